@@ -1,0 +1,1 @@
+//! Figures as PNG images, with the data behind them.

@@ -1,0 +1,1 @@
+//! Initialisations with PyTorch's default laws.

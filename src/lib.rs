@@ -1,0 +1,8 @@
+//! Five research notebooks about how neurons learn, as fast and reproducible experiments.
+//!
+//! [`lab`] is the bench that every experiment stands on; [`data`] loads what they learn from.
+//! Each family of experiments has a module of its own and never imports another one.
+
+pub mod data;
+pub mod lab;
+pub mod selector;

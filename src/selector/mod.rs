@@ -1,0 +1,1 @@
+//! Networks of selection and computation neurons.
