@@ -5,7 +5,8 @@ use std::io;
 use protobuf::{Message, RepeatedField};
 use tensorboard_proto::plugin_text::TextPluginData;
 use tensorboard_proto::summary::{
-    HistogramProto, Summary_Image, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData,
+    HistogramProto, Summary_Image, Summary_Value, Summary_Value_oneof_value, SummaryMetadata,
+    SummaryMetadata_PluginData,
 };
 use tensorboard_proto::tensor::TensorProto;
 use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
@@ -102,8 +103,23 @@ fn tensor(kind: DataType, shape: &[i64]) -> TensorProto {
     proto
 }
 
-/// Adds an explanation to the metadata of `value`.
+/// Number of `SummaryMetadata.data_class` in TensorBoard's own protocol; the messages here are
+/// older than that field.
+const DATA_CLASS: u32 = 4;
+
+/// Adds an explanation to the metadata of `value`. TensorBoard's loader keeps the metadata of a
+/// plain scalar, histogram or image only where they state the class of its data.
 pub(super) fn describe(value: &mut Summary_Value, markdown: String) {
+    let (class, plugin) = match &value.value {
+        Some(Summary_Value_oneof_value::simple_value(_)) => (1, "scalars"),
+        Some(Summary_Value_oneof_value::image(_)) => (3, "images"),
+        Some(Summary_Value_oneof_value::histo(_)) => (2, "histograms"),
+        _ => (2, "text"),
+    };
+    if !value.has_metadata() {
+        value.set_metadata(plugin_metadata(plugin, Vec::new()));
+    }
     let metadata = value.mut_metadata();
     metadata.set_summary_description(markdown);
+    metadata.unknown_fields.add_varint(DATA_CLASS, class);
 }
