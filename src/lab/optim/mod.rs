@@ -5,7 +5,9 @@
 //! to the host: what depends on the step count is computed there in f64.
 
 mod adam;
+pub mod clip;
 mod config;
+pub mod schedule;
 mod sgd;
 mod workspace;
 
