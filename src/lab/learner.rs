@@ -71,7 +71,7 @@ impl Learner {
     /// with it.
     pub fn new(config: &LearnerConfig, params: Params, steps: u64) -> Self {
         let optimizer = Optimizer::new(config.optimizer.clone(), &params.values);
-        let schedule = Schedule::new(&config.schedule, config.lr, steps);
+        let schedule = Schedule::new(config.schedule.clone(), config.lr, steps);
         let (clip_value, clip_norm) = (config.clip_value, config.clip_norm);
         Self { params, optimizer, schedule, clip_value, clip_norm }
     }
@@ -119,7 +119,7 @@ impl Learner {
         self.schedule.observe(value);
     }
 
-    /// Parameters, `optim.<buffer>.<parameter>`, `optim.step` and `optim.schedule`.
+    /// Parameters, `optim.<buffer>.<parameter>`, `optim.step` and `optim.schedule.<number>`.
     pub fn state(&self) -> State {
         let mut state = self.params.named();
         for (name, buffer) in self.optimizer.state() {
@@ -130,7 +130,8 @@ impl Learner {
                 state.extend(views.map(|(key, view)| (format!("optim.{name}.{key}"), view)));
             }
         }
-        state.push(("optim.schedule".into(), Tensor::from_slice(&self.schedule.state())));
+        let schedule = self.schedule.state().into_iter();
+        state.extend(schedule.map(|(name, n)| (format!("optim.schedule.{name}"), Tensor::from(n))));
         state
     }
 
@@ -151,6 +152,6 @@ impl Learner {
                 Ok(buffer.with_context(|| format!("no buffer {name}"))?.1.shallow_clone())
             }
         })?;
-        self.schedule.load_state(&read::values(&saved("optim.schedule")?)?)
+        self.schedule.load_state(|name| read::scalar(&saved(&format!("optim.schedule.{name}"))?))
     }
 }

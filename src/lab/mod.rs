@@ -19,6 +19,7 @@ pub mod init;
 pub mod learner;
 pub mod log;
 pub mod metrics;
+pub mod nn;
 pub mod optim;
 pub mod params;
 pub mod phase;
