@@ -3,10 +3,14 @@
 //! Parameters, gradient and every state buffer have the shape [replicate, parameter] and one kind
 //! (f32 or f64); all arithmetic is elementwise, so replicates never mix. A step reads nothing back
 //! to the host: what depends on the step count is computed there in f64.
+//!
+//! A training step calls [`finite::all_finite`] on the gradient, then [`clip`], which would spread
+//! NaN, then [`Optimizer::step`] at the rate of [`schedule::Schedule::lr`].
 
 mod adam;
 pub mod clip;
 mod config;
+pub mod finite;
 pub mod schedule;
 mod sgd;
 mod workspace;
