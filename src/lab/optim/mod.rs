@@ -11,6 +11,7 @@ mod adam;
 pub mod clip;
 mod config;
 pub mod finite;
+mod fused;
 pub mod schedule;
 mod sgd;
 mod workspace;
@@ -21,7 +22,7 @@ use adam::Adam;
 use anyhow::{Context, Result, bail};
 use sgd::Sgd;
 use tch::{Kind, Tensor};
-use workspace::Workspace;
+use workspace::{Workspace, Writer};
 
 /// An optimizer with its state, allocated once for a parameter buffer.
 pub struct Optimizer {
@@ -50,7 +51,7 @@ impl Optimizer {
                 Rule::Adam(Adam::new(&config, parameters))
             }
         };
-        Self { rule, workspace: Workspace::new(parameters), calls: 0, applied: None }
+        Self { rule, workspace: Workspace::default(), calls: 0, applied: None }
     }
 
     /// One step on `parameters` with `gradient` at learning rate `lr`.
@@ -74,7 +75,7 @@ impl Optimizer {
         let _no_grad = tch::no_grad_guard();
         self.count(apply);
         let step = self.calls;
-        let writer = self.workspace.writer(apply);
+        let writer = Writer { workspace: &self.workspace, apply };
         match &mut self.rule {
             Rule::Sgd(sgd) => sgd.step(parameters, gradient, lr, step, &writer),
             Rule::Adam(adam) => adam.step(parameters, gradient, lr, step, &writer),
