@@ -15,8 +15,11 @@ die() {
 need() { command -v "$1" >/dev/null || die "no '$1' found: $2"; }
 
 need_cargo() { need cargo 'install Rust from https://rustup.rs and open a new shell'; }
-need_pip() {
+need_python() {
   need python3 'install Python 3.10 or newer (Debian, Ubuntu: apt install python3 python3-pip python3-venv)'
+}
+need_pip() {
+  need_python
   python3 -m pip --version >/dev/null 2>&1 ||
     die "python3 has no pip: Debian, Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip"
 }

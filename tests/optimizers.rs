@@ -18,6 +18,7 @@ const STEPS: [usize; 4] = [1, 2, 10, 200];
 /// start = (i - 2) / 2 + r
 /// p.grad = curvature * (p - target) + p**3 / 10
 /// ```
+#[derive(Clone)]
 struct Case {
     config: OptimizerConfig,
     lr: f64,
@@ -100,11 +101,16 @@ fn assert_same_bits(a: &[(String, Tensor)], b: &[(String, Tensor)], what: &str) 
     }
 }
 
+/// Every case in both kinds, which take different ways through Adam.
+fn cases_of_both_kinds() -> impl Iterator<Item = (Case, Kind)> {
+    cases().into_iter().flat_map(|case| [(case.clone(), Kind::Float), (case, Kind::Double)])
+}
+
 #[test]
 fn a_true_flag_gives_the_bits_of_no_flag() {
     tch::set_num_threads(1);
-    for case in cases() {
-        let (mut plain, mut flagged) = (start(Kind::Float), start(Kind::Float));
+    for (case, kind) in cases_of_both_kinds() {
+        let (mut plain, mut flagged) = (start(kind), start(kind));
         let mut a = Optimizer::new(case.config.clone(), &plain);
         let mut b = Optimizer::new(case.config.clone(), &flagged);
         for step in 0..20 {
@@ -114,7 +120,7 @@ fn a_true_flag_gives_the_bits_of_no_flag() {
             let flag = (step % 5 != 4).then(|| Tensor::from(true));
             b.step(&mut flagged, &g, case.lr, flag.as_ref());
         }
-        let what = format!("{:?}", case.config);
+        let what = format!("{:?}, {kind:?}", case.config);
         assert_same_bits(&everything(&plain, &a), &everything(&flagged, &b), &what);
     }
 }
@@ -122,22 +128,44 @@ fn a_true_flag_gives_the_bits_of_no_flag() {
 #[test]
 fn a_false_flag_changes_nothing_whatever_the_gradient() {
     tch::set_num_threads(1);
+    for ((case, kind), steps_before) in cases_of_both_kinds().flat_map(|c| [(c.clone(), 0), (c, 3)])
+    {
+        let mut p = start(kind);
+        _ = p.get(0).get(0).fill_(-0.0);
+        let mut optimizer = Optimizer::new(case.config.clone(), &p);
+        for _ in 0..steps_before {
+            let g = gradient(&p);
+            optimizer.step(&mut p, &g, case.lr, None);
+        }
+        let before = everything(&p, &optimizer);
+        for bad in [f64::NAN, f64::INFINITY, 1.0] {
+            let g = Tensor::full([2, 5], bad, (kind, Device::Cpu));
+            optimizer.step(&mut p, &g, case.lr, Some(&Tensor::from(false)));
+        }
+        let what = format!("{:?}, {kind:?} after {steps_before}", case.config);
+        assert_same_bits(&before, &everything(&p, &optimizer), &what);
+    }
+}
+
+#[test]
+fn one_pass_and_many_agree_at_every_length() {
     for case in cases() {
-        for steps_before in [0, 3] {
-            let mut p = start(Kind::Float);
-            _ = p.get(0).get(0).fill_(-0.0);
-            let mut optimizer = Optimizer::new(case.config.clone(), &p);
-            for _ in 0..steps_before {
-                let g = gradient(&p);
-                optimizer.step(&mut p, &g, case.lr, None);
-            }
-            let before = everything(&p, &optimizer);
-            for bad in [f64::NAN, f64::INFINITY, 1.0] {
-                let g = Tensor::full([2, 5], bad, (Kind::Float, Device::Cpu));
-                optimizer.step(&mut p, &g, case.lr, Some(&Tensor::from(false)));
-            }
-            let what = format!("{:?} after {steps_before}", case.config);
-            assert_same_bits(&before, &everything(&p, &optimizer), &what);
+        for length in [1, 7, 8, 9, 1031] {
+            // The single pass is for one libtorch thread.
+            let [one, many] = [1, 2].map(|threads| {
+                tch::set_num_threads(threads);
+                tch::manual_seed(0);
+                let mut p = Tensor::randn([2, length], (Kind::Float, Device::Cpu));
+                let mut optimizer = Optimizer::new(case.config.clone(), &p);
+                for _ in 0..20 {
+                    let g = p.sin() + 0.1;
+                    optimizer.step(&mut p, &g, case.lr, None);
+                }
+                p
+            });
+            tch::set_num_threads(1);
+            let same = one.allclose(&many, 1e-5, 1e-6, false);
+            assert!(same, "{:?}, {length} parameters: {one} {many}", case.config);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Gradient clipping, in place and without reading the device.
 //!
 //! Neither function repairs a gradient that is not finite: PyTorch's definitions make NaN of it,
-//! for the whole replicate with [`by_norm`]. Ask for finiteness before clipping.
+//! for the whole replicate with [`by_norm`]. Ask [`super::finite::all_finite`] before clipping.
 
 use tch::Tensor;
 

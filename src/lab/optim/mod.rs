@@ -3,10 +3,15 @@
 //! Parameters, gradient and every state buffer have the shape [replicate, parameter] and one kind
 //! (f32 or f64); all arithmetic is elementwise, so replicates never mix. A step reads nothing back
 //! to the host: what depends on the step count is computed there in f64.
+//!
+//! A training step calls [`finite::all_finite`] on the gradient, then [`clip`], which would spread
+//! NaN, then [`Optimizer::step`] at the rate of [`schedule::Schedule::lr`].
 
 mod adam;
 pub mod clip;
 mod config;
+pub mod finite;
+mod fused;
 pub mod schedule;
 mod sgd;
 mod workspace;
@@ -17,7 +22,7 @@ use adam::Adam;
 use anyhow::{Context, Result, bail};
 use sgd::Sgd;
 use tch::{Kind, Tensor};
-use workspace::Workspace;
+use workspace::{Workspace, Writer};
 
 /// An optimizer with its state, allocated once for a parameter buffer.
 pub struct Optimizer {
@@ -46,7 +51,7 @@ impl Optimizer {
                 Rule::Adam(Adam::new(&config, parameters))
             }
         };
-        Self { rule, workspace: Workspace::new(parameters), calls: 0, applied: None }
+        Self { rule, workspace: Workspace::default(), calls: 0, applied: None }
     }
 
     /// One step on `parameters` with `gradient` at learning rate `lr`.
@@ -70,7 +75,7 @@ impl Optimizer {
         let _no_grad = tch::no_grad_guard();
         self.count(apply);
         let step = self.calls;
-        let writer = self.workspace.writer(apply);
+        let writer = Writer { workspace: &self.workspace, apply };
         match &mut self.rule {
             Rule::Sgd(sgd) => sgd.step(parameters, gradient, lr, step, &writer),
             Rule::Adam(adam) => adam.step(parameters, gradient, lr, step, &writer),

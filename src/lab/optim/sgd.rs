@@ -50,7 +50,7 @@ impl Sgd {
         writer: &Writer,
     ) {
         let gradient = match &self.weight_decay {
-            Some(decay) => &gradient.addcmul_out(writer.scratch, parameters, decay.get()),
+            Some(decay) => &gradient.addcmul_out(writer.scratch(gradient), parameters, decay.get()),
             None => gradient,
         };
         let direction = match &self.momentum {
@@ -79,7 +79,7 @@ impl Momentum {
             }
         });
         if self.nesterov {
-            gradient.addcmul_out(writer.scratch, &self.buffer, factor)
+            gradient.addcmul_out(writer.scratch(gradient), &self.buffer, factor)
         } else {
             self.buffer.shallow_clone()
         }

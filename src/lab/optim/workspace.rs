@@ -1,43 +1,40 @@
 //! Buffers that every step uses again.
 
+use std::cell::OnceCell;
 use tch::Tensor;
 
-/// Two buffers of the parameters' shape.
+/// Two buffers of the parameters' shape, allocated at the first step that needs them.
+#[derive(Default)]
 pub(super) struct Workspace {
-    /// For what a step computes on its way.
-    scratch: Tensor,
-    /// For a new value that a flag may yet refuse; exists from the first flagged step on.
-    candidate: Option<Tensor>,
-}
-
-impl Workspace {
-    pub(super) fn new(parameters: &Tensor) -> Self {
-        Self { scratch: parameters.empty_like(), candidate: None }
-    }
-
-    pub(super) fn writer<'a>(&'a mut self, apply: Option<&'a Tensor>) -> Writer<'a> {
-        let scratch = &self.scratch;
-        let selection =
-            apply.map(|flag| (flag, &*self.candidate.get_or_insert_with(|| scratch.empty_like())));
-        Writer { scratch, selection }
-    }
+    scratch: OnceCell<Tensor>,
+    candidate: OnceCell<Tensor>,
 }
 
 /// Replaces buffers by new values, if the step's flag is true.
 pub(super) struct Writer<'a> {
-    /// [replicate, parameter], free for use.
-    pub(super) scratch: &'a Tensor,
-    selection: Option<(&'a Tensor, &'a Tensor)>,
+    pub(super) workspace: &'a Workspace,
+    pub(super) apply: Option<&'a Tensor>,
 }
 
 impl Writer<'_> {
+    /// A buffer for what a step computes on its way, of the shape of `like`.
+    pub(super) fn scratch(&self, like: &Tensor) -> &Tensor {
+        self.workspace.scratch.get_or_init(|| like.empty_like())
+    }
+
+    /// The flag of a step on the CPU, where nothing waits for a device.
+    pub(super) fn lets_cpu_step(&self) -> bool {
+        self.apply.is_none_or(|flag| flag.int64_value(&[]) != 0)
+    }
+
     /// Lets `compute(old, new)` write the new value of `target` into `new`, which is `target`
     /// itself when there is no flag. The flag selects between whole values, since a product with
     /// 0 would keep NaN and lose the sign of -0.
     pub(super) fn write(&self, target: &Tensor, compute: impl FnOnce(&Tensor, &Tensor)) {
-        match self.selection {
+        match self.apply {
             None => compute(target, target),
-            Some((flag, candidate)) => {
+            Some(flag) => {
+                let candidate = self.workspace.candidate.get_or_init(|| target.empty_like());
                 compute(target, candidate);
                 _ = candidate.where_self_out(target, flag, target);
             }
