@@ -198,7 +198,9 @@ pub fn layers<C: Config>(
                 layer.shift_remove("name");
                 overlay::<C>(&mut map, &layer, &origin)?;
             }
-            other => return Err(refuse(format!("{origin}: expected a JSON object, found {other}"))),
+            other => {
+                return Err(refuse(format!("{origin}: expected a JSON object, found {other}")));
+            }
         }
     }
     overlay::<C>(&mut map, &invocation.typed, "command line")?;

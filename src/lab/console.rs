@@ -97,11 +97,6 @@ impl Console {
         self.suspend(|| drop(writeln!(stderr(), "error: {line}")));
     }
 
-    /// The one line of an error that ends the program.
-    pub fn fail(&self, line: &str) {
-        self.suspend(|| drop(writeln!(stderr(), "error: {line}")));
-    }
-
     /// Takes the progress bar away.
     pub fn end(&mut self) {
         if let Some(bar) = self.bar.take() {

@@ -43,7 +43,10 @@ pub fn parse(name: &str) -> Result<Device> {
         );
     }
     if index as i64 >= available {
-        bail!("--device {name}: this machine has {available} CUDA device(s), cuda:0 to cuda:{}", available - 1);
+        bail!(
+            "--device {name}: this machine has {available} CUDA device(s), cuda:0 to cuda:{}",
+            available - 1
+        );
     }
     Ok(Device::Cuda(index))
 }

@@ -152,7 +152,6 @@ impl Step<'_> {
 }
 
 /// An evaluation, as the experiment sees it.
-#[derive(Debug)]
 pub struct Evaluation<'a> {
     /// Steps done.
     pub step: u64,

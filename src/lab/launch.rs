@@ -131,7 +131,9 @@ fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Result<()> {
     let at = checkpoint.as_ref().map_or(0, |found| found.manifest.step);
     if at >= experiment.plan().steps {
         let name = &folder.name;
-        console.report(&format!("{name} is finished after {at} steps; for more, raise --epochs or --steps"));
+        console.report(&format!(
+            "{name} is finished after {at} steps; for more, raise --epochs or --steps"
+        ));
         return Ok(());
     }
     console.report(&format!("continuing {} at step {at}", folder.name));

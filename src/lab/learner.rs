@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::checkpoint::{Checkpoint, State};
-use super::experiment::Step;
 use super::error::refuse;
-use super::optim::{Optimizer, OptimizerConfig, all_finite, clip};
+use super::experiment::Step;
+use super::optim::finite::all_finite;
 use super::optim::schedule::{Schedule, ScheduleConfig};
+use super::optim::{Optimizer, OptimizerConfig, clip};
 use super::params::Params;
 use super::phase::Phase;
 use super::read;
@@ -107,7 +108,7 @@ impl Learner {
                 clip::by_value(&mut params.gradient, limit);
             }
             if let Some(limit) = norm {
-                clip::by_norm(&mut params.gradient, limit);
+                let _ = clip::by_norm(&mut params.gradient, limit);
             }
             optimizer.step(&mut params.values, &params.gradient, lr, apply.as_ref());
         });

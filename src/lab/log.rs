@@ -15,7 +15,6 @@ use super::metrics::Reading;
 use super::tensorboard::{Chart, EventWriter, Histogram};
 
 /// The open files of a run's log; or none, for an evaluation that writes nothing.
-#[derive(Debug)]
 pub struct Log {
     files: Option<Files>,
     folder: PathBuf,
@@ -27,7 +26,6 @@ pub struct Log {
     history: Vec<(String, Vec<(u64, f64)>)>,
 }
 
-#[derive(Debug)]
 struct Files {
     events: EventWriter,
     lines: BufWriter<File>,
@@ -221,7 +219,8 @@ impl Log {
 
     fn fail(&mut self, error: &anyhow::Error) {
         let folder = self.folder.display();
-        self.failure = Some(format!("writing the log in {folder}: {}", super::error::one_line(error)));
+        self.failure =
+            Some(format!("writing the log in {folder}: {}", super::error::one_line(error)));
         self.files = None;
     }
 }
@@ -261,7 +260,10 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         let steps: Vec<Value> =
             text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
-        assert_eq!(steps.iter().map(|l| l["step"].as_u64().unwrap()).collect::<Vec<_>>(), [10, 20, 21]);
+        assert_eq!(
+            steps.iter().map(|l| l["step"].as_u64().unwrap()).collect::<Vec<_>>(),
+            [10, 20, 21]
+        );
         assert!(steps[2]["values"]["loss"].is_null());
         assert_eq!(log.history("loss").len(), 3);
         assert!(log.failure().is_none());

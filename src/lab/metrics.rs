@@ -123,7 +123,9 @@ impl Metrics {
             let Some(tag) = key.strip_prefix(&prefix) else { continue };
             let counts = checkpoint.tensors.get(&format!("state.lab.{window}_counts.{tag}"));
             let counts = read::values(counts.with_context(|| format!("no counts of {tag}"))?)?;
-            let [count, mean] = counts[..] else { bail!("the counts of {tag} must be two numbers") };
+            let [count, mean] = counts[..] else {
+                bail!("the counts of {tag} must be two numbers")
+            };
             let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
             let (value, count) = (value.to_device(device).copy(), count as u64);
             self.metrics.push(Metric { tag: tag.into(), reduce, value, count });

@@ -85,7 +85,10 @@ mod tests {
         tch::manual_seed(0);
         let options = (Kind::Double, Device::Cpu);
         let (x, weight) = (Tensor::randn([3, 5, 4], options), Tensor::randn([3, 2, 4], options));
-        let (bias, labels) = (Tensor::randn([3, 2], options), Tensor::randint(2, [3, 5], (Kind::Int64, Device::Cpu)));
+        let (bias, labels) = (
+            Tensor::randn([3, 2], options),
+            Tensor::randint(2, [3, 5], (Kind::Int64, Device::Cpu)),
+        );
         let loss = cross_entropy(&linear(&x, &weight, &bias), &labels);
         for r in 0..3 {
             let logits = linear(&x.get(r), &weight.get(r), &bias.get(r));

@@ -5,7 +5,7 @@
 //! or S where there is one replicate.
 
 use anyhow::{Context, Result};
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Device, Tensor, no_grad_guard};
 
 /// Collects the initial values of parameters.
 #[derive(Debug, Default)]
@@ -139,7 +139,7 @@ impl Params {
             .map(|(gradient, leaf)| if gradient.defined() { gradient } else { leaf.zeros_like() })
             .map(|gradient| gradient.reshape([self.replicates, -1]))
             .collect();
-        Tensor::f_cat_out(&self.gradient, &flat, 1)?;
+        let _ = Tensor::f_cat_out(&self.gradient, &flat, 1)?;
         Ok(())
     }
 }
@@ -156,10 +156,10 @@ fn strides(shape: &[i64], replicates: i64, row: i64) -> Vec<i64> {
     strides
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Kind;
 
     fn model(replicates: i64) -> Params {
         let mut builder = ParamsBuilder::default();

@@ -41,8 +41,9 @@ mod tests {
     #[test]
     fn mix_is_splitmix64() {
         // The published generator's first outputs from the state 1234567.
-        let outputs: Vec<u64> =
-            (0..2u64).map(|i| mix(1_234_567u64.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15)))).collect();
+        let outputs: Vec<u64> = (0..2u64)
+            .map(|i| mix(1_234_567u64.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15))))
+            .collect();
         assert_eq!(outputs, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 

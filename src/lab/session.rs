@@ -112,16 +112,6 @@ impl<E: Experiment> Session<E> {
         &self.settings
     }
 
-    /// The configuration, every value.
-    pub fn config(&self) -> &Map<String, Value> {
-        &self.config
-    }
-
-    /// The same, typed.
-    pub fn settings(&self) -> &Settings<E::Config> {
-        &self.settings
-    }
-
     /// Replaces the policy of the finite check: for tests of CUDA's policy on the CPU.
     pub fn set_finite_policy(&mut self, policy: FinitePolicy) {
         self.guard = FiniteGuard::new(policy, self.device, self.progress.step);
@@ -166,7 +156,8 @@ impl<E: Experiment> Session<E> {
                 return Err(Failure::Interrupted { signal }.into());
             }
             if tired {
-                self.console.report(&format!("no better result in {patience} evaluations: stopped"));
+                self.console
+                    .report(&format!("no better result in {patience} evaluations: stopped"));
                 break;
             }
         }
@@ -244,8 +235,7 @@ impl<E: Experiment> Session<E> {
             console: &self.console,
         };
         let experiment = &mut self.experiment;
-        let score =
-            self.clock.time(Phase::Evaluation, || experiment.evaluate(&mut evaluation))?;
+        let score = self.clock.time(Phase::Evaluation, || experiment.evaluate(&mut evaluation))?;
         let readings = evaluation.readings;
         self.log.scalars(self.progress.step, self.seconds(), &readings);
         self.log.flush();

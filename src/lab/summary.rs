@@ -52,9 +52,11 @@ impl<E: Experiment> Session<E> {
         if let Some(warning) = self.log.take_warning() {
             self.console.warn(&warning);
         }
-        let best = self.progress.best.as_ref().map(|(score, at)| {
-            json!({"tag": score.tag, "value": score.value, "step": at})
-        });
+        let best = self
+            .progress
+            .best
+            .as_ref()
+            .map(|(score, at)| json!({"tag": score.tag, "value": score.value, "step": at}));
         let summary = json!({
             "experiment": E::NAME,
             "run": self.folder.name,

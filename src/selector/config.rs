@@ -88,7 +88,9 @@ impl SelectorMnistConfig {
         if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
             let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();
             let text = text.join(",");
-            return Err(refuse(format!("--hidden {text}: expected numbers of neurons, e.g. 64,64")));
+            return Err(refuse(format!(
+                "--hidden {text}: expected numbers of neurons, e.g. 64,64"
+            )));
         }
         if self.batch_size < 1 {
             return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));

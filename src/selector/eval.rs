@@ -31,7 +31,11 @@ pub struct TestResult {
 ///
 /// # Errors
 /// Where the device can't be read.
-pub fn test(network: &SelectorNetwork, data: &LabelledImages, replicates: i64) -> Result<TestResult> {
+pub fn test(
+    network: &SelectorNetwork,
+    data: &LabelledImages,
+    replicates: i64,
+) -> Result<TestResult> {
     let _guard = no_grad_guard();
     let samples = data.len();
     let mut sums: Option<(Tensor, Tensor, Vec<Tensor>)> = None;
@@ -115,9 +119,8 @@ impl Usage {
 
     /// Share of neurons that send more than 90 % of their inputs to one computation neuron.
     pub fn dominance(&self) -> Vec<f64> {
-        let dominated = |shares: &[f64]| {
-            f64::from(u8::from(shares.iter().any(|share| *share > DOMINANT)))
-        };
+        let dominated =
+            |shares: &[f64]| f64::from(u8::from(shares.iter().any(|share| *share > DOMINANT)));
         self.each(|counts| mean_over_neurons(counts, dominated))
     }
 
@@ -178,7 +181,8 @@ pub fn cosine(weight: &Tensor, replicates: i64) -> Result<Vec<f64>> {
     let unit = weight / length.clamp_min(1e-300);
     // |sum_k u_k|^2 = K + 2 sum of the cosines of all pairs.
     let sum = unit.sum_dim_intlist(1, false, Kind::Double);
-    let squares = sum.square().sum_dim_intlist(-1, false, Kind::Double).mean_dim(-1, false, Kind::Double);
+    let squares =
+        sum.square().sum_dim_intlist(-1, false, Kind::Double).mean_dim(-1, false, Kind::Double);
     let pairs = (choices * (choices - 1)) as f64;
     read::values(&((squares - choices as f64) / pairs))
 }
@@ -190,7 +194,9 @@ mod tests {
 
     #[test]
     fn entropies_of_the_notebook() {
-        for (a, expected) in [(0.4847, 0.6927), (0.4141, 0.6783), (0.4932, 0.69305), (0.4355, 0.6848)] {
+        for (a, expected) in
+            [(0.4847, 0.6927), (0.4141, 0.6783), (0.4932, 0.69305), (0.4355, 0.6848)]
+        {
             assert!((entropy(&[a, 1.0 - a]) - expected).abs() < 5.1e-5, "{a}");
         }
         assert!((entropy(&[0.5, 0.5]) - 0.6931).abs() < 5e-5);
@@ -220,7 +226,9 @@ mod tests {
             let mut sum = 0.0;
             for (i, j) in [(0, 1), (0, 2), (1, 2)] {
                 let (a, b) = (weight.get(r).get(i), weight.get(r).get(j));
-                sum += Tensor::cosine_similarity(&a, &b, -1, 1e-12).mean(Kind::Double).double_value(&[]);
+                sum += Tensor::cosine_similarity(&a, &b, -1, 1e-12)
+                    .mean(Kind::Double)
+                    .double_value(&[]);
             }
             assert!((found[r as usize] - sum / 3.0).abs() < 1e-12);
         }

@@ -27,7 +27,10 @@ pub const TAGS: &[(&str, &str)] = &[
     ("entropy/test/*", "entropy of the layer's selection ratios in nats; ln K is even use"),
     ("neuron_entropy/test/*", "mean over neurons of the entropy of each neuron's own ratios, nats"),
     ("dominance/test/*", "share of neurons that send over 90 % of the test set to one choice"),
-    ("never_used/test/*", "share of (neuron, computation neuron) pairs that the test set never uses"),
+    (
+        "never_used/test/*",
+        "share of (neuron, computation neuron) pairs that the test set never uses",
+    ),
     ("cosine/*", "cosine between computation neurons' weights, mean over neurons and pairs"),
     ("gradient/*", "norm of the weight gradient of one computation neuron over the layer"),
     ("weights/*", "histogram of the computation weights of a layer"),

@@ -62,12 +62,14 @@ impl Experiment for SelectorMnist {
         let (samples, batch) = (data.train.len(), config.batch_size);
         if batch > samples {
             let name = &data.name;
-            return Err(refuse(format!("--batch-size {batch}: {name} has {samples} training images")));
+            return Err(refuse(format!(
+                "--batch-size {batch}: {name} has {samples} training images"
+            )));
         }
         let sizes = (inputs, data.num_classes);
         let params = parameters(&config, sizes, (run.seed, replicates), device)?;
         let network = SelectorNetwork::new(&config, inputs, &params, device)?;
-        let evaluate_every = samples.div_ceil(batch) as u64;
+        let evaluate_every = (samples as u64).div_ceil(batch as u64);
         let steps = run.steps.unwrap_or(run.epochs * evaluate_every);
         let plan = Plan { steps, evaluate_every };
         let learner = Learner::new(&config.learner, params, steps);
@@ -86,7 +88,8 @@ impl Experiment for SelectorMnist {
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
-        let (images, labels) = step.time(Phase::Data, || self.batch(step.index));
+        let index = step.index;
+        let (images, labels) = step.time(Phase::Data, || self.batch(index));
         let (loss, choices) = step.time(Phase::Forward, || {
             let (logits, choices) = self.network.forward(&images);
             (cross_entropy(&logits, &labels), choices)
@@ -148,8 +151,7 @@ impl SelectorMnist {
         let Some((_, order)) = &self.order else { unreachable!("the order was just made") };
         let start = within as i64 * self.config.batch_size;
         let length = self.config.batch_size.min(samples - start);
-        let (images, labels) =
-            self.data.train.batch(&order.narrow(1, start, length).reshape([-1]));
+        let (images, labels) = self.data.train.batch(&order.narrow(1, start, length).reshape([-1]));
         if self.replicates == 1 {
             return (images, labels);
         }
@@ -159,7 +161,8 @@ impl SelectorMnist {
 
     fn count(&mut self, choices: &[Tensor]) {
         let _guard = no_grad_guard();
-        for ((usage, layer), choice) in self.usage.iter_mut().zip(&self.network.layers).zip(choices) {
+        for ((usage, layer), choice) in self.usage.iter_mut().zip(&self.network.layers).zip(choices)
+        {
             let _ = usage.g_add_(&layer.count(choice));
         }
     }
@@ -171,7 +174,8 @@ impl SelectorMnist {
         let params = &self.learner.params;
         for (name, gradient) in params.split(&params.gradient) {
             let Some(layer) = name.strip_suffix(".computation.weight") else { continue };
-            let squares = gradient.square().sum_dim_intlist([-2i64, -1].as_slice(), false, Kind::Double);
+            let squares =
+                gradient.square().sum_dim_intlist([-2i64, -1].as_slice(), false, Kind::Double);
             let norms = squares.sqrt();
             for k in 0..self.config.num_computation.min(report::NAMED) {
                 let tag = format!("gradient/{layer}/{}", report::letter(k));

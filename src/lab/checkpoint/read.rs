@@ -34,8 +34,7 @@ impl Checkpoint {
         let manifest = Manifest::read(manifest_path)?;
         let path = manifest_path.with_file_name(&manifest.file);
         let name = path.display();
-        let (sha256, bytes) =
-            durable::sha256(&path).with_context(|| format!("reading {name}"))?;
+        let (sha256, bytes) = durable::sha256(&path).with_context(|| format!("reading {name}"))?;
         ensure!(
             bytes == manifest.bytes,
             "{name} has {bytes} bytes where its manifest says {}: it was cut or replaced",
@@ -91,7 +90,8 @@ impl Checkpoint {
         }
         let mut pairs = Vec::new();
         for (key, live) in state.iter().filter(|(key, _)| select(key)) {
-            let saved = self.tensors.get(key).with_context(|| format!("{name} lacks tensor {key}"))?;
+            let saved =
+                self.tensors.get(key).with_context(|| format!("{name} lacks tensor {key}"))?;
             let (found, expected) = (saved.size(), live.size());
             ensure!(found == expected, "{name}: {key} is {found:?}, this model needs {expected:?}");
             let (found, expected) = (saved.kind(), live.kind());

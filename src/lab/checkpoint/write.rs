@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -76,6 +77,8 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
     let metadata = HashMap::from([("neuron_lab".to_string(), described.to_string())]);
     let written = safetensors::serialize_to_file(payloads, Some(metadata), &temporary)
         .map_err(anyhow::Error::from)
+        // The writer makes files that only their owner can read.
+        .and_then(|()| Ok(fs::set_permissions(&temporary, Permissions::from_mode(0o644))?))
         .and_then(|()| Ok(durable::sha256(&temporary)?))
         .and_then(|proof| {
             (manifest.sha256, manifest.bytes) = proof;
