@@ -23,10 +23,9 @@ pub enum OptimizerKind {
 /// ignored. The defaults are PyTorch's, but for two: momentum is 0.9 (there 0), and weight decay is
 /// 0 for AdamW as well (there 0.01).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
     /// Update rule
-    #[arg(long = "optimizer", value_enum, default_value = "sgd")]
+    #[arg(id = "optimizer", long, value_enum, default_value = "sgd")]
     #[serde(rename = "optimizer")]
     pub kind: OptimizerKind,
     /// Momentum of `momentum` and `nesterov`, in [0, 1)

@@ -21,10 +21,9 @@ pub enum ScheduleKind {
 
 /// A schedule's settings; those that a kind has no use for are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
 pub struct ScheduleConfig {
     /// Learning rate over the steps
-    #[arg(long = "schedule", value_enum, default_value = "constant")]
+    #[arg(id = "schedule", long, value_enum, default_value = "constant")]
     #[serde(rename = "schedule")]
     pub kind: ScheduleKind,
     /// Steps of linear warm-up before the schedule, which begins after them; 0 for none

