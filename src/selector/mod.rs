@@ -1,1 +1,13 @@
-//! Networks of selection and computation neurons.
+//! Networks whose neurons each have a selection neuron and K computation neurons.
+//!
+//! The experiment is [`SelectorMnist`]; its page is `docs/selector_mnist.md`.
+
+pub mod config;
+pub mod eval;
+pub mod figures;
+pub mod layer;
+pub mod model;
+pub mod report;
+pub mod train;
+
+pub use train::SelectorMnist;

@@ -1,1 +1,5 @@
 //! Figures as PNG images, with the data behind them.
+
+mod image;
+
+pub use image::RgbImage;

@@ -1,1 +1,152 @@
 //! Optimizers over one flat parameter buffer, in PyTorch's definitions.
+//!
+//! Parameters, gradient and every state buffer have the shape [replicate, parameter] and one kind
+//! (f32 or f64); all arithmetic is elementwise, so replicates never mix. A step reads nothing back
+//! to the host: what depends on the step count is computed there in f64.
+//!
+//! A training step calls [`finite::all_finite`] on the gradient, then [`clip`], which would spread
+//! NaN, then [`Optimizer::step`] at the rate of [`schedule::Schedule::lr`].
+
+mod adam;
+pub mod clip;
+mod config;
+pub mod finite;
+mod fused;
+pub mod schedule;
+mod sgd;
+mod workspace;
+
+pub use config::{OptimizerConfig, OptimizerKind};
+
+use adam::Adam;
+use anyhow::{Context, Result, bail};
+use sgd::Sgd;
+use tch::{Kind, Tensor};
+use workspace::{Workspace, Writer};
+
+/// An optimizer with its state, allocated once for a parameter buffer.
+pub struct Optimizer {
+    rule: Rule,
+    workspace: Workspace,
+    /// Steps asked for.
+    calls: i64,
+    /// Steps that a flag let through, i64 []; exists from the first flagged step on.
+    applied: Option<Tensor>,
+}
+
+enum Rule {
+    Sgd(Sgd),
+    Adam(Adam),
+}
+
+impl Optimizer {
+    /// Allocates the state, zero, for `parameters` of shape [replicate, parameter].
+    pub fn new(config: OptimizerConfig, parameters: &Tensor) -> Self {
+        let _no_grad = tch::no_grad_guard();
+        let rule = match config.kind {
+            OptimizerKind::Sgd | OptimizerKind::Momentum | OptimizerKind::Nesterov => {
+                Rule::Sgd(Sgd::new(&config, parameters))
+            }
+            OptimizerKind::Adam | OptimizerKind::Adamw => {
+                Rule::Adam(Adam::new(&config, parameters))
+            }
+        };
+        Self { rule, workspace: Workspace::default(), calls: 0, applied: None }
+    }
+
+    /// One step on `parameters` with `gradient` at learning rate `lr`.
+    ///
+    /// - parameters, gradient: [replicate, parameter], contiguous, of the kind and on the device
+    ///   given to [`Optimizer::new`]; `gradient` is left as it is
+    /// - apply: [] bool on the same device. Where it is false nothing changes, to the bit: neither
+    ///   parameters nor state nor the saved step count, whatever the gradient holds. `None` always
+    ///   applies the step and costs nothing; `Some` of true gives the same bits as `None`.
+    ///
+    /// The flag should be sticky: once false, false for good. A flag that turns true again is
+    /// still right for SGD without dampening, but Adam's bias correction comes from the host,
+    /// which doesn't see the flag, and counts the skipped steps until the state is loaded anew.
+    pub fn step(
+        &mut self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        lr: f64,
+        apply: Option<&Tensor>,
+    ) {
+        let _no_grad = tch::no_grad_guard();
+        self.count(apply);
+        let step = self.calls;
+        let writer = Writer { workspace: &self.workspace, apply };
+        match &mut self.rule {
+            Rule::Sgd(sgd) => sgd.step(parameters, gradient, lr, step, &writer),
+            Rule::Adam(adam) => adam.step(parameters, gradient, lr, step, &writer),
+        }
+    }
+
+    /// The state by PyTorch's names: `momentum_buffer`, or `exp_avg` and `exp_avg_sq`, each
+    /// [replicate, parameter], and `step`, i64 []. The tensors share memory with the optimizer.
+    pub fn state(&self) -> Vec<(&'static str, Tensor)> {
+        let step = match &self.applied {
+            Some(applied) => applied.shallow_clone(),
+            None => Tensor::from(self.calls),
+        };
+        let buffers = self.buffers().into_iter().map(|(name, b)| (name, b.shallow_clone()));
+        buffers.chain([("step", step)]).collect()
+    }
+
+    /// Copies a state as [`Optimizer::state`] gave it; `get` finds a tensor by its name, on any
+    /// device.
+    ///
+    /// # Errors
+    /// What `get` returns, and a shape or kind other than this optimizer's. Nothing is changed
+    /// then.
+    pub fn load_state(&mut self, get: impl Fn(&str) -> Result<Tensor>) -> Result<()> {
+        let _no_grad = tch::no_grad_guard();
+        let step = get("step")?;
+        if step.kind() != Kind::Int64 || step.dim() != 0 {
+            bail!("optimizer state `step` is {:?} {:?}, not Int64 []", step.kind(), step.size());
+        }
+        let step = i64::try_from(&step).context("optimizer state `step` can't be read")?;
+        let mut loaded = Vec::new();
+        for (name, buffer) in self.buffers() {
+            let saved = get(name)?;
+            if saved.size() != buffer.size() || saved.kind() != buffer.kind() {
+                bail!(
+                    "optimizer state `{name}` is {:?} {:?}, and this model needs {:?} {:?}: it was \
+                     saved by another model, or at another precision",
+                    saved.kind(),
+                    saved.size(),
+                    buffer.kind(),
+                    buffer.size(),
+                );
+            }
+            loaded.push((buffer.shallow_clone(), saved));
+        }
+        for (buffer, saved) in &mut loaded {
+            buffer.copy_(saved);
+        }
+        self.calls = step;
+        self.applied = None;
+        Ok(())
+    }
+
+    fn count(&mut self, apply: Option<&Tensor>) {
+        if let Some(flag) = apply
+            && self.applied.is_none()
+        {
+            self.applied = Some(Tensor::full([], self.calls, (Kind::Int64, flag.device())));
+        }
+        match (&mut self.applied, apply) {
+            (Some(applied), Some(flag)) => _ = applied.g_add_(flag),
+            (Some(applied), None) => _ = applied.g_add_scalar_(1),
+            (None, _) => {}
+        }
+        self.calls += 1;
+    }
+
+    fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
+        match &self.rule {
+            Rule::Sgd(sgd) => sgd.buffers(),
+            Rule::Adam(adam) => adam.buffers(),
+        }
+    }
+}

@@ -1,1 +1,14 @@
-//! TensorBoard event files.
+//! TensorBoard event files: scalars, histograms, images, text, hyperparameters and chart layouts.
+//!
+//! An [`EventWriter`] is one file in a run folder. It encodes in place, on the caller's thread,
+//! and every method returns what the disk said, so that a training loop can warn and go on.
+
+mod histogram;
+mod hparams;
+mod layout;
+mod summary;
+mod writer;
+
+pub use histogram::Histogram;
+pub use layout::{Band, Chart, Content};
+pub use writer::EventWriter;

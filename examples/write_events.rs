@@ -1,0 +1,73 @@
+//! Writes one of everything that the lab logs to TensorBoard into a folder:
+//! `cargo run --release --example write_events -- /tmp/events && tensorboard --logdir /tmp/events`
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use neuron_lab::lab::figure::RgbImage;
+use neuron_lab::lab::tensorboard::{Band, Chart, EventWriter, Histogram};
+use serde_json::json;
+
+fn main() -> Result<()> {
+    let folder = std::env::args().nth(1).context("usage: write_events FOLDER")?;
+    let run = Path::new(&folder).join("spiral");
+    std::fs::create_dir_all(&run)?;
+    let mut board = EventWriter::create(&run)?;
+    board.describe("train/loss", "Cross-entropy of the batch, *nats*.");
+    board.describe("config", "Every setting of the run.");
+    let settings = json!({"lr": 0.01, "steps": 20, "nesterov": true, "optimizer": "momentum",
+        "layers": [64, 64], "limit": null});
+    let settings = settings.as_object().context("an object")?;
+    board.hparams_start(settings, &["eval/accuracy", "train/loss"])?;
+    board.text("config", 0, "| setting | value |\n|---|---|\n| lr | 0.01 |\n")?;
+    board.custom_scalars(&[
+        Chart::lines("Training", "loss, train and eval", &["train/loss", "eval/loss (held-out)"]),
+        Chart::pattern("Training", "all evaluations", "eval/"),
+        Chart::bands("Spread", "accuracy over seeds", vec![band("eval/accuracy")]),
+    ])?;
+    // Steps 12 to 19 were logged before an interruption; the run resumes from a checkpoint at 12.
+    for step in 0..20 {
+        scalars(&mut board, step, 0.0)?;
+    }
+    board.sync()?;
+    drop(board);
+    let mut board = EventWriter::create(&run)?;
+    board.session_start(12)?;
+    for step in 12..24 {
+        scalars(&mut board, step, 100.0)?;
+    }
+    board.scalar("odd/nan", 0, f64::NAN)?;
+    board.scalar("odd/infinity", 0, f64::INFINITY)?;
+    board.describe("weights", "All weights of the first layer.");
+    board.describe("gradient", "Black to red, rows are neurons.");
+    for step in 0..3 {
+        let values: Vec<f32> = (0..1000).map(|i| (i as f32 / 500.0 - 1.0) * step as f32).collect();
+        board.histogram("weights", step, &Histogram::from_values(&values))?;
+        board.image("gradient", step, &gradient(40, 20))?;
+    }
+    board.hparams_end(true)?;
+    board.sync()?;
+    Ok(())
+}
+
+fn scalars(board: &mut EventWriter, step: i64, offset: f64) -> Result<()> {
+    let accuracy = 1.0 - (-(step as f64) / 5.0).exp() + offset;
+    board.scalar("train/loss", step, 1.0 / (1.0 + step as f64) + offset)?;
+    board.scalar("eval/loss (held-out)", step, 1.5 / (1.0 + step as f64) + offset)?;
+    board.scalar("eval/accuracy", step, accuracy)?;
+    board.scalar("eval/accuracy/lower", step, accuracy - 0.05)?;
+    board.scalar("eval/accuracy/upper", step, accuracy + 0.05)?;
+    Ok(())
+}
+
+fn band(tag: &str) -> Band {
+    Band { value: tag.into(), lower: format!("{tag}/lower"), upper: format!("{tag}/upper") }
+}
+
+/// An image that grows red to the right and green downwards.
+fn gradient(width: u32, height: u32) -> RgbImage {
+    let pixel =
+        |row: u32, column: u32| [(column * 255 / width) as u8, (row * 255 / height) as u8, 0];
+    let pixels = (0..height).flat_map(|row| (0..width).flat_map(move |column| pixel(row, column)));
+    RgbImage { width, height, pixels: pixels.collect() }
+}

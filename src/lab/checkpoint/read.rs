@@ -1,0 +1,131 @@
+//! Reading checkpoints: nothing is taken from a file that is not exactly what its manifest says.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use safetensors::SafeTensors;
+use tch::{Tensor, no_grad_guard};
+
+use super::write::KINDS;
+use super::{Manifest, State};
+use crate::lab::durable;
+use crate::lab::error::one_line;
+
+/// A checkpoint in memory, on the CPU.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// What it is.
+    pub manifest: Manifest,
+    /// The file of its tensors.
+    pub path: PathBuf,
+    /// Every tensor by name.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+impl Checkpoint {
+    /// Reads the checkpoint of a manifest.
+    ///
+    /// # Errors
+    /// With the file and what is wrong with it: missing, of another length, of another checksum,
+    /// or not safetensors.
+    pub fn read(manifest_path: &Path) -> Result<Self> {
+        let manifest = Manifest::read(manifest_path)?;
+        let path = manifest_path.with_file_name(&manifest.file);
+        let name = path.display();
+        let (sha256, bytes) = durable::sha256(&path).with_context(|| format!("reading {name}"))?;
+        ensure!(
+            bytes == manifest.bytes,
+            "{name} has {bytes} bytes where its manifest says {}: it was cut or replaced",
+            manifest.bytes
+        );
+        ensure!(
+            sha256 == manifest.sha256,
+            "{name} is damaged: its SHA-256 is {sha256}, its manifest says {}",
+            manifest.sha256
+        );
+        let data = fs::read(&path).with_context(|| format!("reading {name}"))?;
+        let parsed = SafeTensors::deserialize(&data)
+            .with_context(|| format!("{name} is not a safetensors file"))?;
+        let mut tensors = BTreeMap::new();
+        for (key, view) in parsed.iter() {
+            let known = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype());
+            let (kind, _) = known.with_context(|| format!("{name}: {key} has an unknown kind"))?;
+            let shape: Vec<i64> = view.shape().iter().map(|length| *length as i64).collect();
+            tensors.insert(key.into(), Tensor::f_from_data_size(view.data(), &shape, *kind)?);
+        }
+        Ok(Self { manifest, path, tensors })
+    }
+
+    /// The newest checkpoint of a folder that is whole, and one line for each newer one that is
+    /// not. None where the folder has no checkpoint at all.
+    ///
+    /// # Errors
+    /// Where there are checkpoints, but none is whole.
+    pub fn newest(folder: &Path) -> Result<(Option<Self>, Vec<String>)> {
+        let mut skipped = Vec::new();
+        for path in Manifest::list(folder) {
+            match Self::read(&path) {
+                Ok(checkpoint) => return Ok((Some(checkpoint), skipped)),
+                Err(error) => skipped.push(one_line(&error)),
+            }
+        }
+        if skipped.is_empty() {
+            return Ok((None, skipped));
+        }
+        bail!("no checkpoint in {} can be used: {}", folder.display(), skipped.join("; "))
+    }
+
+    /// Copies tensors into the live ones of `state`, in place.
+    ///
+    /// # Errors
+    /// Before anything is changed: a tensor that is missing here, one that is not in `state`, one
+    /// of another shape or kind.
+    pub fn restore(&self, state: &State, select: impl Fn(&str) -> bool) -> Result<()> {
+        let name = self.path.display();
+        for key in self.tensors.keys().filter(|key| select(key)) {
+            let known = state.iter().any(|(live, _)| live == key);
+            ensure!(known, "{name} has a tensor {key} that this model lacks");
+        }
+        let mut pairs = Vec::new();
+        for (key, live) in state.iter().filter(|(key, _)| select(key)) {
+            let saved =
+                self.tensors.get(key).with_context(|| format!("{name} lacks tensor {key}"))?;
+            let (found, expected) = (saved.size(), live.size());
+            ensure!(found == expected, "{name}: {key} is {found:?}, this model needs {expected:?}");
+            let (found, expected) = (saved.kind(), live.kind());
+            ensure!(found == expected, "{name}: {key} is {found:?}, this model needs {expected:?}");
+            pairs.push((live, saved));
+        }
+        let _guard = no_grad_guard();
+        for (live, saved) in pairs {
+            live.shallow_clone().copy_(saved);
+        }
+        Ok(())
+    }
+}
+
+/// The manifest that a path means: of a tensors' file, a manifest, or a folder, of which the best
+/// or the newest is taken.
+///
+/// # Errors
+/// Where there is none.
+pub fn find(path: &Path, best: bool) -> Result<PathBuf> {
+    if path.is_dir() {
+        let manifests = Manifest::list(path);
+        let is_best = |path: &&PathBuf| Manifest::read(path).is_ok_and(|manifest| manifest.best);
+        let chosen = if best { manifests.iter().find(is_best) } else { None };
+        let chosen = chosen.or(manifests.first()).cloned();
+        return chosen.with_context(|| format!("no checkpoint in {}", path.display()));
+    }
+    ensure!(path.exists(), "no checkpoint {}", path.display());
+    let manifest = path.with_extension("json");
+    ensure!(
+        manifest.is_file(),
+        "{} has no manifest {} beside it: not a checkpoint of this program",
+        path.display(),
+        manifest.file_name().unwrap_or_default().to_string_lossy()
+    );
+    Ok(manifest)
+}

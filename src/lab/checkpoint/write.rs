@@ -1,0 +1,112 @@
+//! Writing checkpoints.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use safetensors::{Dtype, View};
+use tch::{Device, Kind, Tensor};
+
+use super::super::durable;
+use super::{Manifest, State, file_name};
+
+/// A tensor that is copied to the host only while its bytes are written, so that a checkpoint
+/// takes no more memory than its largest tensor.
+struct Payload {
+    tensor: Tensor,
+    shape: Vec<usize>,
+    dtype: Dtype,
+}
+
+impl View for Payload {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let host = self.tensor.detach().to_device(Device::Cpu).contiguous();
+        let mut bytes = vec![0; self.data_len()];
+        host.copy_data_u8(&mut bytes, host.numel());
+        Cow::Owned(bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.tensor.numel() * self.tensor.kind().elt_size_in_bytes()
+    }
+}
+
+/// The kinds of tensors that checkpoints hold.
+pub(super) const KINDS: [(Kind, Dtype); 9] = [
+    (Kind::Float, Dtype::F32),
+    (Kind::Double, Dtype::F64),
+    (Kind::Half, Dtype::F16),
+    (Kind::BFloat16, Dtype::BF16),
+    (Kind::Int64, Dtype::I64),
+    (Kind::Int, Dtype::I32),
+    (Kind::Int16, Dtype::I16),
+    (Kind::Uint8, Dtype::U8),
+    (Kind::Bool, Dtype::BOOL),
+];
+
+/// Writes the state of a step, and then its manifest, of which `file`, `bytes` and `sha256` are
+/// filled in here.
+///
+/// # Errors
+/// Whatever the file system says. What was written before stays whole, and nothing half-written
+/// is left.
+pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()> {
+    manifest.file = file_name(manifest.step);
+    let path = folder.join(&manifest.file);
+    let temporary = durable::temporary(&path);
+    let payloads = state
+        .iter()
+        .map(|(name, tensor)| Ok((name.as_str(), payload(tensor).context(name.clone())?)))
+        .collect::<Result<Vec<_>>>()?;
+    let described = serde_json::json!({
+        "format": manifest.format,
+        "experiment": manifest.experiment,
+        "step": manifest.step,
+    });
+    let metadata = HashMap::from([("neuron_lab".to_string(), described.to_string())]);
+    let written = safetensors::serialize_to_file(payloads, Some(metadata), &temporary)
+        .map_err(anyhow::Error::from)
+        // The writer makes files that only their owner can read.
+        .and_then(|()| Ok(fs::set_permissions(&temporary, Permissions::from_mode(0o644))?))
+        .and_then(|()| Ok(durable::sha256(&temporary)?))
+        .and_then(|proof| {
+            (manifest.sha256, manifest.bytes) = proof;
+            Ok(durable::publish(&path)?)
+        });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.with_context(|| format!("writing {}", path.display()))?;
+    durable::write_json(&manifest.path(folder), manifest)
+}
+
+fn payload(tensor: &Tensor) -> Result<Payload> {
+    let kind = tensor.kind();
+    let known = KINDS.iter().find(|(known, _)| *known == kind);
+    let (_, dtype) = known.with_context(|| format!("no checkpoint can hold kind {kind:?}"))?;
+    let shape = tensor.size().into_iter().map(|length| length as usize).collect();
+    Ok(Payload { tensor: tensor.shallow_clone(), shape, dtype: *dtype })
+}
+
+/// About how many bytes a checkpoint of this state takes.
+pub fn estimate_bytes(state: &State) -> u64 {
+    let bytes = |tensor: &Tensor| tensor.numel() * tensor.kind().elt_size_in_bytes() + 200;
+    state.iter().map(|(_, tensor)| bytes(tensor) as u64).sum()
+}
+
+/// Free bytes on the file system of a folder, where it says so.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let status = rustix::fs::statvfs(folder).ok()?;
+    Some(status.f_bavail * status.f_frsize)
+}

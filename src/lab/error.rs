@@ -1,0 +1,113 @@
+//! How a run can fail, and the exit code that each way has.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// A failure with an exit code of its own; every other error exits with 1.
+#[derive(Debug)]
+pub enum Failure {
+    /// Flags or configuration were refused before a run folder existed: exit code 2.
+    Refused(String),
+    /// A loss or a gradient was not finite at this step (counted from 1): exit code 3.
+    NonFinite {
+        /// The first step whose loss or gradient was not finite; its update was not applied.
+        step: u64,
+    },
+    /// Stopped by this signal, after a checkpoint: exit code 128 + signal.
+    Interrupted {
+        /// The number of the signal: 2 for SIGINT, 15 for SIGTERM.
+        signal: i32,
+    },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Refused(message) => f.write_str(message),
+            Failure::NonFinite { step } => write!(
+                f,
+                "the loss or a gradient was not finite at step {step}: its update was not applied; \
+                 try a smaller learning rate or --clip-norm"
+            ),
+            Failure::Interrupted { signal } => write!(f, "interrupted by signal {signal}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// An error for flags or configuration that can't be run (exit code 2).
+pub fn refuse(message: impl Into<String>) -> anyhow::Error {
+    Failure::Refused(message.into()).into()
+}
+
+/// The exit code of an error: see [`Failure`].
+pub fn exit_status(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<Failure>() {
+        Some(Failure::Refused(_)) => 2,
+        Some(Failure::NonFinite { .. }) => 3,
+        Some(Failure::Interrupted { signal }) => (128 + signal) as u8,
+        None => 1,
+    }
+}
+
+/// As [`exit_status`], for `main`.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(exit_status(error))
+}
+
+/// The whole chain of an error on one line. Of each cause only the first line is kept, since an
+/// error of libtorch carries a C++ backtrace of thousands of characters behind it.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let line = text.lines().next().unwrap_or_default().trim().to_string();
+        if !parts.iter().any(|part| part.contains(&line)) {
+            parts.push(line);
+        }
+    }
+    parts.join(": ")
+}
+
+/// The candidate that is closest to `name`, as `; did you mean "…"?`, or nothing if none is close.
+pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| format!("; did you mean \"{candidate}\"?"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_libtorch_error_is_one_line_without_its_backtrace() {
+        let torch = tch::Tensor::zeros([2, 3], (tch::Kind::Float, tch::Device::Cpu))
+            .f_matmul(&tch::Tensor::zeros([2, 3], (tch::Kind::Float, tch::Device::Cpu)))
+            .unwrap_err();
+        let error = Err::<(), _>(torch).context("first layer").unwrap_err();
+        let line = one_line(&error);
+        assert!(line.starts_with("first layer: "), "{line}");
+        assert!(!line.contains('\n') && line.len() < 250, "{line}");
+    }
+
+    #[test]
+    fn codes_survive_context() {
+        let refused: anyhow::Error = refuse("no").context("reading flags");
+        assert_eq!(exit_status(&refused), 2);
+        assert_eq!(exit_status(&Failure::Interrupted { signal: 15 }.into()), 143);
+        assert_eq!(exit_status(&anyhow::anyhow!("x")), 1);
+    }
+
+    #[test]
+    fn closest_name() {
+        assert_eq!(closest("batch_sise", ["seed", "batch_size"]), "; did you mean \"batch_size\"?");
+        assert_eq!(closest("zzz", ["seed"]), "");
+    }
+}

@@ -1,0 +1,137 @@
+//! Non-finite numbers end a run before they reach the parameters.
+
+use anyhow::Result;
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::error::Failure;
+use super::read;
+
+/// When the host looks at the finite flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinitePolicy {
+    /// At every step, before the update: the CPU's.
+    EveryStep,
+    /// With the metrics: CUDA's, where a read at every step would stall the device. Until then
+    /// the flag stays on the device and holds back every update after the first non-finite step.
+    WhenLogging,
+}
+
+impl FinitePolicy {
+    /// The policy of a device.
+    pub fn of(device: Device) -> Self {
+        if device == Device::Cpu { Self::EveryStep } else { Self::WhenLogging }
+    }
+}
+
+/// Remembers whether every step so far was finite.
+#[derive(Debug)]
+pub struct FiniteGuard {
+    policy: FinitePolicy,
+    first: u64,
+    /// [] bool: every check so far was true.
+    ok: Tensor,
+    /// [] i64: steps before the first non-finite one, since `first`.
+    good: Tensor,
+    checked: bool,
+}
+
+impl FiniteGuard {
+    /// A guard whose first step is number `first` (from 0).
+    pub fn new(policy: FinitePolicy, device: Device, first: u64) -> Self {
+        let ok = Tensor::full([], 1, (Kind::Bool, device));
+        let good = Tensor::zeros([], (Kind::Int64, device));
+        Self { policy, first, ok, good, checked: false }
+    }
+
+    /// Takes the flag of a step: whether its loss and gradients are all finite.
+    ///
+    /// Gives back the flag under which the update is to be applied, or none where it is known to
+    /// be true.
+    ///
+    /// - finite: [] bool
+    ///
+    /// # Errors
+    /// [`Failure::NonFinite`] where the policy is to look now, and the flag is false.
+    pub fn check(&mut self, step: u64, finite: &Tensor) -> Result<Option<Tensor>> {
+        if self.policy == FinitePolicy::EveryStep {
+            return match read::flag(finite)? {
+                true => Ok(None),
+                false => Err(Failure::NonFinite { step: step + 1 }.into()),
+            };
+        }
+        let _guard = no_grad_guard();
+        let _ = self.ok.logical_and_(finite);
+        self.checked = true;
+        Ok(Some(self.ok.shallow_clone()))
+    }
+
+    /// Ends a step.
+    pub fn end_step(&mut self) {
+        if std::mem::take(&mut self.checked) {
+            let _guard = no_grad_guard();
+            let _ = self.good.g_add_(&self.ok);
+        } else {
+            self.first += u64::from(self.policy == FinitePolicy::WhenLogging);
+        }
+    }
+
+    /// What [`FiniteGuard::verify`] needs from the device: [2] i64, to be read with the metrics;
+    /// none where every check was read at once.
+    pub fn pending(&self) -> Option<Tensor> {
+        let _guard = no_grad_guard();
+        let deferred = self.policy == FinitePolicy::WhenLogging;
+        deferred.then(|| Tensor::stack(&[&self.ok.to_kind(Kind::Int64), &self.good], 0))
+    }
+
+    /// Looks at the numbers of [`FiniteGuard::pending`].
+    ///
+    /// # Errors
+    /// [`Failure::NonFinite`], naming the first step that was not finite.
+    pub fn verify(&self, pending: &[f64]) -> Result<()> {
+        match pending {
+            [0.0, good] => Err(Failure::NonFinite { step: self.first + *good as u64 + 1 }.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flag(value: bool) -> Tensor {
+        Tensor::full([], i64::from(value), (Kind::Bool, Device::Cpu))
+    }
+
+    fn step_of(error: &anyhow::Error) -> u64 {
+        match error.downcast_ref::<Failure>() {
+            Some(Failure::NonFinite { step }) => *step,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn read_at_every_step() {
+        let mut guard = FiniteGuard::new(FinitePolicy::EveryStep, Device::Cpu, 0);
+        assert!(guard.check(0, &flag(true)).unwrap().is_none());
+        guard.end_step();
+        assert_eq!(step_of(&guard.check(1, &flag(false)).unwrap_err()), 2);
+        assert!(guard.pending().is_none());
+    }
+
+    #[test]
+    fn kept_on_the_device_names_the_first_bad_step() {
+        let mut guard = FiniteGuard::new(FinitePolicy::WhenLogging, Device::Cpu, 100);
+        let before = read::count();
+        let mut applied = Vec::new();
+        for (i, finite) in [true, true, true, false, true].into_iter().enumerate() {
+            applied.push(guard.check(100 + i as u64, &flag(finite)).unwrap().unwrap().copy());
+            guard.end_step();
+        }
+        assert_eq!(read::count(), before);
+        let applied: Vec<bool> = applied.iter().map(|ok| read::flag(ok).unwrap()).collect();
+        assert_eq!(applied, [true, true, true, false, false]);
+        let pending = read::values(&guard.pending().unwrap()).unwrap();
+        assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 104);
+    }
+}

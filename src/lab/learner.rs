@@ -1,0 +1,158 @@
+//! Learning by gradient descent: parameters, optimizer, schedule, clipping, and the one update.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor, no_grad_guard};
+
+use super::checkpoint::{Checkpoint, State};
+use super::error::refuse;
+use super::experiment::Step;
+use super::optim::finite::all_finite;
+use super::optim::schedule::{Schedule, ScheduleConfig};
+use super::optim::{Optimizer, OptimizerConfig, clip};
+use super::params::Params;
+use super::phase::Phase;
+use super::read;
+
+/// Settings of gradient descent.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Learning")]
+pub struct LearnerConfig {
+    /// Learning rate
+    #[arg(long, default_value_t = 0.01)]
+    pub lr: f64,
+    /// Optimizer and its constants
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub optimizer: OptimizerConfig,
+    /// Schedule of the learning rate
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub schedule: ScheduleConfig,
+    /// Clip every gradient element to [-V, V]
+    #[arg(long, value_name = "V")]
+    pub clip_value: Option<f64>,
+    /// Scale the gradient down to this Euclidean norm
+    #[arg(long, value_name = "NORM")]
+    pub clip_norm: Option<f64>,
+}
+
+impl LearnerConfig {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn validate(&self) -> Result<()> {
+        let positive = |flag: &str, value: f64| {
+            let good = value.is_finite() && value > 0.0;
+            let message = || refuse(format!("--{flag} {value}: expected a positive number"));
+            if good { Ok(()) } else { Err(message()) }
+        };
+        positive("lr", self.lr)?;
+        self.clip_value.map_or(Ok(()), |value| positive("clip-value", value))?;
+        self.clip_norm.map_or(Ok(()), |value| positive("clip-norm", value))?;
+        self.optimizer.validate().map_err(|error| refuse(error.to_string()))?;
+        self.schedule.validate().map_err(|error| refuse(error.to_string()))
+    }
+}
+
+/// A model's parameters with all that moves them.
+pub struct Learner {
+    /// The parameters and their gradient.
+    pub params: Params,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    clip_value: Option<f64>,
+    clip_norm: Option<f64>,
+}
+
+impl Learner {
+    /// Allocates the optimizer's state. `steps` is the length of the run, for schedules that end
+    /// with it.
+    pub fn new(config: &LearnerConfig, params: Params, steps: u64) -> Self {
+        let optimizer = Optimizer::new(config.optimizer.clone(), &params.values);
+        let schedule = Schedule::new(config.schedule.clone(), config.lr, steps);
+        let (clip_value, clip_norm) = (config.clip_value, config.clip_norm);
+        Self { params, optimizer, schedule, clip_value, clip_norm }
+    }
+
+    /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
+    /// changes where the loss or the gradient is not finite.
+    ///
+    /// - loss: [] or [replicate]
+    ///
+    /// # Errors
+    /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
+    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
+        let Self { params, optimizer, schedule, .. } = self;
+        step.time(Phase::Backward, || match loss.dim() {
+            0 => params.backward(loss),
+            _ => params.backward(&loss.sum(loss.kind())),
+        })?;
+        let _guard = no_grad_guard();
+        let finite = step.time(Phase::Optimizer, || {
+            all_finite(&params.gradient).logical_and(&all_finite(&loss.detach()))
+        });
+        let apply = step.finite(&finite)?;
+        let lr = schedule.lr(step.index);
+        if step.logging {
+            let device = params.gradient.device();
+            step.last("optim/lr", &Tensor::full([], lr, (Kind::Double, device)));
+            let squares = params.gradient.square().sum_dim_intlist(1, false, Kind::Double);
+            step.last("optim/gradient_norm", &squares.sqrt());
+        }
+        let (value, norm) = (self.clip_value, self.clip_norm);
+        step.time(Phase::Optimizer, || {
+            if let Some(limit) = value {
+                clip::by_value(&mut params.gradient, limit);
+            }
+            if let Some(limit) = norm {
+                let _ = clip::by_norm(&mut params.gradient, limit);
+            }
+            optimizer.step(&mut params.values, &params.gradient, lr, apply.as_ref());
+        });
+        Ok(())
+    }
+
+    /// Tells a plateau schedule the value of an evaluation.
+    pub fn observe(&mut self, value: f64) {
+        self.schedule.observe(value);
+    }
+
+    /// Parameters, `optim.<buffer>.<parameter>`, `optim.step` and `optim.schedule.<number>`.
+    pub fn state(&self) -> State {
+        let mut state = self.params.named();
+        for (name, buffer) in self.optimizer.state() {
+            if name == "step" {
+                state.push(("optim.step".into(), buffer));
+            } else {
+                let views = self.params.split(&buffer).into_iter();
+                state.extend(views.map(|(key, view)| (format!("optim.{name}.{key}"), view)));
+            }
+        }
+        let schedule = self.schedule.state().into_iter();
+        state.extend(schedule.map(|(name, n)| (format!("optim.schedule.{name}"), Tensor::from(n))));
+        state
+    }
+
+    /// Takes the step count and the schedule from a checkpoint whose tensors are restored.
+    ///
+    /// # Errors
+    /// Where the checkpoint lacks them.
+    pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let saved = |key: &str| {
+            let tensor = checkpoint.tensors.get(key).with_context(|| format!("no {key}"))?;
+            Ok(tensor.shallow_clone())
+        };
+        let live = self.optimizer.state();
+        self.optimizer.load_state(|name| match name {
+            "step" => saved("optim.step"),
+            _ => {
+                let buffer = live.iter().find(|(known, _)| *known == name);
+                Ok(buffer.with_context(|| format!("no buffer {name}"))?.1.shallow_clone())
+            }
+        })?;
+        self.schedule.load_state(|name| read::scalar(&saved(&format!("optim.schedule.{name}"))?))
+    }
+}

@@ -1,0 +1,292 @@
+//! Where a run writes its numbers and pictures: `metrics.jsonl`, TensorBoard events, `figures/`.
+//!
+//! A disk that is full or gone costs the log, never the run: the first failure is one warning, and
+//! from then on the log is silent.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+
+use super::figure::RgbImage;
+use super::metrics::Reading;
+use super::tensorboard::{Chart, EventWriter, Histogram};
+
+/// The open files of a run's log; or none, for an evaluation that writes nothing.
+pub struct Log {
+    files: Option<Files>,
+    folder: PathBuf,
+    failure: Option<String>,
+    warned: bool,
+    /// The last value of every tag.
+    latest: Map<String, Value>,
+    /// Every logged value by tag, as (step, value), for the figures at the end.
+    history: Vec<(String, Vec<(u64, f64)>)>,
+}
+
+struct Files {
+    events: EventWriter,
+    lines: BufWriter<File>,
+}
+
+impl Log {
+    /// A log that keeps values in memory only.
+    pub fn silent() -> Self {
+        Self {
+            files: None,
+            folder: PathBuf::new(),
+            failure: None,
+            warned: false,
+            latest: Map::new(),
+            history: Vec::new(),
+        }
+    }
+
+    /// Opens the log of a run folder. `resumed_at` is the step of the checkpoint that the run
+    /// continues from: what was logged after it is forgotten, since it will be logged again.
+    pub fn open(folder: &Path, resumed_at: Option<u64>) -> Self {
+        let mut log = Self::silent();
+        log.folder = folder.into();
+        match log.open_files(resumed_at) {
+            Ok(files) => log.files = Some(files),
+            Err(error) => log.fail(&error),
+        }
+        log
+    }
+
+    fn open_files(&mut self, resumed_at: Option<u64>) -> Result<Files> {
+        let mut events = EventWriter::create(&self.folder).context("creating the event file")?;
+        let path = self.folder.join("metrics.jsonl");
+        let mut lines =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let kept = match resumed_at {
+            Some(step) => self.recall(&lines, step)?,
+            None => 0,
+        };
+        lines.set_len(kept)?;
+        lines.seek(SeekFrom::End(0))?;
+        if let Some(step) = resumed_at {
+            events.session_start(step as i64)?;
+        }
+        Ok(Files { events, lines: BufWriter::new(lines) })
+    }
+
+    /// Takes in the lines up to `step`, and says how many bytes they are. The first line that is
+    /// later, or torn, ends them.
+    fn recall(&mut self, lines: &File, step: u64) -> Result<u64> {
+        let mut kept = 0;
+        for line in BufReader::new(lines).split(b'\n') {
+            let line = line?;
+            let Ok(entry) = serde_json::from_slice::<Value>(&line) else { break };
+            let Some(at) = entry["step"].as_u64().filter(|at| *at <= step) else { break };
+            for (tag, value) in entry["values"].as_object().into_iter().flatten() {
+                self.remember(tag, at, value.as_f64().unwrap_or(f64::NAN));
+            }
+            kept += line.len() as u64 + 1;
+        }
+        Ok(kept)
+    }
+
+    fn remember(&mut self, tag: &str, step: u64, value: f64) {
+        self.latest.insert(tag.into(), json!(value));
+        match self.history.iter_mut().find(|(known, _)| known == tag) {
+            Some((_, points)) => points.push((step, value)),
+            None => self.history.push((tag.into(), vec![(step, value)])),
+        }
+    }
+
+    /// Writes the values of one step: to TensorBoard their mean over replicates, and to
+    /// `<tag>/sd` their standard deviation; to `metrics.jsonl` also each as `<tag>/r<i>`.
+    ///
+    /// - time: seconds since the run began
+    pub fn scalars(&mut self, step: u64, time: f64, readings: &[Reading]) {
+        let mut values = Map::new();
+        let mut written = Vec::new();
+        for reading in readings {
+            let (mean, sd) = mean_and_sd(&reading.values);
+            written.push((reading.tag.clone(), mean));
+            if reading.values.len() > 1 {
+                written.push((format!("{}/sd", reading.tag), sd));
+                for (i, value) in reading.values.iter().enumerate() {
+                    values.insert(format!("{}/r{i}", reading.tag), json!(value));
+                }
+            }
+        }
+        for (tag, value) in &written {
+            values.insert(tag.clone(), json!(value));
+            self.remember(tag, step, *value);
+        }
+        values.sort_keys();
+        let line = json!({ "step": step, "time": time, "values": values }).to_string();
+        self.attempt(|files| {
+            writeln!(files.lines, "{line}")?;
+            for (tag, value) in &written {
+                files.events.scalar(tag, step as i64, *value)?;
+            }
+            Ok(())
+        });
+    }
+
+    /// Writes a histogram of values.
+    pub fn histogram(&mut self, tag: &str, step: u64, values: &[f32]) {
+        if self.files.is_some() {
+            let histogram = Histogram::from_values(values);
+            self.attempt(|files| Ok(files.events.histogram(tag, step as i64, &histogram)?));
+        }
+    }
+
+    /// Writes a picture to TensorBoard and to `figures/<name>.png`, with the numbers behind it in
+    /// `figures/<name>.csv`.
+    pub fn figure(&mut self, name: &str, step: u64, image: &RgbImage, csv: &str) {
+        let path = self.folder.join("figures").join(name);
+        self.attempt(|files| {
+            fs::write(path.with_extension("png"), image.to_png()?)?;
+            fs::write(path.with_extension("csv"), csv)?;
+            Ok(files.events.image(&format!("figures/{name}"), step as i64, image)?)
+        });
+    }
+
+    /// Writes a matrix as a picture to TensorBoard alone.
+    pub fn image(&mut self, tag: &str, step: u64, image: &RgbImage) {
+        self.attempt(|files| Ok(files.events.image(tag, step as i64, image)?));
+    }
+
+    /// Writes text in Markdown to TensorBoard.
+    pub fn text(&mut self, tag: &str, step: u64, markdown: &str) {
+        self.attempt(|files| Ok(files.events.text(tag, step as i64, markdown)?));
+    }
+
+    /// Writes the configuration as hyper-parameters, with the tags of the metrics to compare.
+    pub fn hparams(&mut self, config: &Map<String, Value>, metric_tags: &[&str]) {
+        self.attempt(|files| Ok(files.events.hparams_start(config, metric_tags)?));
+    }
+
+    /// Writes the layout of TensorBoard's custom scalars.
+    pub fn charts(&mut self, charts: &[Chart]) {
+        self.attempt(|files| Ok(files.events.custom_scalars(charts)?));
+    }
+
+    /// Hands what is buffered to the operating system.
+    pub fn flush(&mut self) {
+        self.attempt(|files| {
+            files.lines.flush()?;
+            Ok(files.events.flush()?)
+        });
+    }
+
+    /// Ends the event file: whether the run ended well, and everything on the disk.
+    pub fn close(&mut self, success: bool) {
+        self.attempt(|files| {
+            files.events.hparams_end(success)?;
+            files.events.sync()?;
+            files.lines.flush()?;
+            Ok(files.lines.get_ref().sync_data()?)
+        });
+    }
+
+    /// The last value of every tag.
+    pub fn latest(&self) -> &Map<String, Value> {
+        &self.latest
+    }
+
+    /// Every logged value of a tag, as (step, value).
+    pub fn history(&self, tag: &str) -> &[(u64, f64)] {
+        let known = self.history.iter().find(|(known, _)| known == tag);
+        known.map(|(_, points)| points.as_slice()).unwrap_or_default()
+    }
+
+    /// Why the log is incomplete, if it is.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// The warning of the first failure, once.
+    pub fn take_warning(&mut self) -> Option<String> {
+        let failure = self.failure.as_ref().filter(|_| !self.warned)?;
+        self.warned = true;
+        Some(format!("{failure}; the run goes on without a log"))
+    }
+
+    fn attempt(&mut self, work: impl FnOnce(&mut Files) -> Result<()>) {
+        if let Some(files) = &mut self.files
+            && let Err(error) = work(files)
+        {
+            self.fail(&error);
+        }
+    }
+
+    fn fail(&mut self, error: &anyhow::Error) {
+        let folder = self.folder.display();
+        self.failure =
+            Some(format!("writing the log in {folder}: {}", super::error::one_line(error)));
+        self.files = None;
+    }
+}
+
+/// The mean of some values, and their standard deviation with n - 1 (0 for one value).
+pub fn mean_and_sd(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(tag: &str, values: &[f64]) -> Reading {
+        Reading { tag: tag.into(), values: values.to_vec() }
+    }
+
+    #[test]
+    fn lines_after_the_checkpoint_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::open(folder.path(), None);
+        for step in [10, 20, 30] {
+            log.scalars(step, 0.5, &[reading("loss", &[step as f64])]);
+        }
+        log.close(true);
+        let path = folder.path().join("metrics.jsonl");
+        let mut torn = fs::read(&path).unwrap();
+        torn.extend(b"{\"step\": 40, \"va");
+        fs::write(&path, torn).unwrap();
+
+        let mut log = Log::open(folder.path(), Some(20));
+        log.scalars(21, 0.6, &[reading("loss", &[f64::NAN])]);
+        log.close(true);
+        let text = fs::read_to_string(&path).unwrap();
+        let steps: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
+        assert_eq!(
+            steps.iter().map(|l| l["step"].as_u64().unwrap()).collect::<Vec<_>>(),
+            [10, 20, 21]
+        );
+        assert!(steps[2]["values"]["loss"].is_null());
+        assert_eq!(log.history("loss").len(), 3);
+        assert!(log.failure().is_none());
+    }
+
+    #[test]
+    fn replicates_become_mean_spread_and_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::open(folder.path(), None);
+        log.scalars(1, 0.0, &[reading("loss", &[1.0, 3.0])]);
+        log.close(true);
+        let text = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+        let line: Value = serde_json::from_str(&text).unwrap();
+        let expected = json!({"loss": 2.0, "loss/r0": 1.0, "loss/r1": 3.0, "loss/sd": 2f64.sqrt()});
+        assert_eq!(line["values"], expected);
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_one_warning() {
+        let mut log = Log::open(Path::new("/nonexistent/run"), None);
+        log.scalars(1, 0.0, &[reading("loss", &[1.0])]);
+        log.flush();
+        assert!(log.take_warning().unwrap().contains("goes on without a log"));
+        assert!(log.take_warning().is_none());
+    }
+}

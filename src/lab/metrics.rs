@@ -1,0 +1,163 @@
+//! Metrics that stay on the device until they are logged, and then come over in one copy.
+
+use anyhow::{Context, Result, bail};
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::checkpoint::{Checkpoint, State};
+use super::read;
+
+/// How the values of one interval become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reduce {
+    Mean,
+    Last,
+}
+
+#[derive(Debug)]
+struct Metric {
+    tag: String,
+    reduce: Reduce,
+    /// Sum or last value since the last take: [] or [replicate].
+    value: Tensor,
+    count: u64,
+}
+
+/// The value of a metric over one interval, for each replicate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The metric's tag.
+    pub tag: String,
+    /// One value, or one a replicate.
+    pub values: Vec<f64>,
+}
+
+/// Values by tag since the last [`Metrics::take`].
+#[derive(Debug, Default)]
+pub struct Metrics {
+    metrics: Vec<Metric>,
+}
+
+impl Metrics {
+    /// Adds a value whose mean over the interval is logged.
+    ///
+    /// - value: [] or [replicate]
+    pub fn mean(&mut self, tag: &str, value: &Tensor) {
+        self.put(tag, value, Reduce::Mean);
+    }
+
+    /// Sets a value of which the last in the interval is logged.
+    ///
+    /// - value: [] or [replicate]
+    pub fn last(&mut self, tag: &str, value: &Tensor) {
+        self.put(tag, value, Reduce::Last);
+    }
+
+    fn put(&mut self, tag: &str, value: &Tensor, reduce: Reduce) {
+        let _guard = no_grad_guard();
+        let known = self.metrics.iter_mut().find(|metric| metric.tag == tag);
+        let Some(metric) = known else {
+            let value = value.detach().copy();
+            self.metrics.push(Metric { tag: tag.into(), reduce, value, count: 1 });
+            return;
+        };
+        if reduce == Reduce::Mean && metric.count > 0 {
+            let _ = metric.value.g_add_(&value.detach());
+        } else {
+            metric.value.copy_(&value.detach());
+        }
+        metric.count += 1;
+    }
+
+    /// Reads everything since the last call in one copy, and starts the next interval. `extra` (a
+    /// tensor of any shape, or none) comes over in the same copy and is given back flat.
+    ///
+    /// # Errors
+    /// Where the device can't be read.
+    pub fn take(&mut self, extra: Option<&Tensor>) -> Result<(Vec<Reading>, Vec<f64>)> {
+        let _guard = no_grad_guard();
+        let fresh: Vec<&mut Metric> = self.metrics.iter_mut().filter(|m| m.count > 0).collect();
+        let parts: Vec<Tensor> = fresh
+            .iter()
+            .map(|metric| &metric.value)
+            .chain(extra)
+            .map(|value| value.to_kind(Kind::Double).reshape([-1]))
+            .collect();
+        if parts.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let mut numbers = read::values(&Tensor::cat(&parts, 0))?;
+        let mut readings = Vec::with_capacity(fresh.len());
+        for metric in fresh {
+            let rest = numbers.split_off(metric.value.numel());
+            let mut values = std::mem::replace(&mut numbers, rest);
+            if metric.reduce == Reduce::Mean {
+                values.iter_mut().for_each(|value| *value /= metric.count as f64);
+            }
+            metric.count = 0;
+            readings.push(Reading { tag: metric.tag.clone(), values });
+        }
+        Ok((readings, numbers))
+    }
+
+    /// What a checkpoint needs of an interval that is under way, under the name of its window:
+    /// `state.lab.<window>.<tag>`, the sum or the last value, and `state.lab.<window>_counts.<tag>`,
+    /// [count, 1 for a mean or 0 for a last value] as f64.
+    pub fn state(&self, window: &str) -> State {
+        let mut state = State::new();
+        for metric in self.metrics.iter().filter(|metric| metric.count > 0) {
+            let mean = f64::from(u8::from(metric.reduce == Reduce::Mean));
+            let counts = Tensor::from_slice(&[metric.count as f64, mean]);
+            state.push((format!("state.lab.{window}.{}", metric.tag), metric.value.copy()));
+            state.push((format!("state.lab.{window}_counts.{}", metric.tag), counts));
+        }
+        state
+    }
+
+    /// Takes what [`Metrics::state`] gave from a checkpoint.
+    ///
+    /// # Errors
+    /// Where the counts of a metric are missing or not two numbers.
+    pub fn restore(&mut self, checkpoint: &Checkpoint, window: &str, device: Device) -> Result<()> {
+        let prefix = format!("state.lab.{window}.");
+        for (key, value) in &checkpoint.tensors {
+            let Some(tag) = key.strip_prefix(&prefix) else { continue };
+            let counts = checkpoint.tensors.get(&format!("state.lab.{window}_counts.{tag}"));
+            let counts = read::values(counts.with_context(|| format!("no counts of {tag}"))?)?;
+            let [count, mean] = counts[..] else {
+                bail!("the counts of {tag} must be two numbers")
+            };
+            let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
+            let (value, count) = (value.to_device(device).copy(), count as u64);
+            self.metrics.push(Metric { tag: tag.into(), reduce, value, count });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(value: f64) -> Tensor {
+        Tensor::from(value)
+    }
+
+    #[test]
+    fn one_read_for_all_and_a_fresh_interval() {
+        let mut metrics = Metrics::default();
+        for value in [1.0, 2.0, 6.0] {
+            metrics.mean("loss", &number(value));
+            metrics.last("lr", &number(value));
+            metrics.mean("each", &Tensor::from_slice(&[value, 10.0 * value]));
+        }
+        let before = read::count();
+        let (readings, extra) = metrics.take(Some(&number(7.0))).unwrap();
+        assert_eq!(read::count(), before + 1);
+        let values: Vec<Vec<f64>> = readings.into_iter().map(|reading| reading.values).collect();
+        assert_eq!(values, [vec![3.0], vec![6.0], vec![3.0, 30.0]]);
+        assert_eq!(extra, [7.0]);
+        metrics.mean("loss", &number(5.0));
+        let (readings, _) = metrics.take(None).unwrap();
+        assert_eq!(readings, [Reading { tag: "loss".into(), values: vec![5.0] }]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Adam and AdamW.
+
+use super::fused::{Buffers, Factors};
+use super::workspace::{Coefficient, Writer};
+use super::{OptimizerConfig, OptimizerKind};
+use tch::Tensor;
+
+/// `torch.optim.Adam` and `torch.optim.AdamW`. With gradient g, weight decay w and rate lr, at
+/// step t:
+///
+/// ```text
+/// g <- g + w p                        Adam
+/// p <- p - lr w p                     AdamW
+/// m <- beta1 m + (1 - beta1) g
+/// v <- beta2 v + (1 - beta2) g g
+/// p <- p - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+/// ```
+///
+/// The last line is computed as `p - c m / (sqrt(v) + eps')` with the bias corrections in `c` and
+/// `eps'`, which saves a pass over the buffer. On the CPU [`super::fused`] does all in one pass.
+pub(super) struct Adam {
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    weight_decay: f64,
+    decoupled: bool,
+    /// m, [replicate, parameter]
+    exp_avg: Tensor,
+    /// v, [replicate, parameter]
+    exp_avg_sq: Tensor,
+    minus_c: Coefficient,
+    eps_corrected: Coefficient,
+    /// w of Adam.
+    l2: Coefficient,
+    /// 1 - lr w of AdamW.
+    stay: Coefficient,
+}
+
+impl Adam {
+    pub(super) fn new(config: &OptimizerConfig, parameters: &Tensor) -> Self {
+        Self {
+            beta1: config.beta1,
+            beta2: config.beta2,
+            eps: config.eps,
+            weight_decay: config.weight_decay,
+            decoupled: config.kind == OptimizerKind::Adamw,
+            exp_avg: parameters.zeros_like(),
+            exp_avg_sq: parameters.zeros_like(),
+            minus_c: Coefficient::new(0.0, parameters),
+            eps_corrected: Coefficient::new(config.eps, parameters),
+            l2: Coefficient::new(config.weight_decay, parameters),
+            stay: Coefficient::new(1.0, parameters),
+        }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        lr: f64,
+        step: i64,
+        writer: &Writer,
+    ) {
+        let step = step as f64;
+        let root_correction = (1.0 - self.beta2.powf(step)).sqrt();
+        let c = lr * root_correction / (1.0 - self.beta1.powf(step));
+        let eps = self.eps * root_correction;
+        let (l2, stay) = match self.decoupled {
+            true => (0.0, 1.0 - lr * self.weight_decay),
+            false => (self.weight_decay, 1.0),
+        };
+        let (exp_avg, exp_avg_sq) = (&mut self.exp_avg, &mut self.exp_avg_sq);
+        if let Some(buffers) = Buffers::of(parameters, gradient, exp_avg, exp_avg_sq) {
+            let mean = (1.0 - self.beta1) as f32;
+            let square = (1.0 - self.beta2) as f32;
+            let (l2, stay, c, eps) = (l2 as f32, stay as f32, c as f32, eps as f32);
+            if writer.lets_cpu_step() {
+                buffers.step(&Factors { mean, square, l2, stay, c, eps });
+            }
+            return;
+        }
+
+        let gradient = match l2 != 0.0 {
+            true => &gradient.addcmul_out(writer.scratch(gradient), parameters, self.l2.get()),
+            false => gradient,
+        };
+        self.update_moments(gradient, writer);
+        let eps = self.eps_corrected.set(eps);
+        let direction = self.exp_avg_sq.sqrt_out(writer.scratch(gradient)).g_add_(eps);
+        let direction = self.exp_avg.div_out(&direction, &direction);
+        let (stay_factor, minus_c) = (self.stay.set(stay), self.minus_c.set(-c));
+        writer.write(parameters, |old, new| {
+            let kept = if stay == 1.0 { old } else { &old.mul_out(new, stay_factor) };
+            _ = kept.addcmul_out(new, &direction, minus_c);
+        });
+    }
+
+    fn update_moments(&self, gradient: &Tensor, writer: &Writer) {
+        writer.write(&self.exp_avg, |old, new| {
+            _ = old.lerp_scalar_out(new, gradient, 1.0 - self.beta1);
+        });
+        let squared = gradient.mul_out(writer.scratch(gradient), gradient);
+        writer.write(&self.exp_avg_sq, |old, new| {
+            _ = old.lerp_scalar_out(new, &squared, 1.0 - self.beta2);
+        });
+    }
+
+    pub(super) fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
+        vec![("exp_avg", &self.exp_avg), ("exp_avg_sq", &self.exp_avg_sq)]
+    }
+}

@@ -1,0 +1,99 @@
+//! What an optimizer is asked for, on the command line and in `config.json`.
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The update rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// `torch.optim.SGD` without momentum
+    Sgd,
+    /// `torch.optim.SGD` with momentum
+    Momentum,
+    /// `torch.optim.SGD` with Nesterov's momentum
+    Nesterov,
+    /// `torch.optim.Adam`: weight decay is added to the gradient (L2)
+    Adam,
+    /// `torch.optim.AdamW`: weight decay is decoupled from the gradient
+    Adamw,
+}
+
+/// An optimizer's hyperparameters besides the learning rate; those that a kind has no use for are
+/// ignored. The defaults are PyTorch's, but for two: momentum is 0.9 (there 0), and weight decay is
+/// 0 for AdamW as well (there 0.01).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+pub struct OptimizerConfig {
+    /// Update rule
+    #[arg(id = "optimizer", long, value_enum, default_value = "sgd")]
+    #[serde(rename = "optimizer")]
+    pub kind: OptimizerKind,
+    /// Momentum of `momentum` and `nesterov`, in [0, 1)
+    #[arg(long, default_value_t = 0.9)]
+    pub momentum: f64,
+    /// Dampening of the momentum, of `momentum`
+    #[arg(long, default_value_t = 0.0)]
+    pub dampening: f64,
+    /// Decay of Adam's mean of the gradient, in [0, 1)
+    #[arg(long, default_value_t = 0.9)]
+    pub beta1: f64,
+    /// Decay of Adam's mean of the squared gradient, in [0, 1)
+    #[arg(long, default_value_t = 0.999)]
+    pub beta2: f64,
+    /// What Adam adds to the root of the mean squared gradient
+    #[arg(long, default_value_t = 1e-8)]
+    pub eps: f64,
+    /// Weight decay, a multiple of the parameters
+    #[arg(long, default_value_t = 0.0)]
+    pub weight_decay: f64,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::Sgd,
+            momentum: 0.9,
+            dampening: 0.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl OptimizerConfig {
+    /// Checks every value, also of fields that the kind ignores.
+    ///
+    /// # Errors
+    /// One line for each bad value, with its flag.
+    pub fn validate(&self) -> Result<()> {
+        let mut lines = Vec::new();
+        for (flag, value) in
+            [("momentum", self.momentum), ("beta1", self.beta1), ("beta2", self.beta2)]
+        {
+            if !(0.0..1.0).contains(&value) {
+                lines.push(format!("--{flag} is {value}: give a number from 0 to below 1"));
+            }
+        }
+        if !(0.0..=1.0).contains(&self.dampening) {
+            lines.push(format!("--dampening is {}: give a number from 0 to 1", self.dampening));
+        }
+        if self.kind == OptimizerKind::Nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+            lines.push(format!(
+                "--optimizer nesterov needs --momentum above 0 and --dampening 0, and they are {} \
+                 and {}",
+                self.momentum, self.dampening,
+            ));
+        }
+        for (flag, value) in [("eps", self.eps), ("weight-decay", self.weight_decay)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                lines.push(format!("--{flag} is {value}: give a finite number from 0 up"));
+            }
+        }
+        if !lines.is_empty() {
+            bail!(lines.join("\n"));
+        }
+        Ok(())
+    }
+}

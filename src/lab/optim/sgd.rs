@@ -1,0 +1,87 @@
+//! Gradient descent, plain or with momentum.
+
+use super::workspace::{Coefficient, Writer};
+use super::{OptimizerConfig, OptimizerKind};
+use tch::Tensor;
+
+/// `torch.optim.SGD`. With gradient g, weight decay w, momentum mu, dampening d and rate lr:
+///
+/// ```text
+/// g <- g + w p
+/// b <- g at the first step, then mu b + (1 - d) g
+/// p <- p - lr g         without momentum
+///      p - lr b         with momentum
+///      p - lr (g + mu b)   with Nesterov's
+/// ```
+pub(super) struct Sgd {
+    momentum: Option<Momentum>,
+    weight_decay: Option<Coefficient>,
+    minus_lr: Coefficient,
+}
+
+struct Momentum {
+    /// [replicate, parameter]
+    buffer: Tensor,
+    factor: Coefficient,
+    /// 1 - dampening, where that isn't 1.
+    gradient_factor: Option<Coefficient>,
+    nesterov: bool,
+}
+
+impl Sgd {
+    pub(super) fn new(config: &OptimizerConfig, parameters: &Tensor) -> Self {
+        let coefficient = |value| Coefficient::new(value, parameters);
+        let momentum = (config.kind != OptimizerKind::Sgd).then(|| Momentum {
+            buffer: parameters.zeros_like(),
+            factor: coefficient(config.momentum),
+            gradient_factor: (config.dampening != 0.0).then(|| coefficient(1.0 - config.dampening)),
+            nesterov: config.kind == OptimizerKind::Nesterov,
+        });
+        let weight_decay = (config.weight_decay != 0.0).then(|| coefficient(config.weight_decay));
+        Self { momentum, weight_decay, minus_lr: coefficient(0.0) }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        parameters: &Tensor,
+        gradient: &Tensor,
+        lr: f64,
+        step: i64,
+        writer: &Writer,
+    ) {
+        let gradient = match &self.weight_decay {
+            Some(decay) => &gradient.addcmul_out(writer.scratch(gradient), parameters, decay.get()),
+            None => gradient,
+        };
+        let direction = match &self.momentum {
+            None => gradient,
+            Some(momentum) => &momentum.direction(gradient, step, writer),
+        };
+        let minus_lr = self.minus_lr.set(-lr);
+        writer.write(parameters, |old, new| _ = old.addcmul_out(new, direction, minus_lr));
+    }
+
+    pub(super) fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
+        self.momentum.iter().map(|m| ("momentum_buffer", &m.buffer)).collect()
+    }
+}
+
+impl Momentum {
+    /// Moves the buffer on and returns what the parameters descend along.
+    fn direction(&self, gradient: &Tensor, step: i64, writer: &Writer) -> Tensor {
+        let factor = self.factor.get();
+        writer.write(&self.buffer, |old, new| match &self.gradient_factor {
+            _ if step == 1 => new.shallow_clone().copy_(gradient),
+            None => _ = gradient.addcmul_out(new, old, factor),
+            Some(gradient_factor) => {
+                let decayed = old.mul_out(new, factor);
+                _ = decayed.addcmul_out(new, gradient, gradient_factor.get());
+            }
+        });
+        if self.nesterov {
+            gradient.addcmul_out(writer.scratch(gradient), &self.buffer, factor)
+        } else {
+            self.buffer.shallow_clone()
+        }
+    }
+}

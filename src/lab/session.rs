@@ -1,0 +1,335 @@
+//! The one training loop.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+use tch::Device;
+
+use super::checkpoint::{self, Checkpoint, Manifest, State};
+use super::cli::Settings;
+use super::console::Console;
+use super::error::{Failure, one_line};
+use super::experiment::{Evaluation, Experiment, Plan, Step};
+use super::finite::{FiniteGuard, FinitePolicy};
+use super::folder::RunFolder;
+use super::log::Log;
+use super::metrics::{Metrics, Reading};
+use super::phase::{PHASES, Phase, PhaseClock};
+use super::progress::Progress;
+use super::signals::StopSignal;
+use super::{device, provenance, read};
+
+/// Time after which an evaluation is followed by a checkpoint, where no interval is set.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(60);
+
+/// Failed saves in a row that end a run.
+const MAX_FAILED_SAVES: u32 = 3;
+
+/// A run under way.
+pub struct Session<E: Experiment> {
+    pub(super) experiment: E,
+    pub(super) folder: RunFolder,
+    pub(super) log: Log,
+    pub(super) console: Console,
+    pub(super) progress: Progress,
+    settings: Settings<E::Config>,
+    config: Map<String, Value>,
+    device: Device,
+    plan: Plan,
+    interval: Metrics,
+    epoch: Metrics,
+    clock: PhaseClock,
+    guard: FiniteGuard,
+    stop: StopSignal,
+    begun: Instant,
+    /// Seconds that earlier processes of this run took.
+    earlier: f64,
+    saved: Instant,
+    saved_step: Option<u64>,
+    failed_saves: u32,
+    interval_begun: (u64, Instant),
+}
+
+impl<E: Experiment> Session<E> {
+    /// Puts a session together; `checkpoint` is what a resumed run continues from.
+    ///
+    /// # Errors
+    /// Where the checkpoint does not fit the experiment.
+    pub fn new(
+        settings: Settings<E::Config>,
+        mut experiment: E,
+        folder: RunFolder,
+        checkpoint: Option<&Checkpoint>,
+        parts: (Console, StopSignal, Device),
+    ) -> Result<Self> {
+        let (console, stop, device) = parts;
+        let (mut interval, mut epoch) = (Metrics::default(), Metrics::default());
+        let mut progress = Progress::default();
+        let mut earlier = 0.0;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.restore(&experiment.state(), |key| !key.starts_with("state.lab."))?;
+            experiment.restored(checkpoint)?;
+            progress = Progress::restore(checkpoint)?;
+            interval.restore(checkpoint, "interval", device)?;
+            epoch.restore(checkpoint, "epoch", device)?;
+            earlier = checkpoint.manifest.seconds;
+        }
+        let log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
+        let (now, config, plan) = (Instant::now(), settings.to_map()?, experiment.plan());
+        let guard = FiniteGuard::new(FinitePolicy::of(device), device, progress.step);
+        Ok(Self {
+            interval_begun: (progress.step, now),
+            saved_step: checkpoint.map(|found| found.manifest.step),
+            clock: PhaseClock::new(device),
+            begun: now,
+            earlier,
+            saved: now,
+            failed_saves: 0,
+            experiment,
+            folder,
+            log,
+            console,
+            progress,
+            settings,
+            config,
+            device,
+            plan,
+            interval,
+            epoch,
+            guard,
+            stop,
+        })
+    }
+
+    /// The configuration, every value.
+    pub fn config(&self) -> &Map<String, Value> {
+        &self.config
+    }
+
+    /// The same, typed.
+    pub fn settings(&self) -> &Settings<E::Config> {
+        &self.settings
+    }
+
+    /// Replaces the policy of the finite check: for tests of CUDA's policy on the CPU.
+    pub fn set_finite_policy(&mut self, policy: FinitePolicy) {
+        self.guard = FiniteGuard::new(policy, self.device, self.progress.step);
+    }
+
+    /// Seconds since the run began, earlier processes included.
+    pub fn seconds(&self) -> f64 {
+        self.earlier + self.begun.elapsed().as_secs_f64()
+    }
+
+    /// Seconds of each phase in this process, by name.
+    pub fn phase_seconds(&self) -> Map<String, Value> {
+        let totals = self.clock.totals();
+        PHASES.iter().zip(totals).map(|((_, name), time)| ((*name).into(), time.into())).collect()
+    }
+
+    /// Trains to the end of the plan.
+    ///
+    /// # Errors
+    /// [`Failure::NonFinite`] or [`Failure::Interrupted`], or what made going on impossible.
+    pub fn train(&mut self) -> Result<()> {
+        self.check_disk();
+        self.console.begin(self.progress.step, self.plan.steps);
+        while self.progress.step < self.plan.steps {
+            self.one_step()?;
+            let step = self.progress.step;
+            let ending = step == self.plan.steps;
+            let mut due = self.settings.run.checkpoint_every.is_some_and(|every| step % every == 0);
+            if step % self.plan.evaluate_every == 0 || ending {
+                let better = self.evaluate()?;
+                let late = self.settings.run.checkpoint_every.is_none()
+                    && self.saved.elapsed() > CHECKPOINT_AFTER;
+                due = due || better || late;
+            }
+            let patience = self.settings.run.patience;
+            let tired = patience > 0 && self.progress.since_best >= patience;
+            let signal = self.stop.received();
+            if due || ending || tired || signal.is_some() {
+                self.save(ending || tired || signal.is_some())?;
+            }
+            if let Some(signal) = signal.filter(|_| !ending) {
+                return Err(Failure::Interrupted { signal }.into());
+            }
+            if tired {
+                self.console
+                    .report(&format!("no better result in {patience} evaluations: stopped"));
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step and, at the logging interval, its log entry.
+    ///
+    /// # Errors
+    /// As [`Session::train`].
+    pub fn one_step(&mut self) -> Result<()> {
+        let index = self.progress.step;
+        let ending = index + 1 == self.plan.steps;
+        let logging = (index + 1) % self.settings.run.log_every == 0 || ending;
+        self.clock.begin_step(logging);
+        self.experiment.step(&mut Step {
+            index,
+            logging,
+            interval: &mut self.interval,
+            epoch: &mut self.epoch,
+            clock: &mut self.clock,
+            guard: &mut self.guard,
+        })?;
+        self.guard.end_step();
+        self.progress.step += 1;
+        self.console.tick();
+        if logging { self.log_interval() } else { Ok(()) }
+    }
+
+    fn log_interval(&mut self) -> Result<()> {
+        let start = Instant::now();
+        let pending = self.guard.pending();
+        let (mut readings, pending) = self.interval.take(pending.as_ref())?;
+        self.guard.verify(&pending)?;
+        let step = self.progress.step;
+        let loss = readings.iter().find(|reading| reading.tag == "train/loss");
+        let loss = loss.map(|reading| super::log::mean_and_sd(&reading.values).0);
+        readings.extend(self.time_readings());
+        self.log.scalars(step, self.seconds(), &readings);
+        self.log.flush();
+        self.warn_of_log();
+        self.console.progress(step, loss);
+        self.clock.add(Phase::Logging, start.elapsed());
+        Ok(())
+    }
+
+    /// Mean milliseconds of each phase a step, and steps a second, since the last log entry.
+    fn time_readings(&mut self) -> Vec<Reading> {
+        let (step, begun) = self.interval_begun;
+        let steps = (self.progress.step - step).max(1) as f64;
+        let rate = steps / begun.elapsed().as_secs_f64();
+        self.interval_begun = (self.progress.step, Instant::now());
+        let timed = if self.device == Device::Cpu { steps } else { 1.0 };
+        let reading = |tag: String, value: f64| Reading { tag, values: vec![value] };
+        let mut readings: Vec<Reading> = PHASES
+            .iter()
+            .zip(self.clock.take_interval())
+            .map(|((_, name), time)| reading(format!("time/{name}_ms"), 1e3 * time / timed))
+            .collect();
+        readings.push(reading("time/steps_per_second".into(), rate));
+        readings
+    }
+
+    /// Evaluates, logs it, and says whether the result is the best so far.
+    fn evaluate(&mut self) -> Result<bool> {
+        self.verify_finite()?;
+        self.progress.evaluations += 1;
+        let (train, _) = self.epoch.take(None)?;
+        let mut evaluation = Evaluation {
+            step: self.progress.step,
+            number: self.progress.evaluations,
+            train,
+            readings: Vec::new(),
+            log: &mut self.log,
+            console: &self.console,
+        };
+        let experiment = &mut self.experiment;
+        let score = self.clock.time(Phase::Evaluation, || experiment.evaluate(&mut evaluation))?;
+        let readings = evaluation.readings;
+        self.log.scalars(self.progress.step, self.seconds(), &readings);
+        self.log.flush();
+        self.warn_of_log();
+        Ok(score.is_some_and(|score| self.progress.compare(score)))
+    }
+
+    /// Reads the finite flag where it was left on the device, before anything is kept.
+    fn verify_finite(&mut self) -> Result<()> {
+        match self.guard.pending() {
+            Some(pending) => self.guard.verify(&read::values(&pending)?),
+            None => Ok(()),
+        }
+    }
+
+    fn warn_of_log(&mut self) {
+        if let Some(warning) = self.log.take_warning() {
+            self.console.warn(&warning);
+        }
+    }
+
+    fn check_disk(&self) {
+        let each = checkpoint::estimate_bytes(&self.state());
+        let needed = each * (u64::from(self.settings.run.keep) + 2);
+        let folder = &self.folder.checkpoints;
+        if let Some(free) = checkpoint::free_bytes(folder).filter(|free| *free < needed) {
+            let (needed, free) = (needed >> 20, free >> 20);
+            let folder = folder.display();
+            self.console.warn(&format!(
+                "{folder} has {free} MiB free, and the checkpoints of this run take {needed} MiB"
+            ));
+        }
+    }
+
+    /// Saves a checkpoint unless this step has one already. A failure is a warning, until it is
+    /// the third in a row or `last` says that there won't be another chance.
+    fn save(&mut self, last: bool) -> Result<()> {
+        if self.saved_step == Some(self.progress.step) {
+            return Ok(());
+        }
+        self.verify_finite()?;
+        let start = Instant::now();
+        let result = self.write_checkpoint();
+        self.clock.add(Phase::Checkpoint, start.elapsed());
+        self.saved = Instant::now();
+        match result {
+            Ok(()) => {
+                self.saved_step = Some(self.progress.step);
+                self.failed_saves = 0;
+                Ok(())
+            }
+            Err(error) => {
+                self.failed_saves += 1;
+                if last || self.failed_saves >= MAX_FAILED_SAVES {
+                    return Err(error.context("the checkpoint couldn't be saved"));
+                }
+                self.console.warn(&format!("{}; will try again", one_line(&error)));
+                Ok(())
+            }
+        }
+    }
+
+    fn write_checkpoint(&self) -> Result<()> {
+        let step = self.progress.step;
+        let best = self.progress.best.as_ref();
+        let best_step = best.map(|(_, at)| *at);
+        let mut manifest = Manifest {
+            format: 1,
+            experiment: E::NAME.into(),
+            run: self.folder.name.clone(),
+            step,
+            file: String::new(),
+            bytes: 0,
+            sha256: String::new(),
+            best: best_step == Some(step),
+            score: best.filter(|(_, at)| *at == step).map(|(score, _)| score.clone()),
+            config: self.config.clone(),
+            device: device::name(self.device),
+            threads: tch::get_num_threads(),
+            libtorch: provenance::libtorch_version(),
+            neuron_lab: env!("CARGO_PKG_VERSION").into(),
+            seconds: self.seconds(),
+            saved: jiff::Timestamp::now().to_string(),
+        };
+        checkpoint::save(&self.folder.checkpoints, &mut manifest, &self.state())?;
+        checkpoint::prune(&self.folder.checkpoints, best_step, self.settings.run.keep as usize)
+    }
+
+    /// The experiment's state, and the loop's own under `state.lab.`.
+    fn state(&self) -> State {
+        let mut state = self.experiment.state();
+        state.extend(self.progress.state());
+        state.extend(self.interval.state("interval"));
+        state.extend(self.epoch.state("epoch"));
+        state
+    }
+}

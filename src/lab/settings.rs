@@ -1,0 +1,109 @@
+//! The settings that every experiment shares, as command-line flags and as keys of `config.json`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::device::Tf32;
+
+/// Settings of a run that are not the experiment's own; all of them are written to `config.json`.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Run")]
+pub struct RunConfig {
+    /// Where to compute: auto (the first CUDA device, else the CPU), cpu, cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// TensorFloat-32 in CUDA matrix products: faster, with 10 bits of mantissa
+    #[arg(long, value_enum, default_value = "off")]
+    pub tf32: Tf32,
+    /// Threads of libtorch on the CPU; one is fastest for small models. Results are bit-equal only
+    /// at equal thread counts
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: u16,
+    /// Seed of everything random in the run
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Independent networks trained together, with seeds SEED, SEED+1, ...
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub replicates: u32,
+    /// Training steps; without it --epochs counts
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Passes through the training data
+    #[arg(long, default_value_t = 1)]
+    pub epochs: u64,
+    /// Name of the run folder; by default <preset>-s<seed>-<UTC time>
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Folder of run folders
+    #[arg(long, default_value = "runs")]
+    pub runs: PathBuf,
+    /// Folder of checkpoint folders
+    #[arg(long, default_value = "checkpoints")]
+    pub checkpoints: PathBuf,
+    /// A data set's name, or a folder with its files
+    #[arg(long, default_value = "mnist")]
+    pub data: String,
+    /// Folder of data sets
+    #[arg(long, default_value = "data")]
+    pub data_dir: PathBuf,
+    /// Steps between two log entries
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub log_every: u64,
+    /// Steps between two checkpoints; by default at the first evaluation after every 60 s. A new
+    /// best result and the end are always saved
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub checkpoint_every: Option<u64>,
+    /// Checkpoints to keep beside the best one
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: u32,
+    /// Stop after this many evaluations without a better result; 0 never stops early
+    #[arg(long, default_value_t = 0)]
+    pub patience: u64,
+}
+
+/// Keys of [`RunConfig`] that a resumed run may change: none alters a number that is computed,
+/// but for the length of the run and where its files are.
+pub const RESUMABLE: [&str; 12] = [
+    "device",
+    "threads",
+    "steps",
+    "epochs",
+    "name",
+    "runs",
+    "checkpoints",
+    "data_dir",
+    "log_every",
+    "checkpoint_every",
+    "keep",
+    "patience",
+];
+
+/// What to do, and how to talk about it; not part of a run's configuration.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Actions")]
+pub struct Actions {
+    /// A named set of values, each a figure of the notebook (see the experiment's page)
+    #[arg(long)]
+    pub preset: Option<String>,
+    /// A JSON file of keys and values as in config.json; flags count more
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Continue a run: its name or folder, or nothing with --name
+    #[arg(long, value_name = "NAME|PATH", num_args = 0..=1, default_missing_value = "",
+        conflicts_with_all = ["preset", "config", "init_from", "eval"])]
+    pub resume: Option<String>,
+    /// Start from the model of a checkpoint (a file, or a folder: its newest)
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub init_from: Option<PathBuf>,
+    /// Only evaluate a checkpoint (a file, or a folder: its best); writes nothing
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "init_from")]
+    pub eval: Option<PathBuf>,
+    /// No progress and no reports; warnings and errors only
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print the summary as JSON on standard output, and everything else on standard error
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,118 @@
+//! How a run begins and ends: what is written once, and what is said about it.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::checkpoint::{Manifest, find};
+use super::durable;
+use super::error::{Failure, one_line};
+use super::experiment::Experiment;
+use super::session::Session;
+
+/// The `status` of a run that ended so.
+pub fn status(ended: &Result<()>) -> &'static str {
+    match ended {
+        Ok(()) => "done",
+        Err(error) => match error.downcast_ref::<Failure>() {
+            Some(Failure::NonFinite { .. }) => "non-finite",
+            Some(Failure::Interrupted { .. }) => "interrupted",
+            _ => "failed",
+        },
+    }
+}
+
+impl<E: Experiment> Session<E> {
+    /// Writes what is true of the whole run: hyper-parameters, chart layout, what each tag means.
+    pub fn introduce(&mut self) {
+        let config = self.config().clone();
+        self.log.hparams(&config, E::METRICS);
+        self.log.charts(&self.experiment.charts());
+        let rows = E::TAGS.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
+        let table: String = rows.collect();
+        self.log.text("tags", 0, &format!("| tag | meaning |\n|---|---|\n{table}"));
+        let rows = config.iter().map(|(key, value)| format!("| `{key}` | `{value}` |\n"));
+        let table: String = rows.collect();
+        self.log.text("config", 0, &format!("| key | value |\n|---|---|\n{table}"));
+        self.log.flush();
+    }
+
+    /// Draws the figures of a run that is done, closes the log and writes `summary.json`, which is
+    /// given back.
+    pub fn finish(&mut self, status: &str, exit_code: u8) -> Value {
+        self.console.end();
+        let step = self.progress.step;
+        if status == "done"
+            && let Err(error) = self.experiment.figures(&mut self.log, step)
+        {
+            self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
+        }
+        self.log.close(status == "done");
+        if let Some(warning) = self.log.take_warning() {
+            self.console.warn(&warning);
+        }
+        let best = self
+            .progress
+            .best
+            .as_ref()
+            .map(|(score, at)| json!({"tag": score.tag, "value": score.value, "step": at}));
+        let summary = json!({
+            "experiment": E::NAME,
+            "run": self.folder.name,
+            "status": status,
+            "exit_code": exit_code,
+            "steps": step,
+            "wall_seconds": self.seconds(),
+            "phase_seconds": self.phase_seconds(),
+            "metrics": self.log.latest(),
+            "best": best,
+            "folder": self.folder.path,
+            "checkpoint": self.checkpoint(false),
+            "best_checkpoint": self.checkpoint(true),
+            "log_failure": self.log.failure(),
+        });
+        if let Err(error) = durable::write_json(&self.folder.path.join("summary.json"), &summary) {
+            self.console.warn(&one_line(&error));
+        }
+        summary
+    }
+
+    /// The tensors' file of the newest checkpoint, or of the best.
+    fn checkpoint(&self, best: bool) -> Option<PathBuf> {
+        let manifest = find(&self.folder.checkpoints, best).ok()?;
+        let file = Manifest::read(&manifest).ok()?.file;
+        Some(manifest.with_file_name(file))
+    }
+
+    /// The last lines of a run that is done.
+    pub fn say_where_everything_is(&self) {
+        let path = self.folder.path.display();
+        self.console.report(&format!("run          {path}"));
+        self.console.report(&format!("figures      {path}/figures"));
+        if let Some(checkpoint) = self.checkpoint(true) {
+            self.console.report(&format!("checkpoint   {} (the best)", checkpoint.display()));
+        }
+        let home = self.folder.path.parent().unwrap_or(&self.folder.path).display();
+        self.console.report(&format!("TensorBoard  tensorboard --logdir {home}"));
+    }
+
+    /// The last line of a run that was interrupted.
+    pub fn say_how_to_resume(&self) {
+        let program = std::env::args().next().unwrap_or_else(|| E::NAME.into());
+        let run = &self.settings().run;
+        let mut command = format!("{program} --resume {}", self.folder.path.display());
+        if run.checkpoints != std::path::Path::new("checkpoints") {
+            command += &format!(" --checkpoints {}", run.checkpoints.display());
+        }
+        let step = self.progress.step;
+        self.console.note(&format!("stopped after step {step}; continue with: {command}"));
+    }
+
+    /// The last line of a run that failed.
+    pub fn say_where_checkpoint_is(&self) {
+        if let Some(checkpoint) = self.checkpoint(false) {
+            self.console.note(&format!("last good checkpoint: {}", checkpoint.display()));
+        }
+    }
+}
