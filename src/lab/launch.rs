@@ -65,6 +65,20 @@ pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Resu
     }
 }
 
+/// The settings that a command line stands for, without doing anything: for benchmarks and tests.
+///
+/// # Errors
+/// As [`run`], for the command line.
+pub fn configure<E: Experiment>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Settings<E::Config>> {
+    let invocation = cli::parse::<E::Config>(E::NAME, E::ABOUT, E::PRESETS, arguments)?;
+    let map = cli::layers::<E::Config>(&invocation, E::DEFAULTS, E::PRESETS)?;
+    let mut settings = cli::typed::<E::Config>(&map)?;
+    E::resolve(&mut settings)?;
+    Ok(settings)
+}
+
 /// Resolves a map of keys into settings, a device and the experiment's place to compute.
 fn prepare<E: Experiment>(map: &Map<String, Value>) -> Result<(Settings<E::Config>, Device)> {
     let mut settings = cli::typed::<E::Config>(map)?;
