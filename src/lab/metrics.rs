@@ -119,12 +119,14 @@ impl Metrics {
     /// Where the counts of a metric are missing or not two numbers.
     pub fn restore(&mut self, checkpoint: &Checkpoint, window: &str, device: Device) -> Result<()> {
         let prefix = format!("state.lab.{window}.");
+        let name = checkpoint.path.display();
         for (key, value) in &checkpoint.tensors {
             let Some(tag) = key.strip_prefix(&prefix) else { continue };
             let counts = checkpoint.tensors.get(&format!("state.lab.{window}_counts.{tag}"));
-            let counts = read::values(counts.with_context(|| format!("no counts of {tag}"))?)?;
+            let counts =
+                read::values(counts.with_context(|| format!("{name} has no counts of {tag}"))?)?;
             let [count, mean] = counts[..] else {
-                bail!("the counts of {tag} must be two numbers")
+                bail!("{name}: the counts of {tag} must be two numbers")
             };
             let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
             let (value, count) = (value.to_device(device).copy(), count as u64);

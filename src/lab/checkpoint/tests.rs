@@ -81,7 +81,7 @@ fn every_damage_falls_back_to_the_older_one() {
         fs::write(&path, damage).unwrap();
         let (found, skipped) = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap();
         assert_eq!(found.unwrap().manifest.step, 1);
-        assert!(skipped[0].contains("step-00000002"), "{skipped:?}");
+        assert!(skipped[0].1.contains("step-00000002"), "{skipped:?}");
     }
     fs::remove_file(&path).unwrap();
     assert_eq!(Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap().manifest.step, 1);
@@ -117,7 +117,7 @@ fn a_wrong_shape_kind_or_key_changes_nothing() {
     let mut missing = state(0.0);
     missing.push(("layer.bias".into(), Tensor::zeros([2], options)));
     let mut extra = state(0.0);
-    extra.remove(2);
+    drop(extra.remove(2));
     let cases = [
         (shape, "layer.weight is [2, 3], this model needs [1, 3]"),
         (kind, "layer.weight is Float, this model needs Double"),
