@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -246,6 +247,7 @@ fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<
         number: 0,
         train: Vec::new(),
         readings: Vec::new(),
+        logging: Duration::ZERO,
         log: &mut log,
         console: &console,
     };
