@@ -132,7 +132,8 @@ impl<E: Experiment> Session<E> {
     pub fn train(&mut self) -> Result<()> {
         self.check_disk();
         self.console.begin(self.progress.step, self.plan.steps);
-        while self.progress.step < self.plan.steps {
+        let patience = self.settings.run.patience;
+        while self.progress.step < self.plan.steps && !self.progress.tired(patience) {
             self.one_step()?;
             let step = self.progress.step;
             let ending = step == self.plan.steps;
@@ -144,8 +145,7 @@ impl<E: Experiment> Session<E> {
                     && self.saved.elapsed() > CHECKPOINT_AFTER;
                 due = due || better || late;
             }
-            let patience = self.settings.run.patience;
-            let tired = patience > 0 && self.progress.since_best >= patience;
+            let tired = self.progress.tired(patience);
             let signal = self.stop.received();
             if due || ending || tired || signal.is_some() {
                 self.save(ending || tired || signal.is_some())?;
@@ -153,11 +153,9 @@ impl<E: Experiment> Session<E> {
             if let Some(signal) = signal.filter(|_| !ending) {
                 return Err(Failure::Interrupted { signal }.into());
             }
-            if tired {
-                self.console
-                    .report(&format!("no better result in {patience} evaluations: stopped"));
-                break;
-            }
+        }
+        if self.progress.tired(patience) {
+            self.console.report(&format!("no better result in {patience} evaluations: stopped"));
         }
         Ok(())
     }
@@ -275,7 +273,7 @@ impl<E: Experiment> Session<E> {
 
     /// Saves a checkpoint unless this step has one already. A failure is a warning, until it is
     /// the third in a row or `last` says that there won't be another chance.
-    fn save(&mut self, last: bool) -> Result<()> {
+    pub(super) fn save(&mut self, last: bool) -> Result<()> {
         if self.saved_step == Some(self.progress.step) {
             return Ok(());
         }
