@@ -15,7 +15,7 @@ pub fn by_value(gradient: &mut Tensor, limit: f64) {
 
 /// Scales each replicate's gradient down to the Euclidean norm `max_norm` where it is longer, as
 /// `torch.nn.utils.clip_grad_norm_` with `error_if_nonfinite=False`: by
-/// min(1, max_norm / (norm + 1e-6)). Returns the norms before, [replicate], on the device.
+/// min(1, max_norm / (norm + 1e-6)). Returns the norms before, of shape `[replicate]`, on the device.
 ///
 /// - gradient: [replicate, parameter]
 pub fn by_norm(gradient: &mut Tensor, max_norm: f64) -> Tensor {

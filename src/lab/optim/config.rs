@@ -97,3 +97,41 @@ impl OptimizerConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bad_value_has_its_line() {
+        let config = OptimizerConfig {
+            kind: OptimizerKind::Nesterov,
+            momentum: 1.0,
+            dampening: -0.5,
+            beta1: f64::NAN,
+            beta2: 1.5,
+            eps: -1e-8,
+            weight_decay: f64::INFINITY,
+        };
+        let message = config.validate().unwrap_err().to_string();
+        let starts: Vec<_> = message.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        let expected = "--momentum --beta1 --beta2 --dampening --optimizer --eps --weight-decay";
+        assert_eq!(starts.join(" "), expected);
+        assert!(OptimizerConfig::default().validate().is_ok());
+    }
+
+    #[test]
+    fn the_command_line_has_the_same_defaults_as_a_file() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            optimizer: OptimizerConfig,
+        }
+        let line = <Program as clap::Parser>::parse_from(["program"]).optimizer;
+        assert_eq!(line, OptimizerConfig::default());
+        assert_eq!(serde_json::from_str::<OptimizerConfig>("{}").unwrap(), line);
+        let line = <Program as clap::Parser>::parse_from(["program", "--optimizer", "adamw"]);
+        let json = serde_json::to_value(&line.optimizer).unwrap();
+        assert_eq!(json["optimizer"], "adamw");
+    }
+}

@@ -6,6 +6,11 @@
 
 use tch::{Device, Kind, Tensor};
 
+/// A smaller mean of the gradient becomes 0. Where the gradient stays 0, as of a unit that is never
+/// chosen, the mean would else decay into subnormal numbers and remain there, and a step take four
+/// times as long.
+const SMALLEST_MEAN: f32 = 1e-30;
+
 /// What a step multiplies and adds, the same for all parameters.
 pub(super) struct Factors {
     /// 1 - beta1
@@ -89,9 +94,52 @@ impl<'a> Buffers<'a> {
         let moments = self.exp_avg.iter_mut().zip(self.exp_avg_sq);
         for ((p, g), (m, v)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
             let g = g + f.l2 * *p;
-            *m += f.mean * (g - *m);
+            let mean = *m + f.mean * (g - *m);
+            *m = if mean.abs() < SMALLEST_MEAN { 0.0 } else { mean };
             *v += f.square * (g * g - *v);
             *p = f.stay * *p - f.c * (*m / (v.sqrt() + f.eps));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+    #[test]
+    fn memory_that_overlaps_or_differs_is_left_to_libtorch() {
+        tch::set_num_threads(1);
+        let all = Tensor::zeros([4, 8], FLOAT);
+        let applies = |p: &Tensor, g: &Tensor| {
+            let (mut m, mut v) = (all.get(2), all.get(3));
+            Buffers::of(&mut p.shallow_clone(), g, &mut m, &mut v).is_some()
+        };
+        let (p, g) = (all.get(0), all.get(1));
+        assert!(applies(&p, &g));
+        assert!(!applies(&p, &p));
+        assert!(!applies(&p, &all.view(-1).narrow(0, 4, 8)), "half of the parameters");
+        assert!(!applies(&p, &all.get(3)), "a moment");
+        assert!(!applies(&p, &g.narrow(0, 0, 7)), "another length");
+        assert!(!applies(&p, &g.to_kind(Kind::Double)), "another kind");
+        assert!(!applies(&p, &Tensor::zeros([8, 2], FLOAT).select(1, 0)), "not contiguous");
+        tch::set_num_threads(2);
+        let at_two_threads = applies(&p, &g);
+        tch::set_num_threads(1);
+        assert!(!at_two_threads);
+    }
+
+    #[test]
+    fn the_mean_of_a_gradient_that_stays_zero_becomes_zero() {
+        tch::set_num_threads(1);
+        let [mut p, mut m, mut v] = [0.0, 1.0, 1.0].map(|x| Tensor::full([9], x, FLOAT));
+        let g = Tensor::zeros([9], FLOAT);
+        let f = Factors { mean: 0.1, square: 0.001, l2: 0.0, stay: 1.0, c: 1e-3, eps: 1e-8 };
+        for _ in 0..700 {
+            Buffers::of(&mut p, &g, &mut m, &mut v).unwrap().step(&f);
+        }
+        assert_eq!(m.count_nonzero(None).int64_value(&[]), 0);
+        assert_eq!(v.count_nonzero(None).int64_value(&[]), 9);
     }
 }

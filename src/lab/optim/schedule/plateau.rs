@@ -116,6 +116,17 @@ mod tests {
         assert_eq!(schedule.state()[1], ("best", 1.0));
     }
 
+    // ReduceLROnPlateau(o, eps=1e-8): a rate of 1e-8 would fall by 7e-9
+    #[test]
+    fn a_tiny_fall_is_not_made() {
+        for (lr, after) in [(1e-8, 1e-8), (1e-7, 0.3 * 1e-7)] {
+            let config = ScheduleConfig { lr_min: 0.0, ..config(0.0) };
+            let mut schedule = Schedule::new(config, lr, 1000);
+            (0..6).for_each(|_| schedule.observe(1.0));
+            assert_eq!(schedule.lr(0), after);
+        }
+    }
+
     #[test]
     fn a_loss_that_is_not_finite_is_no_improvement_and_leaves_the_average() {
         let config = config(0.5);
