@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use super::figure::RgbImage;
-use super::metrics::Reading;
+use super::metrics::{Reading, is_replicate};
 use super::tensorboard::{Chart, EventWriter, Histogram};
 
 /// The open files of a run's log; or none, for an evaluation that writes nothing.
@@ -81,7 +81,8 @@ impl Log {
             let line = line?;
             let Ok(entry) = serde_json::from_slice::<Value>(&line) else { break };
             let Some(at) = entry["step"].as_u64().filter(|at| *at <= step) else { break };
-            for (tag, value) in entry["values"].as_object().into_iter().flatten() {
+            let values = entry["values"].as_object().into_iter().flatten();
+            for (tag, value) in values.filter(|(tag, _)| !is_replicate(tag)) {
                 self.remember(tag, at, value.as_f64().unwrap_or(f64::NAN));
             }
             kept += line.len() as u64 + 1;
@@ -104,19 +105,12 @@ impl Log {
     pub fn scalars(&mut self, step: u64, time: f64, readings: &[Reading]) {
         let mut values = Map::new();
         let mut written = Vec::new();
-        for reading in readings {
-            let (mean, sd) = mean_and_sd(&reading.values);
-            written.push((reading.tag.clone(), mean));
-            if reading.values.len() > 1 {
-                written.push((format!("{}/sd", reading.tag), sd));
-                for (i, value) in reading.values.iter().enumerate() {
-                    values.insert(format!("{}/r{i}", reading.tag), json!(value));
-                }
-            }
-        }
-        for (tag, value) in &written {
+        for (tag, value) in readings.iter().flat_map(Reading::tagged) {
             values.insert(tag.clone(), json!(value));
-            self.remember(tag, step, *value);
+            if !is_replicate(&tag) {
+                self.remember(&tag, step, value);
+                written.push((tag, value));
+            }
         }
         values.sort_keys();
         let line = json!({ "step": step, "time": time, "values": values }).to_string();
@@ -279,6 +273,8 @@ mod tests {
         let line: Value = serde_json::from_str(&text).unwrap();
         let expected = json!({"loss": 2.0, "loss/r0": 1.0, "loss/r1": 3.0, "loss/sd": 2f64.sqrt()});
         assert_eq!(line["values"], expected);
+        let resumed = Log::open(folder.path(), Some(1));
+        assert_eq!(resumed.latest(), log.latest());
     }
 
     #[test]
