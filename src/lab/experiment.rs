@@ -1,5 +1,7 @@
 //! What an experiment is to the lab.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use serde_json::Value;
 use tch::{Device, Tensor};
@@ -160,6 +162,8 @@ pub struct Evaluation<'a> {
     /// Means since the last evaluation, of [`Step::epoch_mean`].
     pub train: Vec<Reading>,
     pub(super) readings: Vec<Reading>,
+    /// Time that the log took within the evaluation.
+    pub(super) logging: Duration,
     pub(super) log: &'a mut Log,
     pub(super) console: &'a Console,
 }
@@ -185,11 +189,15 @@ impl Evaluation<'_> {
 
     /// Logs a histogram.
     pub fn histogram(&mut self, tag: &str, values: &[f32]) {
+        let start = Instant::now();
         self.log.histogram(tag, self.step, values);
+        self.logging += start.elapsed();
     }
 
     /// Logs a picture of a matrix.
     pub fn image(&mut self, tag: &str, image: &RgbImage) {
+        let start = Instant::now();
         self.log.image(tag, self.step, image);
+        self.logging += start.elapsed();
     }
 }

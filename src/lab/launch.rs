@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -63,6 +64,20 @@ pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Resu
         Some(asked) => resume::<E>(&invocation, asked),
         None => start::<E>(&invocation),
     }
+}
+
+/// The settings that a command line stands for, without doing anything: for benchmarks and tests.
+///
+/// # Errors
+/// As [`run`], for the command line.
+pub fn configure<E: Experiment>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Settings<E::Config>> {
+    let invocation = cli::parse::<E::Config>(E::NAME, E::ABOUT, E::PRESETS, arguments)?;
+    let map = cli::layers::<E::Config>(&invocation, E::DEFAULTS, E::PRESETS)?;
+    let mut settings = cli::typed::<E::Config>(&map)?;
+    E::resolve(&mut settings)?;
+    Ok(settings)
 }
 
 /// Resolves a map of keys into settings, a device and the experiment's place to compute.
@@ -232,6 +247,7 @@ fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<
         number: 0,
         train: Vec::new(),
         readings: Vec::new(),
+        logging: Duration::ZERO,
         log: &mut log,
         console: &console,
     };

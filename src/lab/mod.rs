@@ -37,5 +37,5 @@ mod launch;
 
 pub use cli::{Preset, Settings};
 pub use experiment::{Evaluation, Experiment, Plan, Step};
-pub use launch::{launch, run};
+pub use launch::{configure, launch, run};
 pub use learner::{Learner, LearnerConfig};

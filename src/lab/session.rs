@@ -139,8 +139,9 @@ impl<E: Experiment> Session<E> {
             self.one_step()?;
             let step = self.progress.step;
             let ending = step == self.plan.steps;
-            let mut due = self.settings.run.checkpoint_every.is_some_and(|every| step % every == 0);
-            if step % self.plan.evaluate_every == 0 || ending {
+            let mut due =
+                self.settings.run.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
+            if step.is_multiple_of(self.plan.evaluate_every) || ending {
                 let better = self.evaluate()?;
                 let late = self.settings.run.checkpoint_every.is_none()
                     && self.saved.elapsed() > CHECKPOINT_AFTER;
@@ -171,7 +172,7 @@ impl<E: Experiment> Session<E> {
     pub fn one_step(&mut self) -> Result<()> {
         let index = self.progress.step;
         let ending = index + 1 == self.plan.steps;
-        let logging = (index + 1) % self.settings.run.log_every == 0 || ending;
+        let logging = (index + 1).is_multiple_of(self.settings.run.log_every) || ending;
         self.clock.begin_step(logging);
         self.experiment.step(&mut Step {
             index,
@@ -231,15 +232,19 @@ impl<E: Experiment> Session<E> {
             number: self.progress.evaluations,
             train,
             readings: Vec::new(),
+            logging: Duration::ZERO,
             log: &mut self.log,
             console: &self.console,
         };
-        let experiment = &mut self.experiment;
-        let score = self.clock.time(Phase::Evaluation, || experiment.evaluate(&mut evaluation))?;
-        let readings = evaluation.readings;
+        let start = Instant::now();
+        let score = self.experiment.evaluate(&mut evaluation)?;
+        let (readings, logging) = (evaluation.readings, evaluation.logging);
+        self.clock.add(Phase::Evaluation, start.elapsed().saturating_sub(logging));
+        let start = Instant::now();
         self.log.scalars(self.progress.step, self.seconds(), &readings);
         self.log.flush();
         self.warn_of_log();
+        self.clock.add(Phase::Logging, start.elapsed() + logging);
         Ok(score.is_some_and(|score| self.progress.compare(score)))
     }
 

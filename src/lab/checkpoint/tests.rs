@@ -114,7 +114,7 @@ fn a_wrong_shape_kind_or_key_changes_nothing() {
     let mut missing = state(0.0);
     missing.push(("layer.bias".into(), Tensor::zeros([2], options)));
     let mut extra = state(0.0);
-    extra.remove(2);
+    drop(extra.remove(2));
     let cases = [
         (shape, "layer.weight is [2, 3], this model needs [1, 3]"),
         (kind, "layer.weight is Float, this model needs Double"),

@@ -91,6 +91,7 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
         let _ = fs::remove_file(&temporary);
     }
     written.with_context(|| format!("writing {}", path.display()))?;
+    // Syncing the manifest's name syncs that of the tensors too: they are in one folder.
     durable::write_json(&manifest.path(folder), manifest)
 }
 

@@ -18,8 +18,9 @@ mod workspace;
 
 pub use config::{OptimizerConfig, OptimizerKind};
 
+use crate::lab::read;
 use adam::Adam;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use sgd::Sgd;
 use tch::{Kind, Tensor};
 use workspace::{Workspace, Writer};
@@ -105,7 +106,7 @@ impl Optimizer {
         if step.kind() != Kind::Int64 || step.dim() != 0 {
             bail!("optimizer state `step` is {:?} {:?}, not Int64 []", step.kind(), step.size());
         }
-        let step = i64::try_from(&step).context("optimizer state `step` can't be read")?;
+        let step = read::scalar(&step)? as i64;
         let mut loaded = Vec::new();
         for (name, buffer) in self.buffers() {
             let saved = get(name)?;

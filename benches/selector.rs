@@ -1,0 +1,100 @@
+//! The training step of `selector_mnist` and where its time goes, and what logging and checkpoints
+//! cost a default run. One libtorch thread on the CPU; MNIST where it has been fetched, else the
+//! 8x8 digits.
+//!
+//! ```text
+//! cargo bench --bench selector
+//! ```
+
+#![allow(clippy::print_stdout)]
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use neuron_lab::lab::console::Console;
+use neuron_lab::lab::folder::RunFolder;
+use neuron_lab::lab::phase::PHASES;
+use neuron_lab::lab::session::Session;
+use neuron_lab::lab::signals::StopSignal;
+use neuron_lab::lab::{Experiment, configure, durable, run};
+use neuron_lab::selector::SelectorMnist;
+use rustix::time::{ClockId, clock_gettime};
+use tch::Device;
+
+/// Runs of each row; the median counts.
+const TURNS: usize = 7;
+
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Microseconds of CPU time of a step, and the share of each phase in percent.
+fn step_time(hidden: &str, steps: usize, data: &str) -> Result<(f64, Vec<f64>)> {
+    let home = tempfile::tempdir()?;
+    let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
+    let arguments = ["bench", "--hidden", hidden, "--data", data].map(OsString::from);
+    let settings = configure::<SelectorMnist>(arguments)?;
+    let experiment = SelectorMnist::build(&settings, Device::Cpu)?;
+    let folder = RunFolder::create(&runs, &checkpoints, SelectorMnist::NAME, "bench")?;
+    let parts = (Console::new(true, false), StopSignal::default(), Device::Cpu);
+    let mut session = Session::new(settings, experiment, folder, None, parts)?;
+    let totals = |session: &Session<SelectorMnist>| -> Vec<f64> {
+        let phases = session.phase_seconds();
+        PHASES.iter().map(|(_, name)| phases[*name].as_f64().unwrap_or(f64::NAN)).collect()
+    };
+    (0..steps / 4 + 1).try_for_each(|_| session.one_step())?;
+    let mut turns = Vec::new();
+    for _ in 0..TURNS {
+        let (start, before) = (cpu_seconds(), totals(&session));
+        (0..steps).try_for_each(|_| session.one_step())?;
+        let time = 1e6 * (cpu_seconds() - start) / steps as f64;
+        let spent: Vec<f64> = totals(&session).iter().zip(before).map(|(t, b)| t - b).collect();
+        let whole: f64 = spent.iter().sum();
+        turns.push((time, spent.iter().map(|part| 100.0 * part / whole).collect::<Vec<_>>()));
+    }
+    turns.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(turns.swap_remove(TURNS / 2))
+}
+
+/// Share of logging and checkpoints in a run with default settings, in percent of its wall time.
+fn overhead(data: &str) -> Result<(f64, f64, f64)> {
+    let home = tempfile::tempdir()?;
+    let path = |name: &str| home.path().join(name).into_os_string();
+    let mut arguments: Vec<OsString> =
+        ["selector_mnist", "--quiet", "--name", "bench", "--data", data].map(OsString::from).into();
+    arguments.extend(["--runs".into(), path("runs"), "--checkpoints".into(), path("checkpoints")]);
+    run::<SelectorMnist>(arguments)?;
+    let file = home.path().join("runs/selector_mnist/bench/summary.json");
+    let summary = durable::read_json(&file)?;
+    let wall = summary["wall_seconds"].as_f64().context("wall_seconds")?;
+    let share = |phase: &str| {
+        Ok::<f64, anyhow::Error>(
+            100.0 * summary["phase_seconds"][phase].as_f64().context("phase")? / wall,
+        )
+    };
+    Ok((wall, share("logging")?, share("checkpoint")?))
+}
+
+fn main() -> Result<()> {
+    tch::set_num_threads(1);
+    let data = if Path::new("data/mnist").is_dir() { "mnist" } else { "digits" };
+    println!("selector_mnist, K = 2, batch 64, {data}, 1 thread; median of {TURNS} turns");
+    println!(
+        "| hidden | CPU us a step | data % | forward % | backward % | optimizer % | logging % |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for (hidden, steps) in [("64,64", 400), ("1024,1024", 20)] {
+        let (time, shares) = step_time(hidden, steps, data)?;
+        let shares: Vec<String> = shares[..5].iter().map(|share| format!("{share:.1}")).collect();
+        println!("| {hidden} | {time:.0} | {} |", shares.join(" | "));
+    }
+    let (wall, logging, checkpoint) = overhead(data)?;
+    println!(
+        "default run: {wall:.1} s, logging {logging:.2} %, checkpoints {checkpoint:.2} %, \
+         together {:.2} %",
+        logging + checkpoint
+    );
+    Ok(())
+}

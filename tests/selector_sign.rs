@@ -1,0 +1,86 @@
+//! Which way the straight-through gradient of the selectors points: against finite differences of
+//! the loss over selector biases, the printed one climbs and the consistent one descends.
+
+use neuron_lab::data;
+use neuron_lab::lab::learner::LearnerConfig;
+use neuron_lab::lab::nn::cross_entropy;
+use neuron_lab::lab::params::Params;
+use neuron_lab::selector::config::{SelectorKind, SelectorMnistConfig, SteSign};
+use neuron_lab::selector::model::{SelectorNetwork, parameters};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// Far enough for selections to change: the loss is piecewise constant in a selector's bias.
+const DELTA: f64 = 0.3;
+
+fn config(sign: SteSign) -> SelectorMnistConfig {
+    #[derive(clap::Parser)]
+    struct Defaults {
+        #[command(flatten)]
+        config: SelectorMnistConfig,
+    }
+    let defaults = <Defaults as clap::Parser>::parse_from(["test"]).config;
+    let learner = LearnerConfig { lr: 0.01, ..defaults.learner.clone() };
+    let selector = Some(SelectorKind::Threshold);
+    SelectorMnistConfig { hidden: vec![64], selector, ste_sign: sign, learner, ..defaults }
+}
+
+fn loss(network: &SelectorNetwork, images: &Tensor, labels: &Tensor) -> Tensor {
+    cross_entropy(&network.forward(images).0, labels)
+}
+
+/// The slope of the loss over the selection bias of neuron n, by central differences.
+fn slope(params: &Params, loss: &dyn Fn() -> f64, n: i64) -> f64 {
+    let bias = params.named().into_iter().find(|(name, _)| name == "layer1.selection.bias");
+    let bias = bias.unwrap().1.get(n);
+    let at = |delta: f64| {
+        let _ = bias.shallow_clone().g_add_scalar_(delta);
+        loss()
+    };
+    let difference = at(DELTA) - at(-2.0 * DELTA);
+    at(DELTA);
+    difference / (2.0 * DELTA)
+}
+
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let dot = |f: &dyn Fn(usize) -> f64| (0..a.len()).map(f).sum::<f64>();
+    let ab = dot(&|i| (a[i] - ma) * (b[i] - mb));
+    let (aa, bb) = (dot(&|i| (a[i] - ma).powi(2)), dot(&|i| (b[i] - mb).powi(2)));
+    ab / (aa * bb).sqrt()
+}
+
+fn correlation_of(sign: SteSign, images: &Tensor, labels: &Tensor) -> f64 {
+    let config = config(sign);
+    let inputs = images.size()[1];
+    let mut params = parameters(&config, (inputs, 10), (0, 1), Device::Cpu).unwrap();
+    let network = SelectorNetwork::new(&config, inputs, &params, Device::Cpu).unwrap();
+    params.backward(&loss(&network, images, labels)).unwrap();
+    let gradient = params.split(&params.gradient);
+    let gradient = &gradient.iter().find(|(name, _)| name == "layer1.selection.bias").unwrap().1;
+    let gradient = Vec::<f64>::try_from(gradient.to_kind(Kind::Double)).unwrap();
+    let _guard = tch::no_grad_guard();
+    let measured = || loss(&network, images, labels).double_value(&[]);
+    let slopes: Vec<f64> = (0..64).map(|n| slope(&params, &measured, n)).collect();
+    correlation(&gradient, &slopes)
+}
+
+#[test]
+fn the_printed_sign_climbs_and_the_consistent_one_descends() {
+    tch::set_num_threads(1);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    for name in ["digits", "mnist"] {
+        let Ok(data) = data::load(name, &folder, Device::Cpu) else {
+            println!("{name}: skipped, run scripts/data {name}");
+            continue;
+        };
+        let images = data.train.images.narrow(0, 0, 256);
+        let labels = data.train.labels.narrow(0, 0, 256);
+        let printed = correlation_of(SteSign::AsPrinted, &images, &labels);
+        let consistent = correlation_of(SteSign::Consistent, &images, &labels);
+        println!("{name}: as printed {printed:.3}, consistent {consistent:.3}");
+        assert!(printed < -0.6, "{name}, as printed: {printed}");
+        assert!(consistent > 0.6, "{name}, consistent: {consistent}");
+    }
+}
