@@ -67,9 +67,8 @@ impl Log {
         };
         lines.set_len(kept)?;
         lines.seek(SeekFrom::End(0))?;
-        if let Some(step) = resumed_at {
-            events.session_start(step as i64)?;
-        }
+        // TensorBoard's loader in Python acts on the second start that it sees, not on the first.
+        events.session_start(resumed_at.map_or(0, |step| step as i64 + 1))?;
         Ok(Files { events, lines: BufWriter::new(lines) })
     }
 
@@ -170,10 +169,13 @@ impl Log {
         });
     }
 
-    /// Ends the event file: whether the run ended well, and everything on the disk.
-    pub fn close(&mut self, success: bool) {
+    /// Ends the event file, everything on the disk: whether the run ended well, or none if it is to
+    /// be resumed, since TensorBoard keeps the first end that it reads.
+    pub fn close(&mut self, success: Option<bool>) {
         self.attempt(|files| {
-            files.events.hparams_end(success)?;
+            if let Some(success) = success {
+                files.events.hparams_end(success)?;
+            }
             files.events.sync()?;
             files.lines.flush()?;
             Ok(files.lines.get_ref().sync_data()?)
@@ -242,7 +244,7 @@ mod tests {
         for step in [10, 20, 30] {
             log.scalars(step, 0.5, &[reading("loss", &[step as f64])]);
         }
-        log.close(true);
+        log.close(Some(true));
         let path = folder.path().join("metrics.jsonl");
         let mut torn = fs::read(&path).unwrap();
         torn.extend(b"{\"step\": 40, \"va");
@@ -250,7 +252,7 @@ mod tests {
 
         let mut log = Log::open(folder.path(), Some(20));
         log.scalars(21, 0.6, &[reading("loss", &[f64::NAN])]);
-        log.close(true);
+        log.close(Some(true));
         let text = fs::read_to_string(&path).unwrap();
         let steps: Vec<Value> =
             text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
@@ -268,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut log = Log::open(folder.path(), None);
         log.scalars(1, 0.0, &[reading("loss", &[1.0, 3.0])]);
-        log.close(true);
+        log.close(Some(true));
         let text = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
         let line: Value = serde_json::from_str(&text).unwrap();
         let expected = json!({"loss": 2.0, "loss/r0": 1.0, "loss/r1": 3.0, "loss/sd": 2f64.sqrt()});

@@ -48,7 +48,7 @@ impl<E: Experiment> Session<E> {
         {
             self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
         }
-        self.log.close(status == "done");
+        self.log.close((status != "interrupted").then_some(status == "done"));
         if let Some(warning) = self.log.take_warning() {
             self.console.warn(&warning);
         }
