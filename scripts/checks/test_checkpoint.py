@@ -191,3 +191,17 @@ def test_state_counts_what_it_says(run):
         for name, value in tensors.items():
             if name.startswith("state.usage."):
                 assert (value.sum(-2) == min(since * 64, images)).all(), (step, name)
+
+
+def test_a_replicate_is_the_network_of_its_own_seed(tmp_path):
+    train = ["--data", "digits", "--hidden", "16,8", "--lr", "0.3", "--steps", "40", "--quiet",
+             "--device", "cpu", "--runs", tmp_path / "runs", "--checkpoints", tmp_path / "checkpoints"]
+    program(*train, "--seed", "5", "--replicates", "3", "--name", "three")
+    program(*train, "--seed", "7", "--name", "alone")
+    home = tmp_path / "checkpoints" / "selector_mnist"
+    three = selector_numpy.load_file(home / "three" / "step-00000040.safetensors")
+    alone = selector_numpy.load_file(home / "alone" / "step-00000040.safetensors")
+    third = selector_numpy.replicate(three, 2)
+    assert len(third) == 10
+    for name, value in third.items():
+        assert np.allclose(value, alone[name], rtol=0, atol=1e-5), name

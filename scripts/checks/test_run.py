@@ -228,6 +228,7 @@ def test_the_hparams_table_has_every_run(folders, base):
             expected = value if isinstance(config[key], list) else config[key]
             assert value == expected or (key == "epochs" and run in ("stopped", "killed")), key
         assert {"lr", "selector", "num_computation", "hidden", "seed"} <= set(group["hparams"])
+        assert not {"name", "runs", "checkpoints", "device", "keep"} & set(group["hparams"])
         values = {entry["name"]["tag"]: entry["value"] for entry in session["metricValues"]}
         assert values == {tag: float(np.float32(summary["metrics"][tag])) for tag in metrics}
         assert session["status"] == "STATUS_SUCCESS", run

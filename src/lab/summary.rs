@@ -10,6 +10,7 @@ use super::durable;
 use super::error::{Failure, one_line};
 use super::experiment::Experiment;
 use super::session::Session;
+use super::settings::RESUMABLE;
 
 /// The `status` of a run that ended so.
 pub fn status(ended: &Result<()>) -> &'static str {
@@ -27,7 +28,11 @@ impl<E: Experiment> Session<E> {
     /// Writes what is true of the whole run: hyper-parameters, chart layout, what each tag means.
     pub fn introduce(&mut self) {
         let config = self.config().clone();
-        self.log.hparams(&config, E::METRICS);
+        let bookkeeping =
+            |key: &str| RESUMABLE.contains(&key) && !["steps", "epochs"].contains(&key);
+        let mut hparams = config.clone();
+        hparams.retain(|key, _| !bookkeeping(key));
+        self.log.hparams(&hparams, E::METRICS);
         self.log.charts(&self.experiment.charts());
         let rows = E::TAGS.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
         let table: String = rows.collect();
