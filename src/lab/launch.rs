@@ -15,7 +15,7 @@ use super::console::Console;
 use super::error::{Failure, exit_code, exit_status, one_line};
 use super::experiment::{Evaluation, Experiment};
 use super::folder::{self, RunFolder};
-use super::log::{Log, mean_and_sd};
+use super::log::Log;
 use super::session::Session;
 use super::settings::Actions;
 use super::signals::StopSignal;
@@ -179,7 +179,8 @@ fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<
         let values: Map<String, Value> = evaluation
             .readings
             .iter()
-            .map(|reading| (reading.tag.clone(), json!(mean_and_sd(&reading.values).0)))
+            .flat_map(|reading| reading.tagged())
+            .map(|(tag, value)| (tag, json!(value)))
             .collect();
         let step = manifest.step;
         let file = checkpoint.path.display().to_string();

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::checkpoint::{Checkpoint, State};
+use super::log::mean_and_sd;
 use super::read;
 
 /// How the values of one interval become one number.
@@ -29,6 +30,27 @@ pub struct Reading {
     pub tag: String,
     /// One value, or one a replicate.
     pub values: Vec<f64>,
+}
+
+impl Reading {
+    /// The tag and its value; for several replicates their mean, `<tag>/sd`, their standard
+    /// deviation, and each as `<tag>/r<i>`.
+    pub fn tagged(&self) -> Vec<(String, f64)> {
+        let (mean, sd) = mean_and_sd(&self.values);
+        let mut tagged = vec![(self.tag.clone(), mean)];
+        if self.values.len() > 1 {
+            tagged.push((format!("{}/sd", self.tag), sd));
+            let each = self.values.iter().enumerate();
+            tagged.extend(each.map(|(i, value)| (format!("{}/r{i}", self.tag), *value)));
+        }
+        tagged
+    }
+}
+
+/// Whether a tag of [`Reading::tagged`] is that of one replicate.
+pub fn is_replicate(tag: &str) -> bool {
+    let number = tag.rsplit_once("/r").map_or("", |(_, number)| number);
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What was read of a metric since the last evaluation.
@@ -180,6 +202,15 @@ mod tests {
 
     fn number(value: f64) -> Tensor {
         Tensor::from(value)
+    }
+
+    #[test]
+    fn replicates_have_tags_of_their_own() {
+        let reading = Reading { tag: "a/rate".into(), values: vec![1.0, 3.0] };
+        let tags: Vec<String> = reading.tagged().into_iter().map(|(tag, _)| tag).collect();
+        assert_eq!(tags, ["a/rate", "a/rate/sd", "a/rate/r0", "a/rate/r1"]);
+        let each: Vec<bool> = tags.iter().map(|tag| is_replicate(tag)).collect();
+        assert_eq!(each, [false, false, true, true]);
     }
 
     #[test]

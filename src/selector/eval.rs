@@ -155,7 +155,8 @@ impl Usage {
 
 /// Entropy of a distribution in nats, with 0 ln 0 = 0.
 pub fn entropy(shares: &[f64]) -> f64 {
-    -shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln()).sum::<f64>()
+    // Not the negated sum, which is -0.0 where one share is all.
+    0.0 - shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln()).sum::<f64>()
 }
 
 fn ratios(counts: &[Vec<f64>]) -> Vec<f64> {
@@ -213,7 +214,7 @@ mod tests {
         }
         assert!((entropy(&[0.5, 0.5]) - 2f64.ln()).abs() < 1e-15);
         assert!((entropy(&[0.2; 5]) - 1.6094).abs() < 5e-5);
-        assert_eq!(entropy(&[1.0, 0.0]), 0.0);
+        assert_eq!(entropy(&[1.0, 0.0]).to_bits(), 0f64.to_bits());
     }
 
     #[test]
