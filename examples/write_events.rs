@@ -18,6 +18,7 @@ fn main() -> Result<()> {
     let settings = json!({"lr": 0.01, "steps": 20, "nesterov": true, "optimizer": "momentum",
         "layers": [64, 64], "limit": null});
     let settings = settings.as_object().context("an object")?;
+    board.session_start(0)?;
     board.hparams_start(settings, &["eval/accuracy", "train/loss"])?;
     board.text("config", 0, "| setting | value |\n|---|---|\n| lr | 0.01 |\n")?;
     board.custom_scalars(&[

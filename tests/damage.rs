@@ -15,7 +15,7 @@ use neuron_lab::lab::error::one_line;
 use safetensors::Dtype;
 use serde_json::json;
 
-const RUN: &str = "--data digits --optimizer adam --hidden 8,8 --log-every 5 --checkpoint-every 10";
+const RUN: &str = "--data digits --optimizer adam --hidden 8,8 --log-every 3 --checkpoint-every 10";
 const LAST: u64 = 20;
 const END: u64 = 27;
 
@@ -57,10 +57,10 @@ fn contents() -> Vec<(String, bool, Damage)> {
         ("step's kind", true, change("optim.step", |t| t.0 = Dtype::F64)),
         ("no progress", true, without("state.lab.progress")),
         ("another step", true, change("state.lab.progress", |t| t.2[6] ^= 8)),
-        ("no counts", true, without("state.lab.epoch_counts.train/epoch_loss")),
-        ("no usage", true, without("state.usage.layer1")),
+        ("no counts", true, without("state.lab.interval_counts.train/loss")),
+        ("no usage", true, without("state.tally.layer1")),
     ];
-    let window = "state.lab.epoch.train/epoch_loss";
+    let window = "state.lab.interval.train/loss";
     let longer =
         |t: &mut Tensor| *t = Tensor(Dtype::F32, vec![2], [t.2.clone(), t.2.clone()].concat());
     all.push(("window's shape", true, change(window, longer)));

@@ -107,8 +107,10 @@ def test_the_server_explains_tags(base):
 
 
 def test_the_server_shows_the_values(base):
-    for _, step, value in board_http.scalars(base, RUN, "eval/loss (held-out)")[:12]:
-        assert value == pytest.approx(1.5 / (1 + step), rel=1e-6)
+    points = board_http.scalars(base, RUN, "train/loss")
+    assert [step for _, step, _ in points] == list(range(24))
+    for _, step, value in points:
+        assert value == pytest.approx(resumed_loss(step), rel=1e-6)
     assert board_http.scalars(base, RUN, "odd/nan")[0][2] == "NaN"
     assert board_http.scalars(base, RUN, "odd/infinity")[0][2] == "Infinity"
     for _, step, buckets in board_http.histograms(base, RUN, "weights"):

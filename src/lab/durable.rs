@@ -19,12 +19,16 @@ pub fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(format!("{TEMPORARY}-{}-{name}", std::process::id()))
 }
 
-/// Makes a complete file at [`temporary`]`(path)` appear at `path`: syncs it, renames it, and
-/// syncs the folder, so that the name survives a power failure.
+/// Makes a complete file at [`temporary`]`(path)` appear at `path`, its bytes synced. The name
+/// survives a power failure after [`sync_folder`].
 pub fn publish(path: &Path) -> io::Result<()> {
     let temporary = temporary(path);
     File::open(&temporary)?.sync_all()?;
-    fs::rename(&temporary, path)?;
+    fs::rename(&temporary, path)
+}
+
+/// Syncs the names in the folder of `path`.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
@@ -37,7 +41,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary(path);
     let written = File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| publish(path));
+        .and_then(|()| publish(path))
+        .and_then(|()| sync_folder(path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -14,7 +15,7 @@ use super::console::Console;
 use super::error::{Failure, exit_code, exit_status, one_line};
 use super::experiment::{Evaluation, Experiment};
 use super::folder::{self, RunFolder};
-use super::log::{Log, mean_and_sd};
+use super::log::Log;
 use super::session::Session;
 use super::settings::Actions;
 use super::signals::StopSignal;
@@ -169,6 +170,7 @@ fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<
         number: 0,
         train: Vec::new(),
         readings: Vec::new(),
+        logging: Duration::ZERO,
         log: &mut log,
         console: &console,
     };
@@ -177,7 +179,8 @@ fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<
         let values: Map<String, Value> = evaluation
             .readings
             .iter()
-            .map(|reading| (reading.tag.clone(), json!(mean_and_sd(&reading.values).0)))
+            .flat_map(|reading| reading.tagged())
+            .map(|(tag, value)| (tag, json!(value)))
             .collect();
         let step = manifest.step;
         let file = checkpoint.path.display().to_string();

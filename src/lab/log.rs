@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use super::figure::RgbImage;
-use super::metrics::Reading;
+use super::metrics::{Reading, is_replicate};
 use super::tensorboard::{Chart, EventWriter, Histogram};
 
 /// The open files of a run's log; or none, for an evaluation that writes nothing.
@@ -67,9 +67,8 @@ impl Log {
         };
         lines.set_len(kept)?;
         lines.seek(SeekFrom::End(0))?;
-        if let Some(step) = resumed_at {
-            events.session_start(step as i64)?;
-        }
+        // TensorBoard's loader in Python acts on the second start that it sees, not on the first.
+        events.session_start(resumed_at.map_or(0, |step| step as i64 + 1))?;
         Ok(Files { events, lines: BufWriter::new(lines) })
     }
 
@@ -82,7 +81,8 @@ impl Log {
         while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             let Ok(entry) = serde_json::from_slice::<Value>(&line) else { break };
             let Some(at) = entry["step"].as_u64().filter(|at| *at <= step) else { break };
-            for (tag, value) in entry["values"].as_object().into_iter().flatten() {
+            let values = entry["values"].as_object().into_iter().flatten();
+            for (tag, value) in values.filter(|(tag, _)| !is_replicate(tag)) {
                 self.remember(tag, at, value.as_f64().unwrap_or(f64::NAN));
             }
             kept += line.len() as u64;
@@ -106,19 +106,12 @@ impl Log {
     pub fn scalars(&mut self, step: u64, time: f64, readings: &[Reading]) {
         let mut values = Map::new();
         let mut written = Vec::new();
-        for reading in readings {
-            let (mean, sd) = mean_and_sd(&reading.values);
-            written.push((reading.tag.clone(), mean));
-            if reading.values.len() > 1 {
-                written.push((format!("{}/sd", reading.tag), sd));
-                for (i, value) in reading.values.iter().enumerate() {
-                    values.insert(format!("{}/r{i}", reading.tag), json!(value));
-                }
-            }
-        }
-        for (tag, value) in &written {
+        for (tag, value) in readings.iter().flat_map(Reading::tagged) {
             values.insert(tag.clone(), json!(value));
-            self.remember(tag, step, *value);
+            if !is_replicate(&tag) {
+                self.remember(&tag, step, value);
+                written.push((tag, value));
+            }
         }
         values.sort_keys();
         let line = json!({ "step": step, "time": time, "values": values }).to_string();
@@ -178,10 +171,13 @@ impl Log {
         });
     }
 
-    /// Ends the event file: whether the run ended well, and everything on the disk.
-    pub fn close(&mut self, success: bool) {
+    /// Ends the event file, everything on the disk: whether the run ended well, or none if it is to
+    /// be resumed, since TensorBoard keeps the first end that it reads.
+    pub fn close(&mut self, success: Option<bool>) {
         self.attempt(|files| {
-            files.events.hparams_end(success)?;
+            if let Some(success) = success {
+                files.events.hparams_end(success)?;
+            }
             files.events.sync()?;
             files.lines.flush()?;
             Ok(files.lines.get_ref().sync_data()?)
@@ -250,7 +246,7 @@ mod tests {
         for step in [10, 20, 30] {
             log.scalars(step, 0.5, &[reading("loss", &[step as f64])]);
         }
-        log.close(true);
+        log.close(Some(true));
         let path = folder.path().join("metrics.jsonl");
         let mut torn = fs::read(&path).unwrap();
         torn.extend(b"{\"step\": 40, \"va");
@@ -258,7 +254,7 @@ mod tests {
 
         let mut log = Log::open(folder.path(), Some(20));
         log.scalars(21, 0.6, &[reading("loss", &[f64::NAN])]);
-        log.close(true);
+        log.close(Some(true));
         let text = fs::read_to_string(&path).unwrap();
         let steps: Vec<Value> =
             text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect();
@@ -289,11 +285,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut log = Log::open(folder.path(), None);
         log.scalars(1, 0.0, &[reading("loss", &[1.0, 3.0])]);
-        log.close(true);
+        log.close(Some(true));
         let text = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
         let line: Value = serde_json::from_str(&text).unwrap();
         let expected = json!({"loss": 2.0, "loss/r0": 1.0, "loss/r1": 3.0, "loss/sd": 2f64.sqrt()});
         assert_eq!(line["values"], expected);
+        let resumed = Log::open(folder.path(), Some(1));
+        assert_eq!(resumed.latest(), log.latest());
     }
 
     #[test]

@@ -37,8 +37,7 @@ pub struct Session<E: Experiment> {
     config: Map<String, Value>,
     device: Device,
     plan: Plan,
-    interval: Metrics,
-    epoch: Metrics,
+    metrics: Metrics,
     clock: PhaseClock,
     guard: FiniteGuard,
     stop: StopSignal,
@@ -64,15 +63,14 @@ impl<E: Experiment> Session<E> {
         parts: (Console, StopSignal, Device),
     ) -> Result<Self> {
         let (console, stop, device) = parts;
-        let (mut interval, mut epoch) = (Metrics::default(), Metrics::default());
+        let mut metrics = Metrics::default();
         let mut progress = Progress::default();
         let mut earlier = 0.0;
         if let Some(checkpoint) = checkpoint {
             checkpoint.restore(&experiment.state(), |key| !key.starts_with("state.lab."))?;
             experiment.restored(checkpoint)?;
             progress = Progress::restore(checkpoint)?;
-            interval.restore(checkpoint, "interval", device)?;
-            epoch.restore(checkpoint, "epoch", device)?;
+            metrics.restore(checkpoint, device)?;
             earlier = checkpoint.manifest.seconds;
         }
         let log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
@@ -95,8 +93,7 @@ impl<E: Experiment> Session<E> {
             config,
             device,
             plan,
-            interval,
-            epoch,
+            metrics,
             guard,
             stop,
         })
@@ -140,8 +137,9 @@ impl<E: Experiment> Session<E> {
             self.one_step()?;
             let step = self.progress.step;
             let ending = step == self.plan.steps;
-            let mut due = self.settings.run.checkpoint_every.is_some_and(|every| step % every == 0);
-            if step % self.plan.evaluate_every == 0 || ending {
+            let mut due =
+                self.settings.run.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
+            if step.is_multiple_of(self.plan.evaluate_every) || ending {
                 let better = self.evaluate()?;
                 let late = self.settings.run.checkpoint_every.is_none()
                     && self.saved.elapsed() > CHECKPOINT_AFTER;
@@ -169,13 +167,14 @@ impl<E: Experiment> Session<E> {
     pub fn one_step(&mut self) -> Result<()> {
         let index = self.progress.step;
         let ending = index + 1 == self.plan.steps;
-        let logging = (index + 1) % self.settings.run.log_every == 0 || ending;
+        // An evaluation ends an interval, so that the means that it is given are complete.
+        let every = [self.settings.run.log_every, self.plan.evaluate_every];
+        let logging = ending || every.iter().any(|every| (index + 1).is_multiple_of(*every));
         self.clock.begin_step(logging);
         self.experiment.step(&mut Step {
             index,
             logging,
-            interval: &mut self.interval,
-            epoch: &mut self.epoch,
+            metrics: &mut self.metrics,
             clock: &mut self.clock,
             guard: &mut self.guard,
         })?;
@@ -188,7 +187,7 @@ impl<E: Experiment> Session<E> {
     fn log_interval(&mut self) -> Result<()> {
         let start = Instant::now();
         let pending = self.guard.pending();
-        let (mut readings, pending) = self.interval.take(pending.as_ref())?;
+        let (mut readings, pending) = self.metrics.take(pending.as_ref())?;
         self.guard.verify(&pending)?;
         let step = self.progress.step;
         let loss = readings.iter().find(|reading| reading.tag == "train/loss");
@@ -223,21 +222,25 @@ impl<E: Experiment> Session<E> {
     fn evaluate(&mut self) -> Result<bool> {
         self.verify_finite()?;
         self.progress.evaluations += 1;
-        let (train, _) = self.epoch.take(None)?;
+        let train = self.metrics.take_epoch();
         let mut evaluation = Evaluation {
             step: self.progress.step,
             number: self.progress.evaluations,
             train,
             readings: Vec::new(),
+            logging: Duration::ZERO,
             log: &mut self.log,
             console: &self.console,
         };
-        let experiment = &mut self.experiment;
-        let score = self.clock.time(Phase::Evaluation, || experiment.evaluate(&mut evaluation))?;
-        let readings = evaluation.readings;
+        let start = Instant::now();
+        let score = self.experiment.evaluate(&mut evaluation)?;
+        let (readings, logging) = (evaluation.readings, evaluation.logging);
+        self.clock.add(Phase::Evaluation, start.elapsed().saturating_sub(logging));
+        let start = Instant::now();
         self.log.scalars(self.progress.step, self.seconds(), &readings);
         self.log.flush();
         self.warn_of_log();
+        self.clock.add(Phase::Logging, start.elapsed() + logging);
         Ok(score.is_some_and(|score| self.progress.compare(score)))
     }
 
@@ -326,8 +329,7 @@ impl<E: Experiment> Session<E> {
     fn state(&self) -> State {
         let mut state = self.experiment.state();
         state.extend(self.progress.state());
-        state.extend(self.interval.state("interval"));
-        state.extend(self.epoch.state("epoch"));
+        state.extend(self.metrics.state());
         state
     }
 }

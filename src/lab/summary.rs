@@ -10,6 +10,7 @@ use super::durable;
 use super::error::{Failure, one_line};
 use super::experiment::Experiment;
 use super::session::Session;
+use super::settings::RESUMABLE;
 
 /// A word of a command as a POSIX shell reads it back.
 fn quoted(word: &str) -> String {
@@ -36,7 +37,11 @@ impl<E: Experiment> Session<E> {
     /// Writes what is true of the whole run: hyper-parameters, chart layout, what each tag means.
     pub fn introduce(&mut self) {
         let config = self.config().clone();
-        self.log.hparams(&config, E::METRICS);
+        let bookkeeping =
+            |key: &str| RESUMABLE.contains(&key) && !["steps", "epochs"].contains(&key);
+        let mut hparams = config.clone();
+        hparams.retain(|key, _| !bookkeeping(key));
+        self.log.hparams(&hparams, E::METRICS);
         self.log.charts(&self.experiment.charts());
         let rows = E::TAGS.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
         let table: String = rows.collect();
@@ -57,7 +62,7 @@ impl<E: Experiment> Session<E> {
         {
             self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
         }
-        self.log.close(status == "done");
+        self.log.close((status != "interrupted").then_some(status == "done"));
         if let Some(warning) = self.log.take_warning() {
             self.console.warn(&warning);
         }

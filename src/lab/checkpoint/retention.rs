@@ -49,7 +49,10 @@ fn unmark(path: &Path) -> Result<()> {
     match Manifest::read(path) {
         Ok(mut manifest) if manifest.best => {
             manifest.best = false;
-            durable::write_json(path, &manifest)
+            // Not synced: should a power failure undo it, the newer mark still counts.
+            let temporary = durable::temporary(path);
+            fs::write(&temporary, serde_json::to_vec_pretty(&manifest)?)?;
+            Ok(fs::rename(&temporary, path)?)
         }
         // One that can't be read is left for whoever looks into what happened.
         _ => Ok(()),

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -75,10 +74,14 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
         "step": manifest.step,
     });
     let metadata = HashMap::from([("neuron_lab".to_string(), described.to_string())]);
-    let written = safetensors::serialize_to_file(payloads, Some(metadata), &temporary)
+    let written = File::create(&temporary)
+        .and_then(|file| Ok(file.metadata()?.permissions()))
         .map_err(anyhow::Error::from)
-        // The writer makes files that only their owner can read.
-        .and_then(|()| Ok(fs::set_permissions(&temporary, Permissions::from_mode(0o644))?))
+        .and_then(|usual| {
+            safetensors::serialize_to_file(payloads, Some(metadata), &temporary)?;
+            // The writer's files are for their owner alone, whatever the umask allows.
+            Ok(fs::set_permissions(&temporary, usual)?)
+        })
         .and_then(|()| Ok(durable::sha256(&temporary)?))
         .and_then(|proof| {
             (manifest.sha256, manifest.bytes) = proof;
@@ -88,6 +91,7 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
         let _ = fs::remove_file(&temporary);
     }
     written.with_context(|| format!("writing {}", path.display()))?;
+    // Syncing the manifest's name syncs that of the tensors too: they are in one folder.
     durable::write_json(&manifest.path(folder), manifest)
 }
 

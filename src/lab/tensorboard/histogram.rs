@@ -12,6 +12,9 @@ static EDGES: LazyLock<Vec<f64>> = LazyLock::new(|| {
     negative.chain([0.0]).chain(positive.iter().copied()).collect()
 });
 
+/// 1 / ln 1.1: edges in a factor of e.
+const PER_EDGE: f64 = 10.492_058_687_257_06;
+
 /// A summary of values by buckets, as TensorBoard's histogram and distribution dashboards read it.
 ///
 /// `counts[i]` values lie between `limits[i - 1]` and `limits[i]`; the first bucket is empty and
@@ -40,44 +43,55 @@ pub struct Histogram {
 impl Histogram {
     /// Counts `values` into buckets. With no finite value all fields but `non_finite` are zero.
     pub fn from_values(values: &[f32]) -> Self {
-        let mut finite: Vec<f64> =
-            values.iter().filter(|v| v.is_finite()).map(|v| f64::from(*v)).collect();
-        let sum = finite.iter().sum();
-        let sum_squares = finite.iter().map(|v| v * v).sum();
-        finite.sort_unstable_by(f64::total_cmp);
-        let (limits, counts) = fill_buckets(&finite);
+        let finite = || values.iter().filter(|v| v.is_finite()).map(|v| f64::from(*v));
+        let num = finite().count();
+        let mut counts = vec![0.0; EDGES.len() - 1];
+        finite().filter_map(bucket_of).for_each(|bucket| counts[bucket] += 1.0);
+        let (limits, counts) = trim(&counts);
+        let or_zero = |extreme: f64| if num == 0 { 0.0 } else { extreme };
         Self {
-            min: finite.first().copied().unwrap_or(0.0),
-            max: finite.last().copied().unwrap_or(0.0),
-            num: finite.len() as f64,
-            sum,
-            sum_squares,
+            min: or_zero(finite().fold(f64::INFINITY, f64::min)),
+            max: or_zero(finite().fold(f64::NEG_INFINITY, f64::max)),
+            num: num as f64,
+            sum: finite().sum(),
+            sum_squares: finite().map(|v| v * v).sum(),
             limits,
             counts,
-            non_finite: (values.len() - finite.len()) as u64,
+            non_finite: (values.len() - num) as u64,
         }
     }
 }
 
-/// Limits and counts of the ascending `sorted` values, cut to the buckets that hold any, with an
-/// empty bucket on the left.
-fn fill_buckets(sorted: &[f64]) -> (Vec<f64>, Vec<f64>) {
+/// The bucket of a value, or none beyond the outer edges. As in numpy.histogram, a bucket holds
+/// its left edge but not its right one, save for the last.
+fn bucket_of(v: f64) -> Option<usize> {
     let last = EDGES.len() - 1;
-    // numpy.histogram: a bucket holds its left edge but not its right one, save for the last.
-    let below = |edge: usize| {
-        if edge == last {
-            sorted.partition_point(|v| *v <= EDGES[edge])
-        } else {
-            sorted.partition_point(|v| *v < EDGES[edge])
-        }
-    };
-    let in_range = &sorted[below(0)..below(last)];
-    let (Some(low), Some(high)) = (in_range.first(), in_range.last()) else {
+    if !(EDGES[0]..=EDGES[last]).contains(&v) {
+        return None;
+    }
+    // The edges are a geometric series on both sides of 0: a logarithm finds the neighbourhood,
+    // and comparisons with the edges themselves decide.
+    let zero = last / 2;
+    let power = ((v.abs() * 1e12).ln() * PER_EDGE).max(0.0) as usize;
+    let guess = if v < 0.0 { zero.saturating_sub(power + 2) } else { zero + power };
+    let mut bucket = guess.min(last - 1);
+    while EDGES[bucket] > v {
+        bucket -= 1;
+    }
+    while bucket + 1 < last && EDGES[bucket + 1] <= v {
+        bucket += 1;
+    }
+    Some(bucket)
+}
+
+/// Limits and counts of the buckets from the first to the last that hold any value, with an empty
+/// bucket on the left.
+fn trim(counts: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let used = |count: &f64| *count > 0.0;
+    let (Some(start), Some(end)) = (counts.iter().position(used), counts.iter().rposition(used))
+    else {
         return (vec![0.0], vec![0.0]);
     };
-    let bucket_of = |v: f64| EDGES.partition_point(|edge| *edge <= v).clamp(1, last) - 1;
-    let (start, end) = (bucket_of(*low), bucket_of(*high) + 1);
-    let mut counts = vec![0.0];
-    counts.extend((start..end).map(|bucket| (below(bucket + 1) - below(bucket)) as f64));
-    (EDGES[start..=end].to_vec(), counts)
+    let held = counts[start..=end].iter().copied();
+    (EDGES[start..=end + 1].to_vec(), [0.0].into_iter().chain(held).collect())
 }

@@ -81,7 +81,8 @@ impl EventWriter {
     }
 
     /// Says that the steps from `step` on begin anew, so that TensorBoard drops those which an
-    /// interrupted run logged beyond the checkpoint that this one resumes from.
+    /// interrupted run logged beyond the checkpoint that this one resumes from. Its loader in
+    /// Python passes over the first start of a run, so a run that begins has to say so too.
     ///
     /// # Errors
     /// When the disk doesn't take the record, now or before.

@@ -1,0 +1,207 @@
+"""Trains `selector_mnist` for moments and computes what its best checkpoint does a second time, in
+NumPy (selector_numpy.py), from docs/checkpoints.md alone.
+
+Usage: pytest scripts/checks/test_checkpoint.py
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import types
+
+import numpy as np
+import pytest
+import selector_numpy
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/selector_mnist"
+DIGITS = ["--data", "digits", "--lr", "0.3", "--epochs", "6"]
+RUNS = {
+    "consistent": DIGITS,
+    "as-printed": DIGITS + ["--preset", "as-printed", "--seed", "3"],
+    "softmax-k2": DIGITS + ["--preset", "k2", "--hidden", "32,16,8"],
+    "softmax-k5": DIGITS + ["--preset", "k5", "--hidden", "20"],
+    "k1": DIGITS + ["--preset", "k1", "--hidden", "32,16,8"],
+    "replicates": DIGITS + ["--replicates", "2", "--hidden", "32,16,8"],
+    "replicates-k3": DIGITS + ["--replicates", "3", "--preset", "k3", "--hidden", "24,12"],
+    # Saved between evaluations, with the buffers of every kind of optimizer and schedule.
+    "adam": ["--data", "digits", "--hidden", "16,8", "--optimizer", "adam", "--schedule", "plateau",
+             "--steps", "30", "--checkpoint-every", "10", "--log-every", "7"],
+    "momentum": ["--data", "digits", "--hidden", "16,8", "--optimizer", "momentum", "--replicates",
+                 "2", "--steps", "30", "--checkpoint-every", "10"],
+    "mnist": ["--data", "mnist"],
+    "mnist-k5": ["--data", "mnist", "--preset", "k5", "--hidden", "48,32", "--steps", "300"],
+}
+EVALUATION = re.compile(r"(eval|cosine|[a-z_]+/test)/")
+
+
+def program(*arguments):
+    return subprocess.run([PROGRAM, *arguments], cwd=ROOT, check=True, text=True, umask=0o027,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def run(request, tmp_path_factory):
+    """A finished run: what it wrote, and what NumPy finds for each of its networks."""
+    if request.param.startswith("mnist") and not (ROOT / "data" / "mnist").is_dir():
+        pytest.skip("no data/mnist")
+    top = tmp_path_factory.mktemp("checkpoint")
+    summary = json.loads(program(
+        *RUNS[request.param], "--name", "check", "--quiet", "--json", "--device", "cpu",
+        "--runs", top / "runs", "--checkpoints", top / "checkpoints"))
+    checkpoints = top / "checkpoints" / "selector_mnist" / "check"
+    manifest, tensors = selector_numpy.load(checkpoints)
+    values = {}
+    with open(top / "runs" / "selector_mnist" / "check" / "metrics.jsonl") as lines:
+        for line in map(json.loads, lines):
+            if line["step"] == manifest["step"]:
+                values |= line["values"]
+    config = manifest["config"]
+    images, labels = selector_numpy.test_images(config["data"])
+    networks = {"": tensors}
+    if config["replicates"] > 1:
+        networks = {f"/r{i}": selector_numpy.replicate(tensors, i)
+                    for i in range(config["replicates"])}
+    found = {suffix: selector_numpy.evaluate(network, config["selector"], images, labels)
+             for suffix, network in networks.items()}
+    return types.SimpleNamespace(
+        checkpoints=checkpoints, manifest=manifest, tensors=tensors, config=config, found=found,
+        summary=summary, pixels=images.shape[1], images=len(images),
+        logged={tag: value for tag, value in values.items() if EVALUATION.match(tag)})
+
+
+def test_numpy_finds_what_the_evaluation_logged(run):
+    for suffix, (tags, doubtful) in run.found.items():
+        assert doubtful <= 0.01 * run.images
+        # An image that hangs on a tie may count either way, and nothing else may.
+        slack = doubtful / run.images
+        for tag, value in tags.items():
+            exact = 1e-5 if tag == "eval/loss" else 1e-9
+            spread = 0 if tag.startswith("cosine") else (4 * slack if "entropy" in tag else slack)
+            if tag.startswith(("dominance", "never_used")) and doubtful:
+                spread = 0.05
+            assert run.logged[tag + suffix] == pytest.approx(value, abs=exact + spread), tag
+    expected = {tag + suffix for suffix, (tags, _) in run.found.items() for tag in tags}
+    if run.config["replicates"] > 1:
+        expected |= {tag + end for tag in run.found["/r0"][0] for end in ("", "/sd")}
+    assert set(run.logged) == expected
+    assert "-0.0" not in map(str, run.logged.values())
+
+
+def test_replicates_differ_and_carry_mean_and_spread(run):
+    count = run.config["replicates"]
+    if count == 1:
+        return
+    tags = run.found["/r0"][0]
+    for tag in tags:
+        each = [run.logged[f"{tag}/r{index}"] for index in range(count)]
+        assert run.logged[tag] == pytest.approx(np.mean(each), abs=1e-12)
+        assert run.logged[f"{tag}/sd"] == pytest.approx(np.std(each, ddof=1), abs=1e-9)
+    assert len({run.logged[f"eval/loss/r{index}"] for index in range(count)}) == count
+
+
+def test_the_best_is_the_best_and_the_summary_says_so(run):
+    assert run.manifest["score"] == {"tag": "eval/accuracy", "higher_is_better": True,
+                                     "value": run.logged["eval/accuracy"]}
+    assert run.summary["best"] == {"tag": "eval/accuracy", "step": run.manifest["step"],
+                                   "value": run.logged["eval/accuracy"]}
+    assert (run.summary["status"], run.summary["exit_code"]) == ("done", 0)
+    assert run.summary["metrics"]["eval/accuracy"] <= run.logged["eval/accuracy"]
+    assert pathlib.Path(run.summary["best_checkpoint"]).name == run.manifest["file"]
+    newest = selector_numpy.manifests(run.checkpoints)[-1]
+    assert newest["step"] == run.summary["steps"]
+
+
+def test_eval_prints_the_same_numbers(run):
+    answer = json.loads(program("--eval", run.checkpoints, "--json", "--device", "cpu"))
+    assert answer["step"] == run.manifest["step"]
+    assert pathlib.Path(answer["checkpoint"]).name == run.manifest["file"]
+    assert answer["metrics"] == run.logged
+
+
+def test_manifests_prove_their_files(run):
+    manifests = selector_numpy.manifests(run.checkpoints)
+    files = {path.name for path in run.checkpoints.glob("*.safetensors")}
+    assert files == {entry["file"] for entry in manifests}
+    for entry in manifests:
+        data = (run.checkpoints / entry["file"]).read_bytes()
+        assert entry["bytes"] == len(data)
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+        assert entry["format"] == 1
+        assert entry["config"] == run.config
+        assert entry["file"] == f"step-{entry['step']:08}.safetensors"
+        # Both files are for the same people.
+        for suffix in (".safetensors", ".json"):
+            assert (run.checkpoints / entry["file"]).with_suffix(suffix).stat().st_mode & 0o777 == 0o640
+
+
+def documented():
+    """What the tables of docs/checkpoints.md name, as regular expressions."""
+    page = (ROOT / "docs" / "checkpoints.md").read_text().split("## Names of tensors")[1]
+    names = re.findall(r"^\| `([^`]+)` \| (?:\[|as )", page, re.MULTILINE)
+    return {name: re.compile(re.sub(r"<\w+>", ".+", name.replace(".", r"\."))) for name in names}
+
+
+def all_tensors(run):
+    return {(entry["step"], name): value for entry in selector_numpy.manifests(run.checkpoints)
+            for name, value in selector_numpy.load_file(run.checkpoints / entry["file"]).items()}
+
+
+def test_every_tensor_is_documented_and_finite(run):
+    rows = documented()
+    for (step, name), value in all_tensors(run).items():
+        assert any(row.fullmatch(name) for row in rows.values()), name
+        assert np.isfinite(value).all(), (step, name)
+        assert value.dtype != np.float64 or name.startswith(("state.lab.", "optim.schedule."))
+
+
+def test_shapes_are_the_documented_ones(run):
+    k, replicates = run.config["num_computation"], run.config["replicates"]
+    lead = [] if replicates == 1 else [replicates]
+    widths = [run.pixels, *run.config["hidden"]]
+    shapes = {"output.weight": [10, widths[-1]], "output.bias": [10]}
+    for number, (d, n) in enumerate(zip(widths, widths[1:]), 1):
+        several = [] if run.config["selector"] == "threshold" else [k]
+        shapes |= {f"layer{number}.selection.weight": [*several, n, d],
+                   f"layer{number}.selection.bias": [*several, n],
+                   f"layer{number}.computation.weight": [k, n, d],
+                   f"layer{number}.computation.bias": [k, n]}
+    model = {name for name in run.tensors if not name.startswith(("optim.", "state."))}
+    assert model == set(shapes)
+    for (_, name), value in all_tensors(run).items():
+        bare = re.sub(r"^optim\.[a-z_]+\.(?=layer|output)", "", name)
+        if bare in shapes:
+            assert (list(value.shape), value.dtype) == (lead + shapes[bare], np.float32), name
+
+
+def test_state_counts_what_it_says(run):
+    epoch = {"digits": -(-1437 // 64), "mnist": -(-60000 // 64)}[run.config["data"]]
+    images = {"digits": 1437, "mnist": 60000}[run.config["data"]]
+    steps = run.summary["steps"]
+    for entry in selector_numpy.manifests(run.checkpoints):
+        tensors = selector_numpy.load_file(run.checkpoints / entry["file"])
+        step = entry["step"]
+        assert tensors["optim.step"] == step == tensors["state.lab.progress"][0]
+        assert bytes(tensors["state.lab.best_tag"]).decode() == "eval/accuracy"
+        # The last evaluation is at the end, if that is not the end of an epoch.
+        since = 0 if step == steps else step % epoch
+        for name, value in tensors.items():
+            if name.startswith("state.usage."):
+                assert (value.sum(-2) == min(since * 64, images)).all(), (step, name)
+
+
+def test_a_replicate_is_the_network_of_its_own_seed(tmp_path):
+    train = ["--data", "digits", "--hidden", "16,8", "--lr", "0.3", "--steps", "40", "--quiet",
+             "--device", "cpu", "--runs", tmp_path / "runs", "--checkpoints", tmp_path / "checkpoints"]
+    program(*train, "--seed", "5", "--replicates", "3", "--name", "three")
+    program(*train, "--seed", "7", "--name", "alone")
+    home = tmp_path / "checkpoints" / "selector_mnist"
+    three = selector_numpy.load_file(home / "three" / "step-00000040.safetensors")
+    alone = selector_numpy.load_file(home / "alone" / "step-00000040.safetensors")
+    third = selector_numpy.replicate(three, 2)
+    assert len(third) == 10
+    for name, value in third.items():
+        assert np.allclose(value, alone[name], rtol=0, atol=1e-5), name
