@@ -81,7 +81,7 @@ fn every_damage_falls_back_to_the_older_one() {
         fs::write(&path, damage).unwrap();
         let (found, skipped) = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap();
         assert_eq!(found.unwrap().manifest.step, 1);
-        assert!(skipped[0].contains("step-00000002"), "{skipped:?}");
+        assert!(skipped[0].1.contains("step-00000002"), "{skipped:?}");
     }
     fs::remove_file(&path).unwrap();
     assert_eq!(Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap().manifest.step, 1);
