@@ -274,7 +274,7 @@ mod tests {
         fs::write(&path, "{\"step\":1,\"values\":{}}\n{\"step\":2,\"values\":{}}").unwrap();
         let mut log = Log::open(folder.path(), Some(2));
         log.scalars(3, 0.0, &[]);
-        log.close(true);
+        log.close(Some(true));
         let text = fs::read_to_string(&path).unwrap();
         let steps = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         assert_eq!(steps.map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3]);

@@ -1,6 +1,6 @@
 //! Metrics that stay on the device until they are logged, and then come over in one copy.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::checkpoint::{Checkpoint, State};
@@ -163,10 +163,18 @@ impl Metrics {
     ///
     /// # Errors
     /// Where the counts of a metric are missing or not two numbers.
-    pub fn restore(&mut self, checkpoint: &Checkpoint, device: Device) -> Result<()> {
+    pub fn restore(
+        &mut self,
+        checkpoint: &Checkpoint,
+        replicates: i64,
+        device: Device,
+    ) -> Result<()> {
         let name = checkpoint.path.display();
         for (key, value) in &checkpoint.tensors {
             if let Some(tag) = key.strip_prefix(INTERVAL) {
+                let size = value.size();
+                let good = size.is_empty() || (replicates > 1 && size == [replicates]);
+                ensure!(good, "{name}: {key} is {size:?}, of {replicates} replicates");
                 let counts = checkpoint.tensors.get(&format!("{COUNTS}{tag}"));
                 let counts =
                     read::values(counts.with_context(|| format!("{name} lacks {COUNTS}{tag}"))?)?;
@@ -178,6 +186,8 @@ impl Metrics {
                 self.metrics.push(Metric { tag: tag.into(), reduce, value, count });
             } else if let Some(tag) = key.strip_prefix(EPOCH) {
                 let numbers = read::values(value)?;
+                let good = numbers.len() == 2 || numbers.len() as i64 == 1 + replicates;
+                ensure!(good, "{name}: {key} has {} numbers", numbers.len());
                 let Some((count, sums)) = numbers.split_first() else {
                     bail!("{name}: {key} is empty")
                 };

@@ -70,7 +70,7 @@ impl<E: Experiment> Session<E> {
             checkpoint.restore(&experiment.state(), |key| !key.starts_with("state.lab."))?;
             experiment.restored(checkpoint)?;
             progress = Progress::restore(checkpoint)?;
-            metrics.restore(checkpoint, device)?;
+            metrics.restore(checkpoint, i64::from(settings.run.replicates), device)?;
             earlier = checkpoint.manifest.seconds;
         }
         let log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));

@@ -13,6 +13,9 @@ use super::{Manifest, State};
 use crate::lab::durable;
 use crate::lab::error::one_line;
 
+/// A checkpoint that can't be used: its manifest, and one line that says why.
+pub type Skipped = (PathBuf, String);
+
 /// A checkpoint in memory, on the CPU.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -67,7 +70,7 @@ impl Checkpoint {
     pub fn newest(
         folder: &Path,
         fits: impl Fn(&Self) -> Result<()>,
-    ) -> Result<(Option<Self>, Vec<(PathBuf, String)>)> {
+    ) -> Result<(Option<Self>, Vec<Skipped>)> {
         let mut skipped = Vec::new();
         for path in Manifest::list(folder) {
             match Self::read(&path).and_then(|found| fits(&found).map(|()| found)) {
