@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example load_checkpoint -- checkpoints/selector_mnist/<name>`
 
+#![allow(clippy::print_stdout)]
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};

@@ -1,5 +1,7 @@
 //! The selector layer against the notebook's own neuron, written out one neuron at a time.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use neuron_lab::lab::params::{Params, ParamsBuilder};
 use neuron_lab::selector::config::{SelectorKind, SteSign};
 use neuron_lab::selector::layer::{LayerShape, SelectorLayer};
@@ -112,8 +114,12 @@ fn one_sample_reaches_the_selected_rows_only_and_bit_for_bit() {
         let (layer, params) = layer(choices, selector, SteSign::Consistent);
         let x = input(1);
         let activation = layer.forward(&x);
-        let counts = layer.count(&activation.choice);
-        assert_eq!(counts.sum(Kind::Int64).int64_value(&[]), 6);
+        let tally = layer.tally(&activation.choice);
+        let counts = match selector {
+            SelectorKind::Threshold => Tensor::cat(&[&tally, &(1.0 - &tally)], 0),
+            SelectorKind::Softmax => tally,
+        };
+        assert_eq!(counts.sum(Kind::Double).double_value(&[]), 6.0);
         let weight = params.get("layer1.computation.weight").unwrap();
         let bias = params.get("layer1.computation.bias").unwrap();
         let hidden = x.linear(&weight.view([-1, 7]), Some(&bias.view([-1]))).relu();
@@ -122,7 +128,7 @@ fn one_sample_reaches_the_selected_rows_only_and_bit_for_bit() {
         let (row_weight, row_bias) = (&gradient[3], &gradient[4]);
         for n in 0..6 {
             for k in 0..choices {
-                let selected = counts.int64_value(&[k, n]) == 1;
+                let selected = counts.double_value(&[k, n]) == 1.0;
                 let (h, y) =
                     (hidden.double_value(&[k, n]), activation.output.double_value(&[0, n]));
                 let row = row_weight.get(k).get(n).abs().sum(Kind::Double).double_value(&[]);
@@ -162,16 +168,16 @@ fn equal_logits_select_the_first() {
         let _guard = tch::no_grad_guard();
         let _ = params.values.zero_();
     }
-    let counts = layer.count(&layer.forward(&input(10)).choice);
-    assert_eq!(counts.get(0).min().int64_value(&[]), 10);
+    let counts = layer.tally(&layer.forward(&input(10)).choice);
+    assert_eq!(counts.get(0).min().double_value(&[]), 10.0);
     // The threshold selects B at sigmoid = 0.5.
     let (layer, mut params) = layer_of_threshold();
     {
         let _guard = tch::no_grad_guard();
         let _ = params.values.zero_();
     }
-    let counts = layer.count(&layer.forward(&input(10)).choice);
-    assert_eq!(counts.get(1).min().int64_value(&[]), 10);
+    let of_a = layer.tally(&layer.forward(&input(10)).choice);
+    assert_eq!(of_a.sum(Kind::Double).double_value(&[]), 0.0);
 }
 
 fn layer_of_threshold() -> (SelectorLayer, Params) {

@@ -1,6 +1,8 @@
 //! Which way the straight-through gradient of the selectors points: against finite differences of
 //! the loss over selector biases, the printed one climbs and the consistent one descends.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use neuron_lab::data;
 use neuron_lab::lab::learner::LearnerConfig;
 use neuron_lab::lab::nn::cross_entropy;

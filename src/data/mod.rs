@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use tch::{Device, Kind, Tensor};
 
+use crate::lab::error::refuse;
 use verify::{FASHION_MNIST, MNIST};
 
 /// The data sets that are known by name.
@@ -100,7 +101,7 @@ impl Selection {
                     NAMES.join(", ")
                 )
             }
-            name => bail!("unknown data set '{name}': {}", suggestion(name)),
+            name => Err(refuse(format!("unknown data set '{name}': {}", suggestion(name)))),
         }
     }
 }

@@ -91,11 +91,15 @@ pub fn parse<C: Config>(
         let known = command.get_arguments().any(|argument| argument.get_id() == key.as_str());
         anyhow::ensure!(known, "key {key} has no flag of the same name");
     }
-    let typed = all
-        .iter()
-        .filter(|(key, _)| matches.value_source(key) == Some(ValueSource::CommandLine))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let mut typed = all;
+    typed.retain(|key, _| matches.value_source(key) == Some(ValueSource::CommandLine));
+    // JSON has no word for what is not finite: it became null, or "not given".
+    if let Some((key, _)) = typed.iter().find(|(_, value)| value.is_null()) {
+        let raw = matches.get_raw(key).into_iter().flatten();
+        let raw: Vec<_> = raw.map(|word| word.to_string_lossy()).collect();
+        let (flag, raw) = (key.replace('_', "-"), raw.join(","));
+        return Err(refuse(format!("--{flag} {raw}: expected a finite number")));
+    }
     let plain = command.try_get_matches_from([name])?;
     let defaults = to_map(&Cli::<C>::from_arg_matches(&plain)?)?;
     Ok(Invocation { actions, defaults, typed })

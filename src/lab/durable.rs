@@ -10,12 +10,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The prefix of files that are being written; one that is left over belongs to a killed process.
-pub const TEMPORARY: &str = ".tmp-";
+/// Those of the safetensors library, which also writes to a temporary name, begin so too.
+pub const TEMPORARY: &str = ".tmp";
 
 /// Where the bytes of `path` are written until they are complete.
 pub fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{TEMPORARY}{}-{name}", std::process::id()))
+    path.with_file_name(format!("{TEMPORARY}-{}-{name}", std::process::id()))
 }
 
 /// Makes a complete file at [`temporary`]`(path)` appear at `path`, its bytes synced. The name
@@ -109,6 +110,7 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         fs::write(folder.path().join(".tmp-1-a.json"), b"half").unwrap();
+        fs::write(folder.path().join(".tmpAb3dE6"), b"half").unwrap();
         sweep(folder.path());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -105,8 +105,7 @@ pub struct Step<'a> {
     /// Whether the metrics are logged after this step: what costs a pass of its own is computed
     /// only then.
     pub logging: bool,
-    pub(super) interval: &'a mut Metrics,
-    pub(super) epoch: &'a mut Metrics,
+    pub(super) metrics: &'a mut Metrics,
     pub(super) clock: &'a mut PhaseClock,
     pub(super) guard: &'a mut FiniteGuard,
 }
@@ -117,28 +116,21 @@ impl Step<'_> {
         self.clock.time(phase, work)
     }
 
-    /// Logs the mean of a value over the steps between two log entries.
+    /// Logs the mean of a value over the steps between two log entries, and gives the mean since the
+    /// last evaluation to the next one ([`Evaluation::train_mean`]).
     ///
     /// - value: [] or [replicate]; stays on the device
     pub fn mean(&mut self, tag: &str, value: &Tensor) {
-        let interval = &mut *self.interval;
-        self.clock.time(Phase::Logging, || interval.mean(tag, value));
+        let metrics = &mut *self.metrics;
+        self.clock.time(Phase::Logging, || metrics.mean(tag, value));
     }
 
-    /// Logs the last value before a log entry.
+    /// Logs the last value before a log entry; [`Evaluation::train_mean`] has the mean of these.
     ///
     /// - value: [] or [replicate]; stays on the device
     pub fn last(&mut self, tag: &str, value: &Tensor) {
-        let interval = &mut *self.interval;
-        self.clock.time(Phase::Logging, || interval.last(tag, value));
-    }
-
-    /// Gives the mean of a value since the last evaluation to the next one.
-    ///
-    /// - value: [] or [replicate]; stays on the device
-    pub fn epoch_mean(&mut self, tag: &str, value: &Tensor) {
-        let epoch = &mut *self.epoch;
-        self.clock.time(Phase::Logging, || epoch.mean(tag, value));
+        let metrics = &mut *self.metrics;
+        self.clock.time(Phase::Logging, || metrics.last(tag, value));
     }
 
     /// Says whether everything that this step is about to apply is finite. The update must be
@@ -159,7 +151,7 @@ pub struct Evaluation<'a> {
     pub step: u64,
     /// Which evaluation this is, from 1: the epoch, where evaluations are at the end of epochs.
     pub number: u64,
-    /// Means since the last evaluation, of [`Step::epoch_mean`].
+    /// Means of the steps' values since the last evaluation.
     pub train: Vec<Reading>,
     pub(super) readings: Vec<Reading>,
     /// Time that the log took within the evaluation.

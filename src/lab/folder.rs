@@ -38,14 +38,25 @@ impl RunFolder {
                 path.display()
             )));
         }
-        let folder = Self::lock(path, checkpoints.join(experiment).join(name), name)?;
-        if has_checkpoints(&folder.checkpoints) {
+        let existed = path.exists();
+        let own = lock(&path)?;
+        let made = Self::lock_rest(path.clone(), checkpoints.join(experiment).join(name), own)
+            .and_then(Self::refuse_checkpoints);
+        if made.is_err() && !existed {
+            // We made it and had its lock: there is nothing of anyone's in it.
+            let _ = fs::remove_dir_all(path);
+        }
+        made
+    }
+
+    fn refuse_checkpoints(self) -> Result<Self> {
+        if has_checkpoints(&self.checkpoints) {
             return Err(refuse(format!(
                 "{} has checkpoints of another run: choose another --name or --checkpoints",
-                folder.checkpoints.display()
+                self.checkpoints.display()
             )));
         }
-        Ok(folder)
+        Ok(self)
     }
 
     /// Opens the folders of a run that is to go on, and removes what a killed process left
@@ -54,18 +65,20 @@ impl RunFolder {
     /// # Errors
     /// Exit code 2 where there is no such run or another process is using it.
     pub fn open(path: &Path, checkpoints: &Path, experiment: &str) -> Result<Self> {
-        let name = run_name(path);
-        let folder = Self::lock(path.into(), checkpoints.join(experiment).join(&name), &name)?;
+        let checkpoints = checkpoints.join(experiment).join(run_name(path));
+        let folder = Self::lock_rest(path.into(), checkpoints, lock(path)?)?;
         durable::sweep(&folder.path);
         durable::sweep(&folder.checkpoints);
         Ok(folder)
     }
 
-    fn lock(path: PathBuf, checkpoints: PathBuf, name: &str) -> Result<Self> {
-        let locks = [lock(&path)?, lock(&checkpoints)?];
+    /// Locks the checkpoint folder too; `own` is the lock of the run folder.
+    fn lock_rest(path: PathBuf, checkpoints: PathBuf, own: File) -> Result<Self> {
+        let locks = [own, lock(&checkpoints)?];
         let figures = path.join("figures");
         fs::create_dir_all(&figures).with_context(|| format!("creating {}", figures.display()))?;
-        Ok(Self { path, checkpoints, name: name.into(), _locks: locks })
+        let name = run_name(&path);
+        Ok(Self { path, checkpoints, name, _locks: locks })
     }
 }
 

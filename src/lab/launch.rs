@@ -1,7 +1,7 @@
 //! From a command line to an exit code: what every experiment's binary does.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use tch::Device;
 use super::checkpoint::{self, Checkpoint};
 use super::cli::{self, Invocation, Settings};
 use super::console::Console;
-use super::error::{Failure, exit_code, exit_status, one_line, refuse};
+use super::error::{Failure, exit_code, exit_status, one_line};
 use super::experiment::{Evaluation, Experiment};
 use super::folder::{self, RunFolder};
 use super::log::Log;
 use super::session::Session;
-use super::settings::{Actions, RESUMABLE};
+use super::settings::Actions;
 use super::signals::StopSignal;
-use super::{device, durable, provenance, summary};
+use super::{device, durable, provenance, resume, summary};
 
 /// The `main` of an experiment's binary.
 pub fn launch<E: Experiment>() -> ExitCode {
@@ -43,7 +43,9 @@ pub fn launch<E: Experiment>() -> ExitCode {
         Err(payload) => {
             let text = payload.downcast_ref::<String>().map(String::as_str);
             let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+            // An error of libtorch inside a message has its line ends escaped.
             let line = text.lines().next().unwrap_or_default();
+            let line = line.split("\\n").next().unwrap_or_default();
             console.fail(&format!("internal error, please report it: {line}"));
             ExitCode::FAILURE
         }
@@ -61,7 +63,7 @@ pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Resu
         return evaluate_only::<E>(&invocation, path);
     }
     match &actions.resume {
-        Some(asked) => resume::<E>(&invocation, asked),
+        Some(asked) => resume::resume::<E>(&invocation, asked),
         None => start::<E>(&invocation),
     }
 }
@@ -75,15 +77,21 @@ pub fn configure<E: Experiment>(
 ) -> Result<Settings<E::Config>> {
     let invocation = cli::parse::<E::Config>(E::NAME, E::ABOUT, E::PRESETS, arguments)?;
     let map = cli::layers::<E::Config>(&invocation, E::DEFAULTS, E::PRESETS)?;
-    let mut settings = cli::typed::<E::Config>(&map)?;
+    resolve::<E>(&map)
+}
+
+fn resolve<E: Experiment>(map: &Map<String, Value>) -> Result<Settings<E::Config>> {
+    let mut settings = cli::typed::<E::Config>(map)?;
+    settings.run.validate()?;
     E::resolve(&mut settings)?;
     Ok(settings)
 }
 
 /// Resolves a map of keys into settings, a device and the experiment's place to compute.
-fn prepare<E: Experiment>(map: &Map<String, Value>) -> Result<(Settings<E::Config>, Device)> {
-    let mut settings = cli::typed::<E::Config>(map)?;
-    E::resolve(&mut settings)?;
+pub(super) fn prepare<E: Experiment>(
+    map: &Map<String, Value>,
+) -> Result<(Settings<E::Config>, Device)> {
+    let settings = resolve::<E>(map)?;
     // SAFETY: no thread has been started yet; signal handlers do not read the environment.
     unsafe { device::configure(settings.run.tf32, i32::from(settings.run.threads)) };
     let device = device::parse(&settings.run.device)?;
@@ -115,104 +123,19 @@ fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     train(session, actions, true)
 }
 
-fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Result<()> {
-    let actions = &invocation.actions;
-    let home = PathBuf::from(invocation_path(invocation, "runs"));
-    let name = invocation.typed.get("name").and_then(Value::as_str);
-    let path = folder::locate(&home, E::NAME, asked, name)?;
-    let saved = folder::read_config(&path)?;
-    let mut map = invocation.defaults.clone();
-    cli::overlay::<E::Config>(&mut map, &saved, &path.join("config.json").display().to_string())?;
-    let mut changes = invocation.typed.clone();
-    changes.shift_remove("name");
-    cli::overlay::<E::Config>(&mut map, &changes, "command line")?;
-    refuse_changes(&saved, &map)?;
-    let (settings, device) = prepare::<E>(&map)?;
-    let checkpoints = settings.run.checkpoints.join(E::NAME).join(run_name(&path));
-    ensure!(
-        checkpoints.is_dir(),
-        "no checkpoint folder {}: say where it is with --checkpoints",
-        checkpoints.display()
-    );
-    let stop = StopSignal::install()?;
-    let folder = RunFolder::open(&path, &settings.run.checkpoints, E::NAME)?;
-    let (checkpoint, skipped) = Checkpoint::newest(&folder.checkpoints)?;
-    let console = Console::new(actions.quiet, actions.json);
-    for line in skipped {
-        console.warn(&format!("skipped a checkpoint: {line}"));
-    }
-    warn_of_differences(&console, checkpoint.as_ref(), device);
-    let experiment = E::build(&settings, device)?;
-    let at = checkpoint.as_ref().map_or(0, |found| found.manifest.step);
-    if at >= experiment.plan().steps {
-        let name = &folder.name;
-        console.report(&format!(
-            "{name} is finished after {at} steps; for more, raise --epochs or --steps"
-        ));
-        return Ok(());
-    }
-    console.report(&format!("continuing {} at step {at}", folder.name));
-    durable::write_json(&folder.path.join("config.json"), &settings.to_map()?)?;
-    record_resumption(&folder.path, device, at);
-    let parts = (console, stop, device);
-    let session = Session::new(settings, experiment, folder, checkpoint.as_ref(), parts)?;
-    train(session, actions, at == 0)
-}
-
-fn invocation_path(invocation: &Invocation, key: &str) -> String {
-    let value = invocation.typed.get(key).or(invocation.defaults.get(key));
-    value.and_then(Value::as_str).unwrap_or_default().to_string()
-}
-
-fn run_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// A resumed run computes what it would have computed: only keys that change no number may differ.
-fn refuse_changes(saved: &Map<String, Value>, asked: &Map<String, Value>) -> Result<()> {
-    for (key, old) in saved {
-        let new = asked.get(key).unwrap_or(old);
-        if new != old && !RESUMABLE.contains(&key.as_str()) {
-            return Err(refuse(format!(
-                "--resume can't change {key} from {old} to {new}: start a new run (--init-from \
-                 takes over the weights)"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, device: Device) {
-    let Some(manifest) = checkpoint.map(|found| &found.manifest) else { return };
-    let now = [
-        ("device", manifest.device.clone(), device::name(device)),
-        ("threads", manifest.threads.to_string(), tch::get_num_threads().to_string()),
-        ("libtorch", manifest.libtorch.clone(), provenance::libtorch_version()),
-    ];
-    for (what, then, now) in now.iter().filter(|(_, then, now)| then != now) {
-        console.warn(&format!("{what} was {then} and is {now}: not bit for bit the same numbers"));
-    }
-}
-
-fn record_resumption(folder: &Path, device: Device, step: u64) {
-    let path = folder.join("provenance.json");
-    let record = provenance::record(device, tch::get_num_threads());
-    let mut whole = durable::read_json(&path).unwrap_or_else(|_| record.clone());
-    let mut entry = record;
-    entry["step"] = json!(step);
-    match whole["resumed"].as_array_mut() {
-        Some(entries) => entries.push(entry),
-        None => whole["resumed"] = json!([entry]),
-    }
-    // A record that can't be written is no reason not to go on.
-    let _ = durable::write_json(&path, &whole);
-}
-
-fn train<E: Experiment>(mut session: Session<E>, actions: &Actions, first: bool) -> Result<()> {
+/// Trains to the end, and says how it ended. `first`: no step has been taken yet.
+pub(super) fn train<E: Experiment>(
+    mut session: Session<E>,
+    actions: &Actions,
+    first: bool,
+) -> Result<()> {
     if first {
         session.introduce();
     }
-    let ended = session.train();
+    // Weights that came from elsewhere could not be made again from the configuration.
+    let foreign = first && actions.init_from.is_some();
+    let begun = if foreign { session.save(true) } else { Ok(()) };
+    let ended = begun.and_then(|()| session.train());
     let status = summary::status(&ended);
     let summary = session.finish(status, ended.as_ref().err().map_or(0, exit_status));
     if actions.json {

@@ -76,15 +76,17 @@ impl Log {
     /// later, or torn, ends them.
     fn recall(&mut self, lines: &File, step: u64) -> Result<u64> {
         let mut kept = 0;
-        for line in BufReader::new(lines).split(b'\n') {
-            let line = line?;
+        let mut reader = BufReader::new(lines);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             let Ok(entry) = serde_json::from_slice::<Value>(&line) else { break };
             let Some(at) = entry["step"].as_u64().filter(|at| *at <= step) else { break };
             let values = entry["values"].as_object().into_iter().flatten();
             for (tag, value) in values.filter(|(tag, _)| !is_replicate(tag)) {
                 self.remember(tag, at, value.as_f64().unwrap_or(f64::NAN));
             }
-            kept += line.len() as u64 + 1;
+            kept += line.len() as u64;
+            line.clear();
         }
         Ok(kept)
     }
@@ -263,6 +265,19 @@ mod tests {
         assert!(steps[2]["values"]["loss"].is_null());
         assert_eq!(log.history("loss").len(), 3);
         assert!(log.failure().is_none());
+    }
+
+    #[test]
+    fn a_line_without_its_end_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        fs::write(&path, "{\"step\":1,\"values\":{}}\n{\"step\":2,\"values\":{}}").unwrap();
+        let mut log = Log::open(folder.path(), Some(2));
+        log.scalars(3, 0.0, &[]);
+        log.close(Some(true));
+        let text = fs::read_to_string(&path).unwrap();
+        let steps = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        assert_eq!(steps.map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3]);
     }
 
     #[test]

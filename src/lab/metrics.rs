@@ -1,6 +1,6 @@
 //! Metrics that stay on the device until they are logged, and then come over in one copy.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::checkpoint::{Checkpoint, State};
@@ -53,10 +53,19 @@ pub fn is_replicate(tag: &str) -> bool {
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Values by tag since the last [`Metrics::take`].
+/// What was read of a metric since the last evaluation.
+#[derive(Debug)]
+struct Epoch {
+    tag: String,
+    sums: Vec<f64>,
+    count: f64,
+}
+
+/// Values by tag since the last [`Metrics::take`], and since the last [`Metrics::take_epoch`].
 #[derive(Debug, Default)]
 pub struct Metrics {
     metrics: Vec<Metric>,
+    epoch: Vec<Epoch>,
 }
 
 impl Metrics {
@@ -112,25 +121,40 @@ impl Metrics {
         for metric in fresh {
             let rest = numbers.split_off(metric.value.numel());
             let mut values = std::mem::replace(&mut numbers, rest);
-            if metric.reduce == Reduce::Mean {
-                values.iter_mut().for_each(|value| *value /= metric.count as f64);
-            }
+            let count = if metric.reduce == Reduce::Mean { metric.count as f64 } else { 1.0 };
+            add_to_epoch(&mut self.epoch, &metric.tag, &values, count);
+            values.iter_mut().for_each(|value| *value /= count);
             metric.count = 0;
             readings.push(Reading { tag: metric.tag.clone(), values });
         }
         Ok((readings, numbers))
     }
 
-    /// What a checkpoint needs of an interval that is under way, under the name of its window:
-    /// `state.lab.<window>.<tag>`, the sum or the last value, and `state.lab.<window>_counts.<tag>`,
-    /// [count, 1 for a mean or 0 for a last value] as f64.
-    pub fn state(&self, window: &str) -> State {
+    /// The mean of everything that was taken since the last call, and starts the next epoch.
+    pub fn take_epoch(&mut self) -> Vec<Reading> {
+        let mean = |epoch: Epoch| Reading {
+            tag: epoch.tag,
+            values: epoch.sums.iter().map(|sum| sum / epoch.count).collect(),
+        };
+        self.epoch.drain(..).map(mean).collect()
+    }
+
+    /// What a checkpoint needs of an interval and an epoch that are under way:
+    ///
+    /// - `state.lab.interval.<tag>`: the sum or the last value
+    /// - `state.lab.interval_counts.<tag>`: [count, 1 for a mean or 0 for a last value] as f64
+    /// - `state.lab.epoch.<tag>`: [count, sum of each replicate] as f64
+    pub fn state(&self) -> State {
         let mut state = State::new();
         for metric in self.metrics.iter().filter(|metric| metric.count > 0) {
             let mean = f64::from(u8::from(metric.reduce == Reduce::Mean));
             let counts = Tensor::from_slice(&[metric.count as f64, mean]);
-            state.push((format!("state.lab.{window}.{}", metric.tag), metric.value.copy()));
-            state.push((format!("state.lab.{window}_counts.{}", metric.tag), counts));
+            state.push((format!("{INTERVAL}{}", metric.tag), metric.value.copy()));
+            state.push((format!("{COUNTS}{}", metric.tag), counts));
+        }
+        for epoch in &self.epoch {
+            let numbers: Vec<f64> = [&[epoch.count], epoch.sums.as_slice()].concat();
+            state.push((format!("{EPOCH}{}", epoch.tag), Tensor::from_slice(&numbers)));
         }
         state
     }
@@ -139,20 +163,47 @@ impl Metrics {
     ///
     /// # Errors
     /// Where the counts of a metric are missing or not two numbers.
-    pub fn restore(&mut self, checkpoint: &Checkpoint, window: &str, device: Device) -> Result<()> {
-        let prefix = format!("state.lab.{window}.");
+    pub fn restore(
+        &mut self,
+        checkpoint: &Checkpoint,
+        replicates: i64,
+        device: Device,
+    ) -> Result<()> {
+        let name = checkpoint.path.display();
         for (key, value) in &checkpoint.tensors {
-            let Some(tag) = key.strip_prefix(&prefix) else { continue };
-            let counts = checkpoint.tensors.get(&format!("state.lab.{window}_counts.{tag}"));
-            let counts = read::values(counts.with_context(|| format!("no counts of {tag}"))?)?;
-            let [count, mean] = counts[..] else {
-                bail!("the counts of {tag} must be two numbers")
-            };
-            let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
-            let (value, count) = (value.to_device(device).copy(), count as u64);
-            self.metrics.push(Metric { tag: tag.into(), reduce, value, count });
+            if let Some(tag) = key.strip_prefix(INTERVAL) {
+                let size = value.size();
+                let good = size.is_empty() || (replicates > 1 && size == [replicates]);
+                ensure!(good, "{name}: {key} is {size:?}, of {replicates} replicates");
+                let counts = checkpoint.tensors.get(&format!("{COUNTS}{tag}"));
+                let counts = read::values(counts.with_context(|| format!("no counts of {tag}"))?)?;
+                let [count, mean] = counts[..] else { bail!("{COUNTS}{tag} must be two numbers") };
+                let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
+                let (value, count) = (value.to_device(device).copy(), count as u64);
+                self.metrics.push(Metric { tag: tag.into(), reduce, value, count });
+            } else if let Some(tag) = key.strip_prefix(EPOCH) {
+                let numbers = read::values(value)?;
+                let good = numbers.len() == 2 || numbers.len() as i64 == 1 + replicates;
+                ensure!(good, "{name}: {key} has {} numbers", numbers.len());
+                let Some((count, sums)) = numbers.split_first() else { bail!("{key} is empty") };
+                add_to_epoch(&mut self.epoch, tag, sums, *count);
+            }
         }
         Ok(())
+    }
+}
+
+const INTERVAL: &str = "state.lab.interval.";
+const COUNTS: &str = "state.lab.interval_counts.";
+const EPOCH: &str = "state.lab.epoch.";
+
+fn add_to_epoch(epochs: &mut Vec<Epoch>, tag: &str, sums: &[f64], count: f64) {
+    match epochs.iter_mut().find(|epoch| epoch.tag == tag) {
+        Some(epoch) => {
+            epoch.count += count;
+            epoch.sums.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
+        }
+        None => epochs.push(Epoch { tag: tag.into(), sums: sums.to_vec(), count }),
     }
 }
 
@@ -190,5 +241,9 @@ mod tests {
         metrics.mean("loss", &number(5.0));
         let (readings, _) = metrics.take(None).unwrap();
         assert_eq!(readings, [Reading { tag: "loss".into(), values: vec![5.0] }]);
+        let epoch: Vec<Vec<f64>> =
+            metrics.take_epoch().into_iter().map(|reading| reading.values).collect();
+        assert_eq!(epoch, [vec![14.0 / 4.0], vec![6.0], vec![3.0, 30.0]]);
+        assert!(metrics.take_epoch().is_empty());
     }
 }

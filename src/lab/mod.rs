@@ -34,6 +34,7 @@ pub mod summary;
 pub mod tensorboard;
 
 mod launch;
+mod resume;
 
 pub use cli::{Preset, Settings};
 pub use experiment::{Evaluation, Experiment, Plan, Step};

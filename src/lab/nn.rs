@@ -1,7 +1,7 @@
 //! Layers that work with and without a leading axis of replicates.
 
 use anyhow::Result;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use super::{init, rng};
 
@@ -28,8 +28,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
 /// Gives [], or [replicate].
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
     let log_p = logits.log_softmax(-1, logits.kind());
-    let picked = log_p.gather(-1, &labels.unsqueeze(-1), false).squeeze_dim(-1);
-    picked.mean_dim(-1, false, logits.kind()).neg()
+    let classes = log_p.size()[log_p.dim() - 1];
+    let rows = log_p.view([-1, classes]);
+    let each = rows.g_nll_loss::<Tensor>(&labels.reshape([-1]), None, Reduction::None, -100);
+    each.view_as(labels).mean_dim(-1, false, logits.kind())
 }
 
 /// Draws the initial values of one parameter of one replicate from libtorch's global generator,

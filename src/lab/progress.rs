@@ -33,6 +33,12 @@ impl Progress {
         better
     }
 
+    /// Whether so many evaluations in a row were no better that the run is to stop; never for a
+    /// patience of 0.
+    pub fn tired(&self, patience: u64) -> bool {
+        patience > 0 && self.since_best >= patience
+    }
+
     /// `state.lab.progress`: [step, evaluations, since_best], and where there is a best result
     /// `state.lab.best`: [value, 1 if higher is better, step] and the bytes of its tag.
     pub fn state(&self) -> State {

@@ -37,8 +37,7 @@ pub struct Session<E: Experiment> {
     config: Map<String, Value>,
     device: Device,
     plan: Plan,
-    interval: Metrics,
-    epoch: Metrics,
+    metrics: Metrics,
     clock: PhaseClock,
     guard: FiniteGuard,
     stop: StopSignal,
@@ -64,15 +63,14 @@ impl<E: Experiment> Session<E> {
         parts: (Console, StopSignal, Device),
     ) -> Result<Self> {
         let (console, stop, device) = parts;
-        let (mut interval, mut epoch) = (Metrics::default(), Metrics::default());
+        let mut metrics = Metrics::default();
         let mut progress = Progress::default();
         let mut earlier = 0.0;
         if let Some(checkpoint) = checkpoint {
             checkpoint.restore(&experiment.state(), |key| !key.starts_with("state.lab."))?;
             experiment.restored(checkpoint)?;
             progress = Progress::restore(checkpoint)?;
-            interval.restore(checkpoint, "interval", device)?;
-            epoch.restore(checkpoint, "epoch", device)?;
+            metrics.restore(checkpoint, i64::from(settings.run.replicates), device)?;
             earlier = checkpoint.manifest.seconds;
         }
         let log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
@@ -95,8 +93,7 @@ impl<E: Experiment> Session<E> {
             config,
             device,
             plan,
-            interval,
-            epoch,
+            metrics,
             guard,
             stop,
         })
@@ -135,7 +132,8 @@ impl<E: Experiment> Session<E> {
     pub fn train(&mut self) -> Result<()> {
         self.check_disk();
         self.console.begin(self.progress.step, self.plan.steps);
-        while self.progress.step < self.plan.steps {
+        let patience = self.settings.run.patience;
+        while self.progress.step < self.plan.steps && !self.progress.tired(patience) {
             self.one_step()?;
             let step = self.progress.step;
             let ending = step == self.plan.steps;
@@ -147,8 +145,7 @@ impl<E: Experiment> Session<E> {
                     && self.saved.elapsed() > CHECKPOINT_AFTER;
                 due = due || better || late;
             }
-            let patience = self.settings.run.patience;
-            let tired = patience > 0 && self.progress.since_best >= patience;
+            let tired = self.progress.tired(patience);
             let signal = self.stop.received();
             if due || ending || tired || signal.is_some() {
                 self.save(ending || tired || signal.is_some())?;
@@ -156,11 +153,9 @@ impl<E: Experiment> Session<E> {
             if let Some(signal) = signal.filter(|_| !ending) {
                 return Err(Failure::Interrupted { signal }.into());
             }
-            if tired {
-                self.console
-                    .report(&format!("no better result in {patience} evaluations: stopped"));
-                break;
-            }
+        }
+        if self.progress.tired(patience) {
+            self.console.report(&format!("no better result in {patience} evaluations: stopped"));
         }
         Ok(())
     }
@@ -172,13 +167,14 @@ impl<E: Experiment> Session<E> {
     pub fn one_step(&mut self) -> Result<()> {
         let index = self.progress.step;
         let ending = index + 1 == self.plan.steps;
-        let logging = (index + 1).is_multiple_of(self.settings.run.log_every) || ending;
+        // An evaluation ends an interval, so that the means that it is given are complete.
+        let every = [self.settings.run.log_every, self.plan.evaluate_every];
+        let logging = ending || every.iter().any(|every| (index + 1).is_multiple_of(*every));
         self.clock.begin_step(logging);
         self.experiment.step(&mut Step {
             index,
             logging,
-            interval: &mut self.interval,
-            epoch: &mut self.epoch,
+            metrics: &mut self.metrics,
             clock: &mut self.clock,
             guard: &mut self.guard,
         })?;
@@ -191,7 +187,7 @@ impl<E: Experiment> Session<E> {
     fn log_interval(&mut self) -> Result<()> {
         let start = Instant::now();
         let pending = self.guard.pending();
-        let (mut readings, pending) = self.interval.take(pending.as_ref())?;
+        let (mut readings, pending) = self.metrics.take(pending.as_ref())?;
         self.guard.verify(&pending)?;
         let step = self.progress.step;
         let loss = readings.iter().find(|reading| reading.tag == "train/loss");
@@ -226,7 +222,7 @@ impl<E: Experiment> Session<E> {
     fn evaluate(&mut self) -> Result<bool> {
         self.verify_finite()?;
         self.progress.evaluations += 1;
-        let (train, _) = self.epoch.take(None)?;
+        let train = self.metrics.take_epoch();
         let mut evaluation = Evaluation {
             step: self.progress.step,
             number: self.progress.evaluations,
@@ -277,7 +273,7 @@ impl<E: Experiment> Session<E> {
 
     /// Saves a checkpoint unless this step has one already. A failure is a warning, until it is
     /// the third in a row or `last` says that there won't be another chance.
-    fn save(&mut self, last: bool) -> Result<()> {
+    pub(super) fn save(&mut self, last: bool) -> Result<()> {
         if self.saved_step == Some(self.progress.step) {
             return Ok(());
         }
@@ -333,8 +329,7 @@ impl<E: Experiment> Session<E> {
     fn state(&self) -> State {
         let mut state = self.experiment.state();
         state.extend(self.progress.state());
-        state.extend(self.interval.state("interval"));
-        state.extend(self.epoch.state("epoch"));
+        state.extend(self.metrics.state());
         state
     }
 }

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::device::Tf32;
+use super::error::refuse;
 
 /// Settings of a run that are not the experiment's own; all of them are written to `config.json`.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -61,6 +63,26 @@ pub struct RunConfig {
     /// Stop after this many evaluations without a better result; 0 never stops early
     #[arg(long, default_value_t = 0)]
     pub patience: u64,
+}
+
+impl RunConfig {
+    /// Checks the limits that the flags have, for values that came from a file.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn validate(&self) -> Result<()> {
+        let counts = [
+            ("threads", u64::from(self.threads)),
+            ("replicates", u64::from(self.replicates)),
+            ("log-every", self.log_every),
+            ("checkpoint-every", self.checkpoint_every.unwrap_or(1)),
+            ("keep", u64::from(self.keep)),
+        ];
+        match counts.iter().find(|(_, count)| *count == 0) {
+            Some((flag, _)) => Err(refuse(format!("--{flag} 0: expected 1 or more"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Keys of [`RunConfig`] that a resumed run may change: none alters a number that is computed,

@@ -12,6 +12,15 @@ use super::experiment::Experiment;
 use super::session::Session;
 use super::settings::RESUMABLE;
 
+/// A word of a command as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+,:@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// The `status` of a run that ended so.
 pub fn status(ended: &Result<()>) -> &'static str {
     match ended {
@@ -106,9 +115,11 @@ impl<E: Experiment> Session<E> {
     pub fn say_how_to_resume(&self) {
         let program = std::env::args().next().unwrap_or_else(|| E::NAME.into());
         let run = &self.settings().run;
-        let mut command = format!("{program} --resume {}", self.folder.path.display());
+        let path = quoted(&self.folder.path.display().to_string());
+        let mut command = format!("{} --resume {path}", quoted(&program));
         if run.checkpoints != std::path::Path::new("checkpoints") {
-            command += &format!(" --checkpoints {}", run.checkpoints.display());
+            command +=
+                &format!(" --checkpoints {}", quoted(&run.checkpoints.display().to_string()));
         }
         let step = self.progress.step;
         self.console.note(&format!("stopped after step {step}; continue with: {command}"));

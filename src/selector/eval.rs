@@ -3,6 +3,7 @@
 use anyhow::Result;
 use tch::{Kind, Tensor, no_grad_guard};
 
+use super::layer::SelectorLayer;
 use super::model::SelectorNetwork;
 use crate::data::LabelledImages;
 use crate::lab::nn::cross_entropy;
@@ -38,7 +39,8 @@ pub fn test(
 ) -> Result<TestResult> {
     let _guard = no_grad_guard();
     let samples = data.len();
-    let mut sums: Option<(Tensor, Tensor, Vec<Tensor>)> = None;
+    let mut sums: Option<(Tensor, Tensor)> = None;
+    let mut tallies: Vec<Tensor> = network.layers.iter().map(SelectorLayer::no_tally).collect();
     for start in (0..samples).step_by(CHUNK as usize) {
         let length = CHUNK.min(samples - start);
         let (mut images, mut labels) =
@@ -51,20 +53,22 @@ pub fn test(
         let loss = cross_entropy(&logits, &labels).to_kind(Kind::Double) * length as f64;
         let hits = logits.argmax(-1, false).eq_tensor(&labels);
         let correct = hits.sum_dim_intlist(-1, false, Kind::Double);
-        let layers = network.layers.iter().zip(&choices);
-        let counts: Vec<Tensor> = layers.map(|(layer, choice)| layer.count(choice)).collect();
+        for ((layer, choice), tally) in network.layers.iter().zip(&choices).zip(&mut tallies) {
+            let _ = tally.g_add_(&layer.tally(choice));
+        }
         sums = Some(match sums {
-            None => (loss, correct, counts),
-            Some((l, c, u)) => {
-                (l + loss, c + correct, u.iter().zip(&counts).map(|(u, n)| u + n).collect())
-            }
+            None => (loss, correct),
+            Some((l, c)) => (l + loss, c + correct),
         });
     }
-    let Some((loss, correct, counts)) = sums else { anyhow::bail!("the test set is empty") };
+    let Some((loss, correct)) = sums else { anyhow::bail!("the test set is empty") };
     let scores = read::values(&Tensor::cat(&[loss.reshape([-1]), correct.reshape([-1])], 0))?;
     let (loss, correct) = scores.split_at(replicates as usize);
-    let usage =
-        counts.iter().map(|count| Usage::read(count, replicates)).collect::<Result<Vec<_>>>()?;
+    let usage = tallies
+        .iter()
+        .zip(&network.layers)
+        .map(|(tally, layer)| Usage::read(tally, replicates, layer.choices(), samples as u64))
+        .collect::<Result<Vec<_>>>()?;
     let loss = loss.iter().map(|sum| sum / samples as f64).collect();
     Ok(TestResult { loss, correct: correct.to_vec(), samples, usage })
 }
@@ -77,19 +81,27 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Reads counts from the device.
+    /// Reads a tally of `samples` samples and `choices` computation neurons from the device.
     ///
-    /// - counts: [computation, neuron], or [replicate, computation, neuron]
+    /// - tally: as [`SelectorLayer::tally`] gives it
     ///
     /// # Errors
     /// Where the device can't be read.
-    pub fn read(counts: &Tensor, replicates: i64) -> Result<Self> {
-        let shape = counts.size();
-        let (choices, neurons) = (shape[shape.len() - 2] as usize, shape[shape.len() - 1] as usize);
-        let flat = read::values(counts)?;
-        let rows: Vec<Vec<f64>> = flat.chunks(neurons).map(<[f64]>::to_vec).collect();
-        let counts: Vec<_> = rows.chunks(choices).map(<[Vec<f64>]>::to_vec).collect();
-        anyhow::ensure!(counts.len() == replicates as usize, "counts have shape {shape:?}");
+    pub fn read(tally: &Tensor, replicates: i64, choices: i64, samples: u64) -> Result<Self> {
+        let shape = tally.size();
+        let neurons = shape[shape.len() - 1];
+        let rows = tally.numel() as i64 / neurons / replicates;
+        let flat = read::values(tally)?;
+        let mut counts = Vec::with_capacity(replicates as usize);
+        for block in flat.chunks((rows * neurons) as usize) {
+            let mut of_each: Vec<Vec<f64>> =
+                block.chunks(neurons as usize).map(<[f64]>::to_vec).collect();
+            if rows < choices {
+                let rest = of_each[0].iter().map(|a| samples as f64 - a).collect();
+                of_each.push(rest);
+            }
+            counts.push(of_each);
+        }
         Ok(Self { counts })
     }
 
@@ -209,7 +221,9 @@ mod tests {
     fn measures_of_a_small_layer() {
         // Three neurons: one even, one that only takes B, one that takes A 19 times of 20.
         let counts = Tensor::from_slice(&[10i64, 0, 19, 10, 20, 1]).view([2, 3]);
-        let usage = Usage::read(&counts, 1).unwrap();
+        let usage = Usage::read(&counts, 1, 2, 20).unwrap();
+        let of_a = Usage::read(&counts.narrow(0, 0, 1), 1, 2, 20).unwrap();
+        assert_eq!(of_a.shares(), usage.shares());
         assert_eq!(usage.ratio(0), [29.0 / 60.0]);
         assert_eq!(usage.dominance(), [2.0 / 3.0]);
         assert_eq!(usage.never_used(), [0.5 / 3.0]);

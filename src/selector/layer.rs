@@ -67,8 +67,8 @@ pub struct SelectorLayer {
 pub struct Activation {
     /// [.., batch, neuron]: exactly the output of the selected computation neuron.
     pub output: Tensor,
-    /// Which one was selected. Threshold: [.., batch, neuron] bool, true for A. Softmax:
-    /// [.., batch, neuron] i64.
+    /// Which one was selected. Threshold: [.., batch, neuron] of the output's kind, 1 for A and 0
+    /// for B. Softmax: [.., batch, neuron] i64.
     pub choice: Tensor,
 }
 
@@ -124,22 +124,38 @@ impl SelectorLayer {
         }
     }
 
-    /// How often each computation neuron was selected over the batch.
+    /// How often each computation neuron was selected over the batch; of the threshold's two, only
+    /// A, since B has the rest.
     ///
     /// - choice: as in [`Activation`]
     ///
-    /// Gives [.., computation, neuron] i64.
-    pub fn count(&self, choice: &Tensor) -> Tensor {
+    /// Gives [.., computation or 1, neuron], whole numbers.
+    pub fn tally(&self, choice: &Tensor) -> Tensor {
         let _guard = no_grad_guard();
-        let chosen = match self.shape.selector {
-            SelectorKind::Threshold => {
-                let batch = choice.size()[choice.dim() - 2];
-                let a = choice.sum_dim_intlist(-2, false, Kind::Int64);
-                return Tensor::stack(&[&a, &(batch - &a)], -2);
+        match self.shape.selector {
+            SelectorKind::Threshold => choice.sum_dim_intlist(-2, true, choice.kind()),
+            SelectorKind::Softmax => {
+                let chosen = choice.unsqueeze(-2).eq_tensor(&self.numbers);
+                chosen.sum_dim_intlist(-3, false, Kind::Int64)
             }
-            SelectorKind::Softmax => choice.unsqueeze(-2).eq_tensor(&self.numbers),
+        }
+    }
+
+    /// The number of computation neurons of each neuron (K).
+    pub fn choices(&self) -> i64 {
+        self.shape.choices
+    }
+
+    /// Zeros to add tallies to: [.., computation or 1, neuron] f64.
+    pub fn no_tally(&self) -> Tensor {
+        let mut shape = self.computation_bias.size();
+        shape.pop();
+        let rows = match self.shape.selector {
+            SelectorKind::Threshold => 1,
+            SelectorKind::Softmax => self.shape.choices,
         };
-        chosen.sum_dim_intlist(-3, false, Kind::Int64)
+        shape.extend([rows, self.shape.neurons]);
+        Tensor::zeros(shape, (Kind::Double, self.numbers.device()))
     }
 }
 
@@ -153,16 +169,18 @@ impl SelectorLayer {
 /// - hidden: [.., batch, 2 neuron], A's outputs first
 fn threshold(logits: &Tensor, hidden: &Tensor, sign: SteSign) -> Activation {
     let neurons = logits.size()[logits.dim() - 1];
-    let (a, b) = (hidden.narrow(-1, 0, neurons), hidden.narrow(-1, neurons, neurons));
+    let halves = hidden.split(neurons, -1);
+    let (a, b) = (&halves[0], &halves[1]);
     let p = logits.sigmoid();
-    let choice = p.lt(0.5);
-    let slope = match sign {
-        SteSign::AsPrinted => a.detach() - b.detach(),
-        SteSign::Consistent => b.detach() - a.detach(),
+    let choice = p.detach().lt(0.5).to_kind(p.kind());
+    // p - stop(p) is exactly 0, so that the mask is hard to the bit.
+    let through = &p - p.detach();
+    let mask = match sign {
+        SteSign::AsPrinted => &choice + through,
+        SteSign::Consistent => &choice - through,
     };
-    // p - stop(p) is exactly 0, so that the sum is exactly the selected output.
-    let through = slope * (&p - p.detach());
-    Activation { output: a.where_self(&choice, &b) + through, choice }
+    // mask a + (1 - mask) b in one operation, and exactly a or b where the mask is 1 or 0.
+    Activation { output: b.lerp_tensor(a, &mask), choice }
 }
 
 /// Selection by the largest logit; the first of equal ones.

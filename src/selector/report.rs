@@ -116,12 +116,12 @@ pub fn report(run: &mut SelectorMnist, evaluation: &mut Evaluation) -> Result<Sc
 }
 
 fn report_training(run: &mut SelectorMnist, evaluation: &mut Evaluation) -> Result<()> {
-    let loss = evaluation.train_mean("train/epoch_loss");
+    let loss = evaluation.train_mean("train/loss");
     let epoch = evaluation.number;
     evaluation.say(&format!("Train Epoch {epoch}: Average loss: {}", number(&loss, 4)));
     evaluation.scalar("train/epoch_loss", loss);
-    for (i, usage) in run.usage.iter().enumerate() {
-        let usage = Usage::read(usage, run.replicates)?;
+    for (i, tally) in run.tallies.iter().enumerate() {
+        let usage = Usage::read(tally, run.replicates, run.config.num_computation, run.samples)?;
         report_usage(evaluation, "train", i, &usage);
     }
     Ok(())

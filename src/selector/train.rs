@@ -1,10 +1,11 @@
 //! The experiment `selector_mnist`: a selector network learns to tell digits apart.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::{PRESETS, SelectorMnistConfig};
+use super::layer::SelectorLayer;
 use super::model::{SelectorNetwork, layer_name, parameters};
 use super::report;
 use crate::data::{self, ImageData};
@@ -16,7 +17,7 @@ use crate::lab::log::Log;
 use crate::lab::nn::{cross_entropy, epoch_order};
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Preset, Settings, read};
 
 /// A selector network in training.
 pub struct SelectorMnist {
@@ -25,9 +26,11 @@ pub struct SelectorMnist {
     pub(super) network: SelectorNetwork,
     pub(super) learner: Learner,
     pub(super) replicates: i64,
-    /// How often each computation neuron was selected since the last evaluation, for each layer:
-    /// [.., computation, neuron] i64.
-    pub(super) usage: Vec<Tensor>,
+    /// How often each computation neuron was selected since the last evaluation, for each layer,
+    /// as [`SelectorLayer::tally`](super::layer::SelectorLayer::tally) counts.
+    pub(super) tallies: Vec<Tensor>,
+    /// Samples since the last evaluation.
+    pub(super) samples: u64,
     seed: u64,
     plan: Plan,
     device: Device,
@@ -73,14 +76,21 @@ impl Experiment for SelectorMnist {
         let steps = run.steps.unwrap_or(run.epochs * evaluate_every);
         let plan = Plan { steps, evaluate_every };
         let learner = Learner::new(&config.learner, params, steps);
-        let lead = if replicates == 1 { vec![] } else { vec![replicates] };
-        let count = |neurons: &i64| {
-            let shape = [lead.clone(), vec![config.num_computation, *neurons]].concat();
-            Tensor::zeros(shape, (Kind::Int64, device))
-        };
-        let usage = config.hidden.iter().map(count).collect();
+        let tallies = network.layers.iter().map(SelectorLayer::no_tally).collect();
         let (seed, order) = (run.seed, None);
-        Ok(Self { config, data, network, learner, replicates, usage, seed, plan, device, order })
+        Ok(Self {
+            config,
+            data,
+            network,
+            learner,
+            replicates,
+            tallies,
+            samples: 0,
+            seed,
+            plan,
+            device,
+            order,
+        })
     }
 
     fn plan(&self) -> Plan {
@@ -96,8 +106,8 @@ impl Experiment for SelectorMnist {
         });
         self.learner.descend(step, &loss)?;
         step.mean("train/loss", &loss);
-        step.epoch_mean("train/epoch_loss", &loss);
         step.time(Phase::Logging, || self.count(&choices));
+        self.samples += labels.size()[labels.dim() - 1] as u64;
         if step.logging {
             self.log_gradients(step);
         }
@@ -107,21 +117,25 @@ impl Experiment for SelectorMnist {
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         let score = report::report(self, evaluation)?;
         let _guard = no_grad_guard();
-        for usage in &mut self.usage {
-            let _ = usage.zero_();
+        for tally in &mut self.tallies {
+            let _ = tally.zero_();
         }
+        self.samples = 0;
         Ok(Some(score))
     }
 
     fn state(&self) -> State {
         let mut state = self.learner.state();
-        for (i, usage) in self.usage.iter().enumerate() {
-            state.push((format!("state.usage.{}", layer_name(i)), usage.shallow_clone()));
+        for (i, tally) in self.tallies.iter().enumerate() {
+            state.push((format!("state.tally.{}", layer_name(i)), tally.shallow_clone()));
         }
+        state.push(("state.samples".into(), Tensor::from(self.samples as i64)));
         state
     }
 
     fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let samples = checkpoint.tensors.get("state.samples").context("no state.samples")?;
+        self.samples = read::scalar(samples)? as u64;
         self.learner.restored(checkpoint)
     }
 
@@ -161,9 +175,10 @@ impl SelectorMnist {
 
     fn count(&mut self, choices: &[Tensor]) {
         let _guard = no_grad_guard();
-        for ((usage, layer), choice) in self.usage.iter_mut().zip(&self.network.layers).zip(choices)
+        for ((tally, layer), choice) in
+            self.tallies.iter_mut().zip(&self.network.layers).zip(choices)
         {
-            let _ = usage.g_add_(&layer.count(choice));
+            let _ = tally.g_add_(&layer.tally(choice));
         }
     }
 
@@ -179,9 +194,7 @@ impl SelectorMnist {
             let norms = squares.sqrt();
             for k in 0..self.config.num_computation.min(report::NAMED) {
                 let tag = format!("gradient/{layer}/{}", report::letter(k));
-                let norm = norms.select(-1, k);
-                step.last(&tag, &norm);
-                step.epoch_mean(&tag, &norm);
+                step.last(&tag, &norms.select(-1, k));
             }
         }
     }

@@ -10,7 +10,7 @@ mod retention;
 mod write;
 
 pub use manifest::{Manifest, Score};
-pub use read::{Checkpoint, find};
+pub use read::{Checkpoint, Skipped, find};
 pub use retention::prune;
 pub use write::{estimate_bytes, free_bytes, save};
 

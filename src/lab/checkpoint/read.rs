@@ -13,6 +13,9 @@ use super::{Manifest, State};
 use crate::lab::durable;
 use crate::lab::error::one_line;
 
+/// A checkpoint that can't be used: its manifest, and one line that says why.
+pub type Skipped = (PathBuf, String);
+
 /// A checkpoint in memory, on the CPU.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -58,37 +61,40 @@ impl Checkpoint {
         Ok(Self { manifest, path, tensors })
     }
 
-    /// The newest checkpoint of a folder that is whole, and one line for each newer one that is
-    /// not. None where the folder has no checkpoint at all.
+    /// The newest checkpoint of a folder that is whole and that `fits`, and for each newer one its
+    /// manifest's path and one line that says what is wrong. None where the folder has no
+    /// checkpoint at all.
     ///
     /// # Errors
-    /// Where there are checkpoints, but none is whole.
-    pub fn newest(folder: &Path) -> Result<(Option<Self>, Vec<String>)> {
+    /// Where there are checkpoints, but none can be used.
+    pub fn newest(
+        folder: &Path,
+        fits: impl Fn(&Self) -> Result<()>,
+    ) -> Result<(Option<Self>, Vec<Skipped>)> {
         let mut skipped = Vec::new();
         for path in Manifest::list(folder) {
-            match Self::read(&path) {
+            match Self::read(&path).and_then(|found| fits(&found).map(|()| found)) {
                 Ok(checkpoint) => return Ok((Some(checkpoint), skipped)),
-                Err(error) => skipped.push(one_line(&error)),
+                Err(error) => skipped.push((path, one_line(&error))),
             }
         }
         if skipped.is_empty() {
             return Ok((None, skipped));
         }
-        bail!("no checkpoint in {} can be used: {}", folder.display(), skipped.join("; "))
+        let reasons: Vec<&str> = skipped.iter().map(|(_, reason)| reason.as_str()).collect();
+        bail!("no checkpoint in {} can be used: {}", folder.display(), reasons.join("; "))
     }
 
-    /// Copies tensors into the live ones of `state`, in place.
+    /// Compares the tensors with the live ones of `state`.
     ///
     /// # Errors
-    /// Before anything is changed: a tensor that is missing here, one that is not in `state`, one
-    /// of another shape or kind.
-    pub fn restore(&self, state: &State, select: impl Fn(&str) -> bool) -> Result<()> {
+    /// A tensor that is missing here, one that is not in `state`, one of another shape or kind.
+    pub fn check(&self, state: &State, select: impl Fn(&str) -> bool) -> Result<()> {
         let name = self.path.display();
         for key in self.tensors.keys().filter(|key| select(key)) {
             let known = state.iter().any(|(live, _)| live == key);
             ensure!(known, "{name} has a tensor {key} that this model lacks");
         }
-        let mut pairs = Vec::new();
         for (key, live) in state.iter().filter(|(key, _)| select(key)) {
             let saved =
                 self.tensors.get(key).with_context(|| format!("{name} lacks tensor {key}"))?;
@@ -96,11 +102,19 @@ impl Checkpoint {
             ensure!(found == expected, "{name}: {key} is {found:?}, this model needs {expected:?}");
             let (found, expected) = (saved.kind(), live.kind());
             ensure!(found == expected, "{name}: {key} is {found:?}, this model needs {expected:?}");
-            pairs.push((live, saved));
         }
+        Ok(())
+    }
+
+    /// Copies tensors into the live ones of `state`, in place.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::check`], before anything is changed.
+    pub fn restore(&self, state: &State, select: impl Fn(&str) -> bool) -> Result<()> {
+        self.check(state, &select)?;
         let _guard = no_grad_guard();
-        for (live, saved) in pairs {
-            live.shallow_clone().copy_(saved);
+        for (key, live) in state.iter().filter(|(key, _)| select(key)) {
+            live.shallow_clone().copy_(&self.tensors[key]);
         }
         Ok(())
     }

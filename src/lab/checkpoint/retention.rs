@@ -1,6 +1,7 @@
 //! Which checkpoints stay.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Result;
@@ -26,7 +27,10 @@ pub fn prune(folder: &Path, best: Option<u64>, keep: usize) -> Result<()> {
         if doomed.contains(step) {
             // The manifest first: without it, the tensors no longer count.
             fs::remove_file(path)?;
-            fs::remove_file(path.with_extension("safetensors"))?;
+            match fs::remove_file(path.with_extension("safetensors")) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
         } else if Some(*step) != best {
             unmark(path)?;
         }

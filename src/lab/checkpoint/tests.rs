@@ -44,7 +44,7 @@ fn save_step(folder: &Path, step: u64, best: bool) {
 fn what_is_saved_is_restored_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     save_step(folder.path(), 7, true);
-    let (checkpoint, skipped) = Checkpoint::newest(folder.path()).unwrap();
+    let (checkpoint, skipped) = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap();
     let live = state(0.0);
     checkpoint.unwrap().restore(&live, |_| true).unwrap();
     for ((name, live), (_, saved)) in live.iter().zip(&state(7.0)) {
@@ -79,12 +79,12 @@ fn every_damage_falls_back_to_the_older_one() {
     damages.push(b"something else".to_vec());
     for damage in damages {
         fs::write(&path, damage).unwrap();
-        let (found, skipped) = Checkpoint::newest(folder.path()).unwrap();
+        let (found, skipped) = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap();
         assert_eq!(found.unwrap().manifest.step, 1);
-        assert!(skipped[0].contains("step-00000002"), "{skipped:?}");
+        assert!(skipped[0].1.contains("step-00000002"), "{skipped:?}");
     }
     fs::remove_file(&path).unwrap();
-    assert_eq!(Checkpoint::newest(folder.path()).unwrap().0.unwrap().manifest.step, 1);
+    assert_eq!(Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap().manifest.step, 1);
 }
 
 #[test]
@@ -97,7 +97,10 @@ fn a_damaged_manifest_falls_back_too() {
     let newer = String::from_utf8(whole.clone()).unwrap().replace("\"format\": 1", "\"format\": 9");
     for damage in [&whole[..whole.len() / 2], b"", b"{}", b"[1]", newer.as_bytes()] {
         fs::write(&path, damage).unwrap();
-        assert_eq!(Checkpoint::newest(folder.path()).unwrap().0.unwrap().manifest.step, 1);
+        assert_eq!(
+            Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap().manifest.step,
+            1
+        );
     }
 }
 
@@ -105,7 +108,7 @@ fn a_damaged_manifest_falls_back_too() {
 fn a_wrong_shape_kind_or_key_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     save_step(folder.path(), 7, true);
-    let checkpoint = Checkpoint::newest(folder.path()).unwrap().0.unwrap();
+    let checkpoint = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap();
     let options = (Kind::Float, Device::Cpu);
     let mut shape = state(0.0);
     shape[0].1 = Tensor::zeros([1, 3], options);
@@ -156,6 +159,6 @@ fn a_save_that_fails_keeps_the_old_one() {
     // A folder where the next file should go makes the rename fail.
     fs::create_dir(folder.path().join(file_name(2))).unwrap();
     assert!(save(folder.path(), &mut manifest(2, true), &state(2.0)).is_err());
-    assert_eq!(Checkpoint::newest(folder.path()).unwrap().0.unwrap().manifest.step, 1);
+    assert_eq!(Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap().manifest.step, 1);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }

@@ -1,0 +1,170 @@
+//! `--resume`: a run goes on from its newest checkpoint that is whole and fits it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use serde_json::{Map, Value, json};
+use tch::Device;
+
+use super::checkpoint::{Checkpoint, State};
+use super::cli::{self, Invocation};
+use super::console::Console;
+use super::error::refuse;
+use super::experiment::Experiment;
+use super::folder::{self, RunFolder};
+use super::launch::{prepare, train};
+use super::metrics::Metrics;
+use super::progress::Progress;
+use super::session::Session;
+use super::settings::RESUMABLE;
+use super::signals::StopSignal;
+use super::{device, durable, provenance};
+
+/// Goes on with the run that `asked` names.
+///
+/// # Errors
+/// Exit code 2 where there is no such run, it is in use, or a flag changes what it computes;
+/// otherwise where no checkpoint can be used, and as training itself.
+pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Result<()> {
+    let actions = &invocation.actions;
+    let (path, map) = layers::<E>(invocation, asked)?;
+    let (settings, device) = prepare::<E>(&map)?;
+    let run = &settings.run;
+    let home = run.checkpoints.join(E::NAME).join(path.file_name().unwrap_or_default());
+    ensure!(
+        home.is_dir(),
+        "no checkpoint folder {}: say where it is with --checkpoints",
+        home.display()
+    );
+    let stop = StopSignal::install()?;
+    let folder = RunFolder::open(&path, &run.checkpoints, E::NAME)?;
+    let console = Console::new(actions.quiet, actions.json);
+    let experiment = E::build(&settings, device)?;
+    let (config, state) = (settings.to_map()?, experiment.state());
+    let (checkpoint, skipped) = Checkpoint::newest(&folder.checkpoints, |checkpoint| {
+        fits(checkpoint, E::NAME, &config, &state)
+    })?;
+    for (manifest, reason) in skipped {
+        set_aside(&manifest);
+        console.warn(&format!("skipped a checkpoint, now damaged-step-...: {reason}"));
+    }
+    warn_of_differences(&console, checkpoint.as_ref(), device);
+    let progress = checkpoint.as_ref().map(Progress::restore).transpose()?.unwrap_or_default();
+    let (at, tired) = (progress.step, progress.tired(run.patience));
+    if (tired || at >= experiment.plan().steps)
+        && let Some(summary) = summary_of_end(&path, at)
+    {
+        let more = if tired { "--patience" } else { "--epochs or --steps" };
+        let name = &folder.name;
+        console.report(&format!("{name} is finished after {at} steps; for more, raise {more}"));
+        if actions.json {
+            console.print(&summary.to_string());
+        }
+        return Ok(());
+    }
+    console.report(&format!("continuing {} at step {at}", folder.name));
+    durable::write_json(&path.join("config.json"), &config)?;
+    record_resumption(&path, device, at);
+    let parts = (console, stop, device);
+    let session = Session::new(settings, experiment, folder, checkpoint.as_ref(), parts)?;
+    train(session, actions, at == 0)
+}
+
+/// The run's folder, and its own configuration under the flags that were typed.
+fn layers<E: Experiment>(
+    invocation: &Invocation,
+    asked: &str,
+) -> Result<(PathBuf, Map<String, Value>)> {
+    let text = |key: &str| {
+        let value = invocation.typed.get(key).or(invocation.defaults.get(key));
+        value.and_then(Value::as_str).unwrap_or_default()
+    };
+    let name = invocation.typed.get("name").and_then(Value::as_str);
+    let path = folder::locate(Path::new(text("runs")), E::NAME, asked, name)?;
+    let saved = folder::read_config(&path)?;
+    let mut map = invocation.defaults.clone();
+    cli::overlay::<E::Config>(&mut map, &saved, &path.join("config.json").display().to_string())?;
+    let mut changes = invocation.typed.clone();
+    changes.shift_remove("name");
+    cli::overlay::<E::Config>(&mut map, &changes, "command line")?;
+    if let Some((key, old, new)) = difference(&saved, &map) {
+        return Err(refuse(format!(
+            "--resume can't change {key} from {old} to {new}: start a new run (--init-from takes \
+             over the weights)"
+        )));
+    }
+    Ok((path, map))
+}
+
+/// The first key that two configurations do not agree in, and that changes what is computed.
+fn difference<'a>(
+    old: &'a Map<String, Value>,
+    new: &'a Map<String, Value>,
+) -> Option<(&'a str, &'a Value, &'a Value)> {
+    old.iter()
+        .filter(|(key, _)| !RESUMABLE.contains(&key.as_str()))
+        .filter_map(|(key, old)| Some((key.as_str(), old, new.get(key)?)))
+        .find(|(_, old, new)| old != new)
+}
+
+/// Whether a run can go on from a checkpoint.
+fn fits(
+    checkpoint: &Checkpoint,
+    experiment: &str,
+    config: &Map<String, Value>,
+    state: &State,
+) -> Result<()> {
+    let (manifest, name) = (&checkpoint.manifest, checkpoint.path.display());
+    let found = &manifest.experiment;
+    ensure!(found == experiment, "{name} is a checkpoint of {found}, not of {experiment}");
+    if let Some((key, old, new)) = difference(&manifest.config, config) {
+        anyhow::bail!("{name} is of another run: {key} is {old} there and {new} here");
+    }
+    checkpoint.check(state, |key| !key.starts_with("state.lab."))?;
+    let (step, counted) = (manifest.step, Progress::restore(checkpoint)?.step);
+    ensure!(step == counted, "{name} is of step {counted}, its manifest says {step}");
+    let replicates = config.get("replicates").and_then(Value::as_i64).unwrap_or(1);
+    Metrics::default().restore(checkpoint, replicates, Device::Cpu)
+}
+
+/// Renames a checkpoint that can't be used, so that it neither counts nor is lost.
+fn set_aside(manifest: &Path) {
+    for path in [manifest.to_path_buf(), manifest.with_extension("safetensors")] {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // One that can't be renamed is skipped again the next time.
+        let _ = fs::rename(&path, path.with_file_name(format!("damaged-{name}")));
+    }
+}
+
+/// The summary of a run that has come to its end at this step, figures and all.
+fn summary_of_end(run: &Path, step: u64) -> Option<Value> {
+    let summary = durable::read_json(&run.join("summary.json")).ok()?;
+    (summary["status"] == "done" && summary["steps"] == step).then_some(summary)
+}
+
+fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, device: Device) {
+    let Some(manifest) = checkpoint.map(|found| &found.manifest) else { return };
+    let now = [
+        ("device", manifest.device.clone(), device::name(device)),
+        ("threads", manifest.threads.to_string(), tch::get_num_threads().to_string()),
+        ("libtorch", manifest.libtorch.clone(), provenance::libtorch_version()),
+    ];
+    for (what, then, now) in now.iter().filter(|(_, then, now)| then != now) {
+        console.warn(&format!("{what} was {then} and is {now}: not bit for bit the same numbers"));
+    }
+}
+
+fn record_resumption(folder: &Path, device: Device, step: u64) {
+    let path = folder.join("provenance.json");
+    let record = provenance::record(device, tch::get_num_threads());
+    let mut whole = durable::read_json(&path).unwrap_or_else(|_| record.clone());
+    let mut entry = record;
+    entry["step"] = json!(step);
+    match whole["resumed"].as_array_mut() {
+        Some(entries) => entries.push(entry),
+        None => whole["resumed"] = json!([entry]),
+    }
+    // A record that can't be written is no reason not to go on.
+    let _ = durable::write_json(&path, &whole);
+}

@@ -1,0 +1,199 @@
+//! What the program refuses, in one clear line and with the right exit code.
+
+mod common;
+
+use std::fs;
+
+use common::{Bench, Outcome, wait_until};
+
+/// A command line, its exit code, and words that its one error line must have.
+type Case = (&'static str, i32, &'static [&'static str]);
+
+const FLAGS: &[Case] = &[
+    ("--batch-sise 3", 2, &["--batch-sise", "--batch-size"]),
+    ("--optimiser adam", 2, &["--optimiser", "--optimizer"]),
+    ("--nope", 2, &["--nope"]),
+    ("stray", 2, &["stray"]),
+    ("--lr", 2, &["--lr", "value"]),
+    ("--lr=nan", 2, &["--lr nan", "finite"]),
+    ("--lr 0", 2, &["--lr 0", "positive"]),
+    ("--lr=-1", 2, &["--lr -1", "positive"]),
+    ("--lr inf", 2, &["--lr inf", "finite"]),
+    ("--lr fast", 2, &["--lr", "fast"]),
+    ("--lr 0.1 --lr 0.2", 2, &["--lr", "multiple"]),
+    ("--clip-norm 0", 2, &["--clip-norm 0"]),
+    ("--clip-value nan", 2, &["--clip-value nan"]),
+    ("--optimizer momentum --momentum 2e400", 2, &["momentum"]),
+    ("--optimizer adam --beta1 1", 2, &["beta1", "1"]),
+    ("--optimizer sdg", 2, &["sdg", "sgd"]),
+    ("--batch-size 0", 2, &["--batch-size 0"]),
+    ("--batch-size 1438", 2, &["--batch-size 1438", "1437"]),
+    ("--batch-size 99999999999999999999", 2, &["--batch-size", "99999999999999999999"]),
+    ("--num-computation 0", 2, &["--num-computation 0"]),
+    ("--num-computation 3 --selector threshold", 2, &["threshold", "3", "softmax"]),
+    ("--selector softmax --ste-sign as-printed", 2, &["as-printed", "threshold"]),
+    ("--selector tanh", 2, &["tanh", "softmax"]),
+    ("--hidden 0", 2, &["--hidden 0"]),
+    ("--hidden=", 2, &["--hidden"]),
+    ("--hidden 64,,64", 2, &["--hidden"]),
+    ("--hidden many", 2, &["--hidden", "many"]),
+    ("--epochs 0", 2, &["--epochs 0"]),
+    ("--epochs=-1", 2, &["--epochs", "-1"]),
+    ("--steps 0", 2, &["--steps 0"]),
+    ("--log-every 0", 2, &["--log-every", "0"]),
+    ("--checkpoint-every 0", 2, &["--checkpoint-every", "0"]),
+    ("--keep 0", 2, &["--keep", "0"]),
+    ("--threads 0", 2, &["--threads", "0"]),
+    ("--replicates 0", 2, &["--replicates", "0"]),
+    ("--seed -1", 2, &["-1"]),
+    ("--name a/b", 2, &["--name", "a/b"]),
+    ("--name=", 2, &["--name"]),
+    ("--name ..", 2, &["--name", ".."]),
+    ("--preset as-print", 2, &["as-print", "as-printed"]),
+    ("--device gpu", 2, &["--device gpu", "cuda:N"]),
+    ("--device cuda:x", 2, &["--device cuda:x"]),
+    ("--tf32 maybe", 2, &["maybe", "on"]),
+    ("--data minst", 2, &["minst", "mnist"]),
+    ("--data nowhere/at/all", 1, &["nowhere/at/all", "folder"]),
+    ("--data mnist", 1, &["data/mnist", "scripts/data mnist"]),
+    ("--data mnist --data-dir elsewhere", 1, &["elsewhere/mnist", "scripts/data mnist"]),
+    ("--config missing.json", 1, &["missing.json"]),
+    ("--config key.json", 2, &["key.json", "batch_sise", "batch_size"]),
+    ("--config kind.json", 2, &["kind.json", "batch_size", "many"]),
+    ("--config float.json", 2, &["float.json", "hidden"]),
+    ("--config range.json", 2, &["--threads 0"]),
+    ("--config log.json", 2, &["--log-every 0"]),
+    ("--config list.json", 2, &["list.json", "object"]),
+    ("--config torn.json", 1, &["torn.json", "JSON"]),
+    ("--resume", 2, &["--resume"]),
+    ("--resume nothing", 2, &["nothing", "no such run"]),
+    ("--resume a --preset k2", 2, &["--resume", "--preset"]),
+    ("--resume a --config key.json", 2, &["--resume", "--config"]),
+    ("--resume a --init-from b", 2, &["--resume", "--init-from"]),
+    ("--resume a --eval b", 2, &["--resume", "--eval"]),
+    ("--eval missing.safetensors", 1, &["missing.safetensors"]),
+    ("--eval runs", 1, &["runs"]),
+    ("--init-from missing.safetensors", 1, &["missing.safetensors"]),
+    ("--eval a --init-from b", 2, &["--eval", "--init-from"]),
+    ("--runs file", 1, &["file"]),
+    ("--checkpoints file", 1, &["file"]),
+];
+
+#[test]
+fn refusals() {
+    let bench = Bench::new();
+    let files = [
+        ("key.json", r#"{"batch_sise": 3}"#),
+        ("kind.json", r#"{"batch_size": "many"}"#),
+        ("float.json", r#"{"hidden": [1.5]}"#),
+        ("range.json", r#"{"threads": 0}"#),
+        ("log.json", r#"{"log_every": 0}"#),
+        ("list.json", "[1, 2]"),
+        ("torn.json", r#"{"lr": 0."#),
+        ("file", ""),
+    ];
+    for (name, text) in files {
+        fs::write(bench.path(name), text).unwrap();
+    }
+    fs::create_dir(bench.path("runs")).unwrap();
+    let mut wrong = Vec::new();
+    for (line, code, needed) in FLAGS {
+        let data = if line.contains("--data") { "" } else { "--data digits --epochs 1" };
+        let data = if line.contains("--epochs") { "--data digits" } else { data };
+        let outcome = bench.run(&format!("{line} {data}"));
+        if let Err(problem) = examine(&outcome, *code, needed) {
+            wrong.push(format!("{line}\n    {problem}: {:?} {}", outcome.code, outcome.stderr));
+        }
+        for left in ["runs/selector_mnist", "checkpoints/selector_mnist"] {
+            if bench.path(left).exists() && !bench.names(left).is_empty() {
+                wrong.push(format!("{line}\n    leaves {:?} in {left}", bench.names(left)));
+                fs::remove_dir_all(bench.path(left)).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), FLAGS.len(), wrong.join("\n"));
+}
+
+fn examine(outcome: &Outcome, code: i32, needed: &[&str]) -> Result<(), String> {
+    let line = outcome.stderr.trim_end();
+    if outcome.code != Some(code) {
+        return Err(format!("expected exit code {code}"));
+    }
+    if line.contains('\n') || !line.starts_with("error: ") || line.len() > 400 {
+        return Err("expected one line".into());
+    }
+    if !outcome.stdout.is_empty() {
+        return Err(format!("says {} on standard output", outcome.stdout));
+    }
+    match needed.iter().find(|word| !line.contains(**word)) {
+        Some(word) => Err(format!("doesn't say {word}")),
+        None if line.contains("internal error") => Err("a panic".into()),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn no_cuda_is_one_line() {
+    if tch::Cuda::is_available() {
+        println!("skipped: there is a CUDA device");
+        return;
+    }
+    let bench = Bench::new();
+    let outcome = bench.run("--data digits --device cuda:0").expect(1);
+    assert!(outcome.error().contains("--device cuda:0"), "{outcome:?}");
+    assert!(!bench.path("runs").exists());
+}
+
+#[test]
+fn a_run_that_exists_or_is_in_use() {
+    let bench = Bench::new();
+    bench.run("--data digits --epochs 1 --name once --quiet").expect(0);
+    let before = bench.tensors("once", 23);
+    let outcome = bench.run("--data digits --epochs 1 --name once --seed 5").expect(2);
+    assert!(outcome.error().contains("--resume once"), "{outcome:?}");
+    // The same run folder, but other checkpoints, and the other way round.
+    let outcome = bench.run("--data digits --epochs 1 --name once --runs other").expect(2);
+    assert!(outcome.error().contains("checkpoints of another run"), "{outcome:?}");
+    assert!(bench.names("other/selector_mnist").is_empty());
+    assert!(bench.tensors("once", 23) == before);
+
+    let mut busy = bench.spawn("--data digits --epochs 100000 --name busy");
+    wait_until("it logs", || bench.run_file("busy", "metrics.jsonl").exists());
+    for line in ["--resume busy", "--data digits --name busy --runs other"] {
+        let outcome = bench.run(line).expect(2);
+        assert!(outcome.error().contains(&format!("in use by process {}", busy.id())));
+    }
+    let outcome = bench.run("--resume buzy").expect(2);
+    assert!(outcome.error().contains("\"busy\""), "{outcome:?}");
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+}
+
+#[test]
+fn help_and_version() {
+    let bench = Bench::new();
+    let help = bench.run("--help").expect(0);
+    for word in ["--resume", "--num-computation", "as-printed", "--device"] {
+        assert!(help.stdout.contains(word), "{word} is not in --help");
+    }
+    let version = bench.run("--version").expect(0);
+    assert_eq!(version.stdout.trim(), concat!("selector_mnist ", env!("CARGO_PKG_VERSION")));
+    assert!(help.stderr.is_empty() && version.stderr.is_empty());
+}
+
+#[test]
+fn quiet_says_nothing_and_json_one_object() {
+    let bench = Bench::new();
+    let quiet = bench.run("--data digits --epochs 1 --name quiet --quiet").expect(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let json = bench.run("--data digits --epochs 1 --name json --json").expect(0);
+    let summary: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json.stdout.lines().count(), 1);
+    assert_eq!(summary["status"], "done");
+    assert_eq!(summary, bench.summary("json"));
+    let json = bench.run("--eval checkpoints/selector_mnist/json --json").expect(0);
+    let evaluation: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(evaluation["metrics"]["eval/accuracy"], summary["metrics"]["eval/accuracy"]);
+    let refused = bench.run("--data digits --epochs 0 --json").expect(2);
+    assert_eq!(refused.stdout, "");
+}
