@@ -17,7 +17,8 @@ import pytest
 import selector_numpy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/selector_mnist"
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PROGRAM = TARGET / "release" / "selector_mnist"
 DIGITS = ["--data", "digits", "--lr", "0.3", "--epochs", "6"]
 RUNS = {
     "consistent": DIGITS,
@@ -60,7 +61,7 @@ def run(request, tmp_path_factory):
             if line["step"] == manifest["step"]:
                 values |= line["values"]
     config = manifest["config"]
-    images, labels = selector_numpy.test_images(config["data"])
+    images, labels = selector_numpy.load_test_set(config["data"])
     networks = {"": tensors}
     if config["replicates"] > 1:
         networks = {f"/r{i}": selector_numpy.replicate(tensors, i)
@@ -76,14 +77,15 @@ def run(request, tmp_path_factory):
 def test_numpy_finds_what_the_evaluation_logged(run):
     for suffix, (tags, doubtful) in run.found.items():
         assert doubtful <= 0.01 * run.images
-        # An image that hangs on a tie may count either way, and nothing else may.
-        slack = doubtful / run.images
         for tag, value in tags.items():
-            exact = 1e-5 if tag == "eval/loss" else 1e-9
-            spread = 0 if tag.startswith("cosine") else (4 * slack if "entropy" in tag else slack)
-            if tag.startswith(("dominance", "never_used")) and doubtful:
-                spread = 0.05
-            assert run.logged[tag + suffix] == pytest.approx(value, abs=exact + spread), tag
+            slack = 1e-5 if tag == "eval/loss" else 1e-9
+            # An image that hangs on a tie may count either way, and no other may.
+            if doubtful and not tag.startswith("cosine"):
+                slack += 4 * doubtful / run.images
+            # One image can make the difference to a neuron.
+            if doubtful and tag.startswith(("dominance", "never_used")):
+                slack = 0.05
+            assert run.logged[tag + suffix] == pytest.approx(value, abs=slack), tag
     expected = {tag + suffix for suffix, (tags, _) in run.found.items() for tag in tags}
     if run.config["replicates"] > 1:
         expected |= {tag + end for tag in run.found["/r0"][0] for end in ("", "/sd")}
@@ -94,7 +96,7 @@ def test_numpy_finds_what_the_evaluation_logged(run):
 def test_replicates_differ_and_carry_mean_and_spread(run):
     count = run.config["replicates"]
     if count == 1:
-        return
+        pytest.skip("one network")
     tags = run.found["/r0"][0]
     for tag in tags:
         each = [run.logged[f"{tag}/r{index}"] for index in range(count)]
@@ -134,8 +136,9 @@ def test_manifests_prove_their_files(run):
         assert entry["config"] == run.config
         assert entry["file"] == f"step-{entry['step']:08}.safetensors"
         # Both files are for the same people.
-        for suffix in (".safetensors", ".json"):
-            assert (run.checkpoints / entry["file"]).with_suffix(suffix).stat().st_mode & 0o777 == 0o640
+        path = run.checkpoints / entry["file"]
+        modes = [file.stat().st_mode & 0o777 for file in (path, path.with_suffix(".json"))]
+        assert modes == [0o640, 0o640]
 
 
 def documented():
@@ -195,7 +198,8 @@ def test_state_counts_what_it_says(run):
 
 def test_a_replicate_is_the_network_of_its_own_seed(tmp_path):
     train = ["--data", "digits", "--hidden", "16,8", "--lr", "0.3", "--steps", "40", "--quiet",
-             "--device", "cpu", "--runs", tmp_path / "runs", "--checkpoints", tmp_path / "checkpoints"]
+             "--device", "cpu", "--runs", tmp_path / "runs",
+             "--checkpoints", tmp_path / "checkpoints"]
     program(*train, "--seed", "5", "--replicates", "3", "--name", "three")
     program(*train, "--seed", "7", "--name", "alone")
     home = tmp_path / "checkpoints" / "selector_mnist"
