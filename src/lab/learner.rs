@@ -45,8 +45,10 @@ impl LearnerConfig {
     /// Exit code 2, with the flag and the value.
     pub fn validate(&self) -> Result<()> {
         let positive = |flag: &str, value: f64| {
-            let good = value.is_finite() && value > 0.0;
-            let message = || refuse(format!("--{flag} {value}: expected a positive number"));
+            // libtorch refuses a factor that an f32 can't hold.
+            let good = value > 0.0 && value <= f64::from(f32::MAX);
+            let message =
+                || refuse(format!("--{flag} {value}: expected a positive number, <3.4e38"));
             if good { Ok(()) } else { Err(message()) }
         };
         positive("lr", self.lr)?;

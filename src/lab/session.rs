@@ -11,7 +11,7 @@ use super::cli::Settings;
 use super::console::Console;
 use super::error::{Failure, one_line};
 use super::experiment::{Evaluation, Experiment, Plan, Step};
-use super::finite::{FiniteGuard, FinitePolicy};
+use super::finite::{FiniteGuard, FinitePolicy, weights_are_finite};
 use super::folder::RunFolder;
 use super::log::Log;
 use super::metrics::{Metrics, Reading};
@@ -278,6 +278,11 @@ impl<E: Experiment> Session<E> {
             return Ok(());
         }
         self.verify_finite()?;
+        if !weights_are_finite(&self.experiment.state())? {
+            // The update overflowed: the next loss would say so, but a checkpoint would by then
+            // have pushed a good one out.
+            return Err(Failure::NonFinite { step: self.progress.step + 1 }.into());
+        }
         let start = Instant::now();
         let result = self.write_checkpoint();
         self.clock.add(Phase::Checkpoint, start.elapsed());
