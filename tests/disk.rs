@@ -155,7 +155,7 @@ fn a_run_folder_on_a_full_disk() {
 #[test]
 fn checkpoints_on_a_full_disk() {
     let bench = Bench::new();
-    let Some(disk) = SmallDisk::mount(bench.path("checkpoints"), "1M") else { return };
+    let Some(disk) = SmallDisk::mount(bench.path("checkpoints"), "2M") else { return };
     bench.run(&format!("{RUN} --name whole --checkpoints elsewhere --quiet")).expect(0);
     disk.fill(400 << 10);
     // There is room for one checkpoint of 300 KiB.
