@@ -29,8 +29,8 @@ RUNS = {
     "replicates": DIGITS + ["--replicates", "2", "--hidden", "32,16,8"],
     "replicates-k3": DIGITS + ["--replicates", "3", "--preset", "k3", "--hidden", "24,12"],
     # Saved between evaluations, with the buffers of every kind of optimizer and schedule.
-    "adam": ["--data", "digits", "--hidden", "16,8", "--optimizer", "adam", "--schedule", "plateau",
-             "--steps", "30", "--checkpoint-every", "10", "--log-every", "7"],
+    "adam": ["--data", "digits", "--preset", "k3", "--hidden", "16,8", "--optimizer", "adam",
+             "--schedule", "plateau", "--steps", "30", "--checkpoint-every", "10", "--log-every", "7"],
     "momentum": ["--data", "digits", "--hidden", "16,8", "--optimizer", "momentum", "--replicates",
                  "2", "--steps", "30", "--checkpoint-every", "10"],
     "mnist": ["--data", "mnist"],
@@ -158,7 +158,7 @@ def test_every_tensor_is_documented_and_finite(run):
     for (step, name), value in all_tensors(run).items():
         assert any(row.fullmatch(name) for row in rows.values()), name
         assert np.isfinite(value).all(), (step, name)
-        assert value.dtype != np.float64 or name.startswith(("state.lab.", "optim.schedule."))
+        assert value.dtype != np.float64 or name.startswith(("state.", "optim.schedule."))
 
 
 def test_shapes_are_the_documented_ones(run):
@@ -191,9 +191,16 @@ def test_state_counts_what_it_says(run):
         assert bytes(tensors["state.lab.best_tag"]).decode() == "eval/accuracy"
         # The last evaluation is at the end, if that is not the end of an epoch.
         since = 0 if step == steps else step % epoch
-        for name, value in tensors.items():
-            if name.startswith("state.usage."):
-                assert (value.sum(-2) == min(since * 64, images)).all(), (step, name)
+        seen = min(since * 64, images)
+        assert tensors["state.samples"] == seen
+        tallies = [name for name in tensors if name.startswith("state.tally.")]
+        assert len(tallies) == len(run.config["hidden"])
+        for name in tallies:
+            if run.config["selector"] == "softmax":
+                assert (tensors[name].sum(-2) == seen).all(), (step, name)
+            else:  # of A alone
+                assert tensors[name].shape[-2] == 1 and (tensors[name] <= seen).all()
+                assert (tensors[name].max() > 0) == (seen > 0)
 
 
 def test_a_replicate_is_the_network_of_its_own_seed(tmp_path):
