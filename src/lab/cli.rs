@@ -86,7 +86,8 @@ pub fn parse<C: Config>(
     };
     let given = Cli::<C>::from_arg_matches(&matches)?;
     let actions = given.actions.clone();
-    let all = to_map(&given)?;
+    // A path that is not UTF-8 could not be written to config.json.
+    let all = to_map(&given).map_err(|error| refuse(super::error::one_line(&error)))?;
     for key in all.keys() {
         let known = command.get_arguments().any(|argument| argument.get_id() == key.as_str());
         anyhow::ensure!(known, "key {key} has no flag of the same name");

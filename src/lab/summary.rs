@@ -113,7 +113,9 @@ impl<E: Experiment> Session<E> {
 
     /// The last line of a run that was interrupted.
     pub fn say_how_to_resume(&self) {
-        let program = std::env::args().next().unwrap_or_else(|| E::NAME.into());
+        let program = std::env::args_os()
+            .next()
+            .map_or(E::NAME.into(), |word| word.to_string_lossy().into_owned());
         let run = &self.settings().run;
         let path = quoted(&self.folder.path.display().to_string());
         let mut command = format!("{} --resume {path}", quoted(&program));

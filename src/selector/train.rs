@@ -76,7 +76,7 @@ impl Experiment for SelectorMnist {
         let params = parameters(&config, sizes, (run.seed, replicates), device)?;
         let network = SelectorNetwork::new(&config, inputs, &params, device)?;
         let evaluate_every = (samples as u64).div_ceil(batch as u64);
-        let steps = run.steps.unwrap_or(run.epochs * evaluate_every);
+        let steps = run.steps.unwrap_or(run.epochs.saturating_mul(evaluate_every));
         let plan = Plan { steps, evaluate_every };
         let learner = Learner::new(&config.learner, params, steps);
         let tallies = network.layers.iter().map(SelectorLayer::no_tally).collect();
