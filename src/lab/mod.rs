@@ -35,6 +35,7 @@ pub mod tensorboard;
 
 mod launch;
 mod resume;
+mod saving;
 
 pub use cli::{Preset, Settings};
 pub use experiment::{Evaluation, Experiment, Plan, Step};
