@@ -176,8 +176,11 @@ impl Metrics {
                 let good = size.is_empty() || (replicates > 1 && size == [replicates]);
                 ensure!(good, "{name}: {key} is {size:?}, of {replicates} replicates");
                 let counts = checkpoint.tensors.get(&format!("{COUNTS}{tag}"));
-                let counts = read::values(counts.with_context(|| format!("no counts of {tag}"))?)?;
-                let [count, mean] = counts[..] else { bail!("{COUNTS}{tag} must be two numbers") };
+                let counts =
+                    read::values(counts.with_context(|| format!("{name} lacks {COUNTS}{tag}"))?)?;
+                let [count, mean] = counts[..] else {
+                    bail!("{name}: {COUNTS}{tag} must be two numbers")
+                };
                 let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
                 let (value, count) = (value.to_device(device).copy(), count as u64);
                 self.metrics.push(Metric { tag: tag.into(), reduce, value, count });
@@ -185,7 +188,9 @@ impl Metrics {
                 let numbers = read::values(value)?;
                 let good = numbers.len() == 2 || numbers.len() as i64 == 1 + replicates;
                 ensure!(good, "{name}: {key} has {} numbers", numbers.len());
-                let Some((count, sums)) = numbers.split_first() else { bail!("{key} is empty") };
+                let Some((count, sums)) = numbers.split_first() else {
+                    bail!("{name}: {key} is empty")
+                };
                 add_to_epoch(&mut self.epoch, tag, sums, *count);
             }
         }

@@ -47,7 +47,7 @@ pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Res
     })?;
     for (manifest, reason) in skipped {
         set_aside(&manifest);
-        console.warn(&format!("skipped a checkpoint, now damaged-step-...: {reason}"));
+        console.warn(&format!("{reason}: set aside as damaged-step-..., an older one is used"));
     }
     warn_of_differences(&console, checkpoint.as_ref(), device);
     let progress = checkpoint.as_ref().map(Progress::restore).transpose()?.unwrap_or_default();

@@ -112,6 +112,7 @@ pub fn report(run: &mut SelectorMnist, evaluation: &mut Evaluation) -> Result<Sc
     for i in 0..run.network.layers.len() {
         report_weights(run, evaluation, i, trained)?;
     }
+    run.last_usage = result.usage;
     Ok(Score { tag: "eval/accuracy".into(), value, higher_is_better: true })
 }
 

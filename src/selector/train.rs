@@ -5,6 +5,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::{PRESETS, SelectorMnistConfig};
+use super::eval::Usage;
 use super::layer::SelectorLayer;
 use super::model::{SelectorNetwork, layer_name, parameters};
 use super::report;
@@ -31,6 +32,8 @@ pub struct SelectorMnist {
     pub(super) tallies: Vec<Tensor>,
     /// Samples since the last evaluation.
     pub(super) samples: u64,
+    /// Selections over the test set at the last evaluation, for each layer.
+    pub(super) last_usage: Vec<Usage>,
     seed: u64,
     plan: Plan,
     device: Device,
@@ -86,6 +89,7 @@ impl Experiment for SelectorMnist {
             replicates,
             tallies,
             samples: 0,
+            last_usage: Vec::new(),
             seed,
             plan,
             device,

@@ -1,5 +1,32 @@
 //! Figures as PNG images, with the data behind them.
+//!
+//! Everything is drawn by this module itself, at two pixels a layout unit, with an embedded font
+//! and a palette for every colour vision. A figure gets host slices and never reads a device.
 
+mod bar;
+mod canvas;
+mod curve;
+mod font;
+mod frame;
 mod image;
+mod legend;
+mod line;
+mod marker;
+mod matrix;
+mod number;
+mod occupancy;
+mod palette;
+mod panels;
+mod plot;
+mod scale;
+mod tiles;
 
+pub use bar::ColourScale;
 pub use image::RgbImage;
+pub use line::{LineFigure, Reference, Series};
+pub use matrix::MatrixFigure;
+pub use palette::ColourMap;
+pub use panels::Panels;
+pub use tiles::{Tile, TilesFigure};
+
+use frame::Frame;

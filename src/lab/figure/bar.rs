@@ -1,0 +1,67 @@
+//! Colour scales: from values to colours, and the bar that explains them.
+
+use super::canvas::{Align, Canvas, LineStyle, TextStyle};
+use super::number::short;
+use super::palette::{ColourMap, GREY, INK, MISSING, Rgb};
+use super::{Frame, plot};
+
+const TEXT: f32 = 10.5;
+
+/// A declared range of values and the colours that stand for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColourScale {
+    /// The colours.
+    pub map: ColourMap,
+    /// Values of the two ends; what is beyond has the end's colour.
+    pub range: (f64, f64),
+    /// What the values are, with their unit: the bar's label.
+    pub label: String,
+}
+
+impl ColourScale {
+    /// From 0 to the largest value, for magnitudes.
+    pub fn up_to_largest<'a>(values: impl IntoIterator<Item = &'a f64>, label: &str) -> Self {
+        Self { map: ColourMap::Sequential, range: (0.0, largest(values)), label: label.into() }
+    }
+
+    /// Symmetric about 0, to the largest magnitude, for signed values.
+    pub fn symmetric<'a>(values: impl IntoIterator<Item = &'a f64>, label: &str) -> Self {
+        let end = largest(values);
+        Self { map: ColourMap::Diverging, range: (-end, end), label: label.into() }
+    }
+
+    /// The colour of a value; grey where it is not finite.
+    pub(super) fn colour(&self, value: f64) -> Rgb {
+        let (low, high) = self.range;
+        if !value.is_finite() {
+            return MISSING;
+        }
+        self.map.at((value - low) / (high - low).max(f64::MIN_POSITIVE))
+    }
+
+    /// The width that the bar with its labels needs.
+    pub(super) const WIDTH: f32 = 88.0;
+
+    /// Draws the bar along the left of `frame`.
+    pub(super) fn draw(&self, canvas: &mut Canvas, frame: Frame) {
+        let bar = Frame { right: frame.left + 14.0, ..frame };
+        let (low, high) = self.range;
+        canvas.shade(bar, |_, y| self.map.at(1.0 - f64::from(y)));
+        canvas.line(&bar.outline(), LineStyle { colour: GREY, width: 0.8, dashed: false });
+        let style = TextStyle { size: TEXT, bold: false, colour: INK, align: Align::Left };
+        for share in [0.0, 0.5, 1.0] {
+            let y = bar.bottom - (bar.bottom - bar.top) * share;
+            let text = short(low + (high - low) * f64::from(share));
+            canvas.text(&text, (bar.right + 5.0, y), style);
+        }
+        let name = TextStyle { align: Align::Centre, ..style };
+        let at = (frame.left + Self::WIDTH - plot::MARGIN - TEXT, frame.centre().1);
+        canvas.text_with(&self.label, at, name, true, 0.0);
+    }
+}
+
+fn largest<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let magnitudes = values.into_iter().filter(|v| v.is_finite()).map(|v| v.abs());
+    let largest = magnitudes.fold(0.0, f64::max);
+    if largest > 0.0 { largest } else { 1.0 }
+}
