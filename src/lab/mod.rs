@@ -31,6 +31,7 @@ pub mod session;
 pub mod settings;
 pub mod signals;
 pub mod summary;
+pub mod tags;
 pub mod tensorboard;
 
 mod launch;

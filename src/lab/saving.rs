@@ -5,8 +5,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::checkpoint::{self, Manifest, State};
-use super::error::one_line;
+use super::error::{Failure, one_line};
 use super::experiment::Experiment;
+use super::finite::weights_are_finite;
 use super::phase::Phase;
 use super::session::Session;
 use super::{device, provenance};
@@ -36,6 +37,11 @@ impl<E: Experiment> Session<E> {
             return Ok(());
         }
         self.verify_finite()?;
+        if !weights_are_finite(&self.experiment.state())? {
+            // The update overflowed: the next loss would say so, but a checkpoint would by then
+            // have pushed a good one out.
+            return Err(Failure::NonFinite { step: self.progress.step + 1 }.into());
+        }
         let start = Instant::now();
         let result = self.write_checkpoint();
         self.clock.add(Phase::Checkpoint, start.elapsed());

@@ -70,7 +70,8 @@ impl<E: Experiment> Session<E> {
             metrics.restore(checkpoint, i64::from(settings.run.replicates), device)?;
             earlier = checkpoint.manifest.seconds;
         }
-        let log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
+        let mut log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
+        log.explain(E::TAGS);
         let (now, config, plan) = (Instant::now(), settings.to_map()?, experiment.plan());
         let guard = FiniteGuard::new(FinitePolicy::of(device), device, progress.step);
         Ok(Self {
