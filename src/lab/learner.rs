@@ -101,7 +101,8 @@ impl Learner {
         if step.logging {
             let device = params.gradient.device();
             step.last("optim/lr", &Tensor::full([], lr, (Kind::Double, device)));
-            let squares = params.gradient.square().sum_dim_intlist(1, false, Kind::Double);
+            let wide = params.gradient.to_kind(Kind::Double);
+            let squares = wide.square().sum_dim_intlist(1, false, Kind::Double);
             step.last("optim/gradient_norm", &squares.sqrt());
         }
         let (value, norm) = (self.clip_value, self.clip_norm);

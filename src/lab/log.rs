@@ -158,6 +158,13 @@ impl Log {
         self.attempt(|files| Ok(files.events.hparams_start(config, metric_tags)?));
     }
 
+    /// Explains the tags that are written from now on in TensorBoard.
+    pub fn explain(&mut self, patterns: &'static [(&'static str, &'static str)]) {
+        if let Some(files) = &mut self.files {
+            files.events.explain(patterns);
+        }
+    }
+
     /// Writes the layout of TensorBoard's custom scalars.
     pub fn charts(&mut self, charts: &[Chart]) {
         self.attempt(|files| Ok(files.events.custom_scalars(charts)?));

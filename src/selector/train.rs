@@ -193,8 +193,11 @@ impl SelectorMnist {
         let params = &self.learner.params;
         for (name, gradient) in params.split(&params.gradient) {
             let Some(layer) = name.strip_suffix(".computation.weight") else { continue };
-            let squares =
-                gradient.square().sum_dim_intlist([-2i64, -1].as_slice(), false, Kind::Double);
+            let squares = gradient.to_kind(Kind::Double).square().sum_dim_intlist(
+                [-2i64, -1].as_slice(),
+                false,
+                Kind::Double,
+            );
             let norms = squares.sqrt();
             for k in 0..self.config.num_computation.min(report::NAMED) {
                 let tag = format!("gradient/{layer}/{}", report::letter(k));
