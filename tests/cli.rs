@@ -1,5 +1,7 @@
 //! What the program refuses, in one clear line and with the right exit code.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! Checkpoints of a real run, damaged in every way: resuming falls back to the older one and ends
 //! in the same bits; where there is no other, and for `--eval` and `--init-from`, one clear line.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

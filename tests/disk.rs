@@ -1,5 +1,7 @@
 //! A disk that is full costs the log, or a checkpoint, but never what was saved before.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Numbers that are not finite end a run before they reach its weights.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Bench;

@@ -3,6 +3,8 @@
 //! Every read goes through `lab::read`, which counts them; a scan of the source holds the library
 //! to that.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::ffi::OsString;

@@ -1,5 +1,7 @@
 //! Replicates that are trained together are the runs of their seeds.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;
