@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tch::Device;
 
 use super::checkpoint::{self, Checkpoint};
-use super::cli::{self, Invocation, Settings};
+use super::cli::{self, Invocation, Program, Settings};
 use super::console::Console;
 use super::error::{Failure, exit_code, exit_status, from_panic, one_line};
 use super::experiment::{Evaluation, Experiment};
@@ -48,12 +48,16 @@ pub fn launch<E: Experiment>() -> ExitCode {
     }
 }
 
+fn program<E: Experiment>() -> Program {
+    Program { name: E::NAME, about: E::ABOUT, defaults: E::DEFAULTS, presets: E::PRESETS }
+}
+
 /// Does what a command line asks for.
 ///
 /// # Errors
 /// See [`Failure`] for their exit codes.
 pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
-    let invocation = cli::parse::<E::Config>(E::NAME, E::ABOUT, E::PRESETS, arguments)?;
+    let invocation = cli::parse::<E::Config>(&program::<E>(), arguments)?;
     let actions = invocation.actions.clone();
     if let Some(path) = &actions.eval {
         return evaluate_only::<E>(&invocation, path);
@@ -71,8 +75,8 @@ pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Resu
 pub fn configure<E: Experiment>(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Settings<E::Config>> {
-    let invocation = cli::parse::<E::Config>(E::NAME, E::ABOUT, E::PRESETS, arguments)?;
-    let map = cli::layers::<E::Config>(&invocation, E::DEFAULTS, E::PRESETS)?;
+    let invocation = cli::parse::<E::Config>(&program::<E>(), arguments)?;
+    let map = cli::layers::<E::Config>(&invocation, E::PRESETS)?;
     resolve::<E>(&map)
 }
 
@@ -96,7 +100,7 @@ pub(super) fn prepare<E: Experiment>(
 
 fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     let actions = &invocation.actions;
-    let map = cli::layers::<E::Config>(invocation, E::DEFAULTS, E::PRESETS)?;
+    let map = cli::layers::<E::Config>(invocation, E::PRESETS)?;
     let (mut settings, device) = prepare::<E>(&map)?;
     let run = &mut settings.run;
     let default = || folder::default_name(actions.preset.as_deref(), run.seed);
