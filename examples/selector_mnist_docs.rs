@@ -200,6 +200,52 @@ fn print_tables(runs: &BTreeMap<&str, Run>, presets: &[&'static str]) -> Result<
     Ok(())
 }
 
+/// The range that every seed was expected in, by preset, epoch and tag: from runs of a PyTorch
+/// program with the same network.
+const EXPECTED: [(&str, u64, &str, f64, f64); 27] = [
+    ("as-printed", 1, "train/epoch_loss", 1.20, 1.42),
+    ("as-printed", 1, "eval/accuracy", 0.835, 0.87),
+    ("as-printed", 2, "train/epoch_loss", 0.41, 0.46),
+    ("as-printed", 2, "eval/accuracy", 0.89, 0.907),
+    ("as-printed", 3, "train/epoch_loss", 0.325, 0.355),
+    ("as-printed", 3, "eval/accuracy", 0.905, 0.916),
+    ("as-printed", 4, "train/epoch_loss", 0.288, 0.315),
+    ("as-printed", 4, "eval/accuracy", 0.912, 0.925),
+    ("as-printed", 5, "train/epoch_loss", 0.260, 0.290),
+    ("as-printed", 5, "eval/accuracy", 0.917, 0.933),
+    ("as-printed", 5, "cosine/layer1", 0.20, 0.24),
+    ("as-printed", 5, "cosine/layer2", 0.14, 0.24),
+    ("as-printed", 5, "entropy/test/layer1", 0.65, 0.6932),
+    ("as-printed", 5, "entropy/test/layer2", 0.65, 0.6932),
+    ("consistent", 1, "train/epoch_loss", 0.80, 0.93),
+    ("consistent", 1, "eval/accuracy", 0.89, 0.91),
+    ("consistent", 5, "train/epoch_loss", 0.155, 0.178),
+    ("consistent", 5, "eval/accuracy", 0.947, 0.956),
+    ("consistent", 5, "cosine/layer1", -0.06, 0.06),
+    ("consistent", 5, "cosine/layer2", -0.06, 0.06),
+    ("k1", 1, "train/epoch_loss", 0.80, 0.88),
+    ("k1", 5, "train/epoch_loss", 0.193, 0.210),
+    ("k1", 5, "eval/accuracy", 0.940, 0.948),
+    ("k5", 5, "train/epoch_loss", 0.140, 0.160),
+    ("k5", 5, "eval/accuracy", 0.951, 0.958),
+    ("k5", 5, "entropy/test/layer2", 0.98 * 1.6094, 1.6095),
+    ("k5", 5, "never_used/test/layer2", 0.15, 1.0),
+];
+
+fn print_expected(runs: &BTreeMap<&str, Run>) -> Result<()> {
+    println!("\nSeeds within the range expected of them:");
+    for (preset, epoch, tag, low, high) in EXPECTED {
+        let values = runs[preset].each(epoch, tag)?;
+        let within = values.iter().filter(|value| (low..=high).contains(value)).count();
+        let (mean, _) = mean_and_sd(values);
+        let count = values.len();
+        println!(
+            "{preset}, epoch {epoch}, {tag}: {within} of {count} in {low}..{high}, mean {mean:.4}"
+        );
+    }
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let presets = ["as-printed", "consistent", "k1", "k2", "k3", "k4", "k5"];
     let mut runs = BTreeMap::new();
@@ -207,6 +253,7 @@ fn main() -> Result<()> {
         runs.insert(preset, Run::read(preset)?);
     }
     print_tables(&runs, &presets)?;
+    print_expected(&runs)?;
     let folder = Path::new("docs/figures");
     fs::create_dir_all(folder)?;
     for (name, figure) in [

@@ -137,9 +137,11 @@ impl Log {
     pub fn figure(&mut self, name: &str, step: u64, image: &RgbImage, csv: &str) {
         let path = self.folder.join("figures").join(name);
         self.attempt(|files| {
-            fs::write(path.with_extension("png"), image.to_png()?)?;
+            let png = image.to_png()?;
+            fs::write(path.with_extension("png"), &png)?;
             fs::write(path.with_extension("csv"), csv)?;
-            Ok(files.events.image(&format!("figures/{name}"), step as i64, image)?)
+            let size = (image.width, image.height);
+            Ok(files.events.png(&format!("figures/{name}"), step as i64, size, &png)?)
         });
     }
 

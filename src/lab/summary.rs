@@ -1,6 +1,7 @@
 //! How a run begins and ends: what is written once, and what is said about it.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -57,11 +58,14 @@ impl<E: Experiment> Session<E> {
     pub fn finish(&mut self, status: &str, exit_code: u8) -> Value {
         self.console.end();
         let step = self.progress.step;
+        let start = Instant::now();
+        let mut phases = self.phase_seconds();
         if status == "done"
             && let Err(error) = self.experiment.figures(&mut self.log, step)
         {
             self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
         }
+        phases.insert("figures".into(), start.elapsed().as_secs_f64().into());
         self.log.close((status != "interrupted").then_some(status == "done"));
         if let Some(warning) = self.log.take_warning() {
             self.console.warn(&warning);
@@ -78,7 +82,7 @@ impl<E: Experiment> Session<E> {
             "exit_code": exit_code,
             "steps": step,
             "wall_seconds": self.seconds(),
-            "phase_seconds": self.phase_seconds(),
+            "phase_seconds": phases,
             "metrics": self.log.latest(),
             "best": best,
             "folder": self.folder.path,

@@ -119,12 +119,21 @@ impl EventWriter {
         self.value(step, values::histogram(tag, histogram))
     }
 
+    /// Logs an image of `width` x `height` pixels, encoded as PNG.
+    ///
+    /// # Errors
+    /// When the disk doesn't take the record, now or before.
+    pub fn png(&mut self, tag: &str, step: i64, size: (u32, u32), png: &[u8]) -> io::Result<()> {
+        self.value(step, values::png(tag, size, png))
+    }
+
     /// Logs an image.
     ///
     /// # Errors
     /// When the image can't be encoded, or the disk doesn't take the record, now or before.
     pub fn image(&mut self, tag: &str, step: i64, image: &RgbImage) -> io::Result<()> {
-        self.value(step, values::image(tag, image)?)
+        let png = image.to_png().map_err(io::Error::other)?;
+        self.png(tag, step, (image.width, image.height), &png)
     }
 
     /// Logs a page of markdown.
