@@ -1,5 +1,8 @@
 //! What the program refuses, in one clear line and with the right exit code.
 
+// Helpers of tests may panic as tests do.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;
@@ -40,6 +43,7 @@ const FLAGS: &[Case] = &[
     ("--hidden 0", 2, &["--hidden 0"]),
     ("--hidden=", 2, &["--hidden"]),
     ("--hidden 64,,64", 2, &["--hidden"]),
+    ("--hidden 9223372036854775807", 1, &["not enough memory", "smaller"]),
     ("--hidden many", 2, &["--hidden", "many"]),
     ("--epochs 0", 2, &["--epochs 0"]),
     ("--epochs=-1", 2, &["--epochs", "-1"]),

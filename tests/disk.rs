@@ -1,5 +1,8 @@
 //! A disk that is full costs the log, or a checkpoint, but never what was saved before.
 
+// Helpers of tests may panic as tests do.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod common;
 
 use std::fs;

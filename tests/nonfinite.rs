@@ -1,5 +1,8 @@
 //! Numbers that are not finite end a run before they reach its weights.
 
+// Helpers of tests may panic as tests do.
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::Bench;
