@@ -8,17 +8,19 @@ use neuron_lab::lab::figure::RgbImage;
 use neuron_lab::lab::tensorboard::{Band, Chart, EventWriter, Histogram};
 use serde_json::json;
 
+const TAGS: &[(&str, &str)] = &[
+    ("train/loss", "Cross-entropy of the batch, *nats*."),
+    ("config", "Every setting of the run."),
+    ("weights", "All weights of the first layer."),
+    ("gradient", "Black to red, rows are neurons."),
+];
+
 fn main() -> Result<()> {
     let folder = std::env::args().nth(1).context("usage: write_events FOLDER")?;
     let run = Path::new(&folder).join("spiral");
     std::fs::create_dir_all(&run)?;
     let mut board = EventWriter::create(&run)?;
-    board.explain(&[
-        ("train/loss", "Cross-entropy of the batch, *nats*."),
-        ("config", "Every setting of the run."),
-        ("weights", "All weights of the first layer."),
-        ("gradient", "Black to red, rows are neurons."),
-    ]);
+    board.explain(TAGS);
     let settings = json!({"lr": 0.01, "steps": 20, "nesterov": true, "optimizer": "momentum",
         "layers": [64, 64], "limit": null});
     let settings = settings.as_object().context("an object")?;
@@ -37,6 +39,7 @@ fn main() -> Result<()> {
     board.sync()?;
     drop(board);
     let mut board = EventWriter::create(&run)?;
+    board.explain(TAGS);
     board.session_start(12)?;
     for step in 12..24 {
         scalars(&mut board, step, 100.0)?;

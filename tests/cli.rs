@@ -1,6 +1,5 @@
 //! What the program refuses, in one clear line and with the right exit code.
 
-// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used)]
 
 mod common;

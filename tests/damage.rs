@@ -1,7 +1,6 @@
 //! Checkpoints of a real run, damaged in every way: resuming falls back to the older one and ends
 //! in the same bits; where there is no other, and for `--eval` and `--init-from`, one clear line.
 
-// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used)]
 
 mod common;

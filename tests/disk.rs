@@ -1,6 +1,5 @@
 //! A disk that is full costs the log, or a checkpoint, but never what was saved before.
 
-// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;

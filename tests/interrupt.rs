@@ -1,6 +1,5 @@
 //! A run that is killed or stopped, and resumed, computes the same bits as one that is left alone.
 
-// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -3,7 +3,6 @@
 //! Every read goes through `lab::read`, which counts them; a scan of the source holds the library
 //! to that.
 
-// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used)]
 
 mod common;

@@ -1,6 +1,5 @@
 //! Replicates that are trained together are the runs of their seeds.
 
-// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used)]
 
 mod common;

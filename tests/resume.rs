@@ -1,6 +1,5 @@
 //! What `--resume` takes, what it refuses, and where it has nothing to do.
 
-// Helpers of tests may panic as tests do.
 #![allow(clippy::unwrap_used)]
 
 mod common;

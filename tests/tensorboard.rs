@@ -1,5 +1,7 @@
 //! What the event writer puts on disk, and what it does when the disk refuses.
 
+#![allow(clippy::unwrap_used)]
+
 mod event_reader;
 
 use std::fs::{File, OpenOptions};
