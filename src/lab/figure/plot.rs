@@ -139,11 +139,11 @@ fn lay_out(
 }
 
 fn x_ticks(scale: &Scale, frame: Frame) -> Ticks {
-    scale.ticks((frame.width() / 85.0).clamp(2.0, 10.0) as usize)
+    scale.ticks((frame.width() / 60.0).clamp(3.0, 10.0) as usize)
 }
 
 fn y_ticks(scale: &Scale, frame: Frame) -> Ticks {
-    scale.ticks((frame.height() / 55.0).clamp(2.0, 8.0) as usize)
+    scale.ticks((frame.height() / 45.0).clamp(3.0, 8.0) as usize)
 }
 
 /// The cells of the plot that curves and bands cover.
@@ -228,7 +228,7 @@ fn draw_plot(
     for (index, series) in figure.series.iter().enumerate().filter(|(_, series)| series.marker) {
         for at in pieces(series, axes).into_iter().flatten() {
             if at.1 >= axes.frame.top - 1.0 && at.1 <= axes.frame.bottom + 1.0 {
-                marker::draw(canvas, index, at, colour(index, series));
+                marker::draw(canvas, series.colour.unwrap_or(index), at, colour(index, series));
             }
         }
     }
