@@ -66,9 +66,7 @@ impl Panels {
 
     /// Draws the heading and the common legend; returns where they end.
     fn draw_head(&self, canvas: &mut Canvas, width: f32) -> f32 {
-        let frame = Frame::new(0.0, 0.0, width, 200.0);
-        let style = Heading::Figure.title();
-        let below = plot::draw_heading(canvas, frame, &self.title, &self.subtitle, style);
+        let below = plot::draw_title(canvas, width, &self.title, &self.subtitle);
         let legend = self.common_legend().and_then(|panel| Legend::of(&panel.series, canvas));
         match legend {
             Some(legend) => {

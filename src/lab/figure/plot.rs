@@ -24,7 +24,7 @@ pub(super) enum Heading {
 }
 
 impl Heading {
-    pub(super) fn title(self) -> TextStyle {
+    fn title(self) -> TextStyle {
         let size = if self == Self::Figure { 15.0 } else { 12.5 };
         TextStyle { size, bold: true, colour: INK, align: Align::Left }
     }
@@ -63,8 +63,14 @@ pub(super) fn draw(
     }
 }
 
+/// Draws the title and subtitle of a whole figure of this width; returns where they end.
+pub(super) fn draw_title(canvas: &mut Canvas, width: f32, title: &str, subtitle: &str) -> f32 {
+    let frame = Frame::new(0.0, 0.0, width, 0.0);
+    draw_heading(canvas, frame, title, subtitle, Heading::Figure.title())
+}
+
 /// Draws title and subtitle; returns where they end.
-pub(super) fn draw_heading(
+fn draw_heading(
     canvas: &mut Canvas,
     frame: Frame,
     title: &str,
