@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::checkpoint::{Checkpoint, find, is_model};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 fn main() -> Result<()> {
     let path: PathBuf = std::env::args_os().nth(1).context("which checkpoint?")?.into();
@@ -20,15 +20,30 @@ fn main() -> Result<()> {
         println!("  {name}: {:?} {:?}", tensor.size(), tensor.kind());
     }
 
-    // The first layer by hand, as docs/checkpoints.md has it.
-    let text = |key: &str| manifest.config[key].as_str().unwrap_or_default();
+    // The forward pass by hand, as docs/checkpoints.md has it.
+    let config = &manifest.config;
+    if config["selector"] != "threshold" || config["replicates"] != 1 {
+        return Ok(());
+    }
+    let text = |key: &str| config[key].as_str().unwrap_or_default();
     let data = neuron_lab::data::load(text("data"), Path::new(text("data_dir")), Device::Cpu)?;
     let tensor = |name: &str| checkpoint.tensors.get(name).with_context(|| format!("no {name}"));
-    if manifest.config["selector"] == "threshold" && manifest.config["replicates"] == 1 {
-        let (weight, bias) = (tensor("layer1.selection.weight")?, tensor("layer1.selection.bias")?);
-        let a = data.test.images.linear(weight, Some(bias)).sigmoid().lt(0.5).to_kind(Kind::Double);
-        let share = a.mean(Kind::Double).double_value(&[]);
-        println!("layer 1 selects neuron A for {:.2} % of the test set", 100.0 * share);
+    let unit = |x: &Tensor, name: &str, k: Option<i64>| -> Result<Tensor> {
+        let (w, b) = (tensor(&format!("{name}.weight"))?, tensor(&format!("{name}.bias"))?);
+        let of = |t: &Tensor| k.map_or(t.shallow_clone(), |k| t.get(k));
+        Ok(x.linear(&of(w), Some(of(b))))
+    };
+    let mut x = data.test.images.shallow_clone();
+    for i in 1..=config["hidden"].as_array().map_or(0, Vec::len) {
+        let a = unit(&x, &format!("layer{i}.selection"), None)?.sigmoid().lt(0.5);
+        let computation = format!("layer{i}.computation");
+        let (h_a, h_b) = (unit(&x, &computation, Some(0))?, unit(&x, &computation, Some(1))?);
+        x = h_a.relu().where_self(&a, &h_b.relu());
     }
+    let right = unit(&x, "output", None)?.argmax(-1, false).eq_tensor(&data.test.labels);
+    println!(
+        "test accuracy: {:.4}",
+        right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+    );
     Ok(())
 }

@@ -210,7 +210,7 @@ pub fn layers<C: Config>(
             let names: Vec<&str> = presets.iter().map(|preset| preset.name).collect();
             let hint = closest(name, names.iter().copied());
             let all = names.join(", ");
-            return Err(refuse(format!("--preset {name}: unknown{hint} There are: {all}")));
+            return Err(refuse(format!("--preset {name}: unknown{hint} (there are {all})")));
         };
         overlay::<C>(&mut map, &serde_json::from_str(preset.values)?, preset.name)?;
     }

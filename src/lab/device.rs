@@ -69,7 +69,10 @@ pub unsafe fn configure(tf32: Tf32, threads: i32) {
     // SAFETY: the caller vouches that no other thread reads the environment now.
     unsafe {
         match tf32 {
-            Tf32::On => std::env::set_var("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"),
+            Tf32::On => {
+                std::env::remove_var("NVIDIA_TF32_OVERRIDE");
+                std::env::set_var("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1");
+            }
             Tf32::Off => std::env::set_var("NVIDIA_TF32_OVERRIDE", "0"),
         }
     }

@@ -1,7 +1,9 @@
 //! How a run can fail, and the exit code that each way has.
 
 use std::fmt;
+use std::panic::Location;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 /// A failure with an exit code of its own; every other error exits with 1.
 #[derive(Debug)]
@@ -87,7 +89,18 @@ pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> anyhow::Error {
             "not enough memory: use a smaller network or batch, or fewer --replicates ({said})"
         );
     }
-    anyhow::anyhow!("internal error, please report it: {said}")
+    let place = PLACE.lock().ok().and_then(|place| place.clone()).unwrap_or_default();
+    anyhow::anyhow!("internal error, please report it: {said}{place}")
+}
+
+/// Where the last panic was, as its one line says it.
+static PLACE: Mutex<Option<String>> = Mutex::new(None);
+
+/// Notes where a panic was, for [`from_panic`]: what a panic hook is to call.
+pub fn note_panic(location: Option<&Location>) {
+    if let (Ok(mut place), Some(at)) = (PLACE.lock(), location) {
+        *place = Some(format!(" (at {}:{})", at.file(), at.line()));
+    }
 }
 
 /// The candidate that is closest to `name`, as `; did you mean "…"?`, or nothing if none is close.

@@ -13,7 +13,7 @@ use tch::Device;
 use super::checkpoint::{self, Checkpoint};
 use super::cli::{self, Invocation, Program, Settings};
 use super::console::Console;
-use super::error::{Failure, exit_code, exit_status, from_panic, one_line};
+use super::error::{Failure, exit_code, exit_status, from_panic, note_panic, one_line};
 use super::experiment::{Evaluation, Experiment};
 use super::folder::{self, RunFolder};
 use super::log::Log;
@@ -27,7 +27,7 @@ pub fn launch<E: Experiment>() -> ExitCode {
     let quiet = std::env::args_os().any(|argument| argument == "--quiet");
     let console = Console::new(quiet, false);
     // A panic is a mistake of ours: one line, and no backtrace of libtorch's.
-    std::panic::set_hook(Box::new(|_| ()));
+    std::panic::set_hook(Box::new(|panic| note_panic(panic.location())));
     let ran = std::panic::catch_unwind(|| run::<E>(std::env::args_os()));
     match ran {
         Ok(Ok(())) => ExitCode::SUCCESS,
@@ -108,23 +108,26 @@ fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     run.name = Some(name.clone());
     let stop = StopSignal::install()?;
     let experiment = E::build(&settings, device)?;
+    let mut init = None;
     if let Some(path) = &actions.init_from {
         let checkpoint = read_checkpoint::<E>(path, false)?;
         checkpoint.restore(&experiment.state(), checkpoint::is_model)?;
+        init = Some(json!({"file": checkpoint.path, "sha256": checkpoint.manifest.sha256}));
     }
     let run = &settings.run;
     let folder = RunFolder::create(&run.runs, &run.checkpoints, E::NAME, &name)?;
-    durable::write_json(&folder.path.join("config.json"), &settings.to_map()?)?;
     let mut record = provenance::record(device, i32::from(run.threads));
     record["data"] = experiment.source();
+    record["init_from"] = json!(init);
     durable::write_json(&folder.path.join("provenance.json"), &record)?;
+    durable::write_json(&folder.path.join("config.json"), &settings.to_map()?)?;
     let console = Console::new(actions.quiet, actions.json);
     let session = Session::new(settings, experiment, folder, None, (console, stop, device))?;
     train(session, actions, true)
 }
 
 /// Makes an error of a panic, so that the log and the summary of a run are written all the same.
-fn guard(work: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(super) fn guard(work: impl FnOnce() -> Result<()>) -> Result<()> {
     std::panic::catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|payload| Err(from_panic(&*payload)))
 }
@@ -135,13 +138,16 @@ pub(super) fn train<E: Experiment>(
     actions: &Actions,
     first: bool,
 ) -> Result<()> {
-    if first {
-        session.introduce();
-    }
-    // Weights that came from elsewhere could not be made again from the configuration.
-    let foreign = first && actions.init_from.is_some();
-    let begun = if foreign { session.save(true) } else { Ok(()) };
-    let ended = begun.and_then(|()| guard(|| session.train()));
+    let ended = guard(|| {
+        if first {
+            session.introduce();
+        }
+        // Weights that came from elsewhere could not be made again from the configuration.
+        if first && actions.init_from.is_some() {
+            session.save(true)?;
+        }
+        session.train()
+    });
     let status = summary::status(&ended);
     let summary = session.finish(status, ended.as_ref().err().map_or(0, exit_status));
     if actions.json {

@@ -85,16 +85,18 @@ impl Metrics {
 
     fn put(&mut self, tag: &str, value: &Tensor, reduce: Reduce) {
         let _guard = no_grad_guard();
+        // A value of one replicate may come with that axis, and is kept without it.
+        let value = &if value.numel() == 1 { value.detach().reshape([]) } else { value.detach() };
         let known = self.metrics.iter_mut().find(|metric| metric.tag == tag);
         let Some(metric) = known else {
-            let value = value.detach().copy();
+            let value = value.copy();
             self.metrics.push(Metric { tag: tag.into(), reduce, value, count: 1 });
             return;
         };
         if reduce == Reduce::Mean && metric.count > 0 {
-            let _ = metric.value.g_add_(&value.detach());
+            let _ = metric.value.g_add_(value);
         } else {
-            metric.value.copy_(&value.detach());
+            metric.value.copy_(value);
         }
         metric.count += 1;
     }

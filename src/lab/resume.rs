@@ -49,6 +49,18 @@ pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Res
         set_aside(&manifest);
         console.warn(&format!("{reason}: set aside as damaged-step-..., an older one is used"));
     }
+    let record = durable::read_json(&path.join("provenance.json")).unwrap_or_default();
+    if checkpoint.is_none() && record["init_from"].is_object() {
+        return Err(refuse(format!(
+            "{} was to start from {} and has no checkpoint yet: start it anew under another --name",
+            path.display(),
+            record["init_from"]["file"]
+        )));
+    }
+    let (then, now) = (&record["data"], experiment.source());
+    if !then.is_null() && *then != now {
+        console.warn("the data are not those that the run began with: other numbers will follow");
+    }
     warn_of_differences(&console, checkpoint.as_ref(), device);
     let progress = checkpoint.as_ref().map(Progress::restore).transpose()?.unwrap_or_default();
     let (at, tired) = (progress.step, progress.tired(run.patience));
@@ -88,6 +100,16 @@ fn layers<E: Experiment>(
     let mut changes = invocation.typed.clone();
     changes.shift_remove("name");
     cli::overlay::<E::Config>(&mut map, &changes, "command line")?;
+    let length = ["steps", "epochs"].iter().any(|key| saved.get(*key) != map.get(*key));
+    if length
+        && saved.get("schedule") == Some(&json!("cosine"))
+        && saved.get("decay_steps").is_none_or(Value::is_null)
+    {
+        return Err(refuse(
+            "--resume can't change the length of a run whose cosine schedule ends with it: start \
+             a new run (--init-from takes over the weights), and set --decay-steps",
+        ));
+    }
     if let Some((key, old, new)) = difference(&saved, &map) {
         return Err(refuse(format!(
             "--resume can't change {key} from {old} to {new}: start a new run (--init-from takes \

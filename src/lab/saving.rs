@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::checkpoint::{self, Manifest, State};
+use super::checkpoint::{self, Manifest, Score, State};
 use super::error::{Failure, one_line};
 use super::experiment::Experiment;
 use super::finite::weights_are_finite;
@@ -65,18 +65,17 @@ impl<E: Experiment> Session<E> {
 
     fn write_checkpoint(&self) -> Result<()> {
         let step = self.progress.step;
-        let best = self.progress.best.as_ref();
-        let best_step = best.map(|(_, at)| *at);
+        let is_now = |(_, at): &&(Score, u64)| *at == step;
         let mut manifest = Manifest {
-            format: 1,
+            format: checkpoint::FORMAT,
             experiment: E::NAME.into(),
             run: self.folder.name.clone(),
             step,
             file: String::new(),
             bytes: 0,
             sha256: String::new(),
-            best: best_step == Some(step),
-            score: best.filter(|(_, at)| *at == step).map(|(score, _)| score.clone()),
+            best: self.progress.best.as_ref().filter(is_now).is_some(),
+            score: self.scored.as_ref().filter(is_now).map(|(score, _)| score.clone()),
             config: self.config.clone(),
             device: device::name(self.device),
             threads: tch::get_num_threads(),
@@ -86,7 +85,7 @@ impl<E: Experiment> Session<E> {
             saved: jiff::Timestamp::now().to_string(),
         };
         checkpoint::save(&self.folder.checkpoints, &mut manifest, &self.state())?;
-        checkpoint::prune(&self.folder.checkpoints, best_step, self.settings.run.keep as usize)
+        checkpoint::prune(&self.folder.checkpoints, self.settings.run.keep as usize)
     }
 
     /// The experiment's state, and the loop's own under `state.lab.`.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 use tch::Device;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Score};
 use super::cli::Settings;
 use super::console::Console;
 use super::error::Failure;
@@ -44,6 +44,8 @@ pub struct Session<E: Experiment> {
     pub(super) saved: Instant,
     pub(super) saved_step: Option<u64>,
     pub(super) failed_saves: u32,
+    /// The score of the last evaluation, with its step.
+    pub(super) scored: Option<(Score, u64)>,
     interval_begun: (u64, Instant),
 }
 
@@ -82,6 +84,7 @@ impl<E: Experiment> Session<E> {
             earlier,
             saved: now,
             failed_saves: 0,
+            scored: None,
             experiment,
             folder,
             log,
@@ -239,6 +242,7 @@ impl<E: Experiment> Session<E> {
         self.log.flush();
         self.warn_of_log();
         self.clock.add(Phase::Logging, start.elapsed() + logging);
+        self.scored = score.clone().map(|score| (score, self.progress.step));
         Ok(score.is_some_and(|score| self.progress.compare(score)))
     }
 

@@ -120,7 +120,7 @@ pub struct Actions {
     #[arg(long, value_name = "CHECKPOINT")]
     pub init_from: Option<PathBuf>,
     /// Only evaluate a checkpoint (a file, or a folder: its best); writes nothing
-    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "init_from")]
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["init_from", "preset", "config"])]
     pub eval: Option<PathBuf>,
     /// No progress and no reports; warnings and errors only
     #[arg(long)]

@@ -10,6 +10,7 @@ use super::checkpoint::{Manifest, find};
 use super::durable;
 use super::error::{Failure, one_line};
 use super::experiment::Experiment;
+use super::launch::guard;
 use super::session::Session;
 use super::settings::RESUMABLE;
 
@@ -60,8 +61,9 @@ impl<E: Experiment> Session<E> {
         let step = self.progress.step;
         let start = Instant::now();
         let mut phases = self.phase_seconds();
+        let (experiment, log) = (&mut self.experiment, &mut self.log);
         if status == "done"
-            && let Err(error) = self.experiment.figures(&mut self.log, step)
+            && let Err(error) = guard(|| experiment.figures(log, step))
         {
             self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
         }
@@ -112,7 +114,7 @@ impl<E: Experiment> Session<E> {
             self.console.report(&format!("checkpoint   {} (the best)", checkpoint.display()));
         }
         let home = self.folder.path.parent().unwrap_or(&self.folder.path).display();
-        self.console.report(&format!("TensorBoard  tensorboard --logdir {home}"));
+        self.console.report(&format!("TensorBoard  scripts/tensorboard {home}"));
     }
 
     /// The last line of a run that was interrupted.

@@ -33,7 +33,7 @@ pub enum SteSign {
 #[command(next_help_heading = "Model")]
 pub struct SelectorMnistConfig {
     /// Neurons of each hidden layer, e.g. 64,64
-    #[arg(long, value_delimiter = ',', default_values_t = [64, 64], value_name = "N,N,...")]
+    #[arg(long, value_delimiter = ',', default_value = "64,64", value_name = "N,N,...")]
     pub hidden: Vec<i64>,
     /// Computation neurons of each neuron (K)
     #[arg(long, default_value_t = 2)]

@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::Tensor;
 
 use super::config::SelectorKind;
+use super::eval::test;
 use super::model::layer_name;
 use super::report::{NAMED, letter};
 use super::train::SelectorMnist;
@@ -20,7 +21,12 @@ const SHOWN: i64 = 8;
 ///
 /// # Errors
 /// Where the device can't be read, or a figure has nothing to show.
-pub fn draw(run: &SelectorMnist, log: &mut Log, step: u64) -> Result<()> {
+pub fn draw(run: &mut SelectorMnist, log: &mut Log, step: u64) -> Result<()> {
+    if run.last_usage.is_empty() {
+        // A run that was resumed at its very end has not evaluated in this process.
+        run.last_usage = test(&run.network, &run.data.test, run.replicates)?.usage;
+    }
+    let run = &*run;
     let learning = learning(run, log);
     log.figure("learning", step, &learning.render()?, &learning.to_csv());
     for (i, usage) in run.last_usage.iter().enumerate() {

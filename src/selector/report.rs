@@ -32,9 +32,15 @@ pub const TAGS: &[(&str, &str)] = &[
         "share of (neuron, computation neuron) pairs that the test set never uses",
     ),
     ("cosine/*", "cosine between computation neurons' weights, mean over neurons and pairs"),
-    ("gradient/*", "norm of the weight gradient of one computation neuron over the layer"),
+    (
+        "gradient/*",
+        "norm of the weight gradient of one computation neuron over the layer, as applied",
+    ),
     ("weights/*", "histogram of the computation weights of a layer"),
-    ("gradients/*", "histogram of the last step's gradient of the computation weights of a layer"),
+    (
+        "gradients/*",
+        "histogram of the last step's gradient of a layer's computation weights, as applied",
+    ),
     ("optim/lr", "learning rate"),
     ("optim/gradient_norm", "Euclidean norm of the whole gradient, before clipping"),
     ("time/*", "milliseconds of each phase in a step, and steps a second"),
@@ -119,7 +125,7 @@ pub fn report(run: &mut SelectorMnist, evaluation: &mut Evaluation) -> Result<Sc
 
 fn report_training(run: &mut SelectorMnist, evaluation: &mut Evaluation) -> Result<()> {
     let loss = evaluation.train_mean("train/loss");
-    let epoch = evaluation.number;
+    let epoch = evaluation.step.div_ceil(run.plan.evaluate_every);
     evaluation.say(&format!("Train Epoch {epoch}: Average loss: {}", number(&loss, 4)));
     evaluation.scalar("train/epoch_loss", loss);
     for (i, tally) in run.tallies.iter().enumerate() {

@@ -35,7 +35,7 @@ pub struct SelectorMnist {
     /// Selections over the test set at the last evaluation, for each layer.
     pub(super) last_usage: Vec<Usage>,
     seed: u64,
-    plan: Plan,
+    pub(super) plan: Plan,
     device: Device,
     /// The order of the epoch under way: its number, and [replicate, sample] i64.
     order: Option<(u64, Tensor)>,

@@ -93,7 +93,9 @@ impl Bench {
 
     /// Runs the program with some arguments, separated by blanks.
     pub fn run(&self, line: &str) -> Outcome {
-        self.execute(program(), &words(line))
+        // Bits are promised on the CPU; a line that names a device means it.
+        let device = if line.contains("--device") { "" } else { " --device cpu" };
+        self.execute(program(), &words(&format!("{line}{device}")))
     }
 
     /// Runs any program in the folder.

@@ -47,9 +47,9 @@ pub struct Manifest {
     pub bytes: u64,
     /// The SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
-    /// Whether no evaluation before it was better.
+    /// Whether it is the best of the run so far; taken from it when a better one is saved.
     pub best: bool,
-    /// The result of the evaluation at this step, if there was one.
+    /// The result of the evaluation at this step, where there was one.
     pub score: Option<Score>,
     /// The configuration, every value.
     pub config: Map<String, Value>,

@@ -9,7 +9,7 @@ mod read;
 mod retention;
 mod write;
 
-pub use manifest::{Manifest, Score};
+pub use manifest::{FORMAT, Manifest, Score};
 pub use read::{Checkpoint, Skipped, find};
 pub use retention::prune;
 pub use write::{estimate_bytes, free_bytes, save};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -14,14 +14,17 @@ fn to_delete(steps: &[u64], best: Option<u64>, keep: usize) -> Vec<u64> {
     steps.iter().skip(keep.max(1)).copied().filter(|step| Some(*step) != best).collect()
 }
 
-/// Deletes all but the newest `keep` checkpoints and the best one, takes the mark `best` from
-/// those that no longer are, and removes tensors that never got a manifest.
+/// Deletes all but the newest `keep` checkpoints and the best one, the newest that is marked so;
+/// takes that mark from the others, and removes tensors that never got a manifest.
 ///
 /// # Errors
 /// Where a file can't be deleted or rewritten; the checkpoints that stay are whole.
-pub fn prune(folder: &Path, best: Option<u64>, keep: usize) -> Result<()> {
+pub fn prune(folder: &Path, keep: usize) -> Result<()> {
     let manifests = Manifest::list(folder);
     let steps: Vec<u64> = manifests.iter().filter_map(|path| step_of(path)).collect();
+    // From the files and not from the run's memory: a better one may have failed to be saved.
+    let is_best = |path: &&PathBuf| Manifest::read(path).is_ok_and(|manifest| manifest.best);
+    let best = manifests.iter().find(is_best).and_then(|path| step_of(path));
     let doomed = to_delete(&steps, best, keep);
     for (path, step) in manifests.iter().zip(&steps) {
         if doomed.contains(step) {

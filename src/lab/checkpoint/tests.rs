@@ -142,7 +142,7 @@ fn only_the_newest_and_the_best_are_kept_and_marked() {
         save_step(folder.path(), step, best);
     }
     fs::write(folder.path().join("step-00000009.safetensors"), b"no manifest").unwrap();
-    prune(folder.path(), Some(2), 2).unwrap();
+    prune(folder.path(), 2).unwrap();
     let manifests: Vec<Manifest> =
         Manifest::list(folder.path()).iter().map(|path| Manifest::read(path).unwrap()).collect();
     let found: Vec<(u64, bool)> = manifests.iter().map(|m| (m.step, m.best)).collect();

@@ -25,7 +25,7 @@ pub enum OptimizerKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct OptimizerConfig {
     /// Update rule
-    #[arg(id = "optimizer", long, value_enum, default_value = "sgd")]
+    #[arg(id = "optimizer", long, value_enum, value_name = "RULE", default_value = "sgd")]
     #[serde(rename = "optimizer")]
     pub kind: OptimizerKind,
     /// Momentum of `momentum` and `nesterov`, in [0, 1)

@@ -23,7 +23,7 @@ pub enum ScheduleKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct ScheduleConfig {
     /// Learning rate over the steps
-    #[arg(id = "schedule", long, value_enum, default_value = "constant")]
+    #[arg(id = "schedule", long, value_enum, value_name = "KIND", default_value = "constant")]
     #[serde(rename = "schedule")]
     pub kind: ScheduleKind,
     /// Steps of linear warm-up before the schedule, which begins after them; 0 for none
