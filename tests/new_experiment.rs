@@ -40,6 +40,8 @@ fn it_learns_writes_and_resumes() {
     let home = tempfile::tempdir().unwrap();
     let output = run(home.path(), &["--name", "whole", "--lr", "0.05"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("TensorBoard  scripts/tensorboard runs/teacher"), "{said}");
     let whole = summary(home.path(), "whole");
     assert_eq!(whole["status"], "done");
     let error = whole["metrics"]["eval/error"].as_f64().unwrap();
