@@ -191,7 +191,7 @@ pub const PRESETS: &[Preset] = &[
         name: "notebook",
         reason: "the notebook's three figures (given against modified, before, after): every \
                  optimizer with every gradient at its learning rate, over 20 seeds",
-        values: r#"{"optimizer": ["sgd", "sgd-plus", "adam"], "replicates": 20,
+        values: r#"{"evaluate_every": 2000, "optimizer": ["sgd", "sgd-plus", "adam"], "replicates": 20,
             "gradient": ["correct", "averaged", "averaged-x2"]}"#,
     },
     Preset {

@@ -93,13 +93,15 @@ pub struct Moments {
     pub total: f64,
 }
 
+/// Error, slope and inputs of one sample.
+type Sample = (f64, f64, [f64; INPUTS]);
+
 /// Takes the gradient apart at some parameters of one neuron, over all samples of the batches.
 ///
 /// - params: [w_a, w_b, w_c, w_d, b]
 pub fn moments(params: &[f64], batches: &Batches) -> Moments {
     let mut outputs = vec![0.0; batches.size];
-    // Error, slope, inputs of every sample.
-    let mut rows: Vec<(f64, f64, [f64; INPUTS])> = Vec::with_capacity(batches.labels.len());
+    let mut rows: Vec<Sample> = Vec::with_capacity(batches.labels.len());
     for t in 0..batches.len() {
         let batch = batches.get(t);
         rule::answers(params, batch, &mut outputs);
@@ -109,12 +111,11 @@ pub fn moments(params: &[f64], batches: &Batches) -> Moments {
         }
     }
     let n = rows.len() as f64;
-    let mean =
-        |value: &dyn Fn(&(f64, f64, [f64; INPUTS])) -> f64| rows.iter().map(value).sum::<f64>() / n;
+    let mean = |value: &dyn Fn(&Sample) -> f64| rows.iter().map(value).sum::<f64>() / n;
     let (e, d) = (mean(&|row| row.0), mean(&|row| row.1));
     let x: [f64; INPUTS] = std::array::from_fn(|i| mean(&|row| row.2[i]));
     let over_inputs = |value: &dyn Fn(f64, f64, f64) -> f64| {
-        let each = |row: &(f64, f64, [f64; INPUTS])| {
+        let each = |row: &Sample| {
             let terms =
                 row.2.iter().zip(x).map(|(input, x)| value(row.0 - e, row.1 - d, input - x));
             terms.sum::<f64>() / INPUTS as f64

@@ -4,12 +4,12 @@
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
-use super::batches::{Batches, Sampler};
 use super::config::OneNeuronConfig;
 use super::grid::Point;
 use super::model::Model;
 use super::rows::{Row, RowState};
 use super::rule::Gradient;
+use super::streams::Stream;
 use super::tensors;
 use super::update::Update;
 use crate::lab::checkpoint::State;
@@ -89,18 +89,18 @@ impl Group {
     /// Takes steps in plain Rust. `loss_sums`: [point of the grid, replicate], flat. Says at which
     /// step, from 0, something stopped being finite; nothing has changed then.
     ///
-    /// - batches: [replicate], of this group's batch size
+    /// - streams: [replicate], of this group's batch size
     ///
     /// # Errors
     /// Where the tensors can't be read.
     pub fn run_rows(
         &mut self,
         first: u64,
-        batches: &[(Sampler, Batches)],
+        streams: &[Stream],
         loss_sums: &mut [f64],
     ) -> Result<Option<usize>> {
-        let (replicates, width) = (batches.len(), self.model.parameters());
-        let count = batches.first().map_or(0, |(_, batches)| batches.len()) as u64;
+        let (replicates, width) = (streams.len(), self.model.parameters());
+        let count = streams.first().map_or(0, |stream| stream.batches.len()) as u64;
         let corrections: Vec<_> =
             (first..first + count).map(|step| self.update.corrections(step)).collect();
         let mut params = read::values(&self.params)?;
@@ -112,14 +112,14 @@ impl Group {
         for (k, point) in self.points.iter().enumerate() {
             let (lr, scale) = (self.lr[k], self.scale[k].as_slice());
             let row = Row { model: self.model, rule: self.rule, update: &self.update, lr, scale };
-            for (r, (_, batches)) in batches.iter().enumerate() {
+            for (r, stream) in streams.iter().enumerate() {
                 let at = (k * replicates + r) * width;
                 let mut state = RowState {
                     params: &mut params[at..at + width],
                     buffers: &mut buffers[depth * at..depth * (at + width)],
                     loss_sum: &mut loss_sums[point * replicates + r],
                 };
-                let stopped = row.run(&mut state, batches, &corrections);
+                let stopped = row.run(&mut state, &stream.batches, &corrections);
                 bad = bad.into_iter().chain(stopped).min();
             }
         }

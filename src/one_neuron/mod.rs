@@ -22,6 +22,7 @@ mod evaluate;
 mod figures;
 mod group;
 mod report;
+mod streams;
 mod train;
 
 pub use config::OneNeuronConfig;

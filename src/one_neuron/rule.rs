@@ -127,7 +127,7 @@ pub fn neuron(
         _ => {
             // From here on the errors times the slopes are needed, not the answers.
             for (y, label) in outputs.iter_mut().zip(batch.labels) {
-                *y = (label - *y) * *y * (1.0 - *y);
+                *y = (label - *y) * (*y * (1.0 - *y));
             }
             for (g, x) in gradient.iter_mut().zip(batch.inputs.chunks_exact(size)) {
                 let terms = outputs.iter().zip(x).map(|(ed, x)| ed * x);

@@ -3,21 +3,20 @@
 use anyhow::{Context, Result};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
-use super::batches::{Batches, Sampler};
+use super::batches::Batches;
 use super::config::{Engine, Generators, OneNeuronConfig, PRESETS};
 use super::grid::{self, Point};
 use super::group::{self, Group};
 use super::report;
-use super::rule::Gradient;
-use super::task::TrainingSet;
-use super::twister::PythonRandom;
+use super::streams::{self, Streams};
+use super::task::INPUTS;
 use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::{Failure, refuse};
 use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
 use crate::lab::log::Log;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read, rng};
+use crate::lab::{Preset, Settings, read};
 
 /// Records whose mean is the result of a run: the last 2000 steps of the package's 100.
 pub const LAST: i64 = 20;
@@ -34,9 +33,7 @@ pub struct OneNeuron {
     pub(super) records: Tensor,
     /// Sum of the losses since the last record: [point, replicate].
     loss_sums: Tensor,
-    data: Vec<TrainingSet>,
-    /// For each batch size: it, and for each replicate the sampler and the batches under way.
-    streams: Vec<(usize, Vec<(Sampler, Batches)>)>,
+    streams: Streams,
     device: Device,
     plan: Plan,
 }
@@ -73,36 +70,23 @@ impl Experiment for OneNeuron {
         let (run, config) = (&settings.run, settings.experiment.clone());
         let points = grid::points(&config);
         let seeds: Vec<u64> = (0..u64::from(run.replicates)).map(|r| run.seed + r).collect();
-        let data = seeds.iter().map(|seed| match config.rng {
-            Generators::Native => TrainingSet::native(*seed),
-            Generators::Package => Ok(TrainingSet::package(*seed as u32, config.columns)),
-        });
-        let data = data.collect::<Result<Vec<_>>>()?;
         let groups = group::groups(&config, &points, device, |rule| {
-            seeds.iter().map(|seed| initial(&config, rule, *seed).0).collect()
+            seeds.iter().map(|seed| streams::initial(&config, rule, *seed).0).collect()
         });
-        let mut streams: Vec<(usize, Vec<(Sampler, Batches)>)> = Vec::new();
-        for group in &groups {
-            let size = group.batch_size;
-            if streams.iter().all(|(known, _)| *known != size) {
-                let rule = points[group.points[0]].gradient;
-                let sampler = |seed: &u64| (initial(&config, rule, *seed).1, Batches::new(size));
-                streams.push((size, seeds.iter().map(sampler).collect()));
-            }
-        }
-        let shape = [points.len() as i64, seeds.len() as i64];
+        let sizes: Vec<usize> = points.iter().map(|point| point.batch_size).collect();
+        let streams = Streams::new(&config, seeds, &sizes)?;
+        let shape = [points.len() as i64, i64::from(run.replicates)];
         let options = (Kind::Double, device);
         let steps = run.steps.context("the number of steps")?;
         Ok(Self {
             records: Tensor::full([shape[0], shape[1], LAST], f64::NAN, options),
             loss_sums: Tensor::zeros(shape, options),
-            replicates: seeds.len(),
+            replicates: run.replicates as usize,
             seed: run.seed,
             plan: Plan { steps, evaluate_every: config.evaluate_every },
             config,
             points,
             groups,
-            data,
             streams,
             device,
         })
@@ -119,7 +103,7 @@ impl Experiment for OneNeuron {
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let _guard = no_grad_guard();
         let (first, end) = (step.index, step.index + step.count);
-        step.time(Phase::Data, || self.draw(first, end));
+        step.time(Phase::Data, || self.streams.draw(first..end));
         if self.on_rows() {
             if let Some(bad) = step.time(Phase::Forward, || self.run_rows(first))? {
                 return Err(Failure::NonFinite { step: first + bad as u64 + 1 }.into());
@@ -143,33 +127,12 @@ impl Experiment for OneNeuron {
             self.groups.iter().flat_map(|group| group.state(&self.points)).collect();
         state.push(("state.records".into(), self.records.shallow_clone()));
         state.push(("state.loss_sums".into(), self.loss_sums.shallow_clone()));
-        if self.config.rng == Generators::Package {
-            for (size, samplers) in &self.streams {
-                let drawn = samplers.iter().map(|(sampler, _)| match sampler {
-                    Sampler::Package(random) => random.drawn as i64,
-                    Sampler::Native(_) => 0,
-                });
-                let drawn = Tensor::from_slice(&drawn.collect::<Vec<i64>>());
-                state.push((format!("state.python_words.b{size}"), drawn));
-            }
-        }
+        state.extend(self.streams.state());
         state
     }
 
     fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let config = &self.config;
-        for (size, samplers) in &mut self.streams {
-            let key = format!("state.python_words.b{size}");
-            let Some(drawn) = checkpoint.tensors.get(&key) else { continue };
-            for ((r, words), (sampler, _)) in
-                read::values(drawn)?.into_iter().enumerate().zip(samplers)
-            {
-                let random = PythonRandom::at(self.seed + r as u64, words as u64);
-                debug_assert!(config.rng == Generators::Package);
-                *sampler = Sampler::Package(random);
-            }
-        }
-        Ok(())
+        self.streams.restored(checkpoint)
     }
 
     fn charts(&self) -> Vec<Chart> {
@@ -178,23 +141,6 @@ impl Experiment for OneNeuron {
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
         super::figures::draw(self, log, step)
-    }
-}
-
-/// The initial parameters of a seed, and the sampler of its batches: the package draws both from
-/// one stream.
-fn initial(config: &OneNeuronConfig, rule: Gradient, seed: u64) -> (Vec<f64>, Sampler) {
-    match config.rng {
-        Generators::Native => {
-            let mut words = rng::words(seed, "init", 0).map(rng::unit);
-            let params = config.model.initial(rule, || words.next().unwrap_or_default());
-            (params, Sampler::Native(seed))
-        }
-        Generators::Package => {
-            let mut random = PythonRandom::new(seed);
-            let params = config.model.initial(rule, || random.unit());
-            (params, Sampler::Package(random))
-        }
     }
 }
 
@@ -215,21 +161,11 @@ impl OneNeuron {
         (step + every - shift) / every * every + shift
     }
 
-    fn draw(&mut self, first: u64, end: u64) {
-        let normalise = self.config.normalise;
-        for (_, samplers) in &mut self.streams {
-            for ((sampler, batches), data) in samplers.iter_mut().zip(&self.data) {
-                batches.draw(sampler, data, first..end, normalise);
-            }
-        }
-    }
-
     fn run_rows(&mut self, first: u64) -> Result<Option<usize>> {
         let mut sums = read::values(&self.loss_sums)?;
         let mut bad: Option<usize> = None;
         for group in &mut self.groups {
-            let stream = self.streams.iter().find(|(size, _)| *size == group.batch_size);
-            let (_, stream) = stream.context("no batches of this size")?;
+            let stream = self.streams.of(group.batch_size)?;
             let stopped = group.run_rows(first, stream, &mut sums)?;
             bad = bad.into_iter().chain(stopped).min();
         }
@@ -241,25 +177,22 @@ impl OneNeuron {
 
     fn run_tensors(&mut self, first: u64) -> Result<Tensor> {
         let mut finite = Tensor::full([], 1, (Kind::Bool, self.device));
-        for (size, stream) in &self.streams {
+        for group in &mut self.groups {
+            let (streams, size) = (self.streams.of(group.batch_size)?, group.batch_size as i64);
             let stack = |part: fn(&Batches) -> &[f64], shape: &[i64]| {
-                let each: Vec<Tensor> = stream
-                    .iter()
-                    .map(|(_, batches)| Tensor::from_slice(part(batches)).view(shape))
-                    .collect();
+                let each = streams.iter().map(|stream| part(&stream.batches));
+                let each: Vec<Tensor> =
+                    each.map(|values| Tensor::from_slice(values).view(shape)).collect();
                 Tensor::stack(&each, 1).to_device(self.device)
             };
-            let size = *size;
-            let inputs = stack(|batches| &batches.inputs, &[-1, 4, size as i64]);
-            let labels = stack(|batches| &batches.labels, &[-1, size as i64]);
-            for group in self.groups.iter_mut().filter(|group| group.batch_size == size) {
-                let index: Vec<i64> = group.points.iter().map(|point| *point as i64).collect();
-                let index = Tensor::from_slice(&index).to_device(self.device);
-                let sums = self.loss_sums.index_select(0, &index);
-                let (sums, ok) = group.run_tensors(first, &inputs, &labels, &sums);
-                let _ = self.loss_sums.index_copy_(0, &index, &sums);
-                finite = finite.logical_and(&ok);
-            }
+            let inputs = stack(|batches| &batches.inputs, &[-1, INPUTS as i64, size]);
+            let labels = stack(|batches| &batches.labels, &[-1, size]);
+            let index: Vec<i64> = group.points.iter().map(|point| *point as i64).collect();
+            let index = Tensor::from_slice(&index).to_device(self.device);
+            let sums = self.loss_sums.index_select(0, &index);
+            let (sums, ok) = group.run_tensors(first, &inputs, &labels, &sums);
+            let _ = self.loss_sums.index_copy_(0, &index, &sums);
+            finite = finite.logical_and(&ok);
         }
         Ok(finite)
     }
