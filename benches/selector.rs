@@ -58,8 +58,9 @@ fn step_time(hidden: &str, steps: usize, data: &str) -> Result<(f64, Vec<f64>)> 
     Ok(turns.swap_remove(TURNS / 2))
 }
 
-/// Share of logging and checkpoints in a run with default settings, in percent of its wall time.
-fn overhead(data: &str) -> Result<(f64, f64, f64)> {
+/// Seconds of a run with default settings, and the shares of logging, checkpoints and the figures
+/// at its end in percent.
+fn overhead(data: &str) -> Result<(f64, [f64; 3])> {
     let home = tempfile::tempdir()?;
     let path = |name: &str| home.path().join(name).into_os_string();
     let mut arguments: Vec<OsString> =
@@ -74,7 +75,7 @@ fn overhead(data: &str) -> Result<(f64, f64, f64)> {
             100.0 * summary["phase_seconds"][phase].as_f64().context("phase")? / wall,
         )
     };
-    Ok((wall, share("logging")?, share("checkpoint")?))
+    Ok((wall, [share("logging")?, share("checkpoint")?, share("figures")?]))
 }
 
 fn main() -> Result<()> {
@@ -90,10 +91,10 @@ fn main() -> Result<()> {
         let shares: Vec<String> = shares[..5].iter().map(|share| format!("{share:.1}")).collect();
         println!("| {hidden} | {time:.0} | {} |", shares.join(" | "));
     }
-    let (wall, logging, checkpoint) = overhead(data)?;
+    let (wall, [logging, checkpoint, figures]) = overhead(data)?;
     println!(
-        "default run: {wall:.1} s, logging {logging:.2} %, checkpoints {checkpoint:.2} %, \
-         together {:.2} %",
+        "default run: {wall:.1} s, logging {logging:.2} % and checkpoints {checkpoint:.2} %, \
+         together {:.2} %; figures at the end {figures:.2} %",
         logging + checkpoint
     );
     Ok(())

@@ -8,13 +8,19 @@ use neuron_lab::lab::figure::RgbImage;
 use neuron_lab::lab::tensorboard::{Band, Chart, EventWriter, Histogram};
 use serde_json::json;
 
+const TAGS: &[(&str, &str)] = &[
+    ("train/loss", "Cross-entropy of the batch, *nats*."),
+    ("config", "Every setting of the run."),
+    ("weights", "All weights of the first layer."),
+    ("gradient", "Black to red, rows are neurons."),
+];
+
 fn main() -> Result<()> {
     let folder = std::env::args().nth(1).context("usage: write_events FOLDER")?;
     let run = Path::new(&folder).join("spiral");
     std::fs::create_dir_all(&run)?;
     let mut board = EventWriter::create(&run)?;
-    board.describe("train/loss", "Cross-entropy of the batch, *nats*.");
-    board.describe("config", "Every setting of the run.");
+    board.explain(TAGS);
     let settings = json!({"lr": 0.01, "steps": 20, "nesterov": true, "optimizer": "momentum",
         "layers": [64, 64], "limit": null});
     let settings = settings.as_object().context("an object")?;
@@ -33,14 +39,13 @@ fn main() -> Result<()> {
     board.sync()?;
     drop(board);
     let mut board = EventWriter::create(&run)?;
+    board.explain(TAGS);
     board.session_start(12)?;
     for step in 12..24 {
         scalars(&mut board, step, 100.0)?;
     }
     board.scalar("odd/nan", 0, f64::NAN)?;
     board.scalar("odd/infinity", 0, f64::INFINITY)?;
-    board.describe("weights", "All weights of the first layer.");
-    board.describe("gradient", "Black to red, rows are neurons.");
     for step in 0..3 {
         let values: Vec<f32> = (0..1000).map(|i| (i as f32 / 500.0 - 1.0) * step as f32).collect();
         board.histogram("weights", step, &Histogram::from_values(&values))?;

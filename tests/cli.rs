@@ -1,5 +1,7 @@
 //! What the program refuses, in one clear line and with the right exit code.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;
@@ -21,6 +23,10 @@ const FLAGS: &[Case] = &[
     ("--lr inf", 2, &["--lr inf", "finite"]),
     ("--lr fast", 2, &["--lr", "fast"]),
     ("--lr 0.1 --lr 0.2", 2, &["--lr", "multiple"]),
+    ("--lr 1e39", 2, &["--lr 1", "positive"]),
+    ("--optimizer adamw --weight-decay 1e300", 2, &["weight-decay"]),
+    ("--optimizer adam --eps 1e300", 2, &["eps"]),
+    ("--optimizer momentum --momentum 1e300", 2, &["momentum"]),
     ("--clip-norm 0", 2, &["--clip-norm 0"]),
     ("--clip-value nan", 2, &["--clip-value nan"]),
     ("--optimizer momentum --momentum 2e400", 2, &["momentum"]),
@@ -36,6 +42,7 @@ const FLAGS: &[Case] = &[
     ("--hidden 0", 2, &["--hidden 0"]),
     ("--hidden=", 2, &["--hidden"]),
     ("--hidden 64,,64", 2, &["--hidden"]),
+    ("--hidden 9223372036854775807", 1, &["not enough memory", "smaller"]),
     ("--hidden many", 2, &["--hidden", "many"]),
     ("--epochs 0", 2, &["--epochs 0"]),
     ("--epochs=-1", 2, &["--epochs", "-1"]),
@@ -81,6 +88,17 @@ const FLAGS: &[Case] = &[
 
 #[test]
 fn refusals() {
+    // A process takes most of its time to load libtorch: two at a time.
+    let halves = FLAGS.chunks(FLAGS.len().div_ceil(2));
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = halves.map(|half| scope.spawn(|| refuse_all(half))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), FLAGS.len(), wrong.join("\n"));
+}
+
+/// What is wrong with the answers to some command lines.
+fn refuse_all(cases: &[Case]) -> Vec<String> {
     let bench = Bench::new();
     let files = [
         ("key.json", r#"{"batch_sise": 3}"#),
@@ -97,7 +115,7 @@ fn refusals() {
     }
     fs::create_dir(bench.path("runs")).unwrap();
     let mut wrong = Vec::new();
-    for (line, code, needed) in FLAGS {
+    for (line, code, needed) in cases {
         let data = if line.contains("--data") { "" } else { "--data digits --epochs 1" };
         let data = if line.contains("--epochs") { "--data digits" } else { data };
         let outcome = bench.run(&format!("{line} {data}"));
@@ -111,7 +129,7 @@ fn refusals() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), FLAGS.len(), wrong.join("\n"));
+    wrong
 }
 
 fn examine(outcome: &Outcome, code: i32, needed: &[&str]) -> Result<(), String> {

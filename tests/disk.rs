@@ -1,5 +1,7 @@
 //! A disk that is full costs the log, or a checkpoint, but never what was saved before.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod common;
 
 use std::fs;
@@ -155,7 +157,7 @@ fn a_run_folder_on_a_full_disk() {
 #[test]
 fn checkpoints_on_a_full_disk() {
     let bench = Bench::new();
-    let Some(disk) = SmallDisk::mount(bench.path("checkpoints"), "1M") else { return };
+    let Some(disk) = SmallDisk::mount(bench.path("checkpoints"), "2M") else { return };
     bench.run(&format!("{RUN} --name whole --checkpoints elsewhere --quiet")).expect(0);
     disk.fill(400 << 10);
     // There is room for one checkpoint of 300 KiB.

@@ -1,5 +1,7 @@
 //! A run that is killed or stopped, and resumed, computes the same bits as one that is left alone.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The real MNIST, where `scripts/data mnist` has fetched it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use neuron_lab::data;

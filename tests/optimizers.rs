@@ -1,6 +1,8 @@
 //! The optimizers against PyTorch's, and what a run needs of them: a flag that holds a step back,
 //! and a state that continues to the bit.
 
+#![allow(clippy::unwrap_used)]
+
 use neuron_lab::lab::optim::OptimizerKind::{Adam, Adamw, Momentum, Nesterov, Sgd};
 use neuron_lab::lab::optim::{Optimizer, OptimizerConfig, OptimizerKind};
 use std::collections::HashMap;

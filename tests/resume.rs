@@ -1,5 +1,7 @@
 //! What `--resume` takes, what it refuses, and where it has nothing to do.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! What the event writer puts on disk, and what it does when the disk refuses.
 
+#![allow(clippy::unwrap_used)]
+
 mod event_reader;
 
 use std::fs::{File, OpenOptions};
@@ -56,7 +58,7 @@ fn every_record_reads_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = EventWriter::create(folder.path()).unwrap();
     writer.session_start(7).unwrap();
-    writer.describe("loss", "what is minimised");
+    writer.explain(&[("loss", "what is minimised")]);
     writer.scalar("loss", 7, f64::NAN).unwrap();
     writer.scalar("loss", i64::MAX, -0.1).unwrap();
     writer.histogram("weights", 8, &Histogram::from_values(&[1.5, 2.5])).unwrap();

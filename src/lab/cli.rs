@@ -60,11 +60,34 @@ pub struct Settings<C> {
     pub experiment: C,
 }
 
-fn command<C: Config>(name: &'static str, about: &'static str, presets: &[Preset]) -> Command {
-    let list: Vec<String> =
-        presets.iter().map(|preset| format!("  {}: {}", preset.name, preset.reason)).collect();
-    let presets = format!("Presets:\n{}", list.join("\n"));
-    <Cli<C> as clap::CommandFactory>::command().name(name).about(about).after_help(presets)
+/// What a binary's command line needs to know of its experiment.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// The experiment's name.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// Defaults of shared settings that differ, as a JSON object.
+    pub defaults: &'static str,
+    /// Named sets of values.
+    pub presets: &'static [Preset],
+}
+
+impl Program {
+    fn command<C: Config>(&self) -> Result<Command> {
+        let line = |preset: &Preset| format!("  {}: {}", preset.name, preset.reason);
+        let presets: Vec<String> = self.presets.iter().map(line).collect();
+        let mut command = <Cli<C> as clap::CommandFactory>::command()
+            .name(self.name)
+            .about(self.about)
+            .after_help(format!("Presets:\n{}", presets.join("\n")));
+        let defaults: Map<String, Value> = serde_json::from_str(self.defaults)?;
+        for (key, value) in defaults {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
+            command = command.mut_arg(key, |argument| argument.default_value(text));
+        }
+        Ok(command)
+    }
 }
 
 /// Parses a command line.
@@ -73,12 +96,10 @@ fn command<C: Config>(name: &'static str, about: &'static str, presets: &[Preset
 /// Exit code 2 with one line for a flag or a value that can't be; `--help` and `--version` come
 /// back as a [`clap::Error`] to print.
 pub fn parse<C: Config>(
-    name: &'static str,
-    about: &'static str,
-    presets: &[Preset],
+    program: &Program,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Invocation> {
-    let command = command::<C>(name, about, presets);
+    let command = program.command::<C>()?;
     let matches = match command.clone().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => return Err(error.into()),
@@ -86,7 +107,8 @@ pub fn parse<C: Config>(
     };
     let given = Cli::<C>::from_arg_matches(&matches)?;
     let actions = given.actions.clone();
-    let all = to_map(&given)?;
+    // A path that is not UTF-8 could not be written to config.json.
+    let all = to_map(&given).map_err(|error| refuse(super::error::one_line(&error)))?;
     for key in all.keys() {
         let known = command.get_arguments().any(|argument| argument.get_id() == key.as_str());
         anyhow::ensure!(known, "key {key} has no flag of the same name");
@@ -100,7 +122,7 @@ pub fn parse<C: Config>(
         let (flag, raw) = (key.replace('_', "-"), raw.join(","));
         return Err(refuse(format!("--{flag} {raw}: expected a finite number")));
     }
-    let plain = command.try_get_matches_from([name])?;
+    let plain = command.try_get_matches_from([program.name])?;
     let defaults = to_map(&Cli::<C>::from_arg_matches(&plain)?)?;
     Ok(Invocation { actions, defaults, typed })
 }
@@ -180,11 +202,9 @@ impl<C: Config> Settings<C> {
 /// configuration file that can't be read.
 pub fn layers<C: Config>(
     invocation: &Invocation,
-    experiment_defaults: &str,
     presets: &[Preset],
 ) -> Result<Map<String, Value>> {
     let mut map = invocation.defaults.clone();
-    overlay::<C>(&mut map, &serde_json::from_str(experiment_defaults)?, "defaults")?;
     if let Some(name) = &invocation.actions.preset {
         let Some(preset) = presets.iter().find(|preset| preset.name == name) else {
             let names: Vec<&str> = presets.iter().map(|preset| preset.name).collect();

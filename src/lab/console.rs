@@ -1,9 +1,10 @@
 //! What a person sees while a run goes on: a progress bar on a terminal, plain lines elsewhere.
 
+use std::fmt;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Seconds between two plain progress lines where there is no terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -36,9 +37,12 @@ impl Console {
             return;
         }
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5));
-        let template = "{bar:30} {pos}/{len} {msg} {per_sec} {eta} left";
+        let template = "{bar:30} {pos}/{len}  {msg}  {rate} steps/s  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+            let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                let _ = write!(out, "{:.0}", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate));
         }
         bar.set_position(step);
         bar.reset_eta();

@@ -70,6 +70,26 @@ pub fn one_line(error: &anyhow::Error) -> String {
     parts.join(": ")
 }
 
+/// What libtorch says where there is not enough memory, on the CPU and on CUDA.
+const NO_MEMORY: [&str; 3] =
+    ["can't allocate memory", "out of memory", "Storage size calculation overflowed"];
+
+/// The error that a panic stands for: libtorch's bindings panic where an operation fails.
+pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> anyhow::Error {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+    // An error of libtorch inside a message has its line ends escaped.
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.split("\\n").next().unwrap_or_default();
+    let said = line.split_once("Torch(\"").map_or(line, |(_, said)| said);
+    if NO_MEMORY.iter().any(|words| said.contains(words)) {
+        return anyhow::anyhow!(
+            "not enough memory: use a smaller network or batch, or fewer --replicates ({said})"
+        );
+    }
+    anyhow::anyhow!("internal error, please report it: {said}")
+}
+
 /// The candidate that is closest to `name`, as `; did you mean "…"?`, or nothing if none is close.
 pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     candidates
@@ -95,6 +115,17 @@ mod tests {
         let line = one_line(&error);
         assert!(line.starts_with("first layer: "), "{line}");
         assert!(!line.contains('\n') && line.len() < 250, "{line}");
+    }
+
+    #[test]
+    fn a_panic_of_libtorch_says_what_to_do() {
+        let result = std::panic::catch_unwind(|| {
+            tch::Tensor::zeros([1 << 40, 1 << 20], (tch::Kind::Float, tch::Device::Cpu))
+        });
+        let line = one_line(&from_panic(&*result.unwrap_err()));
+        assert!(line.starts_with("not enough memory: ") && line.len() < 300, "{line}");
+        let line = one_line(&from_panic(&"index out of bounds"));
+        assert_eq!(line, "internal error, please report it: index out of bounds");
     }
 
     #[test]

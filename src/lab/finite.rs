@@ -3,7 +3,9 @@
 use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
+use super::checkpoint::{State, is_model};
 use super::error::Failure;
+use super::optim::finite::all_finite;
 use super::read;
 
 /// When the host looks at the finite flag.
@@ -94,6 +96,18 @@ impl FiniteGuard {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether all tensors of the model are finite: one read of the device.
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn weights_are_finite(state: &State) -> Result<bool> {
+    let _guard = no_grad_guard();
+    let weights = state.iter().filter(|(name, _)| is_model(name)).map(|(_, tensor)| tensor);
+    let flags: Vec<Tensor> =
+        weights.filter(|tensor| tensor.is_floating_point()).map(all_finite).collect();
+    if flags.is_empty() { Ok(true) } else { read::flag(&Tensor::stack(&flags, 0).all()) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From a command line to an exit code: what every experiment's binary does.
 
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,9 +11,9 @@ use serde_json::{Map, Value, json};
 use tch::Device;
 
 use super::checkpoint::{self, Checkpoint};
-use super::cli::{self, Invocation, Settings};
+use super::cli::{self, Invocation, Program, Settings};
 use super::console::Console;
-use super::error::{Failure, exit_code, exit_status, one_line};
+use super::error::{Failure, exit_code, exit_status, from_panic, one_line};
 use super::experiment::{Evaluation, Experiment};
 use super::folder::{self, RunFolder};
 use super::log::Log;
@@ -23,7 +24,7 @@ use super::{device, durable, provenance, resume, summary};
 
 /// The `main` of an experiment's binary.
 pub fn launch<E: Experiment>() -> ExitCode {
-    let quiet = std::env::args().any(|argument| argument == "--quiet");
+    let quiet = std::env::args_os().any(|argument| argument == "--quiet");
     let console = Console::new(quiet, false);
     // A panic is a mistake of ours: one line, and no backtrace of libtorch's.
     std::panic::set_hook(Box::new(|_| ()));
@@ -41,15 +42,14 @@ pub fn launch<E: Experiment>() -> ExitCode {
             }
         },
         Err(payload) => {
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-            // An error of libtorch inside a message has its line ends escaped.
-            let line = text.lines().next().unwrap_or_default();
-            let line = line.split("\\n").next().unwrap_or_default();
-            console.fail(&format!("internal error, please report it: {line}"));
+            console.fail(&one_line(&from_panic(&*payload)));
             ExitCode::FAILURE
         }
     }
+}
+
+fn program<E: Experiment>() -> Program {
+    Program { name: E::NAME, about: E::ABOUT, defaults: E::DEFAULTS, presets: E::PRESETS }
 }
 
 /// Does what a command line asks for.
@@ -57,7 +57,7 @@ pub fn launch<E: Experiment>() -> ExitCode {
 /// # Errors
 /// See [`Failure`] for their exit codes.
 pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
-    let invocation = cli::parse::<E::Config>(E::NAME, E::ABOUT, E::PRESETS, arguments)?;
+    let invocation = cli::parse::<E::Config>(&program::<E>(), arguments)?;
     let actions = invocation.actions.clone();
     if let Some(path) = &actions.eval {
         return evaluate_only::<E>(&invocation, path);
@@ -75,8 +75,8 @@ pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Resu
 pub fn configure<E: Experiment>(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Settings<E::Config>> {
-    let invocation = cli::parse::<E::Config>(E::NAME, E::ABOUT, E::PRESETS, arguments)?;
-    let map = cli::layers::<E::Config>(&invocation, E::DEFAULTS, E::PRESETS)?;
+    let invocation = cli::parse::<E::Config>(&program::<E>(), arguments)?;
+    let map = cli::layers::<E::Config>(&invocation, E::PRESETS)?;
     resolve::<E>(&map)
 }
 
@@ -100,7 +100,7 @@ pub(super) fn prepare<E: Experiment>(
 
 fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     let actions = &invocation.actions;
-    let map = cli::layers::<E::Config>(invocation, E::DEFAULTS, E::PRESETS)?;
+    let map = cli::layers::<E::Config>(invocation, E::PRESETS)?;
     let (mut settings, device) = prepare::<E>(&map)?;
     let run = &mut settings.run;
     let default = || folder::default_name(actions.preset.as_deref(), run.seed);
@@ -123,6 +123,12 @@ fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     train(session, actions, true)
 }
 
+/// Makes an error of a panic, so that the log and the summary of a run are written all the same.
+fn guard(work: impl FnOnce() -> Result<()>) -> Result<()> {
+    std::panic::catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|payload| Err(from_panic(&*payload)))
+}
+
 /// Trains to the end, and says how it ended. `first`: no step has been taken yet.
 pub(super) fn train<E: Experiment>(
     mut session: Session<E>,
@@ -135,7 +141,7 @@ pub(super) fn train<E: Experiment>(
     // Weights that came from elsewhere could not be made again from the configuration.
     let foreign = first && actions.init_from.is_some();
     let begun = if foreign { session.save(true) } else { Ok(()) };
-    let ended = begun.and_then(|()| session.train());
+    let ended = begun.and_then(|()| guard(|| session.train()));
     let status = summary::status(&ended);
     let summary = session.finish(status, ended.as_ref().err().map_or(0, exit_status));
     if actions.json {

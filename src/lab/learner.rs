@@ -45,8 +45,10 @@ impl LearnerConfig {
     /// Exit code 2, with the flag and the value.
     pub fn validate(&self) -> Result<()> {
         let positive = |flag: &str, value: f64| {
-            let good = value.is_finite() && value > 0.0;
-            let message = || refuse(format!("--{flag} {value}: expected a positive number"));
+            // libtorch refuses a factor that an f32 can't hold.
+            let good = value > 0.0 && value <= f64::from(f32::MAX);
+            let message =
+                || refuse(format!("--{flag} {value}: expected a positive number, <3.4e38"));
             if good { Ok(()) } else { Err(message()) }
         };
         positive("lr", self.lr)?;
@@ -99,7 +101,8 @@ impl Learner {
         if step.logging {
             let device = params.gradient.device();
             step.last("optim/lr", &Tensor::full([], lr, (Kind::Double, device)));
-            let squares = params.gradient.square().sum_dim_intlist(1, false, Kind::Double);
+            let wide = params.gradient.to_kind(Kind::Double);
+            let squares = wide.square().sum_dim_intlist(1, false, Kind::Double);
             step.last("optim/gradient_norm", &squares.sqrt());
         }
         let (value, norm) = (self.clip_value, self.clip_norm);

@@ -137,9 +137,11 @@ impl Log {
     pub fn figure(&mut self, name: &str, step: u64, image: &RgbImage, csv: &str) {
         let path = self.folder.join("figures").join(name);
         self.attempt(|files| {
-            fs::write(path.with_extension("png"), image.to_png()?)?;
+            let png = image.to_png()?;
+            fs::write(path.with_extension("png"), &png)?;
             fs::write(path.with_extension("csv"), csv)?;
-            Ok(files.events.image(&format!("figures/{name}"), step as i64, image)?)
+            let size = (image.width, image.height);
+            Ok(files.events.png(&format!("figures/{name}"), step as i64, size, &png)?)
         });
     }
 
@@ -156,6 +158,13 @@ impl Log {
     /// Writes the configuration as hyper-parameters, with the tags of the metrics to compare.
     pub fn hparams(&mut self, config: &Map<String, Value>, metric_tags: &[&str]) {
         self.attempt(|files| Ok(files.events.hparams_start(config, metric_tags)?));
+    }
+
+    /// Explains the tags that are written from now on in TensorBoard.
+    pub fn explain(&mut self, patterns: &'static [(&'static str, &'static str)]) {
+        if let Some(files) = &mut self.files {
+            files.events.explain(patterns);
+        }
     }
 
     /// Writes the layout of TensorBoard's custom scalars.

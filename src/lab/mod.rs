@@ -31,10 +31,12 @@ pub mod session;
 pub mod settings;
 pub mod signals;
 pub mod summary;
+pub mod tags;
 pub mod tensorboard;
 
 mod launch;
 mod resume;
+mod saving;
 
 pub use cli::{Preset, Settings};
 pub use experiment::{Evaluation, Experiment, Plan, Step};

@@ -43,7 +43,7 @@ pub fn record(device: Device, threads: i32) -> Value {
         "device": device::name(device),
         "cuda_devices": if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 },
         "threads": threads,
-        "command": std::env::args().collect::<Vec<_>>(),
+        "command": std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>(),
         "folder": std::env::current_dir().ok(),
         "host": host,
         "started": jiff::Timestamp::now().to_string(),

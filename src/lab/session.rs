@@ -6,10 +6,10 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 use tch::Device;
 
-use super::checkpoint::{self, Checkpoint, Manifest, State};
+use super::checkpoint::Checkpoint;
 use super::cli::Settings;
 use super::console::Console;
-use super::error::{Failure, one_line};
+use super::error::Failure;
 use super::experiment::{Evaluation, Experiment, Plan, Step};
 use super::finite::{FiniteGuard, FinitePolicy};
 use super::folder::RunFolder;
@@ -17,14 +17,11 @@ use super::log::Log;
 use super::metrics::{Metrics, Reading};
 use super::phase::{PHASES, Phase, PhaseClock};
 use super::progress::Progress;
+use super::read;
 use super::signals::StopSignal;
-use super::{device, provenance, read};
 
 /// Time after which an evaluation is followed by a checkpoint, where no interval is set.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(60);
-
-/// Failed saves in a row that end a run.
-const MAX_FAILED_SAVES: u32 = 3;
 
 /// A run under way.
 pub struct Session<E: Experiment> {
@@ -33,20 +30,20 @@ pub struct Session<E: Experiment> {
     pub(super) log: Log,
     pub(super) console: Console,
     pub(super) progress: Progress,
-    settings: Settings<E::Config>,
-    config: Map<String, Value>,
-    device: Device,
+    pub(super) settings: Settings<E::Config>,
+    pub(super) config: Map<String, Value>,
+    pub(super) device: Device,
     plan: Plan,
-    metrics: Metrics,
-    clock: PhaseClock,
+    pub(super) metrics: Metrics,
+    pub(super) clock: PhaseClock,
     guard: FiniteGuard,
     stop: StopSignal,
     begun: Instant,
     /// Seconds that earlier processes of this run took.
     earlier: f64,
-    saved: Instant,
-    saved_step: Option<u64>,
-    failed_saves: u32,
+    pub(super) saved: Instant,
+    pub(super) saved_step: Option<u64>,
+    pub(super) failed_saves: u32,
     interval_begun: (u64, Instant),
 }
 
@@ -73,7 +70,8 @@ impl<E: Experiment> Session<E> {
             metrics.restore(checkpoint, i64::from(settings.run.replicates), device)?;
             earlier = checkpoint.manifest.seconds;
         }
-        let log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
+        let mut log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
+        log.explain(E::TAGS);
         let (now, config, plan) = (Instant::now(), settings.to_map()?, experiment.plan());
         let guard = FiniteGuard::new(FinitePolicy::of(device), device, progress.step);
         Ok(Self {
@@ -257,7 +255,7 @@ impl<E: Experiment> Session<E> {
     }
 
     /// Reads the finite flag where it was left on the device, before anything is kept.
-    fn verify_finite(&mut self) -> Result<()> {
+    pub(super) fn verify_finite(&mut self) -> Result<()> {
         match self.guard.pending() {
             Some(pending) => self.guard.verify(&read::values(&pending)?),
             None => Ok(()),
@@ -268,80 +266,5 @@ impl<E: Experiment> Session<E> {
         if let Some(warning) = self.log.take_warning() {
             self.console.warn(&warning);
         }
-    }
-
-    fn check_disk(&self) {
-        let each = checkpoint::estimate_bytes(&self.state());
-        let needed = each * (u64::from(self.settings.run.keep) + 2);
-        let folder = &self.folder.checkpoints;
-        if let Some(free) = checkpoint::free_bytes(folder).filter(|free| *free < needed) {
-            let (needed, free) = (needed >> 20, free >> 20);
-            let folder = folder.display();
-            self.console.warn(&format!(
-                "{folder} has {free} MiB free, and the checkpoints of this run take {needed} MiB"
-            ));
-        }
-    }
-
-    /// Saves a checkpoint unless this step has one already. A failure is a warning, until it is
-    /// the third in a row or `last` says that there won't be another chance.
-    pub(super) fn save(&mut self, last: bool) -> Result<()> {
-        if self.saved_step == Some(self.progress.step) {
-            return Ok(());
-        }
-        self.verify_finite()?;
-        let start = Instant::now();
-        let result = self.write_checkpoint();
-        self.clock.add(Phase::Checkpoint, start.elapsed());
-        self.saved = Instant::now();
-        match result {
-            Ok(()) => {
-                self.saved_step = Some(self.progress.step);
-                self.failed_saves = 0;
-                Ok(())
-            }
-            Err(error) => {
-                self.failed_saves += 1;
-                if last || self.failed_saves >= MAX_FAILED_SAVES {
-                    return Err(error.context("the checkpoint couldn't be saved"));
-                }
-                self.console.warn(&format!("{}; will try again", one_line(&error)));
-                Ok(())
-            }
-        }
-    }
-
-    fn write_checkpoint(&self) -> Result<()> {
-        let step = self.progress.step;
-        let best = self.progress.best.as_ref();
-        let best_step = best.map(|(_, at)| *at);
-        let mut manifest = Manifest {
-            format: 1,
-            experiment: E::NAME.into(),
-            run: self.folder.name.clone(),
-            step,
-            file: String::new(),
-            bytes: 0,
-            sha256: String::new(),
-            best: best_step == Some(step),
-            score: best.filter(|(_, at)| *at == step).map(|(score, _)| score.clone()),
-            config: self.config.clone(),
-            device: device::name(self.device),
-            threads: tch::get_num_threads(),
-            libtorch: provenance::libtorch_version(),
-            neuron_lab: env!("CARGO_PKG_VERSION").into(),
-            seconds: self.seconds(),
-            saved: jiff::Timestamp::now().to_string(),
-        };
-        checkpoint::save(&self.folder.checkpoints, &mut manifest, &self.state())?;
-        checkpoint::prune(&self.folder.checkpoints, best_step, self.settings.run.keep as usize)
-    }
-
-    /// The experiment's state, and the loop's own under `state.lab.`.
-    fn state(&self) -> State {
-        let mut state = self.experiment.state();
-        state.extend(self.progress.state());
-        state.extend(self.metrics.state());
-        state
     }
 }

@@ -1,6 +1,7 @@
 //! How a run begins and ends: what is written once, and what is said about it.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -57,11 +58,14 @@ impl<E: Experiment> Session<E> {
     pub fn finish(&mut self, status: &str, exit_code: u8) -> Value {
         self.console.end();
         let step = self.progress.step;
+        let start = Instant::now();
+        let mut phases = self.phase_seconds();
         if status == "done"
             && let Err(error) = self.experiment.figures(&mut self.log, step)
         {
             self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
         }
+        phases.insert("figures".into(), start.elapsed().as_secs_f64().into());
         self.log.close((status != "interrupted").then_some(status == "done"));
         if let Some(warning) = self.log.take_warning() {
             self.console.warn(&warning);
@@ -78,7 +82,7 @@ impl<E: Experiment> Session<E> {
             "exit_code": exit_code,
             "steps": step,
             "wall_seconds": self.seconds(),
-            "phase_seconds": self.phase_seconds(),
+            "phase_seconds": phases,
             "metrics": self.log.latest(),
             "best": best,
             "folder": self.folder.path,
@@ -113,7 +117,9 @@ impl<E: Experiment> Session<E> {
 
     /// The last line of a run that was interrupted.
     pub fn say_how_to_resume(&self) {
-        let program = std::env::args().next().unwrap_or_else(|| E::NAME.into());
+        let program = std::env::args_os()
+            .next()
+            .map_or(E::NAME.into(), |word| word.to_string_lossy().into_owned());
         let run = &self.settings().run;
         let path = quoted(&self.folder.path.display().to_string());
         let mut command = format!("{} --resume {path}", quoted(&program));

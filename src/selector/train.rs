@@ -76,7 +76,7 @@ impl Experiment for SelectorMnist {
         let params = parameters(&config, sizes, (run.seed, replicates), device)?;
         let network = SelectorNetwork::new(&config, inputs, &params, device)?;
         let evaluate_every = (samples as u64).div_ceil(batch as u64);
-        let steps = run.steps.unwrap_or(run.epochs * evaluate_every);
+        let steps = run.steps.unwrap_or(run.epochs.saturating_mul(evaluate_every));
         let plan = Plan { steps, evaluate_every };
         let learner = Learner::new(&config.learner, params, steps);
         let tallies = network.layers.iter().map(SelectorLayer::no_tally).collect();
@@ -193,8 +193,11 @@ impl SelectorMnist {
         let params = &self.learner.params;
         for (name, gradient) in params.split(&params.gradient) {
             let Some(layer) = name.strip_suffix(".computation.weight") else { continue };
-            let squares =
-                gradient.square().sum_dim_intlist([-2i64, -1].as_slice(), false, Kind::Double);
+            let squares = gradient.to_kind(Kind::Double).square().sum_dim_intlist(
+                [-2i64, -1].as_slice(),
+                false,
+                Kind::Double,
+            );
             let norms = squares.sqrt();
             for k in 0..self.config.num_computation.min(report::NAMED) {
                 let tag = format!("gradient/{layer}/{}", report::letter(k));

@@ -166,8 +166,11 @@ impl Canvas {
     /// The finished picture.
     pub fn into_image(self) -> RgbImage {
         let (width, height) = (self.pixmap.width(), self.pixmap.height());
-        let pixels = self.pixmap.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]);
-        RgbImage { width, height, pixels: pixels.collect() }
+        let mut pixels = Vec::with_capacity((width * height * 3) as usize);
+        for rgba in self.pixmap.data().chunks_exact(4) {
+            pixels.extend_from_slice(&rgba[..3]);
+        }
+        RgbImage { width, height, pixels }
     }
 }
 

@@ -31,6 +31,8 @@ impl RgbImage {
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
+        // Flat areas compress well in any case; the default level takes as long as the drawing.
+        encoder.set_compression(png::Compression::Fast);
         let mut writer = encoder.write_header().context("PNG header")?;
         writer.write_image_data(&self.pixels).context("PNG data")?;
         writer.finish().context("PNG end")?;

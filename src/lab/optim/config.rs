@@ -87,7 +87,8 @@ impl OptimizerConfig {
             ));
         }
         for (flag, value) in [("eps", self.eps), ("weight-decay", self.weight_decay)] {
-            if !(value >= 0.0 && value.is_finite()) {
+            // libtorch refuses a factor that an f32 can't hold.
+            if !(0.0..=f64::from(f32::MAX)).contains(&value) {
                 lines.push(format!("--{flag} is {value}: give a finite number from 0 up"));
             }
         }

@@ -13,7 +13,6 @@ use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
 use tensorboard_proto::types::DataType;
 
 use super::Histogram;
-use crate::lab::figure::RgbImage;
 
 /// Metadata that names the plugin which shows the summary, with the plugin's own `content`.
 pub(super) fn plugin_metadata(plugin: &str, content: Vec<u8>) -> SummaryMetadata {
@@ -55,15 +54,15 @@ pub(super) fn histogram(tag: &str, histogram: &Histogram) -> Summary_Value {
 }
 
 /// One RGB image, encoded as PNG.
-pub(super) fn image(tag: &str, image: &RgbImage) -> io::Result<Summary_Value> {
+pub(super) fn png(tag: &str, (width, height): (u32, u32), png: &[u8]) -> Summary_Value {
     let mut proto = Summary_Image::new();
-    proto.set_height(image.height as i32);
-    proto.set_width(image.width as i32);
+    proto.set_height(height as i32);
+    proto.set_width(width as i32);
     proto.set_colorspace(3);
-    proto.set_encoded_image_string(image.to_png().map_err(io::Error::other)?);
+    proto.set_encoded_image_string(png.to_vec());
     let mut value = tagged(tag);
     value.set_image(proto);
-    Ok(value)
+    value
 }
 
 /// One page of markdown.

@@ -1,6 +1,6 @@
 //! The event file itself: names, records, errors.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use tensorboard_rs::record_writer::RecordWriter;
 use super::summary as values;
 use super::{Chart, Histogram, hparams, layout};
 use crate::lab::figure::RgbImage;
+use crate::lab::tags::meaning;
 
 /// Most files that one process may begin in one folder within a microsecond.
 const MAX_UNIQUE: u32 = 10_000;
@@ -28,7 +29,8 @@ pub struct EventWriter {
     /// A second handle on the same file, since the records keep theirs to themselves.
     file: File,
     path: PathBuf,
-    descriptions: HashMap<String, String>,
+    meanings: &'static [(&'static str, &'static str)],
+    explained: HashSet<String>,
     failure: Option<String>,
 }
 
@@ -66,8 +68,8 @@ impl EventWriter {
     /// When the file can't be written.
     pub fn from_file(file: File, path: PathBuf) -> io::Result<Self> {
         let records = RecordWriter::new(BufWriter::new(file.try_clone()?));
-        let descriptions = HashMap::new();
-        let mut writer = Self { records, file, path, descriptions, failure: None };
+        let (meanings, explained) = (&[][..], HashSet::new());
+        let mut writer = Self { records, file, path, meanings, explained, failure: None };
         let mut event = Event::new();
         event.set_file_version("brain.Event:2".to_owned());
         writer.event(event)?;
@@ -95,10 +97,10 @@ impl EventWriter {
         self.event(event)
     }
 
-    /// Gives `tag` an explanation in markdown, shown beside its title in the dashboard. It goes
-    /// with the next summary of that tag.
-    pub fn describe(&mut self, tag: &str, markdown: &str) {
-        self.descriptions.insert(tag.to_owned(), markdown.to_owned());
+    /// Explains tags by patterns, as [`meaning`] reads them: the dashboard shows the text beside
+    /// the title of every tag that is written from now on.
+    pub fn explain(&mut self, patterns: &'static [(&'static str, &'static str)]) {
+        self.meanings = patterns;
     }
 
     /// Logs one point of a curve, in single precision; infinities and NaN are kept.
@@ -117,12 +119,21 @@ impl EventWriter {
         self.value(step, values::histogram(tag, histogram))
     }
 
+    /// Logs an image of `width` x `height` pixels, encoded as PNG.
+    ///
+    /// # Errors
+    /// When the disk doesn't take the record, now or before.
+    pub fn png(&mut self, tag: &str, step: i64, size: (u32, u32), png: &[u8]) -> io::Result<()> {
+        self.value(step, values::png(tag, size, png))
+    }
+
     /// Logs an image.
     ///
     /// # Errors
     /// When the image can't be encoded, or the disk doesn't take the record, now or before.
     pub fn image(&mut self, tag: &str, step: i64, image: &RgbImage) -> io::Result<()> {
-        self.value(step, values::image(tag, image)?)
+        let png = image.to_png().map_err(io::Error::other)?;
+        self.png(tag, step, (image.width, image.height), &png)
     }
 
     /// Logs a page of markdown.
@@ -186,8 +197,10 @@ impl EventWriter {
     }
 
     fn value(&mut self, step: i64, mut value: Summary_Value) -> io::Result<()> {
-        if let Some(description) = self.descriptions.remove(value.get_tag()) {
-            values::describe(&mut value, description);
+        let tag = value.get_tag();
+        if let Some(text) = meaning(self.meanings, tag).filter(|_| !self.explained.contains(tag)) {
+            self.explained.insert(tag.to_owned());
+            values::describe(&mut value, text.to_owned());
         }
         let mut summary = Summary::new();
         summary.set_value(RepeatedField::from_vec(vec![value]));

@@ -1,0 +1,99 @@
+//! When a run is saved, and what happens when that fails.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::checkpoint::{self, Manifest, State};
+use super::error::{Failure, one_line};
+use super::experiment::Experiment;
+use super::finite::weights_are_finite;
+use super::phase::Phase;
+use super::session::Session;
+use super::{device, provenance};
+
+/// Failed saves in a row that end a run.
+const MAX_FAILED_SAVES: u32 = 3;
+
+impl<E: Experiment> Session<E> {
+    /// Warns where the disk has no room for the checkpoints of the run.
+    pub(super) fn check_disk(&self) {
+        let each = checkpoint::estimate_bytes(&self.state());
+        let needed = each * (u64::from(self.settings.run.keep) + 2);
+        let folder = &self.folder.checkpoints;
+        if let Some(free) = checkpoint::free_bytes(folder).filter(|free| *free < needed) {
+            let (needed, free) = (needed >> 20, free >> 20);
+            let folder = folder.display();
+            self.console.warn(&format!(
+                "{folder} has {free} MiB free, and the checkpoints of this run take {needed} MiB"
+            ));
+        }
+    }
+
+    /// Saves a checkpoint unless this step has one already. A failure is a warning, until it is
+    /// the third in a row or `last` says that there won't be another chance.
+    pub(super) fn save(&mut self, last: bool) -> Result<()> {
+        if self.saved_step == Some(self.progress.step) {
+            return Ok(());
+        }
+        self.verify_finite()?;
+        if !weights_are_finite(&self.experiment.state())? {
+            // The update overflowed: the next loss would say so, but a checkpoint would by then
+            // have pushed a good one out.
+            return Err(Failure::NonFinite { step: self.progress.step + 1 }.into());
+        }
+        let start = Instant::now();
+        let result = self.write_checkpoint();
+        self.clock.add(Phase::Checkpoint, start.elapsed());
+        self.saved = Instant::now();
+        match result {
+            Ok(()) => {
+                self.saved_step = Some(self.progress.step);
+                self.failed_saves = 0;
+                Ok(())
+            }
+            Err(error) => {
+                self.failed_saves += 1;
+                if last || self.failed_saves >= MAX_FAILED_SAVES {
+                    return Err(error.context("the checkpoint couldn't be saved"));
+                }
+                self.console.warn(&format!("{}; will try again", one_line(&error)));
+                Ok(())
+            }
+        }
+    }
+
+    fn write_checkpoint(&self) -> Result<()> {
+        let step = self.progress.step;
+        let best = self.progress.best.as_ref();
+        let best_step = best.map(|(_, at)| *at);
+        let mut manifest = Manifest {
+            format: 1,
+            experiment: E::NAME.into(),
+            run: self.folder.name.clone(),
+            step,
+            file: String::new(),
+            bytes: 0,
+            sha256: String::new(),
+            best: best_step == Some(step),
+            score: best.filter(|(_, at)| *at == step).map(|(score, _)| score.clone()),
+            config: self.config.clone(),
+            device: device::name(self.device),
+            threads: tch::get_num_threads(),
+            libtorch: provenance::libtorch_version(),
+            neuron_lab: env!("CARGO_PKG_VERSION").into(),
+            seconds: self.seconds(),
+            saved: jiff::Timestamp::now().to_string(),
+        };
+        checkpoint::save(&self.folder.checkpoints, &mut manifest, &self.state())?;
+        checkpoint::prune(&self.folder.checkpoints, best_step, self.settings.run.keep as usize)
+    }
+
+    /// The experiment's state, and the loop's own under `state.lab.`.
+    fn state(&self) -> State {
+        let mut state = self.experiment.state();
+        state.extend(self.progress.state());
+        state.extend(self.metrics.state());
+        state
+    }
+}
