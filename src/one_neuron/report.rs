@@ -18,12 +18,12 @@ pub const TAGS: &[(&str, &str)] = &[
     ("eval/loss*", "mean loss on 8192 fresh samples, normalised in batches as in training"),
     ("eval/accuracy*", "share of the 8192 samples on the right side of 1/2"),
     ("params/*", "a weight or a bias"),
+    ("gradient/negative*", "share of fresh batches whose averaged gradient points backwards"),
+    ("gradient/cosine_of_means*", "cosine between the two gradients' means over fresh batches"),
     (
         "gradient/cosine*",
         "cosine between the averaged and the correct gradient of a batch, mean over fresh batches",
     ),
-    ("gradient/negative*", "share of fresh batches whose averaged gradient points backwards"),
-    ("gradient/cosine_of_means*", "cosine between the two gradients' means over fresh batches"),
     (
         "gradient/length_ratio*",
         "length of the averaged gradient's mean over the correct one's, both without factor 2",
