@@ -8,6 +8,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Bench, Outcome, words};
+use neuron_lab::lab::Experiment;
+use neuron_lab::lab::tags::meaning;
+use neuron_lab::one_neuron::OneNeuron;
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_one_neuron");
@@ -106,6 +109,22 @@ fn an_evaluation_alone_finds_what_the_run_found() {
     let logged = metrics(&bench, "a").pop().unwrap();
     for tag in ["eval/loss", "eval/accuracy/r1", "gradient/cosine", "moments/total"] {
         assert_eq!(found["metrics"][tag], logged[tag], "{tag}");
+    }
+}
+
+#[test]
+fn every_tag_is_in_the_page() {
+    let bench = Bench::new();
+    run(&bench, &format!("{GRID} --steps 200 --replicates 2 --name a --quiet")).expect(0);
+    run(&bench, "--model multi --steps 200 --name b --quiet").expect(0);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/one_neuron.md");
+    let page = fs::read_to_string(path).unwrap();
+    for (tag, meaning) in OneNeuron::TAGS {
+        assert!(page.contains(&format!("\n| `{tag}` | {meaning} |\n")), "{tag}");
+    }
+    let lines = [metrics(&bench, "a"), metrics(&bench, "b")].concat();
+    for tag in lines.iter().flat_map(|line| line.as_object().unwrap().keys()) {
+        assert!(meaning(OneNeuron::TAGS, tag).is_some(), "{tag}");
     }
 }
 

@@ -116,7 +116,9 @@ fn learning(run: &OneNeuron, log: &Log) -> Panels {
         if run.config.batch_size.len() > 1 {
             title += &format!(", {} a batch", point.batch_size);
         }
-        let series = curve(log, &point.tag("train/loss"), point.optimizer.name());
+        // A figure whose only label is empty has no legend.
+        let label = if run.config.optimizer.len() > 1 { point.optimizer.name() } else { "" };
+        let series = curve(log, &point.tag("train/loss"), label);
         match panels.iter_mut().find(|panel| panel.title == title) {
             Some(panel) => panel.series.push(series),
             None => panels.push(loss_figure(&title, String::new(), vec![series])),
@@ -125,7 +127,10 @@ fn learning(run: &OneNeuron, log: &Log) -> Panels {
     share_axis(&mut panels);
     let gradients = run.config.gradient.len();
     Panels {
-        title: "Loss of the recorded batches".into(),
+        title: match run.config.optimizer[..] {
+            [only] => format!("Loss of the recorded batches, {}", only.name()),
+            _ => "Loss of the recorded batches".into(),
+        },
         subtitle: over_seeds(run),
         columns: if panels.len() > gradients { gradients.max(2) } else { gradients },
         panels,
@@ -142,8 +147,10 @@ fn share_axis(panels: &mut [LineFigure]) {
     let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
     });
-    if ends.0 < ends.1 {
-        panels.iter_mut().for_each(|panel| panel.y_range = Some(ends));
+    let margin = 0.04 * (ends.1 - ends.0);
+    if margin > 0.0 {
+        let range = Some((ends.0 - margin, ends.1 + margin));
+        panels.iter_mut().for_each(|panel| panel.y_range = range);
     }
 }
 
@@ -214,7 +221,7 @@ fn decomposition(run: &OneNeuron, log: &Log) -> Panels {
         let name = (point.optimizer.name(), point.gradient.name());
         let title = format!("{}, {}, lr {:e}", name.0, name.1, point.lr);
         LineFigure {
-            y_label: "minus half the gradient of a weight".into(),
+            y_label: "mean over the inputs".into(),
             ..loss_figure(&title, String::new(), series)
         }
     });
@@ -223,7 +230,7 @@ fn decomposition(run: &OneNeuron, log: &Log) -> Panels {
     Panels {
         title: "What there is to learn, and what averaging keeps of it".into(),
         subtitle: format!(
-            "error e, slope d, input x, mean over the four inputs; {}",
+            "minus half the gradient of a weight; error e, slope d, input x; {}",
             over_seeds(run)
         ),
         columns: 2,
