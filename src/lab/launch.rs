@@ -109,7 +109,7 @@ fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     let stop = StopSignal::install()?;
     let experiment = E::build(&settings, device)?;
     if let Some(path) = &actions.init_from {
-        let checkpoint = Checkpoint::read(&checkpoint::find(path, false)?)?;
+        let checkpoint = read_checkpoint::<E>(path, false)?;
         checkpoint.restore(&experiment.state(), checkpoint::is_model)?;
     }
     let run = &settings.run;
@@ -157,13 +157,19 @@ pub(super) fn train<E: Experiment>(
     ended
 }
 
+/// A checkpoint of this experiment: of a folder, its best or its newest.
+fn read_checkpoint<E: Experiment>(path: &Path, best: bool) -> Result<Checkpoint> {
+    let checkpoint = Checkpoint::read(&checkpoint::find(path, best)?)?;
+    let (found, expected) = (&checkpoint.manifest.experiment, E::NAME);
+    ensure!(found == expected, "{} is a checkpoint of {found}, not of {expected}", path.display());
+    Ok(checkpoint)
+}
+
 /// `--eval`: the evaluation of a checkpoint, without a run folder.
 fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<()> {
     let actions = &invocation.actions;
-    let checkpoint = Checkpoint::read(&checkpoint::find(path, true)?)?;
+    let checkpoint = read_checkpoint::<E>(path, true)?;
     let manifest = &checkpoint.manifest;
-    let (found, expected) = (&manifest.experiment, E::NAME);
-    ensure!(found == expected, "{} is a checkpoint of {found}, not of {expected}", path.display());
     let mut map = invocation.defaults.clone();
     cli::overlay::<E::Config>(&mut map, &manifest.config, &path.display().to_string())?;
     cli::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;

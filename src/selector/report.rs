@@ -55,9 +55,10 @@ pub fn charts(config: &SelectorMnistConfig) -> Vec<Chart> {
     for i in 0..config.hidden.len() {
         let layer = layer_name(i);
         let pattern = |what: &str| format!("{what}/{layer}/[A-Z]$");
-        for (category, what) in [("selection", "selection/test"), ("gradient", "gradient")] {
-            charts.push(Chart::pattern(category, &layer, &pattern(what)));
-        }
+        let ratios = format!("selection ratios, {layer}, test");
+        charts.push(Chart::pattern("selection", &ratios, &pattern("selection/test")));
+        let norms = format!("gradient norms, {layer}");
+        charts.push(Chart::pattern("gradient", &norms, &pattern("gradient")));
     }
     let measures = [
         ("cosine", "cosine between computation neurons", "cosine/layer[0-9]+$"),

@@ -31,12 +31,24 @@ impl ColourScale {
     }
 
     /// The colour of a value; grey where it is not finite.
-    pub(super) fn colour(&self, value: f64) -> Rgb {
+    fn colour(&self, value: f64) -> Rgb {
         let (low, high) = self.range;
         if !value.is_finite() {
             return MISSING;
         }
         self.map.at((value - low) / (high - low).max(f64::MIN_POSITIVE))
+    }
+
+    /// Fills `frame` with a grid of cells, `value(row, column)` each.
+    pub(super) fn shade(
+        &self,
+        canvas: &mut Canvas,
+        frame: Frame,
+        (rows, columns): (usize, usize),
+        value: impl Fn(usize, usize) -> f64,
+    ) {
+        let at = |share: f32, count: usize| ((share * count as f32) as usize).min(count - 1);
+        canvas.shade(frame, |x, y| self.colour(value(at(y, rows), at(x, columns))));
     }
 
     /// The width that the bar with its labels needs.

@@ -107,7 +107,7 @@ fn draw_entry(canvas: &mut Canvas, index: usize, series: &Series, (x, y): (f32, 
     }
     canvas.line(&[(x, y), (x + SWATCH, y)], line_style(index, series));
     if series.marker {
-        marker::draw(canvas, index, (x + SWATCH / 2.0, y), colour);
+        marker::draw(canvas, series.colour.unwrap_or(index), (x + SWATCH / 2.0, y), colour);
     }
     let style = TextStyle { size: SIZE, bold: false, colour: INK, align: Align::Left };
     canvas.text(&series.label, (x + SWATCH + 6.0, y), style);

@@ -8,7 +8,7 @@ use super::bar::ColourScale;
 use super::canvas::{Align, Canvas, LineStyle, TextStyle};
 use super::line::number;
 use super::palette::{GREY, INK};
-use super::plot::{self, Heading, LABEL_SIZE, MARGIN, TICK_SIZE};
+use super::plot::{self, LABEL_SIZE, MARGIN, TICK_SIZE};
 use super::{Frame, RgbImage};
 
 /// Width of the figure, in layout units of two pixels each, and bounds of a cell's sides.
@@ -53,19 +53,10 @@ impl MatrixFigure {
             (room / columns as f32 * rows as f32).clamp(90.0, 560.0).min(CELL.1 * rows as f32);
         let head = 60.0;
         let mut canvas = Canvas::new(WIDTH, head + height.max(90.0) + 54.0)?;
-        let whole = Frame::new(0.0, 0.0, WIDTH, head);
-        plot::draw_heading(
-            &mut canvas,
-            whole,
-            &self.title,
-            &self.subtitle,
-            Heading::Figure.title(),
-        );
+        plot::draw_title(&mut canvas, WIDTH, &self.title, &self.subtitle);
         let frame = Frame::new(left, head, left + width, head + height.max(90.0));
-        canvas.shade(frame, |x, y| {
-            let at = |share: f32, count: usize| ((share * count as f32) as usize).min(count - 1);
-            self.scale.colour(self.values[at(y, rows)][at(x, columns)])
-        });
+        self.scale
+            .shade(&mut canvas, frame, (rows, columns), |row, column| self.values[row][column]);
         canvas.line(&frame.outline(), LineStyle { colour: GREY, width: 0.8, dashed: false });
         self.draw_labels(&mut canvas, frame, rows, columns);
         let bar = Frame::new(frame.right + 16.0, frame.top, WIDTH, frame.bottom);

@@ -12,8 +12,8 @@ use super::{Frame, LineFigure, RgbImage};
 const PANEL: (f32, f32) = (410.0, 290.0);
 const MARGIN: f32 = 12.0;
 
-/// Line figures side by side, row by row. Where all of them have the same series, one legend
-/// serves them all.
+/// Line figures side by side, row by row. Where one of them has every series of the others, in the
+/// same colours, its legend serves them all.
 #[derive(Debug, Clone, Default)]
 pub struct Panels {
     /// Heading of the whole, in bold.
@@ -45,27 +45,30 @@ impl Panels {
             let left = PANEL.0 * (i % columns) as f32;
             let top = head + PANEL.1 * (i / columns) as f32;
             let frame = Frame::new(left, top, left + PANEL.0, top + PANEL.1);
-            plot::draw(&mut canvas, frame, panel, Heading::Panel, !self.shares_legend());
+            plot::draw(&mut canvas, frame, panel, Heading::Panel, self.common_legend().is_none());
         }
         Ok(canvas.into_image())
     }
 
-    /// Whether every panel has the first one's series, at least two.
-    fn shares_legend(&self) -> bool {
-        let labels = |panel: &LineFigure| -> Vec<String> {
-            panel.series.iter().map(|series| series.label.clone()).collect()
+    /// The panel whose legend serves all: it has at least two series, and every label of the
+    /// others, in the same colour.
+    fn common_legend(&self) -> Option<&LineFigure> {
+        let looks = |panel: &LineFigure| -> Vec<(String, usize)> {
+            let series = panel.series.iter().enumerate();
+            series.map(|(i, s)| (s.label.clone(), s.colour.unwrap_or(i))).collect()
         };
-        let first = self.panels.first().map(labels).unwrap_or_default();
-        first.len() > 1 && self.panels.iter().all(|panel| labels(panel) == first)
+        let largest = self.panels.iter().max_by_key(|panel| panel.series.len())?;
+        let known = looks(largest);
+        let covers = |panel: &LineFigure| looks(panel).iter().all(|look| known.contains(look));
+        (known.len() > 1 && self.panels.len() > 1 && self.panels.iter().all(covers))
+            .then_some(largest)
     }
 
     /// Draws the heading and the common legend; returns where they end.
     fn draw_head(&self, canvas: &mut Canvas, width: f32) -> f32 {
-        let frame = Frame::new(0.0, 0.0, width, 200.0);
-        let style = Heading::Figure.title();
-        let below = plot::draw_heading(canvas, frame, &self.title, &self.subtitle, style);
-        let legend = self.shares_legend().then(|| Legend::of(&self.panels[0].series, canvas));
-        match legend.flatten() {
+        let below = plot::draw_title(canvas, width, &self.title, &self.subtitle);
+        let legend = self.common_legend().and_then(|panel| Legend::of(&panel.series, canvas));
+        match legend {
             Some(legend) => {
                 let at = (MARGIN, below + 12.0);
                 below + 4.0 + legend.draw_flowing(canvas, at, width - 2.0 * MARGIN)

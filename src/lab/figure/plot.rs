@@ -24,7 +24,7 @@ pub(super) enum Heading {
 }
 
 impl Heading {
-    pub(super) fn title(self) -> TextStyle {
+    fn title(self) -> TextStyle {
         let size = if self == Self::Figure { 15.0 } else { 12.5 };
         TextStyle { size, bold: true, colour: INK, align: Align::Left }
     }
@@ -63,8 +63,14 @@ pub(super) fn draw(
     }
 }
 
+/// Draws the title and subtitle of a whole figure of this width; returns where they end.
+pub(super) fn draw_title(canvas: &mut Canvas, width: f32, title: &str, subtitle: &str) -> f32 {
+    let frame = Frame::new(0.0, 0.0, width, 0.0);
+    draw_heading(canvas, frame, title, subtitle, Heading::Figure.title())
+}
+
 /// Draws title and subtitle; returns where they end.
-pub(super) fn draw_heading(
+fn draw_heading(
     canvas: &mut Canvas,
     frame: Frame,
     title: &str,
@@ -139,11 +145,11 @@ fn lay_out(
 }
 
 fn x_ticks(scale: &Scale, frame: Frame) -> Ticks {
-    scale.ticks((frame.width() / 85.0).clamp(2.0, 10.0) as usize)
+    scale.ticks((frame.width() / 60.0).clamp(3.0, 10.0) as usize)
 }
 
 fn y_ticks(scale: &Scale, frame: Frame) -> Ticks {
-    scale.ticks((frame.height() / 55.0).clamp(2.0, 8.0) as usize)
+    scale.ticks((frame.height() / 45.0).clamp(3.0, 8.0) as usize)
 }
 
 /// The cells of the plot that curves and bands cover.
@@ -228,7 +234,7 @@ fn draw_plot(
     for (index, series) in figure.series.iter().enumerate().filter(|(_, series)| series.marker) {
         for at in pieces(series, axes).into_iter().flatten() {
             if at.1 >= axes.frame.top - 1.0 && at.1 <= axes.frame.bottom + 1.0 {
-                marker::draw(canvas, index, at, colour(index, series));
+                marker::draw(canvas, series.colour.unwrap_or(index), at, colour(index, series));
             }
         }
     }

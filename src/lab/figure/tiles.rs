@@ -8,7 +8,7 @@ use super::bar::ColourScale;
 use super::canvas::{Align, Canvas, TextStyle};
 use super::line::{number, quoted};
 use super::palette::INK;
-use super::plot::{self, Heading, MARGIN, TICK_SIZE};
+use super::plot::{self, MARGIN, TICK_SIZE};
 use super::{Frame, RgbImage};
 
 /// Width of the figure, in layout units of two pixels each.
@@ -65,14 +65,7 @@ impl TilesFigure {
         let (step_x, step_y) = (side + GAP, tall + label + GAP);
         let head = 56.0;
         let mut canvas = Canvas::new(WIDTH, head + step_y * rows as f32 + MARGIN)?;
-        let whole = Frame::new(0.0, 0.0, WIDTH, head);
-        plot::draw_heading(
-            &mut canvas,
-            whole,
-            &self.title,
-            &self.subtitle,
-            Heading::Figure.title(),
-        );
+        plot::draw_title(&mut canvas, WIDTH, &self.title, &self.subtitle);
         for (i, tile) in self.tiles.iter().enumerate() {
             let x = MARGIN + step_x * (i % self.columns) as f32;
             let y = head + step_y * (i / self.columns) as f32;
@@ -80,10 +73,8 @@ impl TilesFigure {
                 TextStyle { size: TICK_SIZE, bold: false, colour: INK, align: Align::Centre };
             canvas.text(&tile.label, (x + side / 2.0, y + TICK_SIZE / 2.0), style);
             let frame = Frame::new(x, y + label, x + side, y + label + tall);
-            canvas.shade(frame, |x, y| {
-                let at =
-                    |share: f32, count: usize| ((share * count as f32) as usize).min(count - 1);
-                self.scale.colour(tile.values[at(y, height) * width + at(x, width)])
+            self.scale.shade(&mut canvas, frame, self.size, |row, column| {
+                tile.values[row * width + column]
             });
         }
         let right = MARGIN + step_x * self.columns.min(self.tiles.len()) as f32 + 10.0;
