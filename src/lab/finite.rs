@@ -149,4 +149,15 @@ mod tests {
         let pending = read::values(&guard.pending().unwrap()).unwrap();
         assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 104);
     }
+
+    #[test]
+    fn of_a_call_that_took_many_steps_the_first_is_named() {
+        let mut guard = FiniteGuard::new(FinitePolicy::WhenLogging, Device::Cpu, 0);
+        for (count, finite) in [(100, true), (50, true), (100, false)] {
+            guard.check(0, &flag(finite)).unwrap();
+            guard.end_step(count);
+        }
+        let pending = read::values(&guard.pending().unwrap()).unwrap();
+        assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 151);
+    }
 }

@@ -138,17 +138,18 @@ impl Group {
         Ok(bad)
     }
 
-    /// Takes steps in tensor operations. Gives back the sums of the losses and whether all was
-    /// finite ([] bool); from the first step that was not, nothing changes.
+    /// Takes steps in tensor operations. Gives back the sums of the losses and how many steps were
+    /// finite ([] i64); from the first that was not, nothing changes.
     ///
+    /// - ok: [] bool, whether all has been finite so far
     /// - inputs: [step, replicate, input, sample]; labels: [step, replicate, sample]
     /// - loss_sums: [point of this group, replicate], before these steps
     pub fn run_tensors(
         &mut self,
         first: u64,
-        inputs: &Tensor,
-        labels: &Tensor,
+        (inputs, labels): (&Tensor, &Tensor),
         loss_sums: &Tensor,
+        ok: &Tensor,
     ) -> (Tensor, Tensor) {
         let device = self.params.device();
         let lr = Tensor::from_slice(&self.lr).to_device(device).view([-1, 1, 1]);
@@ -156,7 +157,8 @@ impl Group {
         let scale = Tensor::from_slice(&self.scale.concat()).to_device(device);
         let scale = scale.view([-1, 1, width]);
         let mut sums = loss_sums.copy();
-        let mut ok = Tensor::full([], 1, (Kind::Bool, device));
+        let mut ok = ok.shallow_clone();
+        let mut good = Tensor::zeros([], (Kind::Int64, device));
         for t in 0..inputs.size()[0] {
             let (x, labels) = (inputs.get(t), labels.get(t));
             let (loss, gradient) =
@@ -170,6 +172,7 @@ impl Group {
             );
             ok = ok.logical_and(&params.isfinite().all().logical_and(&loss.isfinite().all()));
             sums += loss;
+            good += &ok;
             let new = params.where_self(&ok, &self.params);
             self.params.copy_(&new);
             for (buffer, new) in self.buffers.iter_mut().zip(buffers) {
@@ -177,7 +180,7 @@ impl Group {
                 buffer.copy_(&new);
             }
         }
-        (sums, ok)
+        (sums, good)
     }
 
     /// Parameters and optimizer state as live views, by the points' names.

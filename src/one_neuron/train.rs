@@ -21,6 +21,9 @@ use crate::lab::{Preset, Settings, read};
 /// Records whose mean is the result of a run: the last 2000 steps of the package's 100.
 pub const LAST: i64 = 20;
 
+/// Samples of a seed that are drawn for one call, at most, unless a single batch has more.
+const SAMPLES: u64 = 1 << 16;
+
 /// A grid of neurons in training.
 pub struct OneNeuron {
     pub(super) config: OneNeuronConfig,
@@ -33,6 +36,8 @@ pub struct OneNeuron {
     pub(super) records: Tensor,
     /// Sum of the losses since the last record: [point, replicate].
     loss_sums: Tensor,
+    /// Whether every step so far was finite, for the tensors' steps: [] bool.
+    finite: Tensor,
     streams: Streams,
     device: Device,
     plan: Plan,
@@ -81,6 +86,7 @@ impl Experiment for OneNeuron {
         Ok(Self {
             records: Tensor::full([shape[0], shape[1], LAST], f64::NAN, options),
             loss_sums: Tensor::zeros(shape, options),
+            finite: Tensor::full([], 1, (Kind::Bool, device)),
             replicates: run.replicates as usize,
             seed: run.seed,
             plan: Plan { steps, evaluate_every: config.evaluate_every },
@@ -97,7 +103,9 @@ impl Experiment for OneNeuron {
     }
 
     fn block(&self, step: u64) -> u64 {
-        self.next_record(step) - step
+        // Batches are drawn a call at a time: large ones a few at a time, whatever they are.
+        let largest = self.points.iter().map(|point| point.batch_size).max().unwrap_or(1);
+        (self.next_record(step) - step).min((SAMPLES / largest as u64).max(1))
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -109,8 +117,14 @@ impl Experiment for OneNeuron {
                 return Err(Failure::NonFinite { step: first + bad as u64 + 1 }.into());
             }
         } else {
-            let finite = step.time(Phase::Forward, || self.run_tensors(first))?;
-            step.finite(&finite)?;
+            let good = step.time(Phase::Forward, || self.run_tensors(first))?;
+            let _ = self.finite.logical_and_(&good.eq(step.count as i64));
+            if let Err(error) = step.finite(&self.finite) {
+                // Of the steps of this call, the one that was not finite.
+                let named = matches!(error.downcast_ref(), Some(Failure::NonFinite { .. }));
+                let exact = Failure::NonFinite { step: first + read::scalar(&good)? as u64 + 1 };
+                return Err(if named { exact.into() } else { error });
+            }
         }
         if end == self.next_record(first) {
             self.record(step);
@@ -175,8 +189,9 @@ impl OneNeuron {
         Ok(bad)
     }
 
+    /// Takes steps in tensor operations; gives back how many were finite: [] i64.
     fn run_tensors(&mut self, first: u64) -> Result<Tensor> {
-        let mut finite = Tensor::full([], 1, (Kind::Bool, self.device));
+        let mut good = Tensor::full([], i64::MAX, (Kind::Int64, self.device));
         for group in &mut self.groups {
             let (streams, size) = (self.streams.of(group.batch_size)?, group.batch_size as i64);
             let stack = |part: fn(&Batches) -> &[f64], shape: &[i64]| {
@@ -190,11 +205,12 @@ impl OneNeuron {
             let index: Vec<i64> = group.points.iter().map(|point| *point as i64).collect();
             let index = Tensor::from_slice(&index).to_device(self.device);
             let sums = self.loss_sums.index_select(0, &index);
-            let (sums, ok) = group.run_tensors(first, &inputs, &labels, &sums);
+            let batches = (&inputs, &labels);
+            let (sums, steps) = group.run_tensors(first, batches, &sums, &self.finite);
             let _ = self.loss_sums.index_copy_(0, &index, &sums);
-            finite = finite.logical_and(&ok);
+            good = good.minimum(&steps);
         }
-        Ok(finite)
+        Ok(good)
     }
 
     /// Ends a record: the mean of the losses since the last one.
