@@ -74,7 +74,8 @@ impl Experiment for OneNeuron {
     fn build(settings: &Settings<OneNeuronConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
         let points = grid::points(&config);
-        let seeds: Vec<u64> = (0..u64::from(run.replicates)).map(|r| run.seed + r).collect();
+        let seeds: Vec<u64> =
+            (0..u64::from(run.replicates)).map(|r| run.seed.wrapping_add(r)).collect();
         let groups = group::groups(&config, &points, device, |rule| {
             seeds.iter().map(|seed| streams::initial(&config, rule, *seed).0).collect()
         });

@@ -141,3 +141,57 @@ impl Update {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRADIENTS: [[f64; 2]; 3] = [[0.3, -0.02], [-0.1, 0.5], [0.25, 0.0]];
+
+    fn update(kind: UpdateKind, beta2: f64, eps: f64, eps_place: EpsPlace) -> Update {
+        Update { kind, momentum: 0.9, betas: (0.9, beta2), eps, eps_place }
+    }
+
+    /// Three steps from (1, -2) at a rate of 0.1, of a row and of tensors.
+    fn steps(update: Update) -> Vec<f64> {
+        let (mut params, mut buffers) = (vec![1.0, -2.0], vec![0.0; 4]);
+        let depth = update.kind.buffers().len();
+        let mut tensor = Tensor::from_slice(&params).view([1, 1, 2]);
+        let mut moments: Vec<Tensor> = (0..depth).map(|_| tensor.zeros_like()).collect();
+        for (t, gradient) in GRADIENTS.iter().enumerate() {
+            let corrections = update.corrections(t as u64);
+            update.row(&mut params, &mut buffers[..2 * depth], gradient, 0.1, corrections);
+            let gradient = Tensor::from_slice(gradient).view([1, 1, 2]);
+            let lr = Tensor::from_slice(&[0.1]).view([1, 1, 1]);
+            (tensor, moments) = update.tensors(&tensor, &moments, &gradient, &lr, corrections);
+        }
+        same(&Vec::<f64>::try_from(tensor.view(-1)).unwrap(), &params);
+        params
+    }
+
+    #[track_caller]
+    fn same(found: &[f64], expected: &[f64]) {
+        let far = found.iter().zip(expected).any(|(a, b)| (a - b).abs() > 1e-14);
+        assert!(!far && found.len() == expected.len(), "{found:?} is not {expected:?}");
+    }
+
+    // p = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
+    // for row in GRADIENTS: p.grad = torch.tensor(row, dtype=torch.float64); optimizer.step()
+    // with torch.optim.Adam([p], lr=0.1) and torch.optim.SGD([p], lr=0.1, momentum=0.9 or 0)
+    #[test]
+    fn pytorchs_steps() {
+        let adam = update(UpdateKind::Adam, 0.999, 1e-8, EpsPlace::OutsideRoot);
+        same(&steps(adam), &[0.7960773293962254, -2.0270845109166977]);
+        let any = (0.99, 1e-4, EpsPlace::InsideRoot);
+        same(&steps(update(UpdateKind::SgdPlus, any.0, any.1, any.2)), &[0.9127, -2.08958]);
+        same(&steps(update(UpdateKind::Sgd, any.0, any.1, any.2)), &[0.955, -2.048]);
+    }
+
+    #[test]
+    fn the_notebooks_adam_adds_its_epsilon_under_the_root() {
+        let adam = update(UpdateKind::Adam, 0.99, 1e-4, EpsPlace::InsideRoot);
+        let mut params = [1.0];
+        adam.row(&mut params, &mut [0.0, 0.0], &[0.03], 0.1, adam.corrections(0));
+        same(&params, &[1.0 - 0.1 * 0.03 / (0.03f64.powi(2) + 1e-4).sqrt()]);
+    }
+}
