@@ -5,4 +5,5 @@
 
 pub mod data;
 pub mod lab;
+pub mod one_neuron;
 pub mod selector;

@@ -49,10 +49,10 @@ impl Console {
         self.bar = Some(bar);
     }
 
-    /// Counts a step.
-    pub fn tick(&self) {
+    /// Counts some steps.
+    pub fn tick(&self, steps: u64) {
         if let Some(bar) = &self.bar {
-            bar.inc(1);
+            bar.inc(steps);
         }
     }
 

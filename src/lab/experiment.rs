@@ -48,7 +48,14 @@ pub trait Experiment: Sized {
     /// How long the run is and where its evaluations are.
     fn plan(&self) -> Plan;
 
-    /// Takes one step. Anything random in it must come from (seed, stream, step), see
+    /// Steps that one call of [`Experiment::step`] may take from `step` on, where a step is so short
+    /// that the loop around it would cost more. A call ends wherever the loop logs, evaluates or
+    /// saves, so the numbers must not depend on how the steps are divided into calls.
+    fn block(&self, _step: u64) -> u64 {
+        1
+    }
+
+    /// Takes one step, or [`Step::count`] of them. Anything random in it must come from (seed, stream, step), see
     /// [`super::rng`].
     ///
     /// # Errors
@@ -102,6 +109,8 @@ pub struct Plan {
 pub struct Step<'a> {
     /// The number of the step, from 0.
     pub index: u64,
+    /// Steps to take in this call: 1, or up to [`Experiment::block`].
+    pub count: u64,
     /// Whether the metrics are logged after this step: what costs a pass of its own is computed
     /// only then.
     pub logging: bool,

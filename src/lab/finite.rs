@@ -67,13 +67,14 @@ impl FiniteGuard {
         Ok(Some(self.ok.shallow_clone()))
     }
 
-    /// Ends a step.
-    pub fn end_step(&mut self) {
+    /// Ends a step, or a call that took `count` of them: of one that was not finite, the first is
+    /// named.
+    pub fn end_step(&mut self, count: u64) {
         if std::mem::take(&mut self.checked) {
             let _guard = no_grad_guard();
-            let _ = self.good.g_add_(&self.ok);
-        } else {
-            self.first += u64::from(self.policy == FinitePolicy::WhenLogging);
+            let _ = self.good.g_add_(&(&self.ok * count as i64));
+        } else if self.policy == FinitePolicy::WhenLogging {
+            self.first += count;
         }
     }
 
@@ -128,7 +129,7 @@ mod tests {
     fn read_at_every_step() {
         let mut guard = FiniteGuard::new(FinitePolicy::EveryStep, Device::Cpu, 0);
         assert!(guard.check(0, &flag(true)).unwrap().is_none());
-        guard.end_step();
+        guard.end_step(1);
         assert_eq!(step_of(&guard.check(1, &flag(false)).unwrap_err()), 2);
         assert!(guard.pending().is_none());
     }
@@ -140,12 +141,23 @@ mod tests {
         let mut applied = Vec::new();
         for (i, finite) in [true, true, true, false, true].into_iter().enumerate() {
             applied.push(guard.check(100 + i as u64, &flag(finite)).unwrap().unwrap().copy());
-            guard.end_step();
+            guard.end_step(1);
         }
         assert_eq!(read::count(), before);
         let applied: Vec<bool> = applied.iter().map(|ok| read::flag(ok).unwrap()).collect();
         assert_eq!(applied, [true, true, true, false, false]);
         let pending = read::values(&guard.pending().unwrap()).unwrap();
         assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 104);
+    }
+
+    #[test]
+    fn of_a_call_that_took_many_steps_the_first_is_named() {
+        let mut guard = FiniteGuard::new(FinitePolicy::WhenLogging, Device::Cpu, 0);
+        for (count, finite) in [(100, true), (50, true), (100, false)] {
+            guard.check(0, &flag(finite)).unwrap();
+            guard.end_step(count);
+        }
+        let pending = read::values(&guard.pending().unwrap()).unwrap();
+        assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 151);
     }
 }

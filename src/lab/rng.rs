@@ -8,10 +8,13 @@
 
 use tch::{Device, Kind, Tensor};
 
+/// The increment of SplitMix64's state.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection of 64-bit words whose
 /// every output bit depends on every input bit.
 fn mix(word: u64) -> u64 {
-    let mut z = word.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = word.wrapping_add(GOLDEN);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
@@ -21,6 +24,18 @@ fn mix(word: u64) -> u64 {
 pub fn key(seed: u64, stream: &str, t: u64) -> u64 {
     let name = stream.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte)));
     mix(mix(mix(seed) ^ name) ^ t)
+}
+
+/// The 64-bit words of draw `t` of a named stream: SplitMix64 from its key. For draws that are too
+/// many and too small for libtorch, whose generator takes microseconds to seed.
+pub fn words(seed: u64, stream: &str, t: u64) -> impl Iterator<Item = u64> + use<> {
+    let key = key(seed, stream, t);
+    (0u64..).map(move |i| mix(key.wrapping_add(i.wrapping_mul(GOLDEN))))
+}
+
+/// A number in [0, 1) from the upper 53 bits of a word.
+pub fn unit(word: u64) -> f64 {
+    (word >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// Seeds libtorch's generators for draw `t` of a named stream.
@@ -45,6 +60,17 @@ mod tests {
             .map(|i| mix(1_234_567u64.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15))))
             .collect();
         assert_eq!(outputs, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+    }
+
+    #[test]
+    fn words_are_a_stream_of_their_own_for_every_draw() {
+        let take = |t: u64| words(3, "batches", t).take(3).collect::<Vec<u64>>();
+        assert_eq!(take(5), take(5));
+        assert_ne!(take(5), take(6));
+        let numbers: Vec<f64> = words(0, "init", 0).take(10_000).map(unit).collect();
+        let mean = numbers.iter().sum::<f64>() / 1e4;
+        assert!((mean - 0.5).abs() < 0.015, "{mean}");
+        assert!(numbers.iter().all(|number| (0.0..1.0).contains(number)));
     }
 
     #[test]

@@ -161,27 +161,39 @@ impl<E: Experiment> Session<E> {
         Ok(())
     }
 
-    /// One step and, at the logging interval, its log entry.
+    /// Steps that the next call takes: as many as the experiment likes, up to where the loop has
+    /// something of its own to do.
+    fn block(&self) -> u64 {
+        let (index, run) = (self.progress.step, &self.settings.run);
+        let stops = [Some(run.log_every), Some(self.plan.evaluate_every), run.checkpoint_every];
+        let next = stops.into_iter().flatten().map(|every| every - index % every);
+        let left = self.plan.steps.saturating_sub(index);
+        next.chain([left]).fold(self.experiment.block(index), u64::min).max(1)
+    }
+
+    /// One call of [`Experiment::step`] and, at the logging interval, its log entry.
     ///
     /// # Errors
     /// As [`Session::train`].
     pub fn one_step(&mut self) -> Result<()> {
         let index = self.progress.step;
-        let ending = index + 1 == self.plan.steps;
+        let count = self.block();
+        let ending = index + count == self.plan.steps;
         // An evaluation ends an interval, so that the means that it is given are complete.
         let every = [self.settings.run.log_every, self.plan.evaluate_every];
-        let logging = ending || every.iter().any(|every| (index + 1).is_multiple_of(*every));
+        let logging = ending || every.iter().any(|every| (index + count).is_multiple_of(*every));
         self.clock.begin_step(logging);
         self.experiment.step(&mut Step {
             index,
+            count,
             logging,
             metrics: &mut self.metrics,
             clock: &mut self.clock,
             guard: &mut self.guard,
         })?;
-        self.guard.end_step();
-        self.progress.step += 1;
-        self.console.tick();
+        self.guard.end_step(count);
+        self.progress.step += count;
+        self.console.tick(count);
         if logging { self.log_interval() } else { Ok(()) }
     }
 

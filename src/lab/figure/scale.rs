@@ -96,16 +96,18 @@ impl Scale {
 
 const NINE: [f64; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
 
-/// Ticks at multiples of 1, 2 or 5 times a power of ten.
+/// Ticks at multiples of 1, 2 or 5 times a power of ten; one step finer where only one would fit.
 fn linear_ticks(low: f64, high: f64, target: usize) -> Ticks {
     let rough = (high - low) / target.max(1) as f64;
     let exponent = rough.log10().floor() as i32;
     let unit = 10f64.powi(exponent);
     let steps = [1.0, 2.0, 5.0, 10.0];
-    let multiple = steps.into_iter().find(|m| m * unit >= rough * 0.999).unwrap_or(10.0);
+    let between = |step: f64| whole_between(low / step, high / step);
+    let enough = steps.iter().position(|m| m * unit >= rough * 0.999).unwrap_or(3);
+    let lonely = between(steps[enough] * unit).len() < 2;
+    let multiple = steps[if lonely { enough.saturating_sub(1) } else { enough }];
     let step = multiple * unit;
-    let values: Vec<f64> =
-        whole_between(low / step, high / step).iter().map(|index| *index as f64 * step).collect();
+    let values: Vec<f64> = between(step).iter().map(|index| *index as f64 * step).collect();
     let largest = values.iter().fold(0.0f64, |most, v| most.max(v.abs()));
     let scale = magnitude(largest);
     let step_exponent = if multiple == 10.0 { exponent + 1 } else { exponent };
@@ -158,6 +160,8 @@ mod tests {
             labels(0.0, 46900.0, false),
             ["0", "10\u{2009}000", "20\u{2009}000", "30\u{2009}000", "40\u{2009}000"]
         );
+        let few = Scale::new(0.08, 0.77, false).ticks(3).major.into_iter().map(|(_, label)| label);
+        assert_eq!(few.collect::<Vec<String>>(), ["0.2", "0.4", "0.6"]);
         assert_eq!(labels(0.92, 0.94, false), ["0.920", "0.925", "0.930", "0.935", "0.940"]);
     }
 

@@ -1,0 +1,228 @@
+//! Settings of `one_neuron`.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::model::Model;
+use super::rule::{Gradient, Sign};
+use super::update::{EpsPlace, UpdateKind};
+use crate::lab::Preset;
+use crate::lab::error::refuse;
+
+/// Where the random numbers come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Generators {
+    /// The lab's: every step's numbers come from the seed and the step
+    Native,
+    /// The package's: Python's and NumPy's Mersenne Twisters, draw for draw
+    Package,
+}
+
+/// Which column of the data meets which variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Columns {
+    /// xa, xb, xc, xd
+    Canonical,
+    /// xa, xb, xd, xc: the order of the package's set of names under PYTHONHASHSEED=0
+    Hash0,
+}
+
+/// How a batch is normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalise {
+    /// Divided by its largest coordinate
+    BatchMax,
+    /// As it is
+    None,
+}
+
+/// What computes the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Rows on the CPU, tensors on CUDA
+    Auto,
+    /// A loop over rows in Rust, on the CPU
+    Rows,
+    /// Tensors with the rows as leading axes, on any device
+    Tensors,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let value: f64 = text.trim().parse().map_err(|_| "expected a positive number".to_string())?;
+    let good = value.is_finite() && value > 0.0;
+    good.then_some(value).ok_or_else(|| "expected a positive number".into())
+}
+
+/// Settings of one neuron, or of many side by side: every list is an axis of a grid.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Model")]
+pub struct OneNeuronConfig {
+    /// One sigmoid neuron, or the package's network of 4-2-1 sigmoid neurons
+    #[arg(long, value_enum, default_value = "one")]
+    pub model: Model,
+    /// How the gradient of a batch is made; a list is an axis of the grid
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "correct")]
+    pub gradient: Vec<Gradient>,
+    /// Factor of the gradient, 1 or 2 (the square's derivative); by default the rule's own: 2 for
+    /// correct and averaged-x2, else 1
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub factor: Option<u8>,
+    /// Direction of the step; by default the rule's own: weights-only (weights ascend, the bias
+    /// descends) for one neuron by per-sample-1.1.3 and package-1.1.5, else descend
+    #[arg(long, value_enum)]
+    pub sign: Option<Sign>,
+    /// Update rule; a list is an axis of the grid
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sgd")]
+    pub optimizer: Vec<UpdateKind>,
+    /// Learning rate; a list is an axis of the grid
+    #[arg(long, value_delimiter = ',', value_parser = positive, default_value = "0.001")]
+    pub lr: Vec<f64>,
+    /// Samples in a batch; a list is an axis of the grid
+    #[arg(long, value_delimiter = ',', default_value = "8",
+        value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub batch_size: Vec<u32>,
+    /// Momentum of sgd-plus
+    #[arg(long, default_value_t = 0.9)]
+    pub momentum: f64,
+    /// Adam's decay of the mean gradient
+    #[arg(long, default_value_t = 0.9)]
+    pub beta1: f64,
+    /// Adam's decay of the mean square (PyTorch: 0.999)
+    #[arg(long, default_value_t = 0.99)]
+    pub beta2: f64,
+    /// Adam's epsilon (PyTorch: 1e-8, outside the root)
+    #[arg(long, default_value_t = 1e-4)]
+    pub adam_eps: f64,
+    /// Whether Adam's epsilon is added under the square root or to it
+    #[arg(long, value_enum, default_value = "inside-root")]
+    pub adam_eps_place: EpsPlace,
+    /// Steps whose mean loss is one record
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub record_every: u64,
+    /// Record as the package does up to 1.1.4: the first record is the first loss over record-every
+    #[arg(long)]
+    pub first_record_quirk: bool,
+    /// Normalisation of a batch
+    #[arg(long, value_enum, default_value = "batch-max")]
+    pub normalise: Normalise,
+    /// Source of the random numbers
+    #[arg(long, value_enum, default_value = "native")]
+    pub rng: Generators,
+    /// Which column of the data meets which variable
+    #[arg(long, value_enum, default_value = "canonical")]
+    pub columns: Columns,
+    /// What computes the steps; equal to 1e-12
+    #[arg(long, value_enum, default_value = "auto")]
+    pub engine: Engine,
+    /// Steps between two evaluations
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub evaluate_every: u64,
+}
+
+impl OneNeuronConfig {
+    /// Checks every value, those of a file included.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn validate(&self) -> Result<()> {
+        let lengths = [
+            ("gradient", self.gradient.len()),
+            ("optimizer", self.optimizer.len()),
+            ("lr", self.lr.len()),
+            ("batch-size", self.batch_size.len()),
+        ];
+        if let Some((flag, _)) = lengths.iter().find(|(_, length)| *length == 0) {
+            return Err(refuse(format!(
+                "--{flag}: the list is empty, expected at least one value"
+            )));
+        }
+        if let Some(lr) = self.lr.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
+            return Err(refuse(format!("--lr {lr}: expected a positive number")));
+        }
+        let counts = [
+            ("batch-size", self.batch_size.iter().copied().min().map_or(0, u64::from)),
+            ("record-every", self.record_every),
+            ("evaluate-every", self.evaluate_every),
+        ];
+        if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(refuse(format!("--{flag} 0: expected 1 or more")));
+        }
+        for (flag, share) in
+            [("momentum", self.momentum), ("beta1", self.beta1), ("beta2", self.beta2)]
+        {
+            if !(0.0..1.0).contains(&share) {
+                return Err(refuse(format!("--{flag} {share}: expected a number in [0, 1)")));
+            }
+        }
+        if !(self.adam_eps.is_finite() && self.adam_eps > 0.0) {
+            let eps = self.adam_eps;
+            return Err(refuse(format!("--adam-eps {eps}: expected a positive number")));
+        }
+        if let Some(factor @ (0 | 3..)) = self.factor {
+            return Err(refuse(format!("--factor {factor}: expected 1 or 2")));
+        }
+        if self.factor == Some(1) && self.gradient.contains(&Gradient::AveragedX2) {
+            return Err(refuse("--factor 1: averaged-x2 is averaged with factor 2; use averaged"));
+        }
+        if self.model == Model::Multi && self.gradient.contains(&Gradient::PerSample113) {
+            return Err(refuse(
+                "--gradient per-sample-1.1.3 is a rule of one neuron: with --model multi use \
+                 correct, averaged or package-1.1.5",
+            ));
+        }
+        if self.model == Model::Multi && self.rng == Generators::Package {
+            return Err(refuse(
+                "--rng package with --model multi: the package draws that network's parameters in \
+                 the order of a Python set, which no seed fixes; use --rng native",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The figures of the notebook, and what answers its question.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "notebook",
+        reason: "the notebook's three figures (given against modified, before, after): every \
+                 optimizer with every gradient at its learning rate, over 20 seeds",
+        values: r#"{"evaluate_every": 2000, "optimizer": ["sgd", "sgd-plus", "adam"], "replicates": 20,
+            "gradient": ["correct", "averaged", "averaged-x2"]}"#,
+    },
+    Preset {
+        name: "table",
+        reason: "the same at 1e-3 and at 5e-2, the rate that the notebook also tried",
+        values: r#"{"optimizer": ["sgd", "sgd-plus", "adam"], "lr": [0.001, 0.05],
+            "gradient": ["correct", "averaged", "averaged-x2"], "replicates": 20}"#,
+    },
+    Preset {
+        name: "batch-law",
+        reason: "what averaging too early costs as the batch grows: 20000 steps at 5e-2, where \
+                 both rules have converged as far as they do",
+        values: r#"{"batch_size": [1, 2, 8, 32, 128], "gradient": ["correct", "averaged-x2"],
+            "lr": [0.05], "steps": 20000, "replicates": 20}"#,
+    },
+    Preset {
+        name: "sign",
+        reason: "the wrong sign of versions 1.1.3 to 1.1.5, at both learning rates",
+        values: r#"{"gradient": ["correct", "averaged", "per-sample-1.1.3", "package-1.1.5"],
+            "lr": [0.001, 0.05], "replicates": 20}"#,
+    },
+    Preset {
+        name: "package",
+        reason: "the package's version 1.1.2 draw for draw, first record included",
+        values: r#"{"gradient": ["averaged"], "rng": "package", "columns": "hash0",
+            "first_record_quirk": true}"#,
+    },
+    Preset {
+        name: "multi",
+        reason: "the package's network of 4-2-1 neurons by the true gradient and by its own",
+        values: r#"{"model": "multi", "optimizer": ["sgd", "sgd-plus", "adam"],
+            "gradient": ["correct", "averaged"], "lr": [0.001, 0.05], "replicates": 10}"#,
+    },
+];

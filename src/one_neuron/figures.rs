@@ -1,0 +1,239 @@
+//! Figures of a grid of neurons: its learning curves, the notebook's three, the batch-size law, and
+//! the gradient taken apart.
+
+use anyhow::Result;
+
+use super::grid::Point;
+use super::rule::Gradient;
+use super::train::OneNeuron;
+use super::update::UpdateKind;
+use crate::lab::figure::{LineFigure, Panels, Reference, Series};
+use crate::lab::log::Log;
+
+/// The notebook's figures: name, title, and the curves as optimizer, gradient and label.
+type Curves = &'static [(UpdateKind, Gradient, &'static str)];
+const NOTEBOOK: [(&str, &str, Curves); 3] = [
+    (
+        "given_modified",
+        "SGD: the given gradient against the modified one",
+        &[
+            (UpdateKind::Sgd, Gradient::Averaged, "given"),
+            (UpdateKind::Sgd, Gradient::Correct, "modified"),
+        ],
+    ),
+    (
+        "before",
+        "Before: every optimizer with the averaged gradient",
+        &[
+            (UpdateKind::Sgd, Gradient::Averaged, "SGD"),
+            (UpdateKind::SgdPlus, Gradient::AveragedX2, "SGD+"),
+            (UpdateKind::Adam, Gradient::AveragedX2, "Adam"),
+        ],
+    ),
+    (
+        "after",
+        "After: SGD as it was, SGD+ and Adam with the correct gradient",
+        &[
+            (UpdateKind::Sgd, Gradient::Averaged, "SGD"),
+            (UpdateKind::SgdPlus, Gradient::Correct, "SGD+"),
+            (UpdateKind::Adam, Gradient::Correct, "Adam"),
+        ],
+    ),
+];
+
+/// The terms of the gradient: tag and label.
+const TERMS: [(&str, &str); 6] = [
+    ("total", "E[e d x], the gradient"),
+    ("product_of_means", "E[e] E[d] E[x], what averaging keeps"),
+    ("error_input", "E[d] cov(e, x)"),
+    ("error_slope", "E[x] cov(e, d)"),
+    ("slope_input", "E[e] cov(d, x)"),
+    ("third", "third central moment"),
+];
+
+/// Draws the figures of a run's end, those that its grid has the points for.
+///
+/// # Errors
+/// Where a figure can't be drawn.
+pub fn draw(run: &OneNeuron, log: &mut Log, step: u64) -> Result<()> {
+    let learning = learning(run, log);
+    log.figure("learning", step, &learning.render()?, &learning.to_csv());
+    for (name, title, curves) in NOTEBOOK {
+        if let Some(figure) = notebook(run, log, title, curves) {
+            log.figure(name, step, &figure.render()?, &figure.to_csv());
+        }
+    }
+    if run.config.batch_size.len() > 1 {
+        let law = batch_law(run, log);
+        log.figure("batch_law", step, &law.render()?, &law.to_csv());
+    }
+    if !log.history(&run.points[0].tag("moments/total")).is_empty() {
+        let apart = decomposition(run, log);
+        log.figure("decomposition", step, &apart.render()?, &apart.to_csv());
+    }
+    Ok(())
+}
+
+/// A logged curve with a band of one standard deviation over seeds.
+fn curve(log: &Log, tag: &str, label: &str) -> Series {
+    let (x, y): (Vec<f64>, Vec<f64>) =
+        log.history(tag).iter().map(|(step, value)| (*step as f64, *value)).unzip();
+    let sd: Vec<f64> = log.history(&format!("{tag}/sd")).iter().map(|(_, sd)| *sd).collect();
+    let series = Series::new(label, x, y);
+    if sd.len() != series.y.len() {
+        return series;
+    }
+    let edge = |sign: f64| series.y.iter().zip(&sd).map(|(y, sd)| y + sign * sd).collect();
+    let (low, high) = (edge(-1.0), edge(1.0));
+    series.with_band(low, high)
+}
+
+fn over_seeds(run: &OneNeuron) -> String {
+    match run.replicates {
+        1 => format!("seed {}", run.seed),
+        n => format!("mean and standard deviation over {n} seeds"),
+    }
+}
+
+fn loss_figure(title: &str, subtitle: String, series: Vec<Series>) -> LineFigure {
+    LineFigure {
+        title: title.into(),
+        subtitle,
+        x_label: "step".into(),
+        y_label: "squared error".into(),
+        series,
+        ..LineFigure::default()
+    }
+}
+
+/// Panels by learning rate, batch size and gradient, on common axes; curves by optimizer.
+fn learning(run: &OneNeuron, log: &Log) -> Panels {
+    let mut points: Vec<&Point> = run.points.iter().collect();
+    points.sort_by(|a, b| a.lr.total_cmp(&b.lr).then(a.batch_size.cmp(&b.batch_size)));
+    let mut panels: Vec<LineFigure> = Vec::new();
+    for point in points {
+        let mut title = format!("{}, lr {:e}", point.gradient.name(), point.lr);
+        if run.config.batch_size.len() > 1 {
+            title += &format!(", {} a batch", point.batch_size);
+        }
+        // A figure whose only label is empty has no legend.
+        let label = if run.config.optimizer.len() > 1 { point.optimizer.name() } else { "" };
+        let series = curve(log, &point.tag("train/loss"), label);
+        match panels.iter_mut().find(|panel| panel.title == title) {
+            Some(panel) => panel.series.push(series),
+            None => panels.push(loss_figure(&title, String::new(), vec![series])),
+        }
+    }
+    share_axis(&mut panels);
+    let gradients = run.config.gradient.len();
+    Panels {
+        title: match run.config.optimizer[..] {
+            [only] => format!("Loss of the recorded batches, {}", only.name()),
+            _ => "Loss of the recorded batches".into(),
+        },
+        subtitle: over_seeds(run),
+        columns: if panels.len() > gradients { gradients.max(2) } else { gradients },
+        panels,
+    }
+}
+
+/// Gives all panels the same y axis.
+fn share_axis(panels: &mut [LineFigure]) {
+    let curves = panels.iter().flat_map(|panel| &panel.series);
+    let values = curves.flat_map(|series| {
+        let edges = [&series.low, &series.high].into_iter().flatten().flatten();
+        series.y.iter().chain(edges).copied().filter(|value| value.is_finite())
+    });
+    let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    let margin = 0.04 * (ends.1 - ends.0);
+    if margin > 0.0 {
+        let range = Some((ends.0 - margin, ends.1 + margin));
+        panels.iter_mut().for_each(|panel| panel.y_range = range);
+    }
+}
+
+/// One of the notebook's figures, where every curve of it was trained at the smallest learning rate
+/// and batch.
+fn notebook(run: &OneNeuron, log: &Log, title: &str, curves: Curves) -> Option<LineFigure> {
+    let lr = run.config.lr.iter().copied().fold(f64::INFINITY, f64::min);
+    let find = |optimizer, gradient| {
+        let fits = |point: &&Point| {
+            (point.optimizer, point.gradient, point.lr) == (optimizer, gradient, lr)
+        };
+        run.points.iter().find(fits)
+    };
+    let series = curves.iter().map(|(optimizer, gradient, label)| {
+        Some(curve(log, &find(*optimizer, *gradient)?.tag("train/loss"), label))
+    });
+    let series = series.collect::<Option<Vec<Series>>>()?;
+    let subtitle = format!("learning rate {lr:e}, {}", over_seeds(run));
+    Some(loss_figure(title, subtitle, series))
+}
+
+/// The loss at the end against the batch size, a curve for each optimizer, gradient and rate.
+fn batch_law(run: &OneNeuron, log: &Log) -> LineFigure {
+    let mut series: Vec<Series> = Vec::new();
+    for point in &run.points {
+        let mut label = format!("{}, {}", point.optimizer.name(), point.gradient.name());
+        if run.config.lr.len() > 1 {
+            label += &format!(", lr {:e}", point.lr);
+        }
+        let last = |tag: String| log.history(&tag).last().map_or(f64::NAN, |(_, value)| *value);
+        let end = last(point.tag("train/end"));
+        let sd = if run.replicates > 1 { last(point.tag("train/end") + "/sd") } else { 0.0 };
+        let known = series.iter().position(|known| known.label == label);
+        let index = known.unwrap_or_else(|| {
+            let edges = (Some(Vec::new()), Some(Vec::new()));
+            let empty =
+                Series { label, low: edges.0, high: edges.1, marker: true, ..Series::default() };
+            series.push(empty);
+            series.len() - 1
+        });
+        let curve = &mut series[index];
+        curve.x.push(point.batch_size as f64);
+        curve.y.push(end);
+        curve.low.iter_mut().for_each(|low| low.push(end - sd));
+        curve.high.iter_mut().for_each(|high| high.push(end + sd));
+    }
+    LineFigure {
+        title: "The larger the batch, the more averaging too early costs".into(),
+        subtitle: format!("mean of the last 20 records, {}", over_seeds(run)),
+        x_label: "samples in a batch".into(),
+        y_label: "squared error at the end".into(),
+        x_log: true,
+        series,
+        references: vec![Reference { label: "always 1/2".into(), value: 0.25 }],
+        ..LineFigure::default()
+    }
+}
+
+/// The gradient's terms along training, for the first point and the first of another gradient.
+fn decomposition(run: &OneNeuron, log: &Log) -> Panels {
+    let first = &run.points[0];
+    let other = run.points.iter().find(|point| point.gradient.rule() != first.gradient.rule());
+    let panels = std::iter::once(first).chain(other);
+    let panels = panels.map(|point| {
+        let tag = |term: &str| point.tag(&format!("moments/{term}"));
+        let series = TERMS.iter().map(|(term, label)| curve(log, &tag(term), label));
+        let series = series.map(|series| Series { marker: true, ..series }).collect();
+        let name = (point.optimizer.name(), point.gradient.name());
+        let title = format!("{}, {}, lr {:e}", name.0, name.1, point.lr);
+        LineFigure {
+            y_label: "mean over the inputs".into(),
+            ..loss_figure(&title, String::new(), series)
+        }
+    });
+    let mut panels: Vec<LineFigure> = panels.collect();
+    share_axis(&mut panels);
+    Panels {
+        title: "What there is to learn, and what averaging keeps of it".into(),
+        subtitle: format!(
+            "minus half the gradient of a weight; error e, slope d, input x; {}",
+            over_seeds(run)
+        ),
+        columns: 2,
+        panels,
+    }
+}

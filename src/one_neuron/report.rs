@@ -1,0 +1,153 @@
+//! What an evaluation says and logs.
+
+use anyhow::Result;
+
+use super::evaluate::{self, Findings};
+use super::grid::Point;
+use super::train::OneNeuron;
+use crate::lab::checkpoint::Score;
+use crate::lab::experiment::Evaluation;
+use crate::lab::log::mean_and_sd;
+use crate::lab::read;
+use crate::lab::tensorboard::Chart;
+
+/// Every tag, with one line that explains it. In a grid each is followed by the point's name.
+pub const TAGS: &[(&str, &str)] = &[
+    ("train/loss*", "the last record: mean loss of the batches of --record-every steps"),
+    ("train/end*", "mean of the last 20 records"),
+    ("eval/loss*", "mean loss on 8192 fresh samples, normalised in batches as in training"),
+    ("eval/accuracy*", "share of the 8192 samples on the right side of 1/2"),
+    ("params/*", "a weight or a bias"),
+    ("gradient/negative*", "share of fresh batches whose averaged gradient points backwards"),
+    ("gradient/cosine_of_means*", "cosine between the two gradients' means over fresh batches"),
+    (
+        "gradient/cosine*",
+        "cosine between the averaged and the correct gradient of a batch, mean over fresh batches",
+    ),
+    (
+        "gradient/length_ratio*",
+        "length of the averaged gradient's mean over the correct one's, both without factor 2",
+    ),
+    (
+        "gradient/check*",
+        "relative error of the correct gradient against central differences of the loss",
+    ),
+    ("moments/product_of_means*", "E[e] E[d] E[x], mean over the inputs"),
+    ("moments/error_input*", "E[d] cov(e, x): what there is to learn"),
+    ("moments/error_slope*", "E[x] cov(e, d)"),
+    ("moments/slope_input*", "E[e] cov(d, x)"),
+    ("moments/third*", "third central moment of error, slope and input"),
+    ("moments/total*", "E[e d x], the sum of the moments above"),
+    ("time/*", "milliseconds of each phase in a step, and steps a second"),
+    ("figures/*", "the figures of the run's end"),
+];
+
+/// The charts that put related curves together.
+pub fn charts() -> Vec<Chart> {
+    let curves = [
+        ("learning", "loss", "^train/loss"),
+        ("learning", "accuracy", "^eval/accuracy"),
+        ("gradient", "cosine", "^gradient/cosine(/|$)"),
+        ("gradient", "length ratio", "^gradient/length_ratio"),
+        ("gradient", "moments", "^moments/"),
+        ("parameters", "weights and biases", "^params/"),
+    ];
+    curves.map(|(category, title, pattern)| Chart::pattern(category, title, pattern)).into()
+}
+
+/// A mean over seeds with its standard deviation and range.
+fn spread(values: &[f64]) -> String {
+    let (mean, sd) = mean_and_sd(values);
+    if values.len() == 1 {
+        return format!("{mean:.4}");
+    }
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{mean:.4} ± {sd:.4} [{low:.4}, {high:.4}]")
+}
+
+/// Mean of a point's last records, for each replicate; empty before the first.
+fn ends(records: &[f64], replicates: usize) -> Vec<f64> {
+    let each = records.chunks_exact(records.len() / replicates).map(|row| {
+        let made: Vec<f64> = row.iter().copied().filter(|record| record.is_finite()).collect();
+        (!made.is_empty()).then(|| mean_and_sd(&made).0)
+    });
+    each.collect::<Option<Vec<f64>>>().unwrap_or_default()
+}
+
+/// Evaluates every row, says a line for each point, and logs all of it. The score is the loss on
+/// fresh samples, mean over the grid.
+pub fn report(run: &OneNeuron, evaluation: &mut Evaluation) -> Result<Score> {
+    let records = read::values(&run.records)?;
+    let per_point = records.len() / run.points.len();
+    let mut losses = Vec::new();
+    for group in &run.groups {
+        let batches = evaluate::held_out(run.seed, group.batch_size, run.config.normalise)?;
+        let params = read::values(&group.params)?;
+        let width = run.config.model.parameters();
+        let rows: Vec<&[f64]> = params.chunks_exact(width).collect();
+        for (index, rows) in group.points.iter().zip(rows.chunks_exact(run.replicates)) {
+            let point = &run.points[*index];
+            let model = run.config.model;
+            let findings: Vec<Findings> =
+                rows.iter().map(|row| evaluate::evaluate(model, row, &batches)).collect();
+            let end = ends(&records[index * per_point..(index + 1) * per_point], run.replicates);
+            losses.extend(findings.iter().map(|found| found.loss));
+            log_findings(evaluation, point, &findings);
+            log_params(run, evaluation, point, rows);
+            say(evaluation, point, &end, &findings);
+            if !end.is_empty() {
+                evaluation.scalar(&point.tag("train/end"), end);
+            }
+        }
+    }
+    let value = mean_and_sd(&losses).0;
+    Ok(Score { tag: "eval/loss".into(), value, higher_is_better: false })
+}
+
+fn say(evaluation: &Evaluation, point: &Point, end: &[f64], findings: &[Findings]) {
+    let accuracy: Vec<f64> = findings.iter().map(|found| found.accuracy).collect();
+    let name = if point.name.is_empty() { String::new() } else { format!("{}: ", point.name) };
+    let end = if end.is_empty() { "no record yet".into() } else { spread(end) };
+    evaluation.say(&format!(
+        "step {} {name}loss of the last 20 records {end}, accuracy {}",
+        evaluation.step,
+        spread(&accuracy)
+    ));
+}
+
+fn log_findings(evaluation: &mut Evaluation, point: &Point, findings: &[Findings]) {
+    let mut log = |tag: &str, value: &dyn Fn(&Findings) -> f64| {
+        evaluation.scalar(&point.tag(tag), findings.iter().map(value).collect());
+    };
+    log("eval/loss", &|found| found.loss);
+    log("eval/accuracy", &|found| found.accuracy);
+    log("gradient/cosine", &|found| found.comparison.cosine);
+    log("gradient/negative", &|found| found.comparison.negative);
+    log("gradient/cosine_of_means", &|found| found.comparison.cosine_of_means);
+    log("gradient/length_ratio", &|found| found.comparison.length_ratio);
+    log("gradient/check", &|found| found.check);
+    if findings.iter().any(|found| found.moments.is_none()) {
+        return;
+    }
+    let mut term = |name: &str, value: &dyn Fn(&super::diagnosis::Moments) -> f64| {
+        log(&format!("moments/{name}"), &|found| found.moments.as_ref().map_or(f64::NAN, value));
+    };
+    term("product_of_means", &|moments| moments.product_of_means);
+    term("error_input", &|moments| moments.error_input);
+    term("error_slope", &|moments| moments.error_slope);
+    term("slope_input", &|moments| moments.slope_input);
+    term("third", &|moments| moments.third);
+    term("total", &|moments| moments.total);
+}
+
+fn log_params(run: &OneNeuron, evaluation: &mut Evaluation, point: &Point, rows: &[&[f64]]) {
+    for (part, start, shape) in run.config.model.parts() {
+        let length: i64 = shape.iter().product();
+        for i in 0..length {
+            let at = (start + i) as usize;
+            let values = rows.iter().map(|row| row[at]).collect();
+            evaluation.scalar(&point.tag(&format!("params/{part}.{}", i + 1)), values);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The random numbers of a run: for each seed its data, its initial parameters, and its batches.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result};
+use tch::Tensor;
+
+use super::batches::{Batches, Sampler};
+use super::config::{Generators, Normalise, OneNeuronConfig};
+use super::rule::Gradient;
+use super::task::TrainingSet;
+use super::twister::PythonRandom;
+use crate::lab::checkpoint::{Checkpoint, State};
+use crate::lab::{read, rng};
+
+/// The batches of one seed and batch size.
+#[derive(Debug)]
+pub struct Stream {
+    /// The batches of the steps under way.
+    pub batches: Batches,
+    sampler: Sampler,
+}
+
+/// Data and batches of every seed: all points of a grid with the same batch size share them.
+#[derive(Debug)]
+pub struct Streams {
+    seeds: Vec<u64>,
+    data: Vec<TrainingSet>,
+    normalise: Normalise,
+    /// For each batch size the streams of the seeds.
+    by_size: Vec<(usize, Vec<Stream>)>,
+}
+
+impl Streams {
+    /// Draws the data of every seed.
+    ///
+    /// # Errors
+    /// Where libtorch can't be read.
+    pub fn new(config: &OneNeuronConfig, seeds: Vec<u64>, sizes: &[usize]) -> Result<Self> {
+        let data = seeds.iter().map(|seed| match config.rng {
+            Generators::Native => TrainingSet::native(*seed),
+            Generators::Package => Ok(TrainingSet::package(*seed as u32, config.columns)),
+        });
+        let data = data.collect::<Result<Vec<_>>>()?;
+        let mut by_size: Vec<(usize, Vec<Stream>)> = Vec::new();
+        for &size in sizes {
+            if by_size.iter().all(|(known, _)| *known != size) {
+                let stream = |seed: &u64| {
+                    let (_, sampler) = initial(config, Gradient::Correct, *seed);
+                    Stream { batches: Batches::new(size), sampler }
+                };
+                by_size.push((size, seeds.iter().map(stream).collect()));
+            }
+        }
+        Ok(Self { seeds, data, normalise: config.normalise, by_size })
+    }
+
+    /// Draws the batches of some steps.
+    pub fn draw(&mut self, steps: Range<u64>) {
+        for stream in
+            self.by_size.iter_mut().flat_map(|(_, streams)| streams.iter_mut().zip(&self.data))
+        {
+            let (Stream { batches, sampler }, data) = stream;
+            batches.draw(sampler, data, steps.clone(), self.normalise);
+        }
+    }
+
+    /// The streams of a batch size: [replicate].
+    ///
+    /// # Errors
+    /// Where there are none.
+    pub fn of(&self, size: usize) -> Result<&[Stream]> {
+        let found = self.by_size.iter().find(|(known, _)| *known == size);
+        Ok(&found.with_context(|| format!("no batches of {size}"))?.1)
+    }
+
+    /// How far Python's streams have come: `state.python_words.b<size>`, [replicate] i64. The lab's
+    /// own random numbers have no state.
+    pub fn state(&self) -> State {
+        let mut state = State::new();
+        for (size, streams) in &self.by_size {
+            let drawn = streams.iter().map(|stream| match &stream.sampler {
+                Sampler::Package(random) => Some(random.drawn as i64),
+                Sampler::Native(_) => None,
+            });
+            if let Some(drawn) = drawn.collect::<Option<Vec<i64>>>() {
+                state.push((format!("state.python_words.b{size}"), Tensor::from_slice(&drawn)));
+            }
+        }
+        state
+    }
+
+    /// Brings Python's streams to where a checkpoint left them.
+    ///
+    /// # Errors
+    /// Where the checkpoint can't be read.
+    pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        for (size, streams) in &mut self.by_size {
+            let key = format!("state.python_words.b{size}");
+            let Some(drawn) = checkpoint.tensors.get(&key) else { continue };
+            let drawn = read::values(drawn)?.into_iter().zip(&self.seeds);
+            for (stream, (words, seed)) in streams.iter_mut().zip(drawn) {
+                let random = PythonRandom::at(*seed, words as u64);
+                stream.sampler = Sampler::Package(Box::new(random));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The initial parameters of a seed, and the sampler of its batches: the package draws both from
+/// one stream.
+pub fn initial(config: &OneNeuronConfig, rule: Gradient, seed: u64) -> (Vec<f64>, Sampler) {
+    match config.rng {
+        Generators::Native => {
+            let mut words = rng::words(seed, "init", 0).map(rng::unit);
+            let params = config.model.initial(rule, || words.next().unwrap_or_default());
+            (params, Sampler::Native(seed))
+        }
+        Generators::Package => {
+            let mut random = Box::new(PythonRandom::new(seed));
+            let params = config.model.initial(rule, || random.unit());
+            (params, Sampler::Package(random))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The same steps as tensor operations, with the rows as leading axes: on any device.
+//!
+//! Axes: parameters are [point, replicate, parameter]; inputs are [replicate, input, sample], since
+//! the points of a grid share their seeds' batches.
+
+use tch::{Kind, Tensor};
+
+use super::model::Model;
+use super::network::{BIASES, HIDDEN, OUTPUT};
+use super::rule::Gradient;
+use super::task::INPUTS;
+
+const KIND: Kind = Kind::Double;
+
+fn mean(tensor: &Tensor) -> Tensor {
+    tensor.mean_dim(-1, false, KIND)
+}
+
+fn mean_kept(tensor: &Tensor) -> Tensor {
+    tensor.mean_dim(-1, true, KIND)
+}
+
+/// Half the gradient of a batch by a rule, as [`Model::gradient`] has it, and the mean loss.
+///
+/// - params: [point, replicate, parameter]
+/// - inputs: [replicate, input, sample]; labels: [replicate, sample]
+/// - gives back the loss [point, replicate] and the gradient [point, replicate, parameter]
+pub fn gradient(
+    model: Model,
+    rule: Gradient,
+    params: &Tensor,
+    inputs: &Tensor,
+    labels: &Tensor,
+) -> (Tensor, Tensor) {
+    match model {
+        Model::One => neuron(rule, params, inputs, labels),
+        Model::Multi => network(rule, params, inputs, labels),
+    }
+}
+
+fn neuron(rule: Gradient, params: &Tensor, x: &Tensor, labels: &Tensor) -> (Tensor, Tensor) {
+    let inputs = INPUTS as i64;
+    let (w, b) = (params.narrow(-1, 0, inputs), params.narrow(-1, inputs, 1));
+    let y = ((w.unsqueeze(-1) * x).sum_dim_intlist(-2, false, KIND) + b).sigmoid();
+    let (e, d) = (labels - &y, &y * (1.0 - &y));
+    let loss = mean(&e.square());
+    let averaged = -(mean_kept(&e) * mean_kept(&d));
+    let products = (&e * &d).unsqueeze(-2);
+    let weights = match rule {
+        Gradient::Averaged | Gradient::AveragedX2 => &averaged * mean(x),
+        Gradient::PerSample113 => {
+            let size = x.size()[2];
+            let n = size as f64;
+            let shares: Vec<f64> = (0..size).map(|i| n.powf((i - size) as f64)).collect();
+            let shares = Tensor::from_slice(&shares).to_device(x.device());
+            -(products * x * shares).sum_dim_intlist(-1, false, KIND)
+        }
+        _ => -mean(&(products * x)),
+    };
+    let bias = if rule == Gradient::Correct { -mean_kept(&(e * d)) } else { averaged };
+    (loss, Tensor::cat(&[weights, bias], -1))
+}
+
+fn network(rule: Gradient, params: &Tensor, x: &Tensor, labels: &Tensor) -> (Tensor, Tensor) {
+    let (rows, hidden, inputs) = (params.size(), HIDDEN as i64, INPUTS as i64);
+    let lead = [rows[0], rows[1]];
+    let part = |start: usize, length: i64| params.narrow(-1, start as i64, length);
+    let w = part(0, hidden * inputs).reshape([lead[0], lead[1], hidden, inputs]);
+    let v = part(OUTPUT, hidden);
+    let h = (w.matmul(x) + part(BIASES, hidden).unsqueeze(-1)).sigmoid();
+    let z = (v.unsqueeze(-1) * &h).sum_dim_intlist(-2, false, KIND);
+    let y = (z + part(BIASES + HIDDEN, 1)).sigmoid();
+    let (e, d) = (labels - &y, &y * (1.0 - &y));
+    let loss = mean(&e.square());
+    let slopes = &h * (1.0 - &h);
+    let products = &e * &d;
+    let (to_w, to_v, to_hidden, to_output) = match rule {
+        Gradient::Averaged | Gradient::AveragedX2 => {
+            let output = mean_kept(&e) * mean_kept(&d);
+            let errors = &v * mean_kept(&e);
+            let slopes = mean(&slopes);
+            let bias = errors.sum_dim_intlist(-1, true, KIND) * mean_kept(&slopes);
+            let to_w = (errors * slopes).unsqueeze(-1) * mean(x).unsqueeze(-2);
+            (to_w, &output * mean(&h), bias.expand([lead[0], lead[1], hidden], false), output)
+        }
+        _ => {
+            let whole = rule == Gradient::Correct;
+            let error = v.unsqueeze(-1) * if whole { &products } else { &e }.unsqueeze(-2);
+            let down = &error * slopes;
+            let to_w = down.matmul(&x.transpose(-1, -2)) / x.size()[2] as f64;
+            let to_v = mean(&(products.unsqueeze(-2) * h));
+            let to_hidden = if whole { mean(&down) } else { mean(&(error * d.unsqueeze(-2))) };
+            let to_output = mean_kept(&products) * if whole { 1.0 } else { 0.0 };
+            (to_w, to_v, to_hidden, to_output)
+        }
+    };
+    let to_w = to_w.reshape([lead[0], lead[1], hidden * inputs]);
+    (loss, -Tensor::cat(&[to_w, to_v, to_hidden, to_output], -1))
+}
