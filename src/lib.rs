@@ -6,3 +6,4 @@
 pub mod data;
 pub mod lab;
 pub mod selector;
+pub mod steady_state;

@@ -1,0 +1,14 @@
+//! Learning speed against steady-state loss in online LMS of a cerebellum-like inverse model.
+//!
+//! The plant and its feedback are linear and the granule layer sees only the reference, so the
+//! task loss is an exact quadratic form of the weights ([`task`]) and one second of learning is an
+//! exact map of a few states ([`block`], [`lms`]). The experiment is [`SteadyState`]; its page is
+//! `docs/steady_state.md`.
+
+pub mod block;
+pub mod granule;
+pub mod lms;
+pub mod plant;
+pub mod reference;
+pub mod task;
+pub mod world;
