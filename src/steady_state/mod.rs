@@ -6,9 +6,22 @@
 //! `docs/steady_state.md`.
 
 pub mod block;
+pub mod config;
+pub mod descent;
+pub mod figures;
+pub mod fit;
 pub mod granule;
+pub mod grid;
 pub mod lms;
 pub mod plant;
 pub mod reference;
+pub mod report;
+pub mod results;
+pub mod speed;
+pub mod stage;
+pub mod stationarity;
 pub mod task;
+pub mod train;
 pub mod world;
+
+pub use train::SteadyState;

@@ -118,6 +118,16 @@ impl Task {
         let step = (along / &values).where_self(&kept, &values.zeros_like());
         (start + vectors.matmul(&step.unsqueeze(-1)).squeeze_dim(-1), values)
     }
+
+    /// The least of L(w) + ½ ridge |w − start|², which can only fall where cells are added:
+    /// [seed]. The cut of [`Task::minimum`] has no such order, since it cuts other directions in
+    /// every network.
+    pub fn ridge_minimum(&self, start: &Tensor, ridge: f64) -> Tensor {
+        let (values, vectors) = self.hessian.linalg_eigh("L");
+        let push = self.gradient(&start.unsqueeze(1)).matmul(&vectors).squeeze_dim(1);
+        let gain = push.square() / (values.clamp_min(0.0) + ridge) * 0.5;
+        self.loss(start) - gain.sum_dim_intlist(-1, false, Kind::Double)
+    }
 }
 
 /// Mean error in the window of every block at frozen weights: [seed, U, N + 1].
