@@ -21,6 +21,7 @@ pub mod speed;
 pub mod stage;
 pub mod stationarity;
 pub mod task;
+pub mod theory;
 pub mod train;
 pub mod world;
 

@@ -133,18 +133,19 @@ mod tests {
     fn gains_of_the_plant_and_of_the_loop() {
         let a = Tensor::from_slice(&PLANT.concat()).view([4, 4]);
         let b = Tensor::from_slice(&COMMAND).view([4, 1]);
-        let rest = -a.linalg_solve(&b, true);
+        let rest = -Tensor::linalg_solve(&a, &b, true);
         assert!((numbers(&rest)[0] - 0.75).abs() < 1e-14);
         // (i omega I - A) x = B as a real system of twice the size, at omega = 0.5.
         let omega = Tensor::eye(4, (Kind::Double, Device::Cpu)) * 0.5;
         let top = Tensor::cat(&[-&a, -&omega], 1);
         let whole = Tensor::cat(&[top, Tensor::cat(&[omega, -&a], 1)], 0);
-        let x = numbers(&whole.linalg_solve(&Tensor::cat(&[&b, &b.zeros_like()], 0), true));
+        let x =
+            numbers(&Tensor::linalg_solve(&whole, &Tensor::cat(&[&b, &b.zeros_like()], 0), true));
         let (gain, phase) = (x[0].hypot(x[4]), x[4].atan2(x[0]).to_degrees());
         assert!((gain - 0.7203).abs() < 5e-5 && (phase + 39.5).abs() < 0.05, "{gain} {phase}");
         // The integrator takes away any constant error: p -> y has no gain at rest, r -> y has 1.
         let closed = ClosedLoop::new(&GAINS);
-        let rest = numbers(&-closed.state.linalg_solve(&closed.inputs, true));
+        let rest = numbers(&-Tensor::linalg_solve(&closed.state, &closed.inputs, true));
         assert!(rest[0].abs() < 1e-12 && (rest[1] - 1.0).abs() < 1e-12, "{rest:?}");
     }
 

@@ -177,6 +177,8 @@ impl Experiment for SteadyState {
             add("hessian", &group.task.hessian);
             add("linear", &group.task.linear);
             add("constant", &group.task.constant);
+            add("rule", &group.task.rule);
+            add("rule_linear", &group.task.rule_linear);
         }
         for stage in [&self.pretrain, &self.train, &self.steady] {
             let name = stage.name;
