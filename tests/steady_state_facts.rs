@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod steady_brute;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::OnceLock;
@@ -9,6 +11,8 @@ use std::sync::OnceLock;
 use neuron_lab::lab::checkpoint::{Checkpoint, find};
 use neuron_lab::lab::run;
 use neuron_lab::steady_state::SteadyState;
+use neuron_lab::steady_state::init::spearman;
+use neuron_lab::steady_state::reference::ReferenceKind;
 use neuron_lab::steady_state::results::quantile;
 use neuron_lab::steady_state::theory::noise_floor;
 use tch::{Kind, Tensor};
@@ -198,4 +202,30 @@ fn noise_floor_is_predicted() {
             }
         }
     }
+}
+
+/// Good and bad initialisations: where the plant at first goes with the reference (early > 0),
+/// learning starts from a smaller loss and takes a smaller share of it away.
+#[test]
+fn early_direction_predicts_the_start_and_the_share_learned() {
+    let (_, checkpoint) = sweep(
+        "--replicates 80 --reference sines-phase --expansions 1 --gammas 0.05 --snr none \
+         --pretrain-seconds 2000 --train-seconds 50 --steady-seconds 100",
+    );
+    let get = |name: &str| &checkpoint.tensors[name];
+    let seeds: Vec<u64> = (0..80).collect();
+    let world = steady_brute::world(&seeds, 1, ReferenceKind::SinesPhase, 0.05);
+    assert_eq!(get("initial.weight"), &world.granule.initial);
+    let numbers = |tensor: &Tensor| Vec::<f64>::try_from(tensor.contiguous()).unwrap();
+    let early = numbers(&world.early(5));
+    let losses = get("pretrain.loss").view([80, -1]);
+    let begin = numbers(&losses.select(1, 0));
+    let share: Vec<f64> =
+        numbers(&losses.select(1, 2000)).iter().zip(&begin).map(|(l, b)| l / b).collect();
+    let opposite = early.iter().filter(|early| **early <= 0.0).count();
+    let (start, learned) = (spearman(&early, &begin), spearman(&early, &share));
+    println!(
+        "{opposite} of 80 go the other way; Spearman with L0 {start:.3}, L(2000)/L0 {learned:.3}"
+    );
+    assert!(start < -0.9 && learned > 0.6);
 }

@@ -255,7 +255,7 @@ fn steady_runs(sweep: &SteadyState) -> Result<Panels> {
                 let rule = ratio * sweep.grid.gammas.len() + index;
                 let losses = sweep.steady.losses.get(0).get(size as i64).get(0).get(rule as i64);
                 let gamma = sweep.grid.gamma(index, size);
-                series.push(thinned(&format!("γ = {gamma:.3}"), &read::values(&losses)?));
+                series.push(thinned(&format!("γ = {gamma:.4}"), &read::values(&losses)?));
             }
             let q = sweep.grid.expansions[size];
             let title = format!("q = {q}, {}", noise_title(sweep, ratio));

@@ -12,6 +12,7 @@ pub mod figures;
 pub mod fit;
 pub mod granule;
 pub mod grid;
+pub mod init;
 pub mod lms;
 pub mod plant;
 pub mod reference;
@@ -25,4 +26,5 @@ pub mod theory;
 pub mod train;
 pub mod world;
 
+pub use init::SteadyStateInit;
 pub use train::SteadyState;

@@ -31,6 +31,8 @@ pub const TAGS: &[(&str, &str)] = &[
     ("loss/stationary/*", "mean loss of the runs from w* that are stationary, median over seeds"),
     ("runs/diverged", "share of runs whose learning, or learning from w*, has diverged"),
     ("runs/stationary", "share of runs from w* that are stationary and long enough to say so"),
+    ("init/spearman_begin", "rank correlation over seeds of mean y r at first with the first loss"),
+    ("init/spearman_share", "the same with the share of the loss that pre-training leaves"),
     ("time/*", "milliseconds of each phase in a step, and steps a second"),
     ("figures/*", "the figures of the run's end"),
 ];

@@ -49,6 +49,8 @@ pub struct Stage {
     pub diverged: Tensor,
     /// Weights and loops.
     pub runs: Runs,
+    /// The memory of stretches of a length, the same for all groups.
+    memory: Option<(i64, Memory)>,
 }
 
 impl Stage {
@@ -75,6 +77,7 @@ impl Stage {
             losses: zeros(seconds + 1),
             diverged: Tensor::full(shape, -1, (Kind::Int64, device)),
             runs: Runs { weights: zeros(cells), plant: zeros(6) },
+            memory: None,
         }
     }
 
@@ -103,11 +106,14 @@ impl Stage {
     /// Takes all runs through the stretch that begins after update `first`.
     pub fn advance(&mut self, groups: &[Group], mask: &Tensor, first: i64) {
         let blocks = UPDATES.min(self.seconds - first);
+        let known = self.memory.take().filter(|(length, _)| *length == blocks);
+        let memory = known.map(|(_, memory)| memory);
+        let memory = memory.unwrap_or_else(|| Memory::new(&groups[0].world, blocks));
         for group in groups {
-            let memory = Memory::new(&group.world, blocks);
             let stretch = group.world.stretch(first, blocks);
             self.advance_group(group, &memory, &stretch, mask, first);
         }
+        self.memory = Some((blocks, memory));
     }
 
     fn advance_group(

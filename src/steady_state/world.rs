@@ -96,6 +96,20 @@ impl World {
         (driven + free).flatten(1, 2)
     }
 
+    /// Mean of y r over the first `seconds` before learning: above 0 where the plant at first goes
+    /// the reference's way: [seed].
+    pub fn early(&self, seconds: i64) -> Tensor {
+        let stretch = self.stretch(0, seconds);
+        let trace = self.trace(&stretch, &stretch.state.select(1, 0));
+        let cells = trace.size()[2] - 1;
+        let initial = self.granule.initial.unsqueeze(-1);
+        let error = trace.narrow(2, 0, cells).matmul(&initial).squeeze_dim(-1);
+        let error = error + trace.select(2, cells);
+        let samples = Tensor::arange(trace.size()[1], (Kind::Double, trace.device()));
+        let reference = self.granule.signals(&(samples * self.dt)).0;
+        ((error + &reference) * reference).mean_dim(1, false, Kind::Double)
+    }
+
     /// The state after a stretch with constant weights: [seed, 6, N + 1].
     pub fn carry(&self, stretch: &Stretch, carried: &Tensor) -> Tensor {
         let mut moved = carried.shallow_clone();

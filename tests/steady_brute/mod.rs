@@ -81,14 +81,33 @@ impl Network {
         })
     }
 
+    /// The granule layer's answers, then the reference, at every sample.
+    pub fn signals(&self, seconds: usize) -> Vec<(Vec<f64>, f64)> {
+        let steps = (seconds as f64 / self.dt).round() as usize;
+        let at = |i: usize| (self.answers(i as f64 * self.dt), self.reference(i as f64 * self.dt));
+        (0..=steps).map(at).collect()
+    }
+
     /// The task loss of frozen weights, by simulating the whole trajectory.
     pub fn loss(&self, weights: &[f64], seconds: usize) -> f64 {
-        let steps = (seconds as f64 / self.dt).round() as usize;
-        let inputs = |i: usize| {
+        self.simulate(seconds, |i| {
             let t = i as f64 * self.dt;
             [self.command(weights, t), self.reference(t)]
-        };
-        let (mut z, mut from, mut sum) = ([0.0; 6], inputs(0), 0.5 * inputs(0)[1].powi(2));
+        })
+    }
+
+    /// The same with the layer's answers known.
+    pub fn loss_of(&self, weights: &[f64], signals: &[(Vec<f64>, f64)], seconds: usize) -> f64 {
+        self.simulate(seconds, |i| {
+            let (answers, reference) = &signals[i];
+            [answers.iter().zip(weights).map(|(h, w)| h * w).sum(), *reference]
+        })
+    }
+
+    fn simulate(&self, seconds: usize, inputs: impl Fn(usize) -> [f64; 2]) -> f64 {
+        let steps = (seconds as f64 / self.dt).round() as usize;
+        let (mut z, mut from) = ([0.0; 6], inputs(0));
+        let mut sum = 0.5 * from[1].powi(2);
         for i in 1..=steps {
             let to = inputs(i);
             z = self.substep(&z, from, to);
