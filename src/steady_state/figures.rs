@@ -216,7 +216,7 @@ fn pretraining(sweep: &SteadyState) -> Result<Panels> {
         whole.push(thinned(&label, &losses));
         begin.push(thinned(&label, &losses[..losses.len().min(401)]));
     }
-    for cell in 0..8 {
+    for cell in 0..7 {
         let path = read::values(&sweep.trace.select(1, 0).select(1, cell))?;
         let last = stage.seconds as f64;
         let x = (0..path.len()).map(|i| (i as f64 * UPDATES as f64).min(last)).collect();

@@ -19,6 +19,8 @@ const EARLY: i64 = 5;
 /// Groups of seeds by their first direction.
 const BINS: usize = 8;
 
+type Measure = fn(&Seed) -> f64;
+
 /// Pre-training of many seeds, sorted by the direction in which the plant sets off.
 pub struct SteadyStateInit {
     sweep: SteadyState,
@@ -146,13 +148,13 @@ fn by_direction(seeds: &[Seed]) -> Panels {
     let mut sorted: Vec<&Seed> = seeds.iter().collect();
     sorted.sort_by(|a, b| a.early.total_cmp(&b.early));
     let bins: Vec<&[&Seed]> = sorted.chunks(sorted.len().div_ceil(BINS).max(1)).collect();
-    let measures: [(&str, fn(&Seed) -> f64); 3] = [
+    let measures: [(&str, Measure); 3] = [
         ("Task loss before learning", |seed| seed.begin),
         ("Share of it after learning", |seed| seed.end / seed.begin),
         ("Task loss after learning", |seed| seed.end),
     ];
-    let panel = |(title, measure): (&str, fn(&Seed) -> f64)| {
-        let at = |pick: fn(&Seed) -> f64, share: f64| -> Vec<f64> {
+    let panel = |(title, measure): (&str, Measure)| {
+        let at = |pick: Measure, share: f64| -> Vec<f64> {
             let one = |bin: &&[&Seed]| {
                 quantile(&bin.iter().map(|seed| pick(seed)).collect::<Vec<f64>>(), share)
             };
@@ -163,7 +165,7 @@ fn by_direction(seeds: &[Seed]) -> Panels {
         LineFigure {
             title: title.into(),
             x_label: format!("mean of y r over the first {EARLY} s"),
-            y_label: "task loss".into(),
+            y_label: if title.starts_with("Share") { "share" } else { "task loss" }.into(),
             y_log: true,
             series: vec![Series { marker: true, ..series }],
             ..LineFigure::default()

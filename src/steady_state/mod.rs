@@ -15,6 +15,7 @@ pub mod grid;
 pub mod init;
 pub mod lms;
 pub mod plant;
+pub mod predict;
 pub mod reference;
 pub mod report;
 pub mod results;
@@ -27,4 +28,5 @@ pub mod train;
 pub mod world;
 
 pub use init::SteadyStateInit;
+pub use predict::SteadyStateTheory;
 pub use train::SteadyState;
