@@ -116,18 +116,14 @@ fn overlay(sweep: &SteadyState, results: &Results) -> Result<Panels> {
             quantile(&results.of((ratio, size, index), measure), 0.5)
         };
         let one: Vec<f64> =
-            (0..gammas.len()).map(|i| median(quiet, i, |run| run.speeds.log_5)).collect();
+            (0..gammas.len()).map(|i| median(quiet, i, |run| run.speeds.log_50)).collect();
         speeds.push(simulated("simulated", one));
         speeds.push(predicted(each(sweep, &gammas, |group, gamma| {
             one_step(&group.task.leading(q * CELLS), group, q * CELLS, gamma)
         })?));
         for (ratio, snr) in grid.ratios.iter().enumerate().filter(|(ratio, _)| *ratio != quiet) {
-            let excess = |index: usize| {
-                let at = |ratio| results.of((ratio, size, index), |run| run.window);
-                let both: Vec<f64> =
-                    at(ratio).iter().zip(at(quiet)).map(|(noisy, quiet)| noisy - quiet).collect();
-                quantile(&both, 0.5)
-            };
+            let excess =
+                |index: usize| quantile(&added(results, (ratio, quiet), (size, index)), 0.5);
             let name = format!("SNR {snr}");
             floors.push(simulated(&name, (0..gammas.len()).map(excess).collect()));
             floors.push(predicted(each(sweep, &gammas, |group, gamma| {
@@ -150,9 +146,27 @@ fn overlay(sweep: &SteadyState, results: &Results) -> Result<Panels> {
         columns: 2,
         panels: vec![
             panel("Loss that the noise adds", "task loss", true, floors),
-            panel("Speed over five updates, mean update", "1/s", false, speeds),
+            panel("Speed over fifty updates; of one mean update", "1/s", false, speeds),
         ],
     })
+}
+
+/// Loss at the end of the noisy runs beyond that of the same runs without noise.
+fn added(
+    results: &Results,
+    (noisy, quiet): (usize, usize),
+    (size, gamma): (usize, usize),
+) -> Vec<f64> {
+    let runs = |ratio: usize| {
+        let here = move |run: &&RunResult| {
+            (run.place.ratio, run.place.size, run.place.gamma) == (ratio, size, gamma)
+        };
+        results.runs.iter().filter(here)
+    };
+    // Both are in the order of seeds and repeats.
+    let differences =
+        runs(noisy).zip(runs(quiet)).map(|(noisy, quiet)| noisy.window - quiet.window);
+    differences.filter(|difference| difference.is_finite()).collect()
 }
 
 /// The median over seeds of a prediction at every γ.

@@ -145,9 +145,7 @@ mod tests {
 
     #[test]
     fn finds_the_autocorrelation_time() {
-        let found = test(&autoregression(0.8, 20_000, 1));
         // 1/2 + rho / (1 - rho) = 4.5.
-        assert!((found.autocorrelation / 4.5 - 1.0).abs() < 6.0, "{found:?}");
         let (_, _, time) = moments(&autoregression(0.8, 20_000, 1));
         assert!((time / 4.5 - 1.0).abs() < 0.15, "{time}");
         let (_, _, time) = moments(&autoregression(0.0, 20_000, 1));
