@@ -7,3 +7,4 @@ pub mod data;
 pub mod lab;
 pub mod one_neuron;
 pub mod selector;
+pub mod steady_state;

@@ -1,0 +1,7 @@
+//! Good and bad initialisations of online LMS: docs/steady_state.md.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    neuron_lab::lab::launch::<neuron_lab::steady_state::SteadyStateInit>()
+}

@@ -1,0 +1,325 @@
+//! The experiment `steady_state`: pre-training, learning, and learning from w*.
+
+use anyhow::Result;
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::block::BlockMap;
+use super::config::{PRESETS, Pretrain, SteadyStateConfig};
+use super::descent::Descent;
+use super::granule::{CELLS, Granule};
+use super::grid::Grid;
+use super::lms::masks;
+use super::plant::ClosedLoop;
+use super::report;
+use super::results::Results;
+use super::stage::{Group, Stage, UPDATES, group};
+use super::task::Task;
+use super::world::World;
+use crate::lab::checkpoint::{Score, State};
+use crate::lab::error::refuse;
+use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::log::Log;
+use crate::lab::phase::Phase;
+use crate::lab::tensorboard::Chart;
+use crate::lab::{Preset, Settings, read};
+
+/// A sweep over expansions, learning steps, noise and seeds.
+pub struct SteadyState {
+    pub(super) config: SteadyStateConfig,
+    pub(super) grid: Grid,
+    pub(super) groups: Vec<Group>,
+    /// All seeds, on the CPU.
+    pub(super) granule: Granule,
+    pub(super) mask: Tensor,
+    pub(super) pretrain: Stage,
+    pub(super) train: Stage,
+    pub(super) steady: Stage,
+    /// Weights at the end of the pre-training: [seed, q, cell].
+    pub(super) optimum: Tensor,
+    /// Weights of the first seed at the beginning of each step of the pre-training, and at its
+    /// end: [step + 1, q, cell].
+    pub(super) trace: Tensor,
+    pub(super) results: Option<Results>,
+}
+
+impl Experiment for SteadyState {
+    const NAME: &'static str = "steady_state";
+    const ABOUT: &'static str =
+        "Learning speed against steady-state loss of online LMS (docs/steady_state.md)";
+    const DEFAULTS: &'static str =
+        r#"{"replicates": 10, "log_every": 10, "checkpoint_every": 200}"#;
+    const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: &'static [&'static str] = &report::METRICS;
+    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
+    type Config = SteadyStateConfig;
+
+    fn resolve(settings: &mut Settings<SteadyStateConfig>) -> Result<()> {
+        let run = &settings.run;
+        if run.steps.is_some() || run.epochs != 1 {
+            return Err(refuse(
+                "--steps and --epochs don't apply: use --pretrain-seconds, --train-seconds and \
+                 --steady-seconds",
+            ));
+        }
+        settings.experiment.resolve()
+    }
+
+    fn build(settings: &Settings<SteadyStateConfig>, device: Device) -> Result<Self> {
+        let _guard = no_grad_guard();
+        let (run, config) = (&settings.run, settings.experiment.clone());
+        let grid = Grid::new(&config, run.seed, run.replicates);
+        let (cutoff, lookahead) =
+            (config.cutoff.unwrap_or_default(), config.lookahead.unwrap_or_default());
+        let largest = grid.cells() / CELLS;
+        let granule = Granule::draw(&grid.seeds, largest, (config.reference, cutoff), lookahead);
+        let map = BlockMap::new(&ClosedLoop::new(&config.gains()), &config.timing())?;
+        let all = World { map, granule, dt: config.dt };
+        let groups = group(&all, &grid, config.loss_seconds, config.batch_runs, device);
+        let [seeds, sizes, ..] = grid.shape();
+        let rates: Vec<f64> = grid
+            .expansions
+            .iter()
+            .map(|q| config.scaled(config.pretrain_gamma.unwrap_or_default(), *q))
+            .collect();
+        let rates = Tensor::from_slice(&rates).view([sizes, 1]).to_device(device);
+        let quiet = rates.zeros_like();
+        let cells = grid.cells();
+        let pretrain = Stage::new(
+            "pretrain",
+            config.pretrain_seconds,
+            (rates, quiet),
+            false,
+            [seeds, sizes, 1, 1],
+            cells,
+        );
+        let noisy = grid.ratios.iter().any(|ratio| ratio.is_finite());
+        let stage = |name, seconds| {
+            Stage::new(name, seconds, grid.rules(device), noisy, grid.shape(), cells)
+        };
+        let train = stage("train", config.train_seconds);
+        let steady = stage("steady", config.steady_seconds);
+        let mask = masks(&grid.expansions, CELLS, device);
+        let options = (Kind::Double, device);
+        let mut sweep = Self {
+            optimum: Tensor::zeros([seeds, sizes, cells], options),
+            trace: Tensor::zeros([pretrain.steps() as i64 + 1, sizes, cells], options),
+            config,
+            grid,
+            groups,
+            granule: all.granule,
+            mask,
+            pretrain,
+            train,
+            steady,
+            results: None,
+        };
+        sweep.check_descent()?;
+        let (initial, none) = (sweep.initial(), sweep.nothing_lost());
+        sweep.pretrain.begin(&sweep.groups, &initial, &none);
+        Ok(sweep)
+    }
+
+    fn plan(&self) -> Plan {
+        let steps = self.pretrain_steps() + self.train.steps() + self.steady.steps();
+        Plan { steps, evaluate_every: steps }
+    }
+
+    fn step(&mut self, step: &mut Step) -> Result<()> {
+        let _guard = no_grad_guard();
+        let (before, middle) = (self.pretrain_steps(), self.pretrain_steps() + self.train.steps());
+        let index = step.index;
+        if index < before {
+            step.time(Phase::Optimizer, || self.pretrain_step(index as i64));
+            report::log_losses(step, &self.pretrain, &self.grid, (index as i64 + 1) * UPDATES);
+            return Ok(());
+        }
+        let (start, lost, first) = if index < middle {
+            (self.initial(), self.nothing_lost(), index - before)
+        } else {
+            let lost = self.pretrain.diverged.ge(0).squeeze();
+            let lost = lost.view(&self.grid.shape()[..2]);
+            (self.optimum.shallow_clone(), lost, index - middle)
+        };
+        let stage = if index < middle { &mut self.train } else { &mut self.steady };
+        let first = first as i64 * UPDATES;
+        step.time(Phase::Optimizer, || {
+            if first == 0 {
+                stage.begin(&self.groups, &start, &lost);
+            }
+            stage.advance(&self.groups, &self.mask, first);
+        });
+        report::log_losses(step, stage, &self.grid, first + UPDATES);
+        Ok(())
+    }
+
+    fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+        let _guard = no_grad_guard();
+        let results = Results::measure(self)?;
+        report::report(self, &results, evaluation);
+        self.results = Some(results);
+        Ok(None)
+    }
+
+    fn state(&self) -> State {
+        let mut state: State = vec![
+            ("granule.weight".into(), self.granule.weight.shallow_clone()),
+            ("initial.weight".into(), self.granule.initial.shallow_clone()),
+            ("reference.amplitude".into(), self.granule.reference.amplitude.shallow_clone()),
+            ("reference.omega".into(), self.granule.reference.omega.shallow_clone()),
+            ("reference.phase".into(), self.granule.reference.phase.shallow_clone()),
+            ("optimum.weight".into(), self.optimum.shallow_clone()),
+            ("trace.weight".into(), self.trace.shallow_clone()),
+        ];
+        for (i, group) in self.groups.iter().enumerate() {
+            let mut add = |name: &str, tensor: &Tensor| {
+                state.push((format!("task{i}.{name}"), tensor.shallow_clone()));
+            };
+            add("hessian", &group.task.hessian);
+            add("linear", &group.task.linear);
+            add("constant", &group.task.constant);
+            add("rule", &group.task.rule);
+            add("rule_linear", &group.task.rule_linear);
+        }
+        for stage in [&self.pretrain, &self.train, &self.steady] {
+            let name = stage.name;
+            state.push((format!("{name}.loss"), stage.losses.shallow_clone()));
+            state.push((format!("{name}.diverged"), stage.diverged.shallow_clone()));
+            state.push((format!("state.{name}.weight"), stage.runs.weights.shallow_clone()));
+            state.push((format!("state.{name}.plant"), stage.runs.plant.shallow_clone()));
+        }
+        state
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        report::charts()
+    }
+
+    fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
+        super::figures::draw(self, log, step)
+    }
+}
+
+impl SteadyState {
+    /// Weights before learning: [seed, q, cell].
+    pub(super) fn initial(&self) -> Tensor {
+        let initial = self.granule.initial.to_device(self.mask.device());
+        initial.unsqueeze(1) * &self.mask
+    }
+
+    /// What is known in closed form takes one step.
+    fn pretrain_steps(&self) -> u64 {
+        match self.config.pretrain {
+            Pretrain::Lms | Pretrain::GdIterated => self.pretrain.steps(),
+            Pretrain::GdClosedForm | Pretrain::Exact => 1,
+        }
+    }
+
+    fn nothing_lost(&self) -> Tensor {
+        Tensor::zeros(&self.grid.shape()[..2], (Kind::Bool, self.mask.device()))
+    }
+
+    /// Refuses gradient descent with a step that diverges.
+    fn check_descent(&self) -> Result<()> {
+        if !matches!(self.config.pretrain, Pretrain::GdClosedForm | Pretrain::GdIterated) {
+            return Ok(());
+        }
+        let asked = self.config.pretrain_gamma.unwrap_or_default();
+        for q in &self.grid.expansions {
+            let gamma = self.config.scaled(asked, *q);
+            for group in &self.groups {
+                let start = group.world.granule.initial.narrow(1, 0, q * CELLS);
+                let limit = Descent::new(&group.task.leading(q * CELLS), &start, gamma).limit();
+                let limit = read::scalar(&limit.min())?;
+                if gamma >= limit {
+                    return Err(refuse(format!(
+                        "--pretrain-gamma {asked}: gradient descent diverges at expansion {q}, \
+                         where its step is {gamma:.4} and 2/λ_max is {limit:.4}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pretrain_step(&mut self, index: i64) {
+        let first = index * UPDATES;
+        let weights = self.pretrain.runs.weights.squeeze_dim(3).squeeze_dim(2);
+        self.trace.get(index).copy_(&weights.get(0));
+        match self.config.pretrain {
+            Pretrain::Lms => self.pretrain.advance(&self.groups, &self.mask, first),
+            Pretrain::GdIterated => self.descend(first),
+            Pretrain::GdClosedForm => self.descend_at_once(),
+            Pretrain::Exact => self.jump(),
+        }
+        let weights = self.pretrain.runs.weights.squeeze_dim(3).squeeze_dim(2);
+        let seen = (self.pretrain_steps() as i64 == index + 1).then_some(self.trace.size()[0] - 1);
+        self.trace.get(seen.unwrap_or(index + 1)).copy_(&weights.get(0));
+        self.optimum.copy_(&weights);
+    }
+
+    /// Calls `work` for every network size of every group: index of the size, whether the group has
+    /// the first seed, the task, views of the weights [seed, cell] and of the losses [seed,
+    /// second + 1] of the pre-training, and its start.
+    fn each_size(&self, mut work: impl FnMut(usize, bool, &Task, Tensor, Tensor, Tensor)) {
+        for group in &self.groups {
+            let count = group.seeds.len() as i64;
+            for (size, q) in self.grid.expansions.iter().enumerate() {
+                let cells = q * CELLS;
+                let pick = |tensor: &Tensor| {
+                    let part = tensor.narrow(0, group.first, count).select(1, size as i64);
+                    part.select(1, 0).select(1, 0)
+                };
+                let weights = pick(&self.pretrain.runs.weights).narrow(1, 0, cells);
+                let initial = group.world.granule.initial.narrow(1, 0, cells);
+                let losses = pick(&self.pretrain.losses);
+                let task = group.task.leading(cells);
+                work(size, group.first == 0, &task, weights, losses, initial);
+            }
+        }
+    }
+
+    /// The learning step of gradient descent for a network size.
+    fn rate(&self, size: usize) -> f64 {
+        let asked = self.config.pretrain_gamma.unwrap_or_default();
+        self.config.scaled(asked, self.grid.expansions[size])
+    }
+
+    fn descend(&self, first: i64) {
+        let blocks = UPDATES.min(self.pretrain.seconds - first);
+        self.each_size(|size, _, task, mut weights, losses, _| {
+            for k in 0..blocks {
+                let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
+                let _ = weights.g_sub_(&(gradient * self.rate(size)));
+                losses.select(1, first + k + 1).copy_(&task.loss(&weights));
+            }
+        });
+    }
+
+    /// The whole of gradient descent by its closed form.
+    fn descend_at_once(&self) {
+        let (seconds, device) = (self.pretrain.seconds, self.mask.device());
+        self.each_size(|size, has_first, task, mut weights, losses, initial| {
+            let descent = Descent::new(task, &initial, self.rate(size));
+            for first in (0..seconds).step_by(UPDATES as usize) {
+                let last = seconds.min(first + UPDATES);
+                let counts = Tensor::arange_start(first + 1, last + 1, (Kind::Double, device));
+                losses.narrow(1, first + 1, last - first).copy_(&descent.losses(&counts));
+                if has_first {
+                    let row = self.trace.get(first / UPDATES + 1).get(size as i64);
+                    let now = descent.weights(last as f64).get(0);
+                    row.narrow(0, 0, now.numel() as i64).copy_(&now);
+                }
+            }
+            weights.copy_(&descent.weights(seconds as f64));
+        });
+    }
+
+    fn jump(&self) {
+        self.each_size(|_, _, task, mut weights, losses, initial| {
+            weights.copy_(&task.minimum(&initial, self.config.cut).0);
+            let loss = task.loss(&weights).unsqueeze(1);
+            let mut rest = losses.narrow(1, 1, self.pretrain.seconds);
+            rest.copy_(&loss.expand_as(&rest));
+        });
+    }
+}

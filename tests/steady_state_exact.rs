@@ -1,0 +1,181 @@
+//! The exact maps against simulations by brute force, sample by sample and by Runge-Kutta.
+
+#![allow(clippy::unwrap_used)]
+
+mod steady_brute;
+
+use neuron_lab::steady_state::lms::{Memory, Rules, Runs, advance, masks};
+use neuron_lab::steady_state::reference::ReferenceKind;
+use neuron_lab::steady_state::task::Task;
+use steady_brute::{Network, numbers, world};
+use tch::{Device, Kind, Tensor};
+
+const KIND: ReferenceKind = ReferenceKind::SinesZero;
+const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+#[test]
+fn quadratic_form_is_resimulation() {
+    let world = world(&[3, 7], 3, KIND, 0.05);
+    let task = Task::measure(&world, 150);
+    for (seed, cells, scale) in [(0, 10, 0.3), (1, 20, 0.5), (1, 30, 0.1)] {
+        tch::manual_seed(seed + cells);
+        let weights = Tensor::randn([cells], F64) * scale;
+        let network = Network::of(&world, seed, cells, KIND);
+        let resimulated = network.loss(&numbers(&weights), 150);
+        let quadratic = task.leading(cells).narrow(seed, 1).loss(&weights.unsqueeze(0));
+        let relative = (numbers(&quadratic)[0] / resimulated - 1.0).abs();
+        assert!(relative < 1e-12, "{relative:e}");
+    }
+}
+
+/// Errors of the hold against the differential equations: second order in the step.
+#[test]
+fn quadratic_form_is_the_differential_equations() {
+    let at = |dt: f64| {
+        let world = world(&[2], 1, KIND, dt);
+        let weights = &world.granule.initial;
+        let loss = numbers(&Task::measure(&world, 400).loss(weights))[0];
+        (loss, Network::of(&world, 0, 10, KIND).loss_ode(&numbers(weights), 400, 0.0125))
+    };
+    let errors: Vec<f64> = [0.1, 0.05, 0.02, 0.01]
+        .map(at)
+        .iter()
+        .map(|(loss, ode)| (loss / ode - 1.0).abs())
+        .collect();
+    println!("relative errors at dt 0.1, 0.05, 0.02, 0.01: {errors:?}");
+    assert!(errors[3] < 3e-6 && errors[1] < 3e-5, "{errors:?}");
+    assert!((errors[0] / errors[1] - 4.0).abs() < 0.2, "{errors:?}");
+    assert!((errors[1] / errors[2] - 6.25).abs() < 0.4, "{errors:?}");
+}
+
+/// Runs of every size and some rules through stretches of odd lengths, with and without noise:
+/// weights and losses against one network at a time.
+#[test]
+fn stretches_are_substeps() {
+    let world = world(&[4, 9], 3, KIND, 0.1);
+    let task = Task::measure(&world, 60);
+    let (expansions, updates) = ([1, 3], 60);
+    let mask = masks(&expansions, 10, Device::Cpu);
+    let gamma = Tensor::from_slice(&[0.05, 0.2]).view([1, 1, 1, 2]).expand([2, 2, 2, 2], false);
+    let eta = Tensor::from_slice(&[0.0, 0.03]).view([1, 1, 1, 2]).expand([2, 2, 2, 2], false);
+    let rules = Rules { gamma: gamma.contiguous(), eta: eta.contiguous(), mask };
+    tch::manual_seed(5);
+    let drawn = Tensor::randn([2, 2, updates, 30], F64);
+    let start = world.granule.initial.view([2, 1, 1, 1, 30]) * rules.mask.view([1, 2, 1, 1, 30]);
+    let mut runs = Runs {
+        weights: start.expand([2, 2, 2, 2, 30], false).contiguous(),
+        plant: Tensor::zeros([2, 2, 2, 2, 6], F64),
+    };
+    let (mut first, mut losses) = (0, Vec::new());
+    for blocks in [1, 27, 32] {
+        let memory = Memory::new(&world, blocks);
+        let stretch = world.stretch(first, blocks);
+        let noise = drawn.narrow(2, first, blocks);
+        losses.push(advance(&stretch, &memory, &task, &rules, Some(&noise), &mut runs));
+        first += blocks;
+    }
+    let losses = Tensor::cat(&losses, 4);
+    let mut worst = [0.0f64; 2];
+    for (seed, size, repeat, rule) in
+        [(0, 0, 0, 0), (0, 1, 1, 0), (1, 0, 1, 1), (1, 1, 0, 1), (0, 1, 1, 1)]
+    {
+        let cells = 10 * expansions[size as usize];
+        let network = Network::of(&world, seed, cells, KIND);
+        let pick = |t: &Tensor| t.get(seed).get(size).get(repeat).get(rule);
+        let (gamma, eta) = (numbers(&pick(&rules.gamma))[0], numbers(&pick(&rules.eta))[0]);
+        let noise: Vec<Vec<f64>> = (0..updates)
+            .map(|k| {
+                let vector = numbers(&drawn.get(seed).get(repeat).get(k).narrow(0, 0, cells));
+                let norm = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+                vector.iter().map(|x| eta * x / norm).collect()
+            })
+            .collect();
+        let begin = numbers(&world.granule.initial.get(seed).narrow(0, 0, cells));
+        let path = network.learn(begin, gamma, &noise, updates as usize);
+        let found = numbers(&pick(&runs.weights).narrow(0, 0, cells));
+        for (a, b) in found.iter().zip(path.last().unwrap()) {
+            worst[0] = worst[0].max((a - b).abs());
+        }
+        for k in [0, 27, 59] {
+            let a = numbers(&pick(&losses).get(k))[0];
+            worst[1] = worst[1].max((a - network.loss(&path[k as usize], 60)).abs());
+        }
+        let beyond = pick(&runs.weights).narrow(0, cells, 30 - cells).abs().sum(Kind::Double);
+        assert_eq!(numbers(&beyond)[0], 0.0);
+    }
+    println!("largest differences of weights and losses: {worst:?}");
+    assert!(worst[0] < 1e-13 && worst[1] < 1e-13, "{worst:?}");
+}
+
+#[test]
+fn learning_is_that_of_the_differential_equations() {
+    let world = world(&[1], 1, KIND, 0.01);
+    let task = Task::measure(&world, 10);
+    let mut runs = Runs {
+        weights: world.granule.initial.view([1, 1, 1, 1, 10]).copy(),
+        plant: Tensor::zeros([1, 1, 1, 1, 6], F64),
+    };
+    let gamma = Tensor::full([1, 1, 1, 1], 0.1, F64);
+    let rules = Rules { eta: gamma.zeros_like(), gamma, mask: masks(&[1], 10, Device::Cpu) };
+    let memory = Memory::new(&world, 60);
+    let _ = advance(&world.stretch(0, 60), &memory, &task, &rules, None, &mut runs);
+    let network = Network::of(&world, 0, 10, KIND);
+    let ode = network.learn_ode(numbers(&world.granule.initial), 0.1, 60, 0.01);
+    let difference =
+        numbers(&runs.weights).iter().zip(ode).fold(0.0f64, |d, (a, b)| d.max((a - b).abs()));
+    println!("largest difference of a weight: {difference:e}");
+    assert!(difference < 1e-6);
+}
+
+#[test]
+fn loss_changes_by_its_gradient_and_curvature() {
+    let world = world(&[0], 9, KIND, 0.05);
+    let task = Task::measure(&world, 200);
+    tch::manual_seed(2);
+    let weights = &world.granule.initial;
+    let change = Tensor::randn([1, 90], F64) * 0.05;
+    let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
+    let curved = change.matmul(&task.hessian.squeeze_dim(0));
+    let expected = ((gradient + curved * 0.5) * &change).sum(Kind::Double);
+    let found = task.loss(&(weights + &change)) - task.loss(weights);
+    assert!(numbers(&(found - expected))[0].abs() < 1e-14);
+    // Both signs of a vector of unit length cancel the gradient: what is left is its mean cost.
+    let noise = Tensor::randn([1, 100_000, 90], F64);
+    let unit = &noise / noise.square().sum_dim_intlist(-1, true, Kind::Double).sqrt() * 0.05;
+    let middle = task.loss(weights);
+    let both =
+        task.loss(&(weights.unsqueeze(1) + &unit)) + task.loss(&(weights.unsqueeze(1) - unit));
+    let cost = numbers(&(both.mean(Kind::Double) * 0.5 - middle))[0];
+    let trace = numbers(&task.hessian.squeeze_dim(0).trace())[0];
+    let expected = 0.05 * 0.05 * trace / 180.0;
+    println!("mean cost of noise {cost:.4e}, predicted {expected:.4e}");
+    assert!((cost / expected - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn expansions_are_nested() {
+    let large = Task::measure(&world(&[0, 1], 9, KIND, 0.05), 400);
+    let all = world(&[0, 1], 9, KIND, 0.05);
+    let begin = numbers(&large.loss(&all.granule.initial));
+    let (mut last, mut last_cut) = ([f64::INFINITY; 2], [f64::INFINITY; 2]);
+    for q in 1..=9 {
+        let own = Task::measure(&world(&[0, 1], q, KIND, 0.05), 400);
+        let leading = large.leading(10 * q);
+        let start = all.granule.initial.narrow(1, 0, 10 * q);
+        let difference = numbers(&(&own.hessian - &leading.hessian).abs().max())[0];
+        assert!(difference < 1e-14, "{difference:e}");
+        for (seed, least) in numbers(&leading.ridge_minimum(&start, 1e-12)).iter().enumerate() {
+            assert!(*least <= last[seed] + 1e-12, "q {q} seed {seed}: {least} {last:?}");
+            last[seed] = *least;
+        }
+        // Cutting eigenvalues keeps the order only to about 1e-7.
+        let (weights, _) = leading.minimum(&start, 1e-12);
+        for (seed, loss) in numbers(&leading.loss(&weights)).iter().enumerate() {
+            assert!(*loss <= last_cut[seed] + 2e-7, "q {q} seed {seed}: {loss} {last_cut:?}");
+            last_cut[seed] = *loss;
+        }
+        for (a, b) in numbers(&own.loss(&start)).iter().zip(&begin) {
+            assert!((a - b).abs() <= 1e-12 * b);
+        }
+    }
+}
