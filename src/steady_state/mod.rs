@@ -7,6 +7,7 @@
 
 pub mod block;
 pub mod config;
+pub mod courses;
 pub mod descent;
 pub mod figures;
 pub mod fit;
@@ -16,6 +17,7 @@ pub mod init;
 pub mod lms;
 pub mod plant;
 pub mod predict;
+pub mod pretrain;
 pub mod reference;
 pub mod report;
 pub mod results;

@@ -1,0 +1,114 @@
+//! Figures of a sweep over time: losses, weights and trajectories of the first seed.
+
+use anyhow::Result;
+
+use super::figures::{noise_title, some};
+use super::stage::UPDATES;
+use super::train::SteadyState;
+use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::read;
+
+/// Points of a curve of a long series.
+const POINTS: usize = 500;
+
+/// Times and values of a long series, thinned.
+fn thinned(label: &str, values: &[f64]) -> Series {
+    let stride = values.len().div_ceil(POINTS).max(1);
+    let kept = values.iter().enumerate().step_by(stride);
+    let (x, y) = kept.map(|(t, value)| (t as f64, *value)).unzip();
+    Series::new(label, x, y)
+}
+
+fn panel(title: String, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
+    let (x_label, y_label) = ("time (s)".into(), y_label.into());
+    LineFigure { title, x_label, y_label, y_log, series, ..LineFigure::default() }
+}
+
+/// Task loss in pre-training, the whole and its beginning, and weights, of the first seed.
+pub(super) fn pretraining(sweep: &SteadyState) -> Result<Panels> {
+    let stage = &sweep.pretrain;
+    let (mut whole, mut begin, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+    let sizes = some(sweep.grid.expansions.len());
+    for size in &sizes {
+        let label = format!("q = {}", sweep.grid.expansions[*size]);
+        let losses = read::values(&stage.losses.get(0).get(*size as i64).get(0).get(0))?;
+        whole.push(thinned(&label, &losses));
+        begin.push(thinned(&label, &losses[..losses.len().min(401)]));
+    }
+    for cell in 0..7 {
+        let path = read::values(&sweep.trace.select(1, 0).select(1, cell))?;
+        let last = stage.seconds as f64;
+        let x = (0..path.len()).map(|i| (i as f64 * UPDATES as f64).min(last)).collect();
+        weights.push(Series::new(&format!("cell {}", cell + 1), x, path));
+    }
+    let q = sweep.grid.expansions[0];
+    Ok(Panels {
+        title: "Pre-training".into(),
+        subtitle: format!("first seed, {}", pretrain_name(sweep)),
+        columns: 3,
+        panels: vec![
+            panel("Task loss, the whole".into(), "task loss", true, whole),
+            panel("Task loss, first 400 s".into(), "task loss", true, begin),
+            panel(format!("Weights of the first cells, q = {q}"), "weight", false, weights),
+        ],
+    })
+}
+
+fn pretrain_name(sweep: &SteadyState) -> &'static str {
+    use super::config::Pretrain;
+    match sweep.config.pretrain {
+        Pretrain::Lms => "online LMS",
+        Pretrain::GdClosedForm | Pretrain::GdIterated => "gradient descent",
+        Pretrain::Exact => "the minimum at once",
+    }
+}
+
+/// Task loss of runs from w* for the first seed: is it steady?
+pub(super) fn steady_runs(sweep: &SteadyState) -> Result<Panels> {
+    let sizes = sweep.grid.expansions.len();
+    let mut panels = Vec::new();
+    for ratio in 0..sweep.grid.ratios.len() {
+        for size in [0, sizes - 1] {
+            let mut series = Vec::new();
+            for index in some(sweep.grid.gammas.len()) {
+                let rule = ratio * sweep.grid.gammas.len() + index;
+                let losses = sweep.steady.losses.get(0).get(size as i64).get(0).get(rule as i64);
+                let gamma = sweep.grid.gamma(index, size);
+                series.push(thinned(&format!("γ = {gamma:.4}"), &read::values(&losses)?));
+            }
+            let q = sweep.grid.expansions[size];
+            let title = format!("q = {q}, {}", noise_title(sweep, ratio));
+            panels.push(panel(title, "task loss", true, series));
+        }
+    }
+    let title = "Learning from w*".into();
+    Ok(Panels { title, subtitle: "first seed".into(), columns: 2, panels })
+}
+
+/// The trajectory of the first seed before learning and with w*, smallest network.
+pub(super) fn trajectory(sweep: &SteadyState) -> Result<Panels> {
+    let group = &sweep.groups[0];
+    let stretch = group.world.stretch(0, sweep.config.loss_seconds.min(100));
+    let rest = stretch.state.select(1, 0).zeros_like();
+    let trace = group.world.trace(&stretch, &rest).get(0);
+    let columns = trace.size()[1] - 1;
+    let dt = sweep.config.dt;
+    let time = tch::Tensor::arange(trace.size()[0], (tch::Kind::Double, trace.device())) * dt;
+    let reference = read::values(&group.world.granule.signals(&time).0.get(0))?;
+    let x: Vec<f64> = read::values(&time)?;
+    let mut panels = Vec::new();
+    let weights =
+        [("before learning", sweep.initial()), ("with w*", sweep.optimum.shallow_clone())];
+    for (title, weights) in weights {
+        let error =
+            trace.narrow(1, 0, columns).matmul(&weights.get(0).get(0)) + trace.select(1, columns);
+        let y = read::values(&error)?.iter().zip(&reference).map(|(e, r)| e + r).collect();
+        let wanted =
+            Series { dashed: true, ..Series::new("reference", x.clone(), reference.clone()) };
+        let series = vec![Series::new("plant", x.clone(), y), wanted];
+        panels.push(panel(title.into(), "position", false, series));
+    }
+    let q = sweep.grid.expansions[0];
+    let subtitle = format!("first seed, q = {q}, frozen weights");
+    Ok(Panels { title: "Trajectory".into(), subtitle, columns: 2, panels })
+}
