@@ -1,0 +1,10 @@
+//! Apical multipliers: neurons r = a φ(W x) whose multipliers a learn first (phase 1), and whose
+//! weights then take over what the multipliers learned, by a local rule (phase 2).
+//!
+//! The experiments are [`Toy`], one layer in double precision with its closed form; their page is
+//! `docs/apical.md`.
+
+pub mod activation;
+pub mod toy;
+
+pub use toy::Toy;
