@@ -95,7 +95,11 @@ pub fn parse<C: Config>(
     let mut typed = all;
     typed.retain(|key, _| matches.value_source(key) == Some(ValueSource::CommandLine));
     // JSON has no word for what is not finite: it became null, or "not given".
-    if let Some((key, _)) = typed.iter().find(|(_, value)| value.is_null()) {
+    let lost = |value: &Value| match value {
+        Value::Array(list) => list.iter().any(Value::is_null),
+        other => other.is_null(),
+    };
+    if let Some((key, _)) = typed.iter().find(|(_, value)| lost(value)) {
         let raw = matches.get_raw(key).into_iter().flatten();
         let raw: Vec<_> = raw.map(|word| word.to_string_lossy()).collect();
         let (flag, raw) = (key.replace('_', "-"), raw.join(","));
