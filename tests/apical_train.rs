@@ -159,7 +159,7 @@ fn bad_input_is_one_line() {
         ("--lr-w 0.1,,0.2", "--lr-w"),
         ("--lr-w nan", "--lr-w"),
         ("--lr-w 0", "--lr-w 0"),
-        ("--lr-a -1", "--lr-a"),
+        ("--lr-a=-1", "--lr-a -1"),
         ("--samples-a 1437", "--samples-a 1437"),
         ("--samples-a 0", "--samples-a 0"),
         ("--batch-size 0", "--batch-size 0"),
