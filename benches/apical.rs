@@ -57,8 +57,8 @@ fn epoch(runs: u64, batch: i64, samples: i64) -> anyhow::Result<(f64, f64)> {
         let order = Tensor::randperm(samples, (Kind::Int64, Device::Cpu));
         for order in order.split(500 / batch.min(500) * batch.max(1), 0) {
             let x = part.images.index_select(0, &order);
-            let target = part.target.index_select(1, &order);
-            for (x, target) in x.split(batch, 0).into_iter().zip(target.split(batch, 1)) {
+            let target = part.target.index_select(0, &order);
+            for (x, target) in x.split(batch, 0).into_iter().zip(target.split(batch, 0)) {
                 let _ = trainer.learn(&x, &target, 1.0);
             }
         }

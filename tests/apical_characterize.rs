@@ -78,15 +78,15 @@ fn gradients_of_the_output_layer_are_the_widest_and_positive() {
     let mut sum = Tensor::zeros([10], (Kind::Double, Device::Cpu));
     let mut square = 0.0;
     for i in 0..100 {
-        let (x, target) = (split.a.images.narrow(0, i, 1), split.a.target.narrow(1, i, 1));
+        let (x, target) = (split.a.images.narrow(0, i, 1), split.a.target.narrow(0, i, 1));
         let y = network.forward(&x, true).output().get(0);
-        let g = ((&y - &target) * &y * 0.2).squeeze_dim(1).to_kind(Kind::Double);
+        let g = ((&y - &target) * &y * 0.2).squeeze_dim(0).to_kind(Kind::Double);
         square += g.square().sum(Kind::Double).double_value(&[]);
         sum += g;
     }
     let small = neuron_lab::apical::split::Part {
         images: split.a.images.narrow(0, 0, 100),
-        target: split.a.target.narrow(1, 0, 100),
+        target: split.a.target.narrow(0, 0, 100),
         labels: split.a.labels.narrow(0, 0, 100),
     };
     let (found, statistics) = gradients(&network, &small, Loss::Mse, 1.0).unwrap();

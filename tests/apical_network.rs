@@ -44,7 +44,7 @@ fn gradients(network: &Network, x: &Tensor, target: &Tensor, loss: Loss) -> [Vec
     let weight = Tensor::from(1.0 / x.size()[0] as f64);
     let delta = loss.gradient(pass.output(), target, &weight);
     let found = network.backward(x, &pass, delta, true);
-    let apical = found.apical.iter().map(|g| g.sum_dim_intlist(-1, false, Kind::Double));
+    let apical = found.apical.iter().map(|g| g.sum_dim_intlist(1, false, Kind::Double));
     [apical.collect(), found.weight]
 }
 
@@ -63,9 +63,10 @@ fn gradients_by_hand_are_those_of_autograd() {
                 layer.apical = layer.apical.set_requires_grad(true);
             }
             // A plain forward pass: the library's own writes over its intermediate values.
-            let mut r = x.tr().unsqueeze(0);
+            let mut r = x.unsqueeze(0);
             for layer in &network.layers {
-                r = layer.activation.of(&layer.weight.bmm(&r)) * layer.apical.unsqueeze(-1);
+                r = layer.activation.of(&r.bmm(&layer.weight.transpose(1, 2)))
+                    * layer.apical.unsqueeze(1);
             }
             loss.each(&r, &target).mean(Kind::Double).backward();
             for (k, layer) in network.layers.iter().enumerate() {
@@ -148,7 +149,7 @@ fn summed(network: &Network, x: &Tensor, target: &Tensor, batch: i64) -> Vec<Ten
     let weight = Tensor::from(1.0 / batch as f64);
     let delta = Loss::Mse.gradient(pass.output(), target, &weight);
     let apical = network.backward(x, &pass, delta, false).apical;
-    apical.iter().map(|g| g.sum_dim_intlist(-1, false, Kind::Double)).collect()
+    apical.iter().map(|g| g.sum_dim_intlist(1, false, Kind::Double)).collect()
 }
 
 fn norm(gradient: &[Tensor]) -> f64 {
@@ -164,7 +165,7 @@ fn the_sum_over_batches_scales_the_step_and_the_mean_does_not_see_the_batch_size
         let count = 700 / batch;
         let mut total: Vec<Tensor> = whole.iter().map(Tensor::zeros_like).collect();
         for i in 0..count {
-            let (x, target) = (x.narrow(0, i * batch, batch), target.narrow(1, i * batch, batch));
+            let (x, target) = (x.narrow(0, i * batch, batch), target.narrow(0, i * batch, batch));
             for (sum, g) in total.iter_mut().zip(summed(&network, &x, &target, batch)) {
                 let _ = sum.g_add_(&g);
             }
@@ -209,7 +210,7 @@ fn the_rule_is_its_formula() {
             for (n, m) in [(0, 0), (3, 7), (9, 29)] {
                 let sum: f64 = (0..7)
                     .map(|s| {
-                        let rate = |rates: &Tensor, i| rates.double_value(&[0, i, s]);
+                        let rate = |rates: &Tensor, i| rates.double_value(&[0, s, i]);
                         let input = match (k, pre) {
                             (0, _) => x.double_value(&[s, m]),
                             (_, Pre::Modulated) => rate(&pass.modulated[k - 1], m),
@@ -235,7 +236,7 @@ fn the_rule_climbs_a_potential_of_its_own_layer() {
     let rates = Tensor::from(1.0 / 40.0).view([1, 1, 1]);
     apply_moving(&network, &x, &pass, Pre::Modulated, &rates, &still(false));
     for (k, layer) in network.layers.iter().enumerate() {
-        let input = if k == 0 { x.tr() } else { pass.modulated[k - 1].get(0) };
+        let input = if k == 0 { x.tr() } else { pass.modulated[k - 1].get(0).tr() };
         let weight = before[k].get(0).set_requires_grad(true);
         let r = layer.activation.of(&weight.mm(&input));
         let gain = (&layer.apical - 1.0).tr();

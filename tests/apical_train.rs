@@ -169,7 +169,7 @@ fn bad_input_is_one_line() {
         ("--a-update sometimes", "reset"),
         ("--target frozen --a-update accumulate", "--target frozen"),
         ("--pre none", "none"),
-        ("--hidden 0", "--hidden 0"),
+        ("--hidden 0", "--hidden 20,20,0"),
         ("--phase2-per-phase1 0", "--phase2-per-phase1 0"),
         ("--epochs 0", "--epochs 0"),
         ("--preset swep", "sweep"),

@@ -1,4 +1,4 @@
-//! Losses of networks whose outputs are [run, output, sample].
+//! Losses of networks whose outputs are [run, sample, output].
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,13 @@ pub enum Loss {
 impl Loss {
     /// The loss of every sample: [run, sample].
     ///
-    /// - output: [run, output, sample]
-    /// - target: one-hot, [output, sample]
+    /// - output: [run, sample, output]
+    /// - target: one-hot, [sample, output]
     pub fn each(self, output: &Tensor, target: &Tensor) -> Tensor {
         match self {
-            Self::Mse => (output - target).square().mean_dim(1, false, output.kind()),
-            Self::Ce => (output.log_softmax(1, output.kind()) * target)
-                .sum_dim_intlist(1, false, output.kind())
+            Self::Mse => (output - target).square().mean_dim(-1, false, output.kind()),
+            Self::Ce => (output.log_softmax(-1, output.kind()) * target)
+                .sum_dim_intlist(-1, false, output.kind())
                 .neg(),
         }
     }
@@ -38,13 +38,13 @@ impl Loss {
         }
     }
 
-    /// The derivative of Σ_s weight_s l_s in the output: [run, output, sample].
+    /// The derivative of Σ_s weight_s l_s in the output: [run, sample, output].
     ///
-    /// - weight: [sample], or []
+    /// - weight: [sample, 1], or []
     pub fn gradient(self, output: &Tensor, target: &Tensor, weight: &Tensor) -> Tensor {
         let slope = match self {
-            Self::Mse => (output - target) * (2.0 / output.size()[1] as f64),
-            Self::Ce => output.softmax(1, output.kind()) - target,
+            Self::Mse => (output - target) * (2.0 / output.size()[2] as f64),
+            Self::Ce => output.softmax(-1, output.kind()) - target,
         };
         slope * weight
     }
@@ -63,10 +63,10 @@ impl Loss {
     }
 }
 
-/// One-hot targets: [output, sample].
+/// One-hot targets: [sample, output].
 ///
 /// - labels: [sample] i64
 pub fn one_hot(labels: &Tensor, classes: i64, kind: Kind, device: Device) -> Tensor {
-    let mut target = Tensor::zeros([classes, labels.size()[0]], (kind, device));
-    target.scatter_value_(0, &labels.unsqueeze(0), 1.0)
+    let mut target = Tensor::zeros([labels.size()[0], classes], (kind, device));
+    target.scatter_value_(1, &labels.unsqueeze(1), 1.0)
 }

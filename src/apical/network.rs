@@ -1,7 +1,7 @@
 //! Networks of neurons r = a φ(W r_prev) with one multiplier a each, no bias, a linear output.
 //!
-//! Axes: weights [run, output, input], multipliers [run, neuron], rates [run, neuron, sample]. All
-//! runs see the same samples, so that the first layer is one matrix product for all of them.
+//! Axes: weights [run, output, input], multipliers [run, neuron], rates [run, sample, neuron]. All
+//! runs see the same samples.
 //! Gradients are written out by hand: with δ = ∂L/∂r,
 //!
 //! ```text
@@ -34,7 +34,7 @@ pub struct Network {
     pub runs: i64,
 }
 
-/// What a forward pass leaves behind, for each layer [run, neuron, sample].
+/// What a forward pass leaves behind, for each layer [run, sample, neuron].
 #[derive(Debug)]
 pub struct Pass {
     /// φ(h), the rates without their multipliers.
@@ -44,7 +44,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// The network's output: [run, output, sample].
+    /// The network's output: [run, sample, output].
     pub fn output(&self) -> &Tensor {
         &self.modulated[self.modulated.len() - 1]
     }
@@ -53,7 +53,7 @@ impl Pass {
 /// Derivatives of a loss, for each layer.
 #[derive(Debug)]
 pub struct Gradients {
-    /// δ φ(h): the derivative in the multiplier for each sample: [run, neuron, sample].
+    /// δ φ(h): the derivative in the multiplier for each sample: [run, sample, neuron].
     pub apical: Vec<Tensor>,
     /// [run, output, input]; empty where they were not asked for.
     pub weight: Vec<Tensor>,
@@ -102,7 +102,7 @@ impl Network {
                 Some(rates) => product(&layer.weight, rates),
             };
             let f = layer.activation.over(h);
-            let r = if modulated { &f * layer.apical.unsqueeze(-1) } else { f.shallow_clone() };
+            let r = if modulated { &f * layer.apical.unsqueeze(1) } else { f.shallow_clone() };
             pass.baseline.push(f);
             pass.modulated.push(r);
         }
@@ -112,7 +112,7 @@ impl Network {
     /// The derivatives of a loss, from its derivative in the output.
     ///
     /// - x: [sample, input], as [`Network::forward`] had it, with the multipliers
-    /// - delta: ∂L/∂y, [run, output, sample]
+    /// - delta: ∂L/∂y, [run, sample, output]
     pub fn backward(&self, x: &Tensor, pass: &Pass, delta: Tensor, weights: bool) -> Gradients {
         let (mut apical, mut weight) = (Vec::new(), Vec::new());
         let mut delta = delta;
@@ -122,12 +122,12 @@ impl Network {
             if k == 0 && !weights {
                 break;
             }
-            let _ = delta.g_mul_(&layer.apical.unsqueeze(-1));
+            let _ = delta.g_mul_(&layer.apical.unsqueeze(1));
             let drive = layer.activation.backward(delta, f);
             if weights {
                 weight.push(match k {
-                    0 => drive.matmul(x),
-                    _ => drive.matmul(&pass.modulated[k - 1].transpose(1, 2)),
+                    0 => drive.transpose(1, 2).matmul(x),
+                    _ => drive.transpose(1, 2).matmul(&pass.modulated[k - 1]),
                 });
             }
             if k == 0 {
@@ -141,38 +141,41 @@ impl Network {
     }
 }
 
-/// W x for the input that all runs share: [run, output, sample], in one matrix product.
+/// W x of every run for the input that they share: [run, sample, output].
 ///
 /// - weight: [run, output, input]
 /// - x: [sample, input]
 pub fn first_product(weight: &Tensor, x: &Tensor) -> Tensor {
-    let size = weight.size();
-    weight.view([-1, size[2]]).mm(&x.tr()).view([size[0], size[1], -1])
-}
-
-/// W r of every run: [run, output, sample].
-///
-/// - weight: [run, output, input]
-/// - rates: [run, input, sample]
-pub fn product(weight: &Tensor, rates: &Tensor) -> Tensor {
     match weight.size()[0] {
-        1 => weight.get(0).mm(&rates.get(0)).unsqueeze(0),
-        _ => weight.bmm(rates),
+        1 => x.mm(&weight.get(0).tr()).unsqueeze(0),
+        runs => x.unsqueeze(0).expand([runs, -1, -1], false).bmm(&weight.transpose(1, 2)),
     }
 }
 
-/// Adds post preᵀ, summed over samples, to the weights.
+/// W r of every run: [run, sample, output].
 ///
 /// - weight: [run, output, input]
-/// - post: [run, output, sample]
-/// - pre: [run, input, sample], or [sample, input] where all runs share it
+/// - rates: [run, sample, input]
+pub fn product(weight: &Tensor, rates: &Tensor) -> Tensor {
+    match weight.size()[0] {
+        1 => rates.get(0).mm(&weight.get(0).tr()).unsqueeze(0),
+        _ => rates.bmm(&weight.transpose(1, 2)),
+    }
+}
+
+/// Adds postᵀ pre, summed over samples, to the weights.
+///
+/// - weight: [run, output, input]
+/// - post: [run, sample, output]
+/// - pre: [run, sample, input], or [sample, input] where all runs share it
 pub fn add_product(weight: &Tensor, post: &Tensor, pre: &Tensor) {
-    let size = weight.size();
-    if pre.dim() == 2 {
-        let _ = weight.view([-1, size[2]]).addmm_(&post.view([size[0] * size[1], -1]), pre);
-    } else if size[0] == 1 {
-        let _ = weight.get(0).addmm_(&post.get(0), &pre.get(0).tr());
+    let runs = weight.size()[0];
+    if runs == 1 {
+        let pre = if pre.dim() == 2 { pre.shallow_clone() } else { pre.get(0) };
+        let _ = weight.get(0).addmm_(&post.get(0).tr(), &pre);
     } else {
-        let _ = weight.shallow_clone().baddbmm_(post, &pre.transpose(1, 2));
+        let pre = if pre.dim() == 2 { pre.unsqueeze(0) } else { pre.shallow_clone() };
+        let pre = pre.expand([runs, -1, -1], false);
+        let _ = weight.shallow_clone().baddbmm_(&post.transpose(1, 2), &pre);
     }
 }

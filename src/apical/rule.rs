@@ -48,7 +48,7 @@ pub fn apply_moving(
     still: &Tensor,
 ) {
     for (k, layer) in network.layers.iter().enumerate() {
-        let gain = (layer.apical.unsqueeze(-1) - 1.0).g_mul_(rates);
+        let gain = (layer.apical.unsqueeze(1) - 1.0).g_mul_(rates);
         let mut post = &pass.baseline[k] * gain;
         // Not a product with 0: 0 x NaN is NaN.
         let post = post.masked_fill_(still, 0.0);

@@ -13,7 +13,7 @@ use crate::lab::rng;
 pub struct Part {
     /// [sample, pixel]
     pub images: Tensor,
-    /// One-hot, [class, sample]
+    /// One-hot, [sample, class]
     pub target: Tensor,
     /// [sample] i64
     pub labels: Tensor,

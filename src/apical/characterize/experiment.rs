@@ -192,7 +192,7 @@ impl Experiment for Characterize {
         let length = batch.min(part.samples() - from);
         let order = self.order.narrow(0, from, length);
         let x = part.images.index_select(0, &order);
-        let target = part.target.index_select(1, &order);
+        let target = part.target.index_select(0, &order);
         let network = &self.network;
         let pass = network.forward(&x, true);
         let mean = |loss: &Tensor| loss.mean(Kind::Double);

@@ -38,25 +38,16 @@ fn moved(network: &Network, run: i64, gradient: &[Tensor], steps: &Tensor) -> Ne
 }
 
 /// Output of networks that share their weights and differ in their multipliers:
-/// [network, output, sample]. The samples of all networks are one batch of each product.
+/// [network, sample, output]. The samples of all networks are one batch of each product.
 fn output(network: &Network, x: &Tensor) -> Tensor {
-    let (runs, samples) = (network.runs, x.size()[0]);
-    let mut rates: Option<Tensor> = None;
+    let mut rates = x.unsqueeze(0);
     for layer in &network.layers {
         let weight = layer.weight.get(0);
-        let f = match &rates {
-            None => layer.activation.over(weight.mm(&x.tr())).unsqueeze(0),
-            Some(rates) => {
-                let neurons = weight.size()[0];
-                // [input, network, sample], one product.
-                let flat = rates.transpose(0, 1).reshape([-1, runs * samples]);
-                let h = weight.mm(&flat).view([neurons, runs, samples]).transpose(0, 1);
-                layer.activation.over(h)
-            }
-        };
-        rates = Some(f * layer.apical.unsqueeze(-1));
+        let flat = rates.reshape([-1, rates.size()[2]]);
+        let h = flat.mm(&weight.tr()).view([rates.size()[0], rates.size()[1], -1]);
+        rates = layer.activation.over(h) * layer.apical.unsqueeze(1);
     }
-    rates.unwrap_or_default()
+    rates
 }
 
 /// Mean losses on `part` of one run with multipliers 1 − step · gradient: [step] f64.
@@ -78,7 +69,7 @@ pub fn losses(
         for from in (0..part.samples()).step_by(CHUNK as usize) {
             let length = CHUNK.min(part.samples() - from);
             let output = output(&network, &part.images.narrow(0, from, length));
-            let each = loss.each(&output, &part.target.narrow(1, from, length));
+            let each = loss.each(&output, &part.target.narrow(0, from, length));
             let _ = sum.g_add_(&each.sum_dim_intlist(-1, false, Kind::Double));
         }
         sum / part.samples() as f64

@@ -48,10 +48,10 @@ pub fn gradients(
         let x = part.images.narrow(0, from, length);
         let pass = network.forward(&x, true);
         let one = Tensor::ones([], (kind, device));
-        let delta = loss.gradient(pass.output(), &part.target.narrow(1, from, length), &one);
+        let delta = loss.gradient(pass.output(), &part.target.narrow(0, from, length), &one);
         let each = network.backward(&x, &pass, delta, false).apical;
         for (k, each) in each.iter().enumerate() {
-            let _ = sums[k].g_add_(&each.sum_dim_intlist(-1, false, kind));
+            let _ = sums[k].g_add_(&each.sum_dim_intlist(1, false, kind));
             let first = each.get(0).to_kind(Kind::Double);
             let powers = [
                 first.sum(Kind::Double),

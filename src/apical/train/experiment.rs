@@ -212,10 +212,10 @@ impl ApicalTrain {
             let end = (to * batch).min(samples);
             let order = self.order(place.passes).narrow(0, from * batch, end - from * batch);
             let part = &self.split.w;
-            (part.images.index_select(0, &order), part.target.index_select(1, &order))
+            (part.images.index_select(0, &order), part.target.index_select(0, &order))
         });
         let losses = step.time(Phase::Optimizer, || {
-            let pieces = x.split(batch, 0).into_iter().zip(target.split(batch, 1));
+            let pieces = x.split(batch, 0).into_iter().zip(target.split(batch, 0));
             let each = pieces.map(|(x, target)| self.trainer.learn(&x, &target, place.factor));
             each.collect::<Vec<Tensor>>()
         });

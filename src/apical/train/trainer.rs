@@ -81,14 +81,14 @@ impl Trainer {
     /// - range: first sample and end
     pub fn accumulate(&mut self, part: &Part, (from, to): (i64, i64)) -> Tensor {
         let x = part.images.narrow(0, from, to - from);
-        let target = part.target.narrow(1, from, to - from);
+        let target = part.target.narrow(0, from, to - from);
         let pass = self.network.forward(&x, true);
         let each = self.config.loss.each(pass.output(), &target);
         let weight = self.sample_weights(part.samples(), (from, to));
         let delta = self.config.loss.gradient(pass.output(), &target, &weight);
         let found = self.network.backward(&x, &pass, delta, false).apical;
         for (sum, gradient) in self.gradient.iter_mut().zip(found) {
-            let _ = sum.g_add_(&gradient.sum_dim_intlist(-1, false, gradient.kind()));
+            let _ = sum.g_add_(&gradient.sum_dim_intlist(1, false, gradient.kind()));
         }
         each.sum_dim_intlist(-1, false, Kind::Double)
     }
@@ -102,7 +102,8 @@ impl Trainer {
             AReduce::Mean => 1.0 / batches as f64,
             AReduce::Sum => 1.0,
         };
-        let weight = Tensor::full([to - from], share / batch as f64, (self.kind(), self.device()));
+        let weight =
+            Tensor::full([to - from, 1], share / batch as f64, (self.kind(), self.device()));
         if to > whole {
             let start = whole.max(from) - from;
             let last = share / (samples - whole) as f64;
@@ -145,7 +146,7 @@ impl Trainer {
     /// One step of phase 2, and the loss of the batch before it: [run].
     ///
     /// - x: [sample, input]
-    /// - target: one-hot, [output, sample]
+    /// - target: one-hot, [sample, output]
     pub fn learn(&mut self, x: &Tensor, target: &Tensor, factor: f64) -> Tensor {
         let pass = self.network.forward(x, self.modulated());
         let loss = self.config.loss.mean(pass.output(), target);
@@ -198,10 +199,10 @@ impl Trainer {
         for from in (0..part.samples()).step_by(chunk as usize) {
             let length = chunk.min(part.samples() - from);
             let pass = self.network.forward(&part.images.narrow(0, from, length), modulated);
-            let target = part.target.narrow(1, from, length);
+            let target = part.target.narrow(0, from, length);
             let loss = self.config.loss.each(pass.output(), &target);
             let labels = part.labels.narrow(0, from, length);
-            let correct = pass.output().argmax(1, false).eq_tensor(&labels);
+            let correct = pass.output().argmax(-1, false).eq_tensor(&labels);
             let row = [loss, correct].map(|each| each.sum_dim_intlist(-1, false, Kind::Double));
             let _ = sums.g_add_(&Tensor::stack(&row, 0));
         }
