@@ -114,6 +114,7 @@ fn matrix() -> MatrixFigure {
         row_axis: "output neuron".into(),
         column_axis: "input".into(),
         row_labels: Vec::new(),
+        column_labels: Vec::new(),
         scale: ColourScale::symmetric(values.iter().flatten(), "covariance"),
         values,
     }

@@ -3,6 +3,7 @@
 //! [`lab`] is the bench that every experiment stands on; [`data`] loads what they learn from.
 //! Each family of experiments has a module of its own and never imports another one.
 
+pub mod apical;
 pub mod data;
 pub mod lab;
 pub mod one_neuron;

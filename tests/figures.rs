@@ -27,6 +27,7 @@ fn matrix(values: Vec<Vec<f64>>) -> MatrixFigure {
         row_axis: "row".into(),
         column_axis: "column".into(),
         row_labels: Vec::new(),
+        column_labels: Vec::new(),
         values,
         scale: scale(),
     }

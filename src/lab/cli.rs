@@ -116,8 +116,9 @@ pub fn parse<C: Config>(
     let mut typed = all;
     typed.retain(|key, _| matches.value_source(key) == Some(ValueSource::CommandLine));
     // JSON has no word for what is not finite: it became null, or "not given".
-    let lost = |value: &Value| {
-        value.is_null() || value.as_array().is_some_and(|list| list.iter().any(Value::is_null))
+    let lost = |value: &Value| match value {
+        Value::Array(list) => list.iter().any(Value::is_null),
+        other => other.is_null(),
     };
     if let Some((key, _)) = typed.iter().find(|(_, value)| lost(value)) {
         let raw = matches.get_raw(key).into_iter().flatten();

@@ -109,6 +109,7 @@ fn selection(run: &SelectorMnist, i: usize, shares: &[Vec<f64>]) -> MatrixFigure
         row_axis: "computation".into(),
         column_axis: "neuron, sorted".into(),
         row_labels: labels.collect(),
+        column_labels: Vec::new(),
         values: shares.iter().map(row).collect(),
         scale: ColourScale {
             map: Default::default(),

@@ -28,6 +28,8 @@ pub struct MatrixFigure {
     pub column_axis: String,
     /// Names of the rows, or none to number them.
     pub row_labels: Vec<String>,
+    /// Names of the columns, or none to number them.
+    pub column_labels: Vec<String>,
     /// Values: [row][column]; those that aren't finite are grey.
     pub values: Vec<Vec<f64>>,
     /// Range and colours.
@@ -75,6 +77,10 @@ impl MatrixFigure {
         self.row_labels.get(row).cloned().unwrap_or_else(|| (row + 1).to_string())
     }
 
+    fn column_label(&self, column: usize) -> String {
+        self.column_labels.get(column).cloned().unwrap_or_else(|| (column + 1).to_string())
+    }
+
     fn draw_labels(&self, canvas: &mut Canvas, frame: Frame, rows: usize, columns: usize) {
         let style = TextStyle { size: TICK_SIZE, bold: false, colour: INK, align: Align::Right };
         let (high, wide) = (frame.height() / rows as f32, frame.width() / columns as f32);
@@ -88,7 +94,7 @@ impl MatrixFigure {
         for column in (0..columns).step_by(every(wide, 34.0)) {
             let x = frame.left + wide * (column as f32 + 0.5);
             let centred = TextStyle { align: Align::Centre, ..style };
-            canvas.text(&(column + 1).to_string(), (x, below), centred);
+            canvas.text(&self.column_label(column), (x, below), centred);
         }
         let name = TextStyle { size: LABEL_SIZE, align: Align::Centre, ..style };
         canvas.text(&self.column_axis, (frame.centre().0, below + TICK_SIZE + 8.0), name);

@@ -1,0 +1,283 @@
+//! The experiment `apical_characterize`: one phase 1 over a grid of steps, then one pass of
+//! phase 2 with its direction beside that of the gradient.
+
+use anyhow::Result;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::grid;
+use super::samples::{Statistics, gradients};
+use crate::apical::activation::Activation;
+use crate::apical::loss::Loss;
+use crate::apical::network::Network;
+use crate::apical::rule::{Pre, apply_moving};
+use crate::apical::split::Split;
+use crate::apical::train::config::AReduce;
+use crate::data;
+use crate::lab::checkpoint::{Score, State};
+use crate::lab::error::refuse;
+use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::log::Log;
+use crate::lab::phase::Phase;
+use crate::lab::tensorboard::Chart;
+use crate::lab::{Preset, Settings, read, rng};
+
+/// Settings of `apical_characterize`.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Model")]
+pub struct CharacterizeConfig {
+    /// Neurons of each hidden layer, e.g. 256,256,256
+    #[arg(long, value_delimiter = ',', default_values_t = [256, 256, 256], value_name = "N,N,...")]
+    pub hidden: Vec<i64>,
+    /// Activation of the hidden neurons; the output is linear
+    #[arg(long, value_enum, default_value = "relu")]
+    pub activation: Activation,
+    /// Loss
+    #[arg(long, value_enum, default_value = "mse")]
+    pub loss: Loss,
+    /// Learning rates of the map
+    #[arg(long, value_delimiter = ',', value_name = "LR,LR,...",
+        default_values_t = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])]
+    pub grid_lr: Vec<f64>,
+    /// Batch sizes of the map
+    #[arg(long, value_delimiter = ',', value_name = "N,N,...",
+        default_values_t = [1, 2, 60, 300, 1000, 3000, 6000])]
+    pub grid_batch: Vec<i64>,
+    /// How the gradients of phase 1's batches become one, in the map
+    #[arg(long, value_enum, default_value = "sum")]
+    pub a_reduce: AReduce,
+    /// Half the width of the histograms of per-sample gradients
+    #[arg(long, default_value_t = 1.0)]
+    pub range: f64,
+    /// Step of phase 1 down the mean gradient, before phase 2
+    #[arg(long, default_value_t = 0.3)]
+    pub lr_a: f64,
+    /// Learning rate of phase 2
+    #[arg(long, default_value_t = 3e-4)]
+    pub lr_w: f64,
+    /// Samples in a batch of phase 2
+    #[arg(long, default_value_t = 100)]
+    pub batch_size: i64,
+    /// Rate of the presynaptic neuron in the rule
+    #[arg(long, value_enum, default_value = "modulated")]
+    pub pre: Pre,
+}
+
+/// One phase 1 and one pass of phase 2; replicates are networks of successive seeds.
+pub struct Characterize {
+    pub(super) config: CharacterizeConfig,
+    pub(super) network: Network,
+    pub(super) split: Split,
+    /// Statistics of the first network's per-sample gradients at a = 1, for each layer.
+    pub(super) statistics: Vec<Statistics>,
+    /// Loss at a = 1 minus loss at each grid point, on D_W: [network][point].
+    pub(super) drops: Vec<Vec<f64>>,
+    pub(super) name: String,
+    start: Vec<f64>,
+    source: Value,
+    order: Tensor,
+    plan: Plan,
+}
+
+impl Experiment for Characterize {
+    const NAME: &'static str = "apical_characterize";
+    const ABOUT: &'static str =
+        "Maps what one phase 1 and one phase 2 do to the loss (docs/apical.md)";
+    const DEFAULTS: &'static str = r#"{"log_every": 1}"#;
+    const PRESETS: &'static [Preset] = &[
+        Preset {
+            name: "loss-drop",
+            reason: "the notebook's map of the loss drop, whose rows differ: gradients summed over \
+                     batches (the defaults)",
+            values: "{}",
+        },
+        Preset {
+            name: "loss-drop-text",
+            reason: "the same with the mean of the notebook's formula: all rows are equal",
+            values: r#"{"a_reduce": "mean"}"#,
+        },
+    ];
+    const METRICS: &'static [&'static str] = &["map/largest_drop", "eval/loss"];
+    const TAGS: &'static [(&'static str, &'static str)] = &[
+        ("train/loss", "loss of each batch of phase 2, before its step"),
+        ("rule/norm/layer*", "Frobenius norm of the change that the rule asks of a layer, over lr"),
+        (
+            "rule/cosine/layer*",
+            "cosine between the rule's change and the negative gradient of the batch loss",
+        ),
+        ("map/largest_drop", "largest drop of the loss on D_W over the map"),
+        ("map/drop/*", "drop of the loss on D_W in phase 1 at a batch size and learning rate"),
+        ("gradient/sd/layer*", "standard deviation of per-sample gradients in the multipliers"),
+        ("gradient/skewness/layer*", "third standardised moment of the same"),
+        ("gradient/negative/layer*", "share of the same below 0"),
+        ("eval/loss_start", "loss on D_W with all multipliers 1"),
+        ("eval/loss", "loss on D_test after phase 2"),
+        ("time/*", "milliseconds of each phase in a step, and steps a second"),
+        ("figures/*", "the figures of the run's end"),
+    ];
+    type Config = CharacterizeConfig;
+
+    fn resolve(settings: &mut Settings<CharacterizeConfig>) -> Result<()> {
+        let own = &settings.experiment;
+        if own.hidden.is_empty() || own.hidden.iter().any(|neurons| *neurons < 1) {
+            return Err(refuse("--hidden: expected numbers of neurons, e.g. 256,256,256"));
+        }
+        if own.grid_lr.is_empty() || own.grid_lr.iter().any(|lr| *lr <= 0.0) {
+            return Err(refuse("--grid-lr: expected positive numbers"));
+        }
+        if own.grid_batch.is_empty() || own.grid_batch.iter().any(|batch| *batch < 1) {
+            return Err(refuse("--grid-batch: expected numbers of samples, 1 or more"));
+        }
+        if own.batch_size < 1 {
+            return Err(refuse(format!("--batch-size {}: expected 1 or more", own.batch_size)));
+        }
+        for (flag, value) in [("lr-a", own.lr_a), ("lr-w", own.lr_w), ("range", own.range)] {
+            if value <= 0.0 {
+                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
+            }
+        }
+        Ok(())
+    }
+
+    fn build(settings: &Settings<CharacterizeConfig>, device: Device) -> Result<Self> {
+        let _guard = no_grad_guard();
+        let (run, config) = (&settings.run, settings.experiment.clone());
+        let data = data::load(&run.data, &run.data_dir, device)?;
+        let split = Split::new(&data, None, run.seed, device)?;
+        let (samples, batch) = (split.w.samples(), config.batch_size);
+        if batch > samples {
+            return Err(refuse(format!("--batch-size {batch}: D_W has {samples} images")));
+        }
+        let seeds = (0..u64::from(run.replicates)).map(|i| run.seed.wrapping_add(i));
+        let seeds: Vec<u64> = seeds.collect();
+        let mut widths = vec![data.height * data.width];
+        widths.extend(&config.hidden);
+        widths.push(data.num_classes);
+        let mut network = Network::new(&widths, config.activation, &seeds, Kind::Float, device);
+        let (gradient, statistics) = gradients(&network, &split.a, config.loss, config.range)?;
+        let (lr, batches) = (&config.grid_lr, &config.grid_batch);
+        let mut steps = vec![0.0];
+        steps.extend(grid::steps(lr, batches, split.a.samples(), config.a_reduce));
+        let (mut drops, mut start) = (Vec::new(), Vec::new());
+        for i in 0..network.runs {
+            let losses = grid::losses(&network, i, &gradient, &split.w, config.loss, &steps);
+            let losses = read::values(&losses)?;
+            start.push(losses[0]);
+            drops.push(losses[1..].iter().map(|loss| losses[0] - loss).collect());
+        }
+        for (layer, g) in network.layers.iter_mut().zip(&gradient) {
+            let _ = layer.apical.g_sub_(&(g * config.lr_a));
+        }
+        let order = rng::permutation(samples, run.seed, "data", 0).to_device(device);
+        let whole = (samples as u64).div_ceil(batch as u64);
+        let steps = run.steps.unwrap_or(whole).min(whole);
+        if steps == 0 {
+            return Err(refuse("--steps 0: expected 1 or more"));
+        }
+        let plan = Plan { steps, evaluate_every: steps };
+        let (name, source) = (data.name, data.source);
+        Ok(Self { config, network, split, statistics, drops, name, start, source, order, plan })
+    }
+
+    fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    fn step(&mut self, step: &mut Step) -> Result<()> {
+        let _guard = no_grad_guard();
+        let (batch, part) = (self.config.batch_size, &self.split.w);
+        let from = step.index as i64 * batch;
+        let length = batch.min(part.samples() - from);
+        let order = self.order.narrow(0, from, length);
+        let x = part.images.index_select(0, &order);
+        let target = part.target.index_select(0, &order);
+        let network = &self.network;
+        let pass = network.forward(&x, true);
+        let mean = |loss: &Tensor| loss.mean(Kind::Double);
+        step.mean("train/loss", &mean(&self.config.loss.mean(pass.output(), &target)));
+        let each = Tensor::full([], 1.0 / length as f64, (Kind::Float, x.device()));
+        let delta = self.config.loss.gradient(pass.output(), &target, &each);
+        let slopes = network.backward(&x, &pass, delta, true).weight;
+        let before: Vec<Tensor> = network.layers.iter().map(|layer| layer.weight.copy()).collect();
+        let rates = Tensor::full([1, 1, 1], self.config.lr_w / length as f64, each_kind(&x));
+        let still = Tensor::zeros([1, 1, 1], (Kind::Bool, x.device()));
+        step.time(Phase::Optimizer, || {
+            apply_moving(network, &x, &pass, self.config.pre, &rates, &still);
+        });
+        for (k, layer) in network.layers.iter().enumerate() {
+            let change = (&layer.weight - &before[k]).to_kind(Kind::Double).flatten(1, 2);
+            let slope = slopes[k].to_kind(Kind::Double).flatten(1, 2).neg();
+            let dot = (&change * &slope).sum_dim_intlist(1, false, Kind::Double);
+            let square = |t: &Tensor| t.square().sum_dim_intlist(1, false, Kind::Double).sqrt();
+            let (norm, other) = (square(&change), square(&slope));
+            let cosine = dot / (&norm * other).clamp_min(f64::MIN_POSITIVE);
+            step.last(&format!("rule/norm/layer{k}"), &mean(&(norm / self.config.lr_w)));
+            step.last(&format!("rule/cosine/layer{k}"), &mean(&cosine));
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+        let _guard = no_grad_guard();
+        let pass = self.network.forward(&self.split.test.images, true);
+        let loss = self.config.loss.mean(pass.output(), &self.split.test.target);
+        evaluation.scalar("eval/loss", read::values(&loss)?);
+        evaluation.scalar("eval/loss_start", self.start.clone());
+        let largest = |drops: &Vec<f64>| drops.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        evaluation.scalar("map/largest_drop", self.drops.iter().map(largest).collect());
+        let columns = self.config.grid_lr.len();
+        for (i, batch) in self.config.grid_batch.iter().enumerate() {
+            for (j, lr) in self.config.grid_lr.iter().enumerate() {
+                let drops = self.drops.iter().map(|drops| drops[i * columns + j]).collect();
+                evaluation.scalar(&format!("map/drop/bs{batch}_lr{lr:e}"), drops);
+            }
+        }
+        for (k, s) in self.statistics.iter().enumerate() {
+            for (what, value) in [("sd", s.sd), ("skewness", s.skewness), ("negative", s.negative)]
+            {
+                evaluation.scalar(&format!("gradient/{what}/layer{k}"), vec![value]);
+            }
+            evaluation.say(&format!(
+                "layer {k}: per-sample ∂l/∂a: sd {:.4}, skewness {:.2}, negative {:.1} %",
+                s.sd,
+                s.skewness,
+                100.0 * s.negative
+            ));
+        }
+        Ok(None)
+    }
+
+    fn state(&self) -> State {
+        let layers = self.network.layers.iter().enumerate();
+        let named = layers.flat_map(|(k, layer)| {
+            [("weight", &layer.weight), ("apical", &layer.apical)].map(|(what, tensor)| {
+                let one = self.network.runs == 1;
+                let plain = if one { tensor.get(0) } else { tensor.shallow_clone() };
+                (format!("layer{k}.{what}"), plain)
+            })
+        });
+        named.collect()
+    }
+
+    fn source(&self) -> Value {
+        self.source.clone()
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        vec![
+            Chart::lines("phase 2", "batch loss", &["train/loss"]),
+            Chart::pattern("phase 2", "cosine with -dL/dW", "^rule/cosine/layer[0-9]+$"),
+            Chart::pattern("phase 2", "norm of the change", "^rule/norm/layer[0-9]+$"),
+        ]
+    }
+
+    fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
+        super::figures::draw(self, log, step)
+    }
+}
+
+fn each_kind(tensor: &Tensor) -> (Kind, Device) {
+    (tensor.kind(), tensor.device())
+}

@@ -1,0 +1,8 @@
+//! One phase 1 and one phase 2, looked at closely: the experiment `apical_characterize`.
+
+pub mod experiment;
+pub mod figures;
+pub mod grid;
+pub mod samples;
+
+pub use experiment::Characterize;

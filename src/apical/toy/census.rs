@@ -1,0 +1,134 @@
+//! What many trials of a toy layer do: which fall silent, converge, grow.
+
+use anyhow::Result;
+use tch::{Device, Kind, Tensor};
+
+use super::layer::ToyLayer;
+use crate::apical::activation::Activation;
+use crate::lab::{read, rng};
+
+/// Where the multipliers are drawn from, in the order of the leading axis.
+pub const LAWS: [&str; 2] = ["uniform", "gaussian"];
+
+/// Sizes of a toy layer and of its batch of trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Separate random layers for each law of the multipliers.
+    pub trials: i64,
+    /// Neurons of a layer.
+    pub neurons: i64,
+    /// Inputs of a layer.
+    pub inputs: i64,
+}
+
+/// Draws W, x ~ N(0, 1) for every trial, and the multipliers from U[0, 1) and N(0, 1) for the same
+/// W and x; the layers of all activations start alike. Axes: [law, trial, ..].
+pub fn draw(seed: u64, sizes: Sizes, device: Device) -> Vec<ToyLayer> {
+    rng::seed_torch(seed, "toy", 0);
+    let options = (Kind::Double, Device::Cpu);
+    let Sizes { trials, neurons, inputs } = sizes;
+    let weight = Tensor::randn([trials, neurons, inputs], options);
+    let input = Tensor::randn([trials, inputs], options);
+    let uniform = Tensor::rand([trials, neurons], options);
+    let gaussian = Tensor::randn([trials, neurons], options);
+    let apical = Tensor::stack(&[uniform, gaussian], 0).to_device(device);
+    let layer = |activation| ToyLayer {
+        activation,
+        weight: Tensor::stack(&[&weight, &weight], 0).to_device(device),
+        input: Tensor::stack(&[&input, &input], 0).to_device(device),
+        apical: apical.copy(),
+    };
+    Activation::ALL.into_iter().map(layer).collect()
+}
+
+/// The largest |ΔW_nm| of every neuron: [law, trial, neuron].
+fn size_of(change: &Tensor) -> Tensor {
+    change.abs().amax([-1i64].as_slice(), false)
+}
+
+/// Follows the largest |ΔW_nm| of every neuron of the trials of one layer through time.
+#[derive(Debug)]
+pub struct Census {
+    /// At time 0: [law, trial, neuron].
+    pub first: Tensor,
+    /// At the last step.
+    pub last: Tensor,
+    /// [law, trial, neuron] bool: never larger than a step before, to rounding.
+    pub falling: Tensor,
+    /// The largest distance from the closed form so far.
+    pub error: Tensor,
+    /// The largest |ΔW_nm| so far.
+    pub largest: Tensor,
+}
+
+impl Census {
+    /// At time 0 of a layer with these axes.
+    pub fn new(layer: &ToyLayer) -> Self {
+        let zeros = || layer.apical.zeros_like();
+        let falling = zeros().eq(0.0);
+        Self { first: zeros(), last: zeros(), falling, error: zeros(), largest: zeros() }
+    }
+
+    /// Takes in the change of step `t`, and what the closed form says that it is.
+    pub fn take(&mut self, t: u64, change: &Tensor, expected: Option<&Tensor>) {
+        let size = size_of(change);
+        if t == 0 {
+            self.first.copy_(&size);
+        } else {
+            let falls = size.le_tensor(&(&self.last * (1.0 + 1e-12)));
+            let _ = self.falling.logical_and_(&falls);
+        }
+        self.last.copy_(&size);
+        self.largest.copy_(&self.largest.maximum(&size));
+        if let Some(expected) = expected {
+            self.error.copy_(&self.error.maximum(&size_of(&(change - expected))));
+        }
+    }
+
+    /// The counts of every law, read from the device.
+    ///
+    /// # Errors
+    /// Where the device can't be read.
+    pub fn counts(&self, threshold: f64) -> Result<Vec<Counts>> {
+        let silent = self.first.eq(0.0).all_dim(-1, false);
+        let converged = self.last.lt(threshold).all_dim(-1, false);
+        // A change that left the range of f64 has grown, too.
+        let grown = self.last.le_tensor(&self.first).logical_not().any_dim(-1, false);
+        let falling = self.falling.all_dim(-1, false);
+        let relative = &self.error / self.largest.clamp_min(f64::MIN_POSITIVE);
+        let relative = relative.nan_to_num(0.0, 0.0, 0.0);
+        let share = |flag: &Tensor| flag.to_kind(Kind::Double).mean_dim(-1, false, Kind::Double);
+        let rows = [
+            share(&silent),
+            share(&converged),
+            share(&grown),
+            share(&falling),
+            relative.amax([-2i64, -1].as_slice(), false),
+        ];
+        let numbers = read::values(&Tensor::stack(&rows, 1))?;
+        let counts = numbers.chunks_exact(rows.len()).map(|n| Counts {
+            silent: n[0],
+            converged: n[1],
+            grown: n[2],
+            falling: n[3],
+            error: n[4],
+        });
+        Ok(counts.collect())
+    }
+}
+
+/// Shares of the trials of one law.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counts {
+    /// No weight changes at time 0.
+    pub silent: f64,
+    /// Every |ΔW| is below the threshold now.
+    pub converged: f64,
+    /// The largest |ΔW| of some neuron is above that of time 0 now.
+    pub grown: f64,
+    /// The largest |ΔW| of every neuron never grew in any step.
+    pub falling: f64,
+    /// The largest distance from the closed form, over the neuron's largest |ΔW|; 0 where
+    /// there is no closed form.
+    pub error: f64,
+}
