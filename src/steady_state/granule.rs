@@ -1,5 +1,6 @@
 //! The granule layer: fixed random features of the reference ahead of time.
 
+use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::reference::{Reference, ReferenceKind};
@@ -30,21 +31,24 @@ impl Granule {
     /// Draws the layers of some seeds with `expansion` times CELLS cells.
     ///
     /// - lookahead: the inputs are r(t) to r(t + lookahead), equally spaced, s
+    ///
+    /// # Errors
+    /// Where what was drawn can't be read.
     pub fn draw(
         seeds: &[u64],
         expansion: i64,
         reference: (ReferenceKind, f64),
         lookahead: f64,
-    ) -> Self {
+    ) -> Result<Self> {
         let weights: Vec<Tensor> = seeds.iter().map(|seed| weight(*seed, expansion)).collect();
         let initial: Vec<Tensor> = seeds.iter().map(|seed| initial(*seed, expansion)).collect();
         let spacing = lookahead / (INPUTS - 1) as f64;
-        Self {
+        Ok(Self {
             weight: Tensor::stack(&weights, 0),
             initial: Tensor::stack(&initial, 0),
-            reference: Reference::draw(reference.0, reference.1, seeds),
+            reference: Reference::draw(reference.0, reference.1, seeds)?,
             leads: (0..INPUTS).map(|i| i as f64 * spacing).collect(),
-        }
+        })
     }
 
     /// r(t) and the cells' answers h(t) = tanh(Z m(t)), m_i(t) = r(t + τ_i).
@@ -107,7 +111,7 @@ mod tests {
 
     #[test]
     fn layers_are_nested_and_sparse() {
-        let draw = |q| Granule::draw(&[5, 6], q, (ReferenceKind::SinesZero, 0.5), 2.5);
+        let draw = |q| Granule::draw(&[5, 6], q, (ReferenceKind::SinesZero, 0.5), 2.5).unwrap();
         let (small, large) = (draw(2), draw(9));
         assert_eq!(small.weight, large.weight.narrow(1, 0, 20));
         let used = large.weight.not_equal(0.0).sum_dim_intlist(2, false, Kind::Int64);

@@ -2,11 +2,12 @@
 
 use std::f64::consts::{PI, TAU};
 
+use anyhow::Result;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::lab::rng;
+use crate::lab::{read, rng};
 
 /// Which reference trajectory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -59,14 +60,17 @@ pub struct Reference {
 
 impl Reference {
     /// The references of some seeds.
-    pub fn draw(kind: ReferenceKind, cutoff: f64, seeds: &[u64]) -> Self {
-        let drawn: Vec<[Vec<f64>; 3]> =
-            seeds.iter().map(|seed| sinusoids(kind, cutoff, *seed)).collect();
+    ///
+    /// # Errors
+    /// Where what was drawn can't be read.
+    pub fn draw(kind: ReferenceKind, cutoff: f64, seeds: &[u64]) -> Result<Self> {
+        let drawn = seeds.iter().map(|seed| sinusoids(kind, cutoff, *seed));
+        let drawn = drawn.collect::<Result<Vec<[Vec<f64>; 3]>>>()?;
         let column = |i: usize| {
             let rows: Vec<Tensor> = drawn.iter().map(|row| Tensor::from_slice(&row[i])).collect();
             Tensor::stack(&rows, 0)
         };
-        Self { amplitude: column(0), omega: column(1), phase: column(2) }
+        Ok(Self { amplitude: column(0), omega: column(1), phase: column(2) })
     }
 
     /// The reference and its copies ahead of time as a linear map of [sin ωt, cos ωt]:
@@ -104,18 +108,17 @@ impl Reference {
 }
 
 /// Amplitudes, angular frequencies and phases of one seed.
-fn sinusoids(kind: ReferenceKind, cutoff: f64, seed: u64) -> [Vec<f64>; 3] {
+fn sinusoids(kind: ReferenceKind, cutoff: f64, seed: u64) -> Result<[Vec<f64>; 3]> {
     if kind.is_series() { series(kind, cutoff, seed) } else { sines(kind, cutoff, seed) }
 }
 
-fn uniform(seed: u64, stream: &str, count: i64) -> Vec<f64> {
+fn uniform(seed: u64, stream: &str, count: i64) -> Result<Vec<f64>> {
     rng::seed_torch(seed, stream, 0);
-    let drawn = Tensor::rand([count], (Kind::Double, Device::Cpu));
-    (0..count).map(|i| drawn.double_value(&[i])).collect()
+    read::values(&Tensor::rand([count], (Kind::Double, Device::Cpu)))
 }
 
-fn sines(kind: ReferenceKind, cutoff: f64, seed: u64) -> [Vec<f64>; 3] {
-    let drawn = uniform(seed, "reference", 3 * SINES);
+fn sines(kind: ReferenceKind, cutoff: f64, seed: u64) -> Result<[Vec<f64>; 3]> {
+    let drawn = uniform(seed, "reference", 3 * SINES)?;
     let (frequency, rest) = drawn.split_at(SINES as usize);
     let (phase, amplitude) = rest.split_at(SINES as usize);
     let omega: Vec<f64> = frequency.iter().map(|u| cutoff * (0.2 + 0.8 * u)).collect();
@@ -127,7 +130,7 @@ fn sines(kind: ReferenceKind, cutoff: f64, seed: u64) -> [Vec<f64>; 3] {
         let zero = first_zero(&amplitude, &omega, &phase);
         phase.iter_mut().zip(&omega).for_each(|(phase, omega)| *phase += omega * zero);
     }
-    [amplitude, omega, phase]
+    Ok([amplitude, omega, phase])
 }
 
 /// The first zero of a sum of sinusoids after t = 0, s: bracketed on a grid, then bisected.
@@ -150,9 +153,9 @@ fn first_zero(amplitude: &[f64], omega: &[f64], phase: &[f64]) -> f64 {
     high
 }
 
-fn series(kind: ReferenceKind, cutoff: f64, seed: u64) -> [Vec<f64>; 3] {
+fn series(kind: ReferenceKind, cutoff: f64, seed: u64) -> Result<[Vec<f64>; 3]> {
     let period = SAMPLES as f64 / (2.0 * cutoff);
-    let drawn = uniform(seed, "reference", SAMPLES / 2 + 1);
+    let drawn = uniform(seed, "reference", SAMPLES / 2 + 1)?;
     let orders = 0..=SAMPLES / 2;
     let equal = 1.0 / (SAMPLES / 2 + 1) as f64;
     let tau = 1.0 / SAMPLES as f64;
@@ -163,7 +166,7 @@ fn series(kind: ReferenceKind, cutoff: f64, seed: u64) -> [Vec<f64>; 3] {
     });
     let phase = |k: usize, u: f64| if k == 0 { PI / 6.0 } else { TAU * u };
     let phases = drawn.iter().enumerate().map(|(k, u)| phase(k, *u)).collect();
-    [amplitude.collect(), orders.map(|k| TAU * k as f64 / period).collect(), phases]
+    Ok([amplitude.collect(), orders.map(|k| TAU * k as f64 / period).collect(), phases])
 }
 
 #[cfg(test)]
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn starts_where_its_kind_says() {
-        let at_zero = |kind, seed| value(&Reference::draw(kind, 0.5, &[seed]), 0.0).abs();
+        let at_zero = |kind, seed| value(&Reference::draw(kind, 0.5, &[seed]).unwrap(), 0.0).abs();
         for seed in 0..5 {
             assert_eq!(at_zero(ReferenceKind::Sines, seed), 0.0);
             assert!(at_zero(ReferenceKind::SinesPhase, seed) > 0.05);
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn frequencies_are_below_the_cutoff_and_leads_look_ahead() {
-        let reference = Reference::draw(ReferenceKind::SinesPhase, 0.5, &[3, 4]);
+        let reference = Reference::draw(ReferenceKind::SinesPhase, 0.5, &[3, 4]).unwrap();
         for i in 0..4 {
             assert!((0.1..=0.5).contains(&reference.omega.double_value(&[1, i])));
         }
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn a_series_repeats_after_its_period() {
         for kind in [ReferenceKind::White, ReferenceKind::FourierOu] {
-            let reference = Reference::draw(kind, 0.1, &[0]);
+            let reference = Reference::draw(kind, 0.1, &[0]).unwrap();
             let difference = value(&reference, 12.25) - value(&reference, 1012.25);
             assert!(difference.abs() < 1e-12, "{difference}");
             assert_eq!(reference.omega.size(), [1, 101]);

@@ -69,7 +69,7 @@ impl Experiment for SteadyState {
         let (cutoff, lookahead) =
             (config.cutoff.unwrap_or_default(), config.lookahead.unwrap_or_default());
         let largest = grid.cells() / CELLS;
-        let granule = Granule::draw(&grid.seeds, largest, (config.reference, cutoff), lookahead);
+        let granule = Granule::draw(&grid.seeds, largest, (config.reference, cutoff), lookahead)?;
         let map = BlockMap::new(&ClosedLoop::new(&config.gains()), &config.timing())?;
         let all = World { map, granule, dt: config.dt };
         let groups = group(&all, &grid, config.loss_seconds, config.batch_runs, device);

@@ -21,7 +21,7 @@ pub fn world(seeds: &[u64], q: i64, kind: ReferenceKind, dt: f64) -> World {
     let timing = Timing { dt, window_start: 1.0, window_end: 0.5, delay: 0.1 };
     let map = BlockMap::new(&ClosedLoop::new(&GAINS), &timing).unwrap();
     let cutoff = kind.default_cutoff();
-    let granule = Granule::draw(seeds, q, (kind, cutoff), kind.default_lookahead(cutoff));
+    let granule = Granule::draw(seeds, q, (kind, cutoff), kind.default_lookahead(cutoff)).unwrap();
     World { map, granule, dt }
 }
 

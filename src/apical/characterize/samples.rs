@@ -60,10 +60,11 @@ pub fn gradients(
                 first.lt(0.0).sum(Kind::Double),
             ];
             let _ = moments[k].g_add_(&Tensor::stack(&powers, 0));
-            let bins = ((&first + range) * (BINS as f64 / (2.0 * range))).floor();
-            let inside = bins.ge(0.0).logical_and(&bins.lt(BINS as f64));
-            let bins = bins.masked_select(&inside).to_kind(Kind::Int64);
-            let _ = counts[k].g_add_(&bins.bincount::<Tensor>(None, BINS));
+            // One more bin at either end for what is beyond the range.
+            let bins = ((&first + range) * (BINS as f64 / (2.0 * range))).floor() + 1.0;
+            let bins = bins.clamp(0.0, BINS as f64 + 1.0).to_kind(Kind::Int64).reshape([-1]);
+            let all = bins.bincount::<Tensor>(None, BINS + 2);
+            let _ = counts[k].g_add_(&all.narrow(0, 1, BINS));
         }
     }
     let samples = part.samples() as f64;
