@@ -5,7 +5,7 @@
 use neuron_lab::apical::activation::Activation;
 use neuron_lab::apical::loss::{Loss, one_hot};
 use neuron_lab::apical::network::Network;
-use neuron_lab::apical::rule::{Pre, apply_frozen, apply_moving};
+use neuron_lab::apical::rule::{Pre, frozen, moving};
 use neuron_lab::data;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -204,7 +204,7 @@ fn the_rule_is_its_formula() {
         let before: Vec<Tensor> = network.layers.iter().map(|l| l.weight.copy()).collect();
         let pass = network.forward(&x, true);
         let rates = Tensor::from(0.1 / 7.0).view([1, 1, 1]);
-        apply_moving(&network, &x, &pass, pre, &rates, &still(false));
+        moving(&network, &x, x.size()[0], pre, &rates).apply(&network, &still(false));
         for (k, layer) in network.layers.iter().enumerate() {
             let found = (&layer.weight - &before[k]).get(0);
             for (n, m) in [(0, 0), (3, 7), (9, 29)] {
@@ -234,7 +234,7 @@ fn the_rule_climbs_a_potential_of_its_own_layer() {
     let pass = network.forward(&x, true);
     let before: Vec<Tensor> = network.layers.iter().map(|l| l.weight.copy()).collect();
     let rates = Tensor::from(1.0 / 40.0).view([1, 1, 1]);
-    apply_moving(&network, &x, &pass, Pre::Modulated, &rates, &still(false));
+    moving(&network, &x, x.size()[0], Pre::Modulated, &rates).apply(&network, &still(false));
     for (k, layer) in network.layers.iter().enumerate() {
         let input = if k == 0 { x.tr() } else { pass.modulated[k - 1].get(0).tr() };
         let weight = before[k].get(0).set_requires_grad(true);
@@ -246,13 +246,63 @@ fn the_rule_climbs_a_potential_of_its_own_layer() {
 }
 
 #[test]
+fn a_block_of_steps_is_the_steps_one_by_one() {
+    for (activation, pre) in Activation::ALL
+        .into_iter()
+        .flat_map(|activation| [Pre::Modulated, Pre::Baseline].map(|pre| (activation, pre)))
+    {
+        for batch in [1, 5] {
+            let networks = [0, 1].map(|_| {
+                let (_, x, _) = fixture(activation, 15);
+                let widths = [64, 50, 40, 30, 10];
+                let seeds = [3, 4];
+                let network = Network::new(&widths, activation, &seeds, Kind::Double, Device::Cpu);
+                tch::manual_seed(6);
+                for layer in &network.layers {
+                    let a = Tensor::rand(layer.apical.size(), OPTIONS) * 1.4 + 0.3;
+                    layer.apical.shallow_clone().copy_(&a);
+                }
+                (network, x)
+            });
+            let [(block, x), (single, _)] = networks;
+            let start: Vec<Tensor> = block.layers.iter().map(|l| l.weight.copy()).collect();
+            let rates = Tensor::from_slice(&[0.002, 0.005]).view([2, 1, 1]) / batch as f64;
+            let still = Tensor::zeros([2, 1, 1], (Kind::Bool, Device::Cpu));
+            let changes = moving(&block, &x, batch, pre, &rates);
+            let output = changes.pass.output().copy();
+            changes.apply(&block, &still);
+            for (i, piece) in x.split(batch, 0).iter().enumerate() {
+                let changes = moving(&single, piece, batch, pre, &rates);
+                let found = output.narrow(1, i as i64 * batch, batch);
+                let (error, size) =
+                    (gap(changes.pass.output(), &found), number(&found.abs().max()));
+                assert!(error < 1e-12 * size, "{activation:?} batch {i}: {error:e} of {size}");
+                changes.apply(&single, &still);
+            }
+            for (k, (a, b)) in block.layers.iter().zip(&single.layers).enumerate() {
+                let moved = gap(&a.weight, &start[k]);
+                assert!(moved > 1e-3, "layer {k} of {activation:?} hardly moved: {moved}");
+                let (error, size) = (gap(&a.weight, &b.weight), number(&b.weight.abs().max()));
+                assert!(error < 1e-12 * size, "{activation:?} {pre:?}, {batch}: {error:e}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_run_that_is_still_keeps_its_weights_whatever_its_rates_are() {
     let (network, x, _) = fixture(Activation::Relu, 5);
-    let before = network.layers[0].weight.copy();
-    let pass = network.forward(&(x.copy() * f64::INFINITY), true);
+    for layer in &network.layers {
+        let _ = layer.weight.shallow_clone().g_mul_scalar_(1e120);
+    }
+    let before: Vec<Tensor> = network.layers.iter().map(|l| l.weight.copy()).collect();
     let rates = Tensor::from(1.0).view([1, 1, 1]);
-    apply_moving(&network, &x, &pass, Pre::Modulated, &rates, &still(true));
-    assert!(network.layers[0].weight.equal(&before));
+    let changes = moving(&network, &x, 5, Pre::Modulated, &rates);
+    assert!(changes.pass.output().isfinite().logical_not().any().int64_value(&[]) == 1);
+    changes.apply(&network, &still(true));
+    for (layer, before) in network.layers.iter().zip(&before) {
+        assert!(layer.weight.equal(before));
+    }
 }
 
 #[test]
@@ -266,7 +316,7 @@ fn a_frozen_target_is_reached_and_leaves_the_function_as_it_was() {
         let start = distance(&student);
         for _ in 0..4000 {
             let own = student.forward(&x, false);
-            apply_frozen(&student, &x, (&teacher, &own), pre, &rates, &still(false));
+            frozen(&student, &x, (&teacher, own), pre, &rates).apply(&student, &still(false));
         }
         let end = distance(&student);
         assert!(end < 0.05 * start, "{pre:?}: {start} to {end}");
@@ -294,7 +344,7 @@ fn scalar_model(alpha: f64, beta: f64, reset: bool) -> (Vec<f64>, f64, f64) {
             crossings.push(t as f64 - error / (error - last));
         }
         last = error;
-        apply_moving(&network, &x, &pass, Pre::Modulated, &rates, &still(false));
+        moving(&network, &x, x.size()[0], Pre::Modulated, &rates).apply(&network, &still(false));
     }
     let end = |tensor: &Tensor| (number(&tensor.sum(Kind::Double)) - 1.0).abs();
     (crossings, end(&layer.apical), end(&layer.weight))

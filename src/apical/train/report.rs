@@ -127,7 +127,7 @@ pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Opti
     let live = alive.iter().filter(|live| **live).count();
     if at_end {
         run.before.copy_(&results);
-        run.over = live == 0;
+        run.over = !run.trainer.know(alive.clone());
     }
     let (results, before) = (&rows[3..7], &rows[7..11]);
     let mut log = Rows { alive, evaluation };
