@@ -78,6 +78,8 @@ pub struct Characterize {
     pub(super) statistics: Vec<Statistics>,
     /// Loss at a = 1 minus loss at each grid point, on D_W: [network][point].
     pub(super) drops: Vec<Vec<f64>>,
+    /// Loss of the best predictor that ignores its input, on D_W.
+    pub(super) constant: f64,
     pub(super) name: String,
     /// Networks that have not diverged in phase 2: [network] bool.
     alive: Tensor,
@@ -192,6 +194,7 @@ impl Experiment for Characterize {
         Ok(Self {
             alive: Tensor::ones([network.runs], (Kind::Bool, device)),
             diverged_at: Tensor::full([network.runs], f64::NAN, (Kind::Double, device)),
+            constant: read::scalar(&config.loss.of_constant(&split.w.labels, data.num_classes))?,
             name: data.name,
             source: data.source,
             config,

@@ -177,8 +177,11 @@ impl ApicalTrain {
     /// Loss and accuracy on D_W and on D_test now: [4, run] f64.
     pub(super) fn results(&self) -> Tensor {
         let modulated = self.trainer.modulated();
-        let parts = [&self.split.w, &self.split.test];
-        Tensor::cat(&parts.map(|part| self.trainer.test(part, modulated)), 0)
+        let parts = [&self.split.w, &self.split.test].map(|part| match self.config.eval_samples {
+            Some(samples) => part.first(samples),
+            None => part.first(part.samples()),
+        });
+        Tensor::cat(&parts.map(|part| self.trainer.test(&part, modulated)), 0)
     }
 
     fn first(&mut self, step: &mut Step, place: Place) -> Result<()> {

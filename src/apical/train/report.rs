@@ -28,6 +28,15 @@ pub const TAGS: &[(&str, &str)] = &[
     ("apical/layer*/min", "smallest multiplier of a layer, mean over live runs"),
     ("apical/layer*/max", "largest multiplier of a layer, mean over live runs"),
     ("apical/layer*/above_one", "share of a layer's multipliers above 1, mean over live runs"),
+    (
+        "rates/layer*/power",
+        "mean square of the rates without their multipliers, over the layer's neurons and 1000 \
+         images of D_test, mean over live runs",
+    ),
+    (
+        "rates/layer*/power_above_one",
+        "share of that in neurons whose multiplier is above 1, mean over live runs",
+    ),
     ("run*/*", "the same of one run, until it explodes"),
     ("run*/exploded_at", "passes of phase 2 until this run exploded"),
     ("time/*", "milliseconds of each phase in a step, and steps a second"),
@@ -39,6 +48,8 @@ pub fn charts(runs: usize) -> Vec<Chart> {
     let mut charts = vec![
         Chart::lines("loss", "mean over live runs", &["eval/loss", "eval/loss_w", "eval/constant"]),
         Chart::pattern("apical", "variance", "^apical/layer[0-9]+/variance$"),
+        Chart::pattern("rates", "power in neurons above 1", "^rates/layer[0-9]+/power_above_one$"),
+        Chart::pattern("rates", "power", "^rates/layer[0-9]+/power$"),
         Chart::pattern("apical", "share above 1", "^apical/layer[0-9]+/above_one$"),
     ];
     if runs > 1 {
@@ -50,6 +61,7 @@ pub fn charts(runs: usize) -> Vec<Chart> {
 }
 
 const RESULTS: [&str; 4] = ["loss_w", "accuracy_w", "loss", "accuracy"];
+const POWER: [&str; 2] = ["power", "power_above_one"];
 const MULTIPLIERS: [&str; 5] = ["variance", "mean", "min", "max", "above_one"];
 
 /// Numbers of every run that are to be logged.
@@ -120,9 +132,11 @@ pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Opti
         &results,
         &run.before,
         &multipliers(run),
+        &run.trainer.power(&run.split.test, run.trainer.modulated()),
     ];
     let numbers = read::values(&Tensor::cat(&parts, 0))?;
     let rows: Vec<&[f64]> = numbers.chunks(run.rates.len()).collect();
+    let layers = run.trainer.network.layers.len();
     let alive: Vec<bool> = rows[0].iter().map(|live| *live == 1.0).collect();
     let live = alive.iter().filter(|live| **live).count();
     if at_end {
@@ -139,9 +153,13 @@ pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Opti
     if at_end && place.first {
         log_first_phase(&mut log, results, before, rows[2]);
     }
-    for (i, values) in rows[11..].iter().enumerate() {
+    let (apical, power) = rows[11..].split_at(MULTIPLIERS.len() * layers);
+    for (i, values) in apical.iter().enumerate() {
         let (layer, what) = (i / MULTIPLIERS.len(), MULTIPLIERS[i % MULTIPLIERS.len()]);
         log.log(&format!("apical/layer{layer}/{what}"), values);
+    }
+    for (i, values) in power.iter().enumerate() {
+        log.log(&format!("rates/layer{}/{}", i / POWER.len(), POWER[i % POWER.len()]), values);
     }
     for (i, at) in rows[1].iter().enumerate().filter(|(_, at)| at.is_finite()) {
         log.evaluation.scalar(&format!("run{i}/exploded_at"), vec![*at]);

@@ -12,6 +12,8 @@ use crate::lab::checkpoint::State;
 const CHUNK: i64 = 256;
 /// Smaller batches than this are taken in blocks, all runs at once.
 const SMALL: i64 = 16;
+/// Samples over which the power of the rates is taken.
+const POWER_SAMPLES: i64 = 1000;
 /// Samples in a block.
 const BLOCK: i64 = 64;
 
@@ -194,7 +196,8 @@ impl Trainer {
             false => self.parts(),
         };
         let whole = samples / batch * batch;
-        let slab = (CHUNK / block).max(1) * block;
+        // Images are fetched for all networks together, or just before they are needed.
+        let slab = if parts.len() == 1 { block } else { (CHUNK / block).max(1) * block };
         let mut losses: Vec<Vec<Tensor>> = parts.iter().map(|_| Vec::new()).collect();
         for (from, to) in pieces((0, whole), slab).chain(pieces((whole, samples), batch)) {
             let order = order.narrow(0, from, to - from);
@@ -284,6 +287,28 @@ impl Trainer {
             }
         }
         (sums / part.samples() as f64).masked_fill_(&self.alive.logical_not(), f64::NAN)
+    }
+
+    /// For each layer two rows, [2 x layer, run] f64: the mean square of the rates without their
+    /// multipliers over neurons and the first samples of `part`, and the share of it that is in
+    /// neurons whose multiplier is above 1. NaN for runs that have exploded.
+    pub fn power(&self, part: &Part, modulated: bool) -> Tensor {
+        let x = part.images.narrow(0, 0, part.samples().min(POWER_SAMPLES));
+        let layers = self.network.layers.len() as i64;
+        let options = (Kind::Double, self.device());
+        let rows = Tensor::full([2 * layers, self.network.runs], f64::NAN, options);
+        for (first, network) in self.parts() {
+            let pass = network.forward(&x, modulated);
+            for (k, (layer, f)) in (0..).zip(network.layers.iter().zip(&pass.baseline)) {
+                let each = f.square().mean_dim(1, false, Kind::Double);
+                let mean = each.mean_dim(-1, false, Kind::Double);
+                let above = layer.apical.le(1.0);
+                let above = each.masked_fill(&above, 0.0).mean_dim(-1, false, Kind::Double);
+                let pair = Tensor::stack(&[&mean, &(above / &mean)], 0);
+                rows.narrow(0, 2 * k, 2).narrow(1, first, network.runs).copy_(&pair);
+            }
+        }
+        rows
     }
 
     /// Every tensor by name; with the axis of runs only where there are several.
