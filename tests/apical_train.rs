@@ -1,4 +1,4 @@
-//! `apical_train` as a program: sweeps with exploded runs, bad input.
+//! The apical experiments as programs: sweeps with exploded runs, bad input.
 
 #![allow(clippy::unwrap_used)]
 
@@ -73,6 +73,7 @@ fn bad_input_is_one_line() {
         ("--samples-a 0", "--samples-a 0"),
         ("--batch-size 0", "--batch-size 0"),
         ("--batch-size 800", "--batch-size 800"),
+        ("--eval-samples 0", "--eval-samples 0"),
         ("--a-reduce max", "max"),
         ("--a-update momentum:2", "momentum:B"),
         ("--a-update sometimes", "reset"),
@@ -88,4 +89,25 @@ fn bad_input_is_one_line() {
         assert!(line.contains(word) && line.len() < 300, "{flags}: {line}");
     }
     assert!(!program.folder("runs", "").exists());
+}
+
+#[test]
+fn bad_input_of_the_other_two_is_one_line() {
+    for (program, flags, word) in [
+        (Program::characterize(), "--grid-lr=", "--grid-lr"),
+        (Program::characterize(), "--grid-lr 0.1,x", "x"),
+        (Program::characterize(), "--grid-lr nan", "--grid-lr"),
+        (Program::characterize(), "--grid-batch 1,0", "--grid-batch"),
+        (Program::characterize(), "--batch-size 0", "--batch-size 0"),
+        (Program::characterize(), "--batch-size 800", "--batch-size 800"),
+        (Program::characterize(), "--a-reduce max", "max"),
+        (Program::characterize(), "--cap -1", "--cap"),
+        (Program::toy(), "--eta nan", "--eta"),
+        (Program::toy(), "--trials 0", "--trials 0"),
+    ] {
+        let outcome = program.run(&format!("--data digits --quiet {flags}")).expect(2);
+        let line = outcome.error();
+        assert!(line.contains(word) && line.len() < 300, "{flags}: {line}");
+        assert!(!program.folder("runs", "").exists());
+    }
 }

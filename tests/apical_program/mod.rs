@@ -28,6 +28,10 @@ impl Program {
         Self { bench: Bench::new(), name: "apical_characterize", path }
     }
 
+    pub fn toy() -> Self {
+        Self { bench: Bench::new(), name: "apical_toy", path: env!("CARGO_BIN_EXE_apical_toy") }
+    }
+
     pub fn run(&self, line: &str) -> Outcome {
         self.bench.execute(self.path, &words(line))
     }

@@ -2,19 +2,15 @@
 //! phase 2 with its direction beside that of the gradient.
 
 use anyhow::Result;
-use clap::Args;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
+use super::config::CharacterizeConfig;
 use super::grid;
 use super::samples::{Statistics, gradients};
-use crate::apical::activation::Activation;
-use crate::apical::loss::Loss;
 use crate::apical::network::Network;
-use crate::apical::rule::{self, Pre};
+use crate::apical::rule;
 use crate::apical::split::Split;
-use crate::apical::train::config::AReduce;
 use crate::data;
 use crate::lab::checkpoint::{Score, State};
 use crate::lab::error::refuse;
@@ -23,51 +19,6 @@ use crate::lab::log::Log;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
 use crate::lab::{Preset, Settings, read, rng};
-
-/// Settings of `apical_characterize`.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
-#[command(next_help_heading = "Model")]
-pub struct CharacterizeConfig {
-    /// Neurons of each hidden layer, e.g. 256,256,256
-    #[arg(long, value_delimiter = ',', default_values_t = [256, 256, 256], value_name = "N,N,...")]
-    pub hidden: Vec<i64>,
-    /// Activation of the hidden neurons; the output is linear
-    #[arg(long, value_enum, default_value = "relu")]
-    pub activation: Activation,
-    /// Loss
-    #[arg(long, value_enum, default_value = "mse")]
-    pub loss: Loss,
-    /// Learning rates of the map
-    #[arg(long, value_delimiter = ',', value_name = "LR,LR,...",
-        default_values_t = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])]
-    pub grid_lr: Vec<f64>,
-    /// Batch sizes of the map
-    #[arg(long, value_delimiter = ',', value_name = "N,N,...",
-        default_values_t = [1, 2, 60, 300, 1000, 3000, 6000])]
-    pub grid_batch: Vec<i64>,
-    /// How the gradients of phase 1's batches become one, in the map
-    #[arg(long, value_enum, default_value = "sum")]
-    pub a_reduce: AReduce,
-    /// Half the width of the histograms of per-sample gradients
-    #[arg(long, default_value_t = 1.0)]
-    pub range: f64,
-    /// Step of phase 1 down the mean gradient, before phase 2
-    #[arg(long, default_value_t = 0.3)]
-    pub lr_a: f64,
-    /// Learning rate of phase 2
-    #[arg(long, default_value_t = 3e-4)]
-    pub lr_w: f64,
-    /// Samples in a batch of phase 2
-    #[arg(long, default_value_t = 100)]
-    pub batch_size: i64,
-    /// Rate of the presynaptic neuron in the rule
-    #[arg(long, value_enum, default_value = "modulated")]
-    pub pre: Pre,
-    /// A network whose loss is above this in phase 2 has diverged: it is frozen, and the others go
-    /// on
-    #[arg(long, default_value_t = 1e6)]
-    pub cap: f64,
-}
 
 /// One phase 1 and one pass of phase 2; replicates are networks of successive seeds.
 pub struct Characterize {
@@ -132,27 +83,7 @@ impl Experiment for Characterize {
     type Config = CharacterizeConfig;
 
     fn resolve(settings: &mut Settings<CharacterizeConfig>) -> Result<()> {
-        let own = &settings.experiment;
-        if own.hidden.is_empty() || own.hidden.iter().any(|neurons| *neurons < 1) {
-            return Err(refuse("--hidden: expected numbers of neurons, e.g. 256,256,256"));
-        }
-        if own.grid_lr.is_empty() || own.grid_lr.iter().any(|lr| *lr <= 0.0) {
-            return Err(refuse("--grid-lr: expected positive numbers"));
-        }
-        if own.grid_batch.is_empty() || own.grid_batch.iter().any(|batch| *batch < 1) {
-            return Err(refuse("--grid-batch: expected numbers of samples, 1 or more"));
-        }
-        if own.batch_size < 1 {
-            return Err(refuse(format!("--batch-size {}: expected 1 or more", own.batch_size)));
-        }
-        for (flag, value) in
-            [("lr-a", own.lr_a), ("lr-w", own.lr_w), ("range", own.range), ("cap", own.cap)]
-        {
-            if value.is_nan() || value <= 0.0 {
-                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
-            }
-        }
-        Ok(())
+        settings.experiment.validate()
     }
 
     fn build(settings: &Settings<CharacterizeConfig>, device: Device) -> Result<Self> {

@@ -199,7 +199,7 @@ impl ApicalTrainConfig {
                 return Err(refuse(format!("--{flag} {count}: expected 1 or more")));
             }
         }
-        if self.cap <= 0.0 || self.cap > 1e12 {
+        if !(self.cap > 0.0 && self.cap <= 1e12) {
             return Err(refuse(format!(
                 "--cap {}: expected a positive number up to 1e12",
                 self.cap

@@ -20,6 +20,9 @@ pub const TAGS: &[(&str, &str)] = &[
     ("eval/constant", "loss on D_test of the best predictor that ignores its input"),
     ("eval/live_runs", "runs that have not exploded"),
     ("phase1/loss_before", "loss on D_test before a phase 1, mean over live runs"),
+    ("phase1/accuracy_before", "accuracy on D_test before a phase 1, mean over live runs"),
+    ("phase1/loss_w_before", "loss on D_W before a phase 1, mean over live runs"),
+    ("phase1/accuracy_w_before", "accuracy on D_W before a phase 1, mean over live runs"),
     ("phase1/drop", "by how much a phase 1 lowered the loss on D_test, mean over live runs"),
     ("phase1/drop_w", "by how much a phase 1 lowered the loss on D_W, mean over live runs"),
     ("phase1/loss_a", "loss on D_A where phase 1 took its gradient, mean over live runs"),
@@ -94,23 +97,6 @@ impl Rows<'_, '_> {
     }
 }
 
-/// Variance, mean, extremes and share above 1 of each layer's multipliers: [layer][quantity][run].
-fn multipliers(run: &ApicalTrain) -> Tensor {
-    let layers = run.trainer.network.layers.iter().map(|layer| {
-        let a = layer.apical.to_kind(Kind::Double);
-        let above = a.gt(1.0).to_kind(Kind::Double);
-        let rows = [
-            a.var_dim([1i64].as_slice(), a.size()[1] > 1, false),
-            a.mean_dim(1, false, Kind::Double),
-            a.amin([1i64].as_slice(), false),
-            a.amax([1i64].as_slice(), false),
-            above.mean_dim(1, false, Kind::Double),
-        ];
-        Tensor::stack(&rows, 0)
-    });
-    Tensor::cat(&layers.collect::<Vec<_>>(), 0)
-}
-
 /// Evaluates and logs. The score is the lowest loss on D_test among the live runs.
 pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Option<Score>> {
     let step = evaluation.step;
@@ -131,7 +117,7 @@ pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Opti
         &loss_a.unsqueeze(0),
         &results,
         &run.before,
-        &multipliers(run),
+        &run.trainer.multipliers(),
         &run.trainer.power(&run.split.test, run.trainer.modulated()),
     ];
     let numbers = read::values(&Tensor::cat(&parts, 0))?;
@@ -180,7 +166,9 @@ fn log_first_phase(log: &mut Rows, results: &[&[f64]], before: &[&[f64]], loss_a
     let drop = |row: usize| -> Vec<f64> {
         before[row].iter().zip(results[row]).map(|(before, after)| before - after).collect()
     };
-    log.log("phase1/loss_before", before[2]);
+    for (what, values) in RESULTS.iter().zip(before) {
+        log.log(&format!("phase1/{what}_before"), values);
+    }
     log.log("phase1/drop", &drop(2));
     log.log("phase1/drop_w", &drop(0));
     log.log("phase1/loss_a", loss_a);

@@ -9,11 +9,9 @@ use crate::apical::split::Part;
 use crate::lab::checkpoint::State;
 
 /// Samples whose rates fit into the cache together.
-const CHUNK: i64 = 256;
+pub(super) const CHUNK: i64 = 256;
 /// Smaller batches than this are taken in blocks, all runs at once.
 const SMALL: i64 = 16;
-/// Samples over which the power of the rates is taken.
-const POWER_SAMPLES: i64 = 1000;
 /// Samples in a block.
 const BLOCK: i64 = 64;
 
@@ -21,7 +19,7 @@ const BLOCK: i64 = 64;
 pub struct Trainer {
     /// The networks.
     pub network: Network,
-    config: ApicalTrainConfig,
+    pub(super) config: ApicalTrainConfig,
     /// Learning rates: [run, 1] and [run, 1, 1].
     lr_a: Tensor,
     lr_w: Tensor,
@@ -123,7 +121,7 @@ impl Trainer {
     /// The networks as they are worked on, each part with the number of its first run. On the CPU
     /// one network alone keeps the processor busy, its weights stay in the cache, and those that
     /// are known to have exploded are left out.
-    fn parts(&self) -> Vec<(i64, Network)> {
+    pub(super) fn parts(&self) -> Vec<(i64, Network)> {
         let runs = self.network.runs;
         if self.device() != Device::Cpu {
             return vec![(0, self.network.part(0, runs))];
@@ -270,47 +268,6 @@ impl Trainer {
         self.exploded_at.copy_(&self.exploded_at.where_self(&known, &now));
     }
 
-    /// Mean loss and share correct of every run, NaN for those that have exploded: [2, run] f64.
-    ///
-    /// - modulated: with the multipliers
-    pub fn test(&self, part: &Part, modulated: bool) -> Tensor {
-        let sums = Tensor::zeros([2, self.network.runs], (Kind::Double, self.device()));
-        for (first, network) in self.parts() {
-            for (from, to) in pieces((0, part.samples()), CHUNK) {
-                let piece = |of: &Tensor| of.narrow(0, from, to - from);
-                let pass = network.forward(&piece(&part.images), modulated);
-                let loss = self.config.loss.each(pass.output(), &piece(&part.target));
-                let correct = pass.output().argmax(-1, false).eq_tensor(&piece(&part.labels));
-                let rows = [loss, correct].map(|e| e.sum_dim_intlist(-1, false, Kind::Double));
-                let mut sum = sums.narrow(1, first, network.runs);
-                let _ = sum.g_add_(&Tensor::stack(&rows, 0));
-            }
-        }
-        (sums / part.samples() as f64).masked_fill_(&self.alive.logical_not(), f64::NAN)
-    }
-
-    /// For each layer two rows, [2 x layer, run] f64: the mean square of the rates without their
-    /// multipliers over neurons and the first samples of `part`, and the share of it that is in
-    /// neurons whose multiplier is above 1. NaN for runs that have exploded.
-    pub fn power(&self, part: &Part, modulated: bool) -> Tensor {
-        let x = part.images.narrow(0, 0, part.samples().min(POWER_SAMPLES));
-        let layers = self.network.layers.len() as i64;
-        let options = (Kind::Double, self.device());
-        let rows = Tensor::full([2 * layers, self.network.runs], f64::NAN, options);
-        for (first, network) in self.parts() {
-            let pass = network.forward(&x, modulated);
-            for (k, (layer, f)) in (0..).zip(network.layers.iter().zip(&pass.baseline)) {
-                let each = f.square().mean_dim(1, false, Kind::Double);
-                let mean = each.mean_dim(-1, false, Kind::Double);
-                let above = layer.apical.le(1.0);
-                let above = each.masked_fill(&above, 0.0).mean_dim(-1, false, Kind::Double);
-                let pair = Tensor::stack(&[&mean, &(above / &mean)], 0);
-                rows.narrow(0, 2 * k, 2).narrow(1, first, network.runs).copy_(&pair);
-            }
-        }
-        rows
-    }
-
     /// Every tensor by name; with the axis of runs only where there are several.
     pub fn state(&self) -> State {
         let mut state = State::new();
@@ -334,6 +291,6 @@ impl Trainer {
 }
 
 /// The ranges of so many things, or fewer at the end, that a range consists of.
-fn pieces((from, to): (i64, i64), length: i64) -> impl Iterator<Item = (i64, i64)> {
+pub(super) fn pieces((from, to): (i64, i64), length: i64) -> impl Iterator<Item = (i64, i64)> {
     (from..to).step_by(length as usize).map(move |start| (start, to.min(start + length)))
 }
