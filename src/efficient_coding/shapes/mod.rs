@@ -1,0 +1,26 @@
+//! Filters that are functions of a few parameters, with their gradients.
+
+use anyhow::Result;
+use tch::Tensor;
+
+/// A family of filters: parameters in, filters of unit norm out.
+///
+/// Axes: a filter is a column; rows are the inputs of a patch, colour-major, each colour row-major.
+pub trait FilterShape {
+    /// Names and initial values of the parameters, drawn from (seed, "init"), f32, on the CPU.
+    fn initial(&self, neurons: i64, seed: u64) -> Result<Vec<(String, Tensor)>>;
+
+    /// The filters: [input, neuron], each column of norm 1.
+    ///
+    /// - parameters: in the order of [`FilterShape::initial`]
+    fn filters(&self, parameters: &[Tensor]) -> Tensor;
+
+    /// The gradient of a number with respect to each parameter.
+    ///
+    /// - gradient: its gradient with respect to the filters, [input, neuron]
+    fn backward(&self, parameters: &[Tensor], gradient: &Tensor) -> Vec<Tensor>;
+
+    /// Shakes the parameters in place, drawing from (seed, "jitter", step): the centres drift by
+    /// `power` pixels.
+    fn jitter(&self, parameters: &mut [Tensor], power: f64, seed: u64, step: u64);
+}
