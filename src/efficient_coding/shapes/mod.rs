@@ -3,6 +3,9 @@
 use anyhow::Result;
 use tch::Tensor;
 
+use super::data::PatchShape;
+use crate::lab::error::refuse;
+
 /// A family of filters: parameters in, filters of unit norm out.
 ///
 /// Axes: a filter is a column; rows are the inputs of a patch, colour-major, each colour row-major.
@@ -23,4 +26,15 @@ pub trait FilterShape {
     /// Shakes the parameters in place, drawing from (seed, "jitter", step): the centres drift by
     /// `power` pixels.
     fn jitter(&self, parameters: &mut [Tensor], power: f64, seed: u64, step: u64);
+}
+
+/// A shape by its name; none for free filters.
+///
+/// # Errors
+/// Exit code 2 for an unknown one.
+pub fn of(name: &str, _patch: PatchShape) -> Result<Option<Box<dyn FilterShape>>> {
+    match name {
+        "free" => Ok(None),
+        _ => Err(refuse(format!("--shape {name}: expected free"))),
+    }
 }
