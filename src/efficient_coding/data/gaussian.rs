@@ -4,13 +4,12 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::{DataConfig, PatchShape, PatchSource};
+use super::{DataConfig, PatchShape, PatchSource, colour};
 use crate::lab::error::refuse;
 use crate::lab::rng;
 
-/// Correlations between long, middle and short wavelengths at one place: chosen to be of the size
-/// that cone responses to natural scenes have, where L and M hardly differ.
-const COLOURS: [[f64; 3]; 3] = [[1.0, 0.98, 0.85], [0.98, 1.0, 0.9], [0.85, 0.9, 1.0]];
+/// Side of the image, in pixels, where none is asked for.
+const IMAGE_SIZE: i64 = 64;
 
 /// Patches of a periodic Gaussian image of variance 1 a pixel and colour.
 pub struct Gaussian {
@@ -29,7 +28,7 @@ impl Gaussian {
     /// # Errors
     /// Exit code 2 for a patch that is larger than the image, or a slope that gives no image.
     pub fn new(shape: PatchShape, config: &DataConfig) -> Result<Self> {
-        let (image_size, slope) = (config.image_size, config.slope);
+        let (image_size, slope) = (config.image_size.unwrap_or(IMAGE_SIZE), config.slope);
         if image_size < shape.kernel || image_size < 2 {
             return Err(refuse(format!(
                 "--kernel-size {}: the images are only {image_size} pixels wide (--image-size)",
@@ -40,9 +39,7 @@ impl Gaussian {
             return Err(refuse(format!("--slope {slope}: expected a number from 0 to 4")));
         }
         let space = pixels(&autocorrelation(image_size, slope), shape.kernel);
-        let colours = Tensor::from_slice2(&COLOURS);
-        let colours = colours.narrow(0, 0, shape.colours).narrow(1, 0, shape.colours);
-        let whole = colours.kron(&space);
+        let whole = colour::correlations(shape.colours).kron(&space);
         // The mask scales rows alone, so that its dark corners cost the root no precision.
         let mask = shape.mask();
         let root = (whole.f_linalg_cholesky(false)? * mask.unsqueeze(1)).to_kind(Kind::Float);
@@ -103,8 +100,7 @@ mod tests {
     fn patches_have_the_covariance_that_is_said() {
         tch::set_num_threads(1);
         let shape = PatchShape { kernel: 4, colours: 3, masked: true };
-        let config = DataConfig { image_size: 64, slope: 2.0 };
-        let source = Gaussian::new(shape, &config).unwrap();
+        let source = Gaussian::new(shape, &DataConfig::default()).unwrap();
         let (count, covariance) = (200_000, source.covariance().unwrap());
         let x = source.patches(count, 1, "patches", 0).unwrap().to_kind(Kind::Double);
         let found = x.tr().matmul(&x) / count as f64;

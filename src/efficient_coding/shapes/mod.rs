@@ -1,10 +1,16 @@
 //! Filters that are functions of a few parameters, with their gradients.
 
+mod profile;
+mod radial;
+
+pub use profile::Profile;
+pub use radial::Radial;
+
 use anyhow::Result;
 use tch::Tensor;
 
 use super::data::PatchShape;
-use crate::lab::error::refuse;
+use crate::lab::error::{closest, refuse};
 
 /// A family of filters: parameters in, filters of unit norm out.
 ///
@@ -28,13 +34,27 @@ pub trait FilterShape {
     fn jitter(&self, parameters: &mut [Tensor], power: f64, seed: u64, step: u64);
 }
 
+/// What `--shape` takes besides the names of [`Profile::NAMES`]: filters without a shape.
+pub const FREE: &str = "free";
+
 /// A shape by its name; none for free filters.
 ///
 /// # Errors
 /// Exit code 2 for an unknown one.
-pub fn of(name: &str, _patch: PatchShape) -> Result<Option<Box<dyn FilterShape>>> {
-    match name {
-        "free" => Ok(None),
-        _ => Err(refuse(format!("--shape {name}: expected free"))),
+pub fn of(name: &str, patch: PatchShape) -> Result<Option<Box<dyn FilterShape>>> {
+    if name == FREE {
+        return Ok(None);
+    }
+    match Profile::NAMES.iter().find(|(known, _)| *known == name) {
+        Some((_, profile)) => Ok(Some(Box::new(Radial::new(*profile, patch)))),
+        None => {
+            let names = || Profile::NAMES.iter().map(|(name, _)| *name).chain([FREE]);
+            let hint = closest(name, names());
+            let all = names().collect::<Vec<&str>>().join(", ");
+            Err(refuse(format!("--shape {name}: unknown{hint} (there are {all})")))
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
