@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use neuron_lab::efficient_coding::{EfficientCoding, fields};
+use neuron_lab::lab::{launch, launch_action};
+
 fn main() -> ExitCode {
-    neuron_lab::lab::launch::<neuron_lab::efficient_coding::EfficientCoding>()
+    if fields::asked() { launch_action(fields::command) } else { launch::<EfficientCoding>() }
 }

@@ -4,12 +4,13 @@ use anyhow::Result;
 
 use super::experiment::EfficientCoding;
 use super::frozen::{Covariances, Frozen};
-use super::pictures;
+use super::{data, fields, pictures};
 use crate::lab::figure::{LineFigure, Series};
 use crate::lab::log::Log;
 use crate::lab::read;
 
-/// Draws `learning`, `kernels`, the covariances, their `spectra` and `leave_one_out`.
+/// Draws `learning`, `kernels`, the covariances, their `spectra`, `leave_one_out`, and what
+/// [`fields::figures`] and [`data::figures`] have.
 ///
 /// # Errors
 /// Where the device can't be read, or a figure has nothing to show.
@@ -34,6 +35,15 @@ pub fn draw(run: &EfficientCoding, log: &mut Log, step: u64) -> Result<()> {
     log.figure("spectra", step, &spectra.render()?, &spectra.to_csv());
     let lost = leave_one_out(run)?;
     log.figure("leave_one_out", step, &lost.render()?, &lost.to_csv());
+    let (patch, plain) = (run.config.patch(), fields::columns(&filters)?);
+    let analysis = fields::analyse(&plain, patch, run.seed)?;
+    for (name, image, csv) in fields::figures::draw(&analysis, &plain, patch)? {
+        log.figure(name, step, &image, &csv);
+    }
+    log.text("receptive_fields", step, &fields::report(&analysis).join("\n\n"));
+    for (name, image, csv) in data::figures::draw(&*run.source, patch, run.seed)? {
+        log.figure(name, step, &image, &csv);
+    }
     Ok(())
 }
 

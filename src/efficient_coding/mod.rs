@@ -1,7 +1,8 @@
 //! Efficient coding: noisy neurons that tell as much as they can of natural images within a budget
 //! of spikes, as the ganglion cells of a retina (notebook 001).
 //!
-//! The pages are `docs/efficient_coding.md` and `docs/two_loss_toy.md`.
+//! The pages are `docs/efficient_coding.md`, `docs/efficient_coding_data.md`,
+//! `docs/receptive_fields.md` and `docs/two_loss_toy.md`.
 
 pub mod config;
 pub mod constraint;

@@ -2,6 +2,7 @@
 
 mod colour;
 mod contrast;
+pub mod figures;
 mod files;
 mod gaussian;
 mod images;

@@ -217,10 +217,8 @@ mod tests {
     fn noise_and_gratings_do_not_pass_the_gate() {
         let mask = [1.0; 144];
         for seed in 0..5 {
-            let noise: Vec<f64> = rng::words(seed, "noise", 0)
-                .take(144)
-                .map(|word| rng::unit(word) - 0.5)
-                .collect();
+            let noise: Vec<f64> =
+                rng::words(seed, "noise", 0).take(144).map(|word| rng::unit(word) - 0.5).collect();
             let found = fit(&noise, &mask, 12);
             assert!(!found.good, "{found:?}");
         }

@@ -9,7 +9,7 @@ mod mosaic;
 mod types;
 
 pub use analysis::{Analysis, CellType, analyse};
-pub use command::{asked, command};
+pub use command::{asked, columns, command, report};
 pub use field::{Field, radial_profile};
 pub use fit::{Fit, GATE, fit};
 pub use mosaic::{Compared, Disc, Place, Regularity, alignment, coverage, regularity};

@@ -6,9 +6,9 @@ use std::f64::consts::TAU;
 const COMPONENTS: usize = 2;
 /// Groups, at most.
 const MOST: usize = 4;
-/// Least variance of a group along a component, as a share of the component's over all: groups
-/// narrower than that would be fits to single neurons.
-const FLOOR: f64 = 1e-3;
+/// Least variance of a group along either component, as a share of the first one's over all: what
+/// is closer together than a tenth of the whole spread is alike.
+const FLOOR: f64 = 0.01;
 
 /// Sorts profiles into groups: a mixture of up to four Gaussians with axis-parallel ellipses in the
 /// plane of the first two principal components, as many as the Bayesian information criterion
@@ -93,10 +93,7 @@ impl Group {
     fn log_density(&self, score: &Score) -> f64 {
         let axes = self.mean.iter().zip(&self.variance).zip(score);
         self.share.ln()
-            - 0.5
-                * axes
-                    .map(|((m, v), x)| (x - m).powi(2) / v + (TAU * v).ln())
-                    .sum::<f64>()
+            - 0.5 * axes.map(|((m, v), x)| (x - m).powi(2) / v + (TAU * v).ln()).sum::<f64>()
     }
 }
 
@@ -109,7 +106,7 @@ struct Mixture {
 /// Expectation-maximisation from the points that lie farthest from one another.
 fn mixture(scores: &[Score], count: usize) -> Mixture {
     let whole = moments(scores, &vec![1.0; scores.len()], [0.0; COMPONENTS]);
-    let floor = whole.variance.map(|v| (FLOOR * v).max(1e-12));
+    let floor = [(FLOOR * whole.variance[0]).max(1e-12); COMPONENTS];
     let distance = |a: &Score, b: &Score| {
         a.iter().zip(b).zip(&whole.variance).map(|((a, b), v)| (a - b).powi(2) / v.max(1e-12)).sum()
     };
@@ -117,10 +114,10 @@ fn mixture(scores: &[Score], count: usize) -> Mixture {
     while seeds.len() < count {
         let apart = |score: &Score| -> f64 {
             let from_mean = distance(score, &whole.mean);
-            seeds.iter().map(|seed| distance(score, seed)).fold(
-                if seeds.is_empty() { from_mean } else { f64::INFINITY },
-                f64::min,
-            )
+            seeds
+                .iter()
+                .map(|seed| distance(score, seed))
+                .fold(if seeds.is_empty() { from_mean } else { f64::INFINITY }, f64::min)
         };
         let farthest = scores.iter().max_by(|a, b| apart(a).total_cmp(&apart(b)));
         seeds.push(farthest.copied().unwrap_or_default());
@@ -178,7 +175,9 @@ mod tests {
             let words = rng::words(4, "size", (size * 100.0) as u64).take(*count);
             for wobble in words.map(|word| 0.1 * (rng::unit(word) - 0.5)) {
                 let scale = size * (1.0 + wobble);
-                all.push((0..9).map(|r| (-f64::from(r * r) / (2.0 * scale * scale)).exp()).collect());
+                all.push(
+                    (0..9).map(|r| (-f64::from(r * r) / (2.0 * scale * scale)).exp()).collect(),
+                );
             }
         }
         all
