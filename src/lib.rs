@@ -5,6 +5,7 @@
 
 pub mod apical;
 pub mod data;
+pub mod efficient_coding;
 pub mod lab;
 pub mod one_neuron;
 pub mod selector;

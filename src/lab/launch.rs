@@ -24,11 +24,17 @@ use super::{device, durable, provenance, resume, summary};
 
 /// The `main` of an experiment's binary.
 pub fn launch<E: Experiment>() -> ExitCode {
+    launch_action(run::<E>)
+}
+
+/// The `main` of a binary whose command line asks for something else than the experiment itself:
+/// `action` gets the words of the command line, the program's name first.
+pub fn launch_action(action: impl FnOnce(std::env::ArgsOs) -> Result<()>) -> ExitCode {
     let quiet = std::env::args_os().any(|argument| argument == "--quiet");
     let console = Console::new(quiet, false);
     // A panic is a mistake of ours: one line, and no backtrace of libtorch's.
     std::panic::set_hook(Box::new(|panic| note_panic(panic.location())));
-    let ran = std::panic::catch_unwind(|| run::<E>(std::env::args_os()));
+    let ran = std::panic::catch_unwind(AssertUnwindSafe(|| action(std::env::args_os())));
     match ran {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => match error.downcast_ref::<clap::Error>() {

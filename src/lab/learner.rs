@@ -67,6 +67,8 @@ pub struct Learner {
     schedule: Schedule,
     clip_value: Option<f64>,
     clip_norm: Option<f64>,
+    /// What its tags and its state's names begin with.
+    prefix: &'static str,
 }
 
 impl Learner {
@@ -76,7 +78,14 @@ impl Learner {
         let optimizer = Optimizer::new(config.optimizer.clone(), &params.values);
         let schedule = Schedule::new(config.schedule.clone(), config.lr, steps);
         let (clip_value, clip_norm) = (config.clip_value, config.clip_norm);
-        Self { params, optimizer, schedule, clip_value, clip_norm }
+        Self { params, optimizer, schedule, clip_value, clip_norm, prefix: "optim" }
+    }
+
+    /// Gives a second learner of one model tags and state of its own: `optim.<part>` for `optim`.
+    /// Its tags have `/` for the dot.
+    #[must_use]
+    pub fn with_prefix(self, prefix: &'static str) -> Self {
+        Self { prefix, ..self }
     }
 
     /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
@@ -87,11 +96,23 @@ impl Learner {
     /// # Errors
     /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
     pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
-        let Self { params, optimizer, schedule, .. } = self;
+        let params = &mut self.params;
         step.time(Phase::Backward, || match loss.dim() {
             0 => params.backward(loss),
             _ => params.backward(&loss.sum(loss.kind())),
         })?;
+        self.apply(step, loss).map(|_| ())
+    }
+
+    /// The rest of an update whose gradient is already in `params.gradient`, from autograd or from
+    /// a formula. Gives the flag that the update was made under, if there is one.
+    ///
+    /// - loss: [] or [replicate]
+    ///
+    /// # Errors
+    /// As [`Learner::descend`].
+    pub fn apply(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
+        let Self { params, optimizer, schedule, .. } = self;
         let _guard = no_grad_guard();
         let finite = step.time(Phase::Optimizer, || {
             all_finite(&params.gradient).logical_and(&all_finite(&loss.detach()))
@@ -100,10 +121,11 @@ impl Learner {
         let lr = schedule.lr(step.index);
         if step.logging {
             let device = params.gradient.device();
-            step.last("optim/lr", &Tensor::full([], lr, (Kind::Double, device)));
+            let tag = self.prefix.replace('.', "/");
+            step.last(&format!("{tag}/lr"), &Tensor::full([], lr, (Kind::Double, device)));
             let wide = params.gradient.to_kind(Kind::Double);
             let squares = wide.square().sum_dim_intlist(1, false, Kind::Double);
-            step.last("optim/gradient_norm", &squares.sqrt());
+            step.last(&format!("{tag}/gradient_norm"), &squares.sqrt());
         }
         let (value, norm) = (self.clip_value, self.clip_norm);
         step.time(Phase::Optimizer, || {
@@ -115,7 +137,7 @@ impl Learner {
             }
             optimizer.step(&mut params.values, &params.gradient, lr, apply.as_ref());
         });
-        Ok(())
+        Ok(apply)
     }
 
     /// Tells a plateau schedule the value of an evaluation.
@@ -125,17 +147,18 @@ impl Learner {
 
     /// Parameters, `optim.<buffer>.<parameter>`, `optim.step` and `optim.schedule.<number>`.
     pub fn state(&self) -> State {
-        let mut state = self.params.named();
+        let (mut state, prefix) = (self.params.named(), self.prefix);
         for (name, buffer) in self.optimizer.state() {
             if name == "step" {
-                state.push(("optim.step".into(), buffer));
+                state.push((format!("{prefix}.step"), buffer));
             } else {
                 let views = self.params.split(&buffer).into_iter();
-                state.extend(views.map(|(key, view)| (format!("optim.{name}.{key}"), view)));
+                state.extend(views.map(|(key, view)| (format!("{prefix}.{name}.{key}"), view)));
             }
         }
         let schedule = self.schedule.state().into_iter();
-        state.extend(schedule.map(|(name, n)| (format!("optim.schedule.{name}"), Tensor::from(n))));
+        let name = |name: &str| format!("{prefix}.schedule.{name}");
+        state.extend(schedule.map(|(number, n)| (name(number), Tensor::from(n))));
         state
     }
 
@@ -144,18 +167,20 @@ impl Learner {
     /// # Errors
     /// Where the checkpoint lacks them.
     pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let prefix = self.prefix;
         let saved = |key: &str| {
-            let tensor = checkpoint.tensors.get(key).with_context(|| format!("no {key}"))?;
+            let key = format!("{prefix}.{key}");
+            let tensor = checkpoint.tensors.get(&key).with_context(|| format!("no {key}"))?;
             Ok(tensor.shallow_clone())
         };
         let live = self.optimizer.state();
         self.optimizer.load_state(|name| match name {
-            "step" => saved("optim.step"),
+            "step" => saved("step"),
             _ => {
                 let buffer = live.iter().find(|(known, _)| *known == name);
                 Ok(buffer.with_context(|| format!("no buffer {name}"))?.1.shallow_clone())
             }
         })?;
-        self.schedule.load_state(|name| read::scalar(&saved(&format!("optim.schedule.{name}"))?))
+        self.schedule.load_state(|name| read::scalar(&saved(&format!("schedule.{name}"))?))
     }
 }

@@ -40,5 +40,5 @@ mod saving;
 
 pub use cli::{Preset, Settings};
 pub use experiment::{Evaluation, Experiment, Plan, Step};
-pub use launch::{configure, launch, run};
+pub use launch::{configure, launch, launch_action, run};
 pub use learner::{Learner, LearnerConfig};
