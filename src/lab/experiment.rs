@@ -45,6 +45,11 @@ pub trait Experiment: Sized {
     /// Where data are missing or damaged, or don't fit the settings.
     fn build(settings: &Settings<Self::Config>, device: Device) -> Result<Self>;
 
+    /// Lines to say before the first step, such as the memory that the run needs.
+    fn introduction(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How long the run is and where its evaluations are.
     fn plan(&self) -> Plan;
 
@@ -192,6 +197,13 @@ impl Evaluation<'_> {
     pub fn histogram(&mut self, tag: &str, values: &[f32]) {
         let start = Instant::now();
         self.log.histogram(tag, self.step, values);
+        self.logging += start.elapsed();
+    }
+
+    /// Logs text in Markdown.
+    pub fn text(&mut self, tag: &str, markdown: &str) {
+        let start = Instant::now();
+        self.log.text(tag, self.step, markdown);
         self.logging += start.elapsed();
     }
 

@@ -101,9 +101,7 @@ impl Learner {
         if step.logging {
             let device = params.gradient.device();
             step.last("optim/lr", &Tensor::full([], lr, (Kind::Double, device)));
-            let wide = params.gradient.to_kind(Kind::Double);
-            let squares = wide.square().sum_dim_intlist(1, false, Kind::Double);
-            step.last("optim/gradient_norm", &squares.sqrt());
+            step.last("optim/gradient_norm", &clip::norm(&params.gradient));
         }
         let (value, norm) = (self.clip_value, self.clip_norm);
         step.time(Phase::Optimizer, || {
