@@ -10,6 +10,7 @@ use neuron_lab::lab::configure;
 use neuron_lab::lab::nn::{cross_entropy, draw};
 use neuron_lab::lab::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
+use neuron_lab::selector::tape::Tape;
 use neuron_lab::selector::transformer::config::TransformerConfig;
 use neuron_lab::selector::transformer::corpus::Corpus;
 use neuron_lab::selector::transformer::eval::{Held, hold_out};
@@ -92,9 +93,10 @@ fn without_that_scale_they_are_not() {
 fn the_gradients_have_the_notebooks_order() {
     let mut start = start("");
     let (words, next) = start.corpus.batch(0, 0, 8);
-    let logits = start.model.forward(&words, &mut |_, _| ());
-    let loss = cross_entropy(&logits.flatten(0, 1), &next.flatten(0, 1));
-    start.params.backward(&loss).unwrap();
+    let mut tape = Tape::default();
+    let logits = start.model.forward(&words, Some(&mut tape), &mut |_, _, _| ());
+    let loss = cross_entropy(&logits, &next.flatten(0, 1));
+    tape.backward(&loss, &mut start.params).unwrap();
     let mut norms = GradientNorms::new(&linears(&start.config, start.words), &start.params);
     norms.add(&start.params);
     let mean: Vec<f64> =

@@ -6,6 +6,7 @@ use neuron_lab::lab::configure;
 use neuron_lab::lab::nn::cross_entropy;
 use neuron_lab::lab::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
+use neuron_lab::selector::tape::Tape;
 use neuron_lab::selector::transformer::config::TransformerConfig;
 use neuron_lab::selector::transformer::layout::{parameter_count, parameters};
 use neuron_lab::selector::transformer::model::Transformer;
@@ -48,10 +49,10 @@ fn assert_pytorch(flags: &str, loss: f64, gradients: &[(&str, f64)]) {
     let model = Transformer::new(&config, 11, &params, Device::Cpu).unwrap();
     let tokens = (Tensor::arange(18, (Kind::Int64, Device::Cpu)) * 7 + 3).remainder(11);
     let tokens = tokens.view([3, 6]);
-    let logits = model.forward(&tokens.narrow(1, 0, 5), &mut |_, _| ());
-    let next = tokens.narrow(1, 1, 5).flatten(0, 1);
-    let found = cross_entropy(&logits.flatten(0, 1), &next);
-    params.backward(&found).unwrap();
+    let mut tape = Tape::default();
+    let logits = model.forward(&tokens.narrow(1, 0, 5), Some(&mut tape), &mut |_, _, _| ());
+    let found = cross_entropy(&logits, &tokens.narrow(1, 1, 5).flatten(0, 1));
+    tape.backward(&found, &mut params).unwrap();
     assert!((found.double_value(&[]) - loss).abs() < 1e-13, "{flags}: loss {found:?}");
     let split = params.split(&params.gradient);
     for (name, expected) in gradients {
@@ -142,6 +143,9 @@ fn parameters_are_counted_without_making_them() {
         "--num-computation 3",
         "--replace attention --num-computation 2 --selector threshold",
         "--replace linear --num-computation 7",
+        "--num-computation 7 --selector tree",
+        "--num-computation 7 --selector low-rank --rank 3",
+        "--num-computation 1",
     ] {
         let config = config(&format!("{SMALL} {flags}"));
         assert_eq!(waves(&config, 11).count(), parameter_count(&config, 11), "{flags}");

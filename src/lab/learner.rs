@@ -87,11 +87,24 @@ impl Learner {
     /// # Errors
     /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
     pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
-        let Self { params, optimizer, schedule, .. } = self;
-        step.time(Phase::Backward, || match loss.dim() {
+        self.descend_by(step, loss, |params| match loss.dim() {
             0 => params.backward(loss),
             _ => params.backward(&loss.sum(loss.kind())),
-        })?;
+        })
+    }
+
+    /// The same with a backward pass of one's own, which writes the whole of `params.gradient`.
+    ///
+    /// # Errors
+    /// As [`Learner::descend`], and those of `backward`.
+    pub fn descend_by(
+        &mut self,
+        step: &mut Step,
+        loss: &Tensor,
+        backward: impl FnOnce(&mut Params) -> Result<()>,
+    ) -> Result<()> {
+        let Self { params, optimizer, schedule, .. } = self;
+        step.time(Phase::Backward, || backward(params))?;
         let _guard = no_grad_guard();
         let finite = step.time(Phase::Optimizer, || {
             all_finite(&params.gradient).logical_and(&all_finite(&loss.detach()))

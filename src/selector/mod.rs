@@ -6,9 +6,12 @@
 pub mod config;
 pub mod eval;
 pub mod figures;
+pub mod kernel;
 pub mod layer;
 pub mod model;
 pub mod report;
+pub mod rules;
+pub mod tape;
 pub mod train;
 pub mod transformer;
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::lab::LearnerConfig;
 use crate::lab::error::refuse;
 use crate::selector::config::{SelectorKind, SteSign};
+use crate::selector::layer::LayerShape;
+use crate::selector::rules::{Compute, Inner, LayerOptions, Rule};
 
 /// Which linear layers are made of selection and computation neurons; the others are plain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -54,9 +56,18 @@ pub struct TransformerConfig {
     /// Computation neurons of each neuron (K)
     #[arg(long, default_value_t = 5)]
     pub num_computation: i64,
-    /// How a neuron picks one of them
-    #[arg(long, value_enum, default_value = "softmax")]
-    pub selector: SelectorKind,
+    /// How a neuron picks one of them; by default softmax for two or more
+    #[arg(long, value_enum)]
+    pub selector: Option<SelectorKind>,
+    /// Numbers that the low-rank selector reduces a layer's input to
+    #[arg(long, default_value_t = 16)]
+    pub rank: i64,
+    /// What is back-propagated
+    #[arg(long, value_enum, default_value = "full-ste")]
+    pub rule: Rule,
+    /// How a layer goes through its computation neurons
+    #[arg(long, value_enum, default_value = "auto")]
+    pub compute: Compute,
     /// Sign of the threshold selector's straight-through gradient
     #[arg(long, value_enum, default_value = "consistent")]
     pub ste_sign: SteSign,
@@ -91,17 +102,25 @@ pub struct TransformerConfig {
 }
 
 impl TransformerConfig {
-    /// Checks every value.
+    /// Fills in the selector and checks every value.
     ///
     /// # Errors
     /// Exit code 2, with the flag and the value.
-    pub fn validate(&self) -> Result<()> {
+    pub fn resolve(&mut self) -> Result<()> {
+        self.selector = Some(self.kind());
+        self.check_sizes()?;
+        let shape = self.shape(1, 1);
+        shape.check()?;
+        self.options().check(&shape)?;
+        self.learner.validate()
+    }
+
+    fn check_sizes(&self) -> Result<()> {
         let least = [
             ("layers", self.layers, 1),
             ("d-model", self.d_model, 1),
             ("heads", self.heads, 1),
             ("feedforward", self.feedforward, 1),
-            ("num-computation", self.num_computation, 1),
             ("vocab", self.vocab, 2),
             ("sequence", self.sequence, 1),
             ("batch-size", self.batch_size, 1),
@@ -126,26 +145,34 @@ impl TransformerConfig {
             let value = self.temperature;
             return Err(refuse(format!("--temperature {value}: expected a positive number")));
         }
-        self.validate_selector()?;
-        self.learner.validate()
+        Ok(())
     }
 
-    fn validate_selector(&self) -> Result<()> {
-        let threshold = self.selector == SelectorKind::Threshold;
-        if threshold && self.num_computation != 2 {
-            return Err(refuse(format!(
-                "--selector threshold chooses between 2 computation neurons, and \
-                 --num-computation is {}: use --selector softmax",
-                self.num_computation
-            )));
+    /// A linear layer, if it is a selector layer.
+    pub fn shape(&self, inputs: i64, neurons: i64) -> LayerShape {
+        LayerShape {
+            inputs,
+            neurons,
+            choices: self.num_computation,
+            selector: self.kind(),
+            sign: self.ste_sign,
+            rank: self.rank,
         }
-        if !threshold && self.ste_sign == SteSign::AsPrinted {
-            return Err(refuse(
-                "--ste-sign as-printed is the threshold selector's: use --selector threshold with \
-                 --num-computation 2",
-            ));
+    }
+
+    /// What a selector layer does beyond its shape: in place of `nn.Linear`, it has no activation
+    /// of its own.
+    pub fn options(&self) -> LayerOptions {
+        LayerOptions { rule: self.rule, inner: Inner::Identity, compute: self.compute }
+    }
+
+    /// The selector, which [`TransformerConfig::resolve`] has filled in.
+    fn kind(&self) -> SelectorKind {
+        match (self.selector, self.num_computation) {
+            (Some(kind), _) => kind,
+            (None, 1) => SelectorKind::None,
+            (None, _) => SelectorKind::Softmax,
         }
-        Ok(())
     }
 
     /// The factor of the embeddings.

@@ -1,7 +1,7 @@
 //! What is measured of a transformer on held-out text.
 
 use anyhow::Result;
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Tensor, no_grad_guard};
 
 use super::corpus::Corpus;
 use super::layout::LinearShape;
@@ -36,15 +36,15 @@ pub fn hold_out(
 ) -> Result<Held> {
     let _guard = no_grad_guard();
     let mut watches = rows.iter().map(|row| Watch::new(row, params)).collect::<Result<Vec<_>>>()?;
-    let mut observe = |number: usize, x: &Tensor| {
-        if let Some(Some(watch)) = watches.get_mut(number) {
-            watch.see(x);
+    let mut observe = |number: usize, x: &Tensor, choice: Option<&Tensor>| {
+        if let (Some(Some(watch)), Some(choice)) = (watches.get_mut(number), choice) {
+            watch.see(x, choice);
         }
     };
     let (mut sum, mut words) = (0.0, 0);
     for (tokens, next) in corpus.held_out(most, size) {
-        let logits = model.forward(&tokens, &mut observe);
-        let loss = cross_entropy(&logits, &next).mean(Kind::Double);
+        let logits = model.forward(&tokens, None, &mut observe);
+        let loss = cross_entropy(&logits, &next.flatten(0, 1));
         sum += read::scalar(&loss)? * next.numel() as f64;
         words += next.numel() as i64;
     }

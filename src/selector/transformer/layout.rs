@@ -3,6 +3,7 @@
 use super::config::{Replace, TransformerConfig};
 use crate::lab::init;
 use crate::lab::nn::{Sampler, linear_samplers};
+use crate::selector::config::SelectorKind;
 use crate::selector::layer::LayerShape;
 use tch::Kind;
 
@@ -27,13 +28,7 @@ pub fn linears(config: &TransformerConfig, vocabulary: i64) -> Vec<LinearShape> 
     let linear = matches!(config.replace, Replace::Linear | Replace::All);
     let row = |name: String, inputs: i64, neurons: i64, selects: bool| LinearShape {
         name,
-        shape: LayerShape {
-            inputs,
-            neurons,
-            choices: config.num_computation,
-            selector: config.selector,
-            sign: config.ste_sign,
-        },
+        shape: config.shape(inputs, neurons),
         selects,
     };
     let mut rows = Vec::new();
@@ -80,13 +75,13 @@ pub fn parameters(config: &TransformerConfig, vocabulary: i64) -> Vec<(String, S
 /// Numbers in all parameters.
 pub fn parameter_count(config: &TransformerConfig, vocabulary: i64) -> i64 {
     let linear = |row: &LinearShape| {
-        let LayerShape { inputs, neurons, choices, .. } = row.shape;
-        let copies = match (row.selects, row.shape.selector) {
-            (false, _) => 1,
-            (true, crate::selector::config::SelectorKind::Threshold) => 1 + choices,
-            (true, crate::selector::config::SelectorKind::Softmax) => 2 * choices,
-        };
-        copies * neurons * (inputs + 1)
+        let LayerShape { inputs, neurons, choices, rank, selector, .. } = row.shape;
+        if !row.selects {
+            return neurons * (inputs + 1);
+        }
+        let low = selector == SelectorKind::LowRank;
+        let (seen, map) = if low { (rank, rank * inputs) } else { (inputs, 0) };
+        neurons * (row.shape.logits() * (seen + 1) + choices * (inputs + 1)) + map
     };
     let linears: i64 = linears(config, vocabulary).iter().map(linear).sum();
     vocabulary * config.d_model + linears + 4 * config.d_model * config.layers

@@ -7,6 +7,7 @@ pub mod corpus;
 pub mod eval;
 pub mod figures;
 pub mod layout;
+pub mod memory;
 pub mod model;
 pub mod monitor;
 pub mod presets;

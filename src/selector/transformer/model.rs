@@ -13,12 +13,14 @@ use super::config::TransformerConfig;
 use super::layout::{PER_LAYER, linears};
 use super::projection::Projection;
 use crate::lab::params::Params;
+use crate::selector::tape::Tape;
 
 /// PyTorch's default, added to the variance.
 const NORM_EPSILON: f64 = 1e-5;
 
-/// What sees the input of each linear layer, by its number in [`linears`]: [.., input].
-pub type Observer<'a> = &'a mut dyn FnMut(usize, &Tensor);
+/// What sees each linear layer, by its number in [`linears`]: its input, [row, input], and of a
+/// selector layer which computation neurons it selected, [row, neuron].
+pub type Observer<'a> = &'a mut dyn FnMut(usize, &Tensor, Option<&Tensor>);
 
 /// The model, whose weights are views of a run's parameters.
 #[derive(Debug)]
@@ -48,7 +50,7 @@ impl Transformer {
         let rows = linears(config, vocabulary);
         let linears = rows
             .iter()
-            .map(|row| Projection::new(row, params, device))
+            .map(|row| Projection::new(row, config.options(), params, device))
             .collect::<Result<Vec<_>>>()?;
         let pair = |name: String| -> Result<(Tensor, Tensor)> {
             Ok((params.get(&format!("{name}.weight"))?, params.get(&format!("{name}.bias"))?))
@@ -68,32 +70,62 @@ impl Transformer {
         })
     }
 
-    /// Logits of the next word after each word.
+    /// Logits of the next word after each word. Where there is a tape, every input of a linear
+    /// layer is cut, so that the tape can go back through the selector layers.
     ///
     /// - tokens: [batch, time] i64, at most as long as the position code
     ///
-    /// Gives [batch, time, V].
-    pub fn forward(&self, tokens: &Tensor, observe: Observer) -> Tensor {
-        let mut apply = |number: usize, x: &Tensor| {
-            observe(number, x);
-            self.linears[number].forward(x)
-        };
+    /// Gives [batch * time, V].
+    pub fn forward<'a>(
+        &'a self,
+        tokens: &Tensor,
+        mut tape: Option<&mut Tape<'a>>,
+        observe: Observer,
+    ) -> Tensor {
+        let time = tokens.size()[1];
         let x = Tensor::embedding(&self.embedding, tokens, -1, false, false) * self.scale;
-        let mut x = x + self.positions.narrow(0, 0, tokens.size()[1]);
+        let x = (x + self.positions.narrow(0, 0, time)).flatten(0, 1);
+        let mut x = cut(&mut tape, x);
         for (i, norms) in self.norms.iter().enumerate() {
-            let first = i * PER_LAYER;
-            let [q, k, v] = [0, 1, 2].map(|part| self.split_heads(&apply(first + part, &x)));
-            let mixed = attention(&q, &k, &v).transpose(1, 2).flatten(2, 3);
-            x = norm(&(&x + apply(first + 3, &mixed)), &norms[0]);
-            let inner = apply(first + 4, &x).relu();
-            x = norm(&(&x + apply(first + 5, &inner)), &norms[1]);
+            let mut apply = |part: usize, x: &Tensor| {
+                self.linear(i * PER_LAYER + part, x, tape.as_deref_mut(), observe)
+            };
+            let [q, k, v] = [0, 1, 2].map(|part| self.split_heads(&apply(part, &x), time));
+            let mixed = attention(&q, &k, &v).transpose(1, 2).flatten(2, 3).flatten(0, 1);
+            let mixed = cut(&mut tape, mixed);
+            let mixed = self.linear(i * PER_LAYER + 3, &mixed, tape.as_deref_mut(), observe);
+            x = cut(&mut tape, norm(&(&x + mixed), &norms[0]));
+            let inner = self.linear(i * PER_LAYER + 4, &x, tape.as_deref_mut(), observe);
+            let inner = cut(&mut tape, inner.relu());
+            let outer = self.linear(i * PER_LAYER + 5, &inner, tape.as_deref_mut(), observe);
+            x = cut(&mut tape, norm(&(&x + outer), &norms[1]));
         }
-        apply(self.linears.len() - 1, &x)
+        self.linear(self.linears.len() - 1, &x, tape, observe)
     }
 
-    /// [batch, time, d] as [batch, head, time, d / heads].
-    fn split_heads(&self, x: &Tensor) -> Tensor {
-        x.unflatten(-1, [self.heads, -1]).transpose(1, 2)
+    fn linear<'a>(
+        &'a self,
+        number: usize,
+        x: &Tensor,
+        tape: Option<&mut Tape<'a>>,
+        observe: Observer,
+    ) -> Tensor {
+        let (output, choice) = self.linears[number].forward(x, tape);
+        observe(number, x, choice.as_ref());
+        output
+    }
+
+    /// [batch * time, d] as [batch, head, time, d / heads].
+    fn split_heads(&self, x: &Tensor, time: i64) -> Tensor {
+        let width = x.size()[1];
+        x.view([-1, time, self.heads, width / self.heads]).transpose(1, 2)
+    }
+}
+
+fn cut(tape: &mut Option<&mut Tape>, x: Tensor) -> Tensor {
+    match tape {
+        Some(tape) => tape.cut(&x),
+        None => x,
     }
 }
 

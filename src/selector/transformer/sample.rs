@@ -37,7 +37,7 @@ pub fn write(model: &Transformer, prompt: &Tensor, sampling: &Sampling) -> Resul
     for draw in draws.take(sampling.words as usize) {
         let seen = text.size()[1].min(sampling.sequence);
         let window = text.narrow(1, text.size()[1] - seen, seen);
-        let logits = model.forward(&window, &mut |_, _| ()).select(1, seen - 1);
+        let logits = model.forward(&window, None, &mut |_, _, _| ()).narrow(0, seen - 1, 1);
         let logits = logits.to_kind(Kind::Double) / sampling.temperature;
         let _ = logits.narrow(1, UNKNOWN.0, 1).fill_(f64::NEG_INFINITY);
         let below = logits.softmax(1, Kind::Double).cumsum(1, Kind::Double).le(draw);

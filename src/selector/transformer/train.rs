@@ -8,6 +8,7 @@ use super::config::TransformerConfig;
 use super::corpus::Corpus;
 use super::eval::{Baselines, Held};
 use super::layout::{self, LinearShape};
+use super::memory::Memory;
 use super::model::Transformer;
 use super::monitor::GradientNorms;
 use super::presets::PRESETS;
@@ -23,6 +24,7 @@ use crate::lab::params::ParamsBuilder;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
 use crate::lab::{Preset, Settings};
+use crate::selector::tape::Tape;
 
 /// A transformer in training.
 pub struct SelectorTransformer {
@@ -39,6 +41,7 @@ pub struct SelectorTransformer {
     /// What the last evaluation found, and the mean gradient norms that it showed.
     pub(super) last: Option<(Held, Vec<Vec<f64>>)>,
     pub(super) plan: Plan,
+    memory: Memory,
 }
 
 impl Experiment for SelectorTransformer {
@@ -63,7 +66,7 @@ impl Experiment for SelectorTransformer {
         if run.epochs != 1 || run.steps.is_none_or(|steps| steps == 0) {
             return Err(refuse("the length of this experiment is --steps, 1 or more"));
         }
-        settings.experiment.validate()
+        settings.experiment.resolve()
     }
 
     fn build(settings: &Settings<TransformerConfig>, device: Device) -> Result<Self> {
@@ -71,6 +74,8 @@ impl Experiment for SelectorTransformer {
         let text = text::load(&run.data, &run.data_dir, config.vocab as usize)?;
         let corpus = Corpus::new(&text, config.sequence, device)?;
         let vocabulary = text.vocabulary.len() as i64;
+        let memory = Memory::of(&config, vocabulary);
+        crate::lab::memory::require(device, memory.bytes(), "this transformer")?;
         let mut builder = ParamsBuilder::default();
         for (name, value) in draw(run.seed, 1, &layout::parameters(&config, vocabulary))? {
             builder.add(name, value);
@@ -85,7 +90,25 @@ impl Experiment for SelectorTransformer {
         let baselines = Baselines::of(&text);
         let seed = run.seed;
         let last = None;
-        Ok(Self { config, text, corpus, baselines, rows, model, learner, norms, seed, last, plan })
+        Ok(Self {
+            config,
+            text,
+            corpus,
+            baselines,
+            rows,
+            model,
+            learner,
+            norms,
+            seed,
+            last,
+            plan,
+            memory,
+        })
+    }
+
+    fn introduction(&self) -> Vec<String> {
+        let words = self.text.vocabulary.len();
+        vec![format!("{}: {words} words; {}", self.text.name, self.memory.line())]
     }
 
     fn plan(&self) -> Plan {
@@ -95,11 +118,12 @@ impl Experiment for SelectorTransformer {
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let (index, size) = (step.index, self.config.batch_size);
         let (words, next) = step.time(Phase::Data, || self.corpus.batch(self.seed, index, size));
+        let mut tape = Tape::default();
         let loss = step.time(Phase::Forward, || {
-            let logits = self.model.forward(&words, &mut |_, _| ());
-            cross_entropy(&logits.flatten(0, 1), &next.flatten(0, 1))
+            let logits = self.model.forward(&words, Some(&mut tape), &mut |_, _, _| ());
+            cross_entropy(&logits, &next.flatten(0, 1))
         });
-        self.learner.descend(step, &loss)?;
+        self.learner.descend_by(step, &loss, |params| tape.backward(&loss, params))?;
         step.mean("train/loss", &loss);
         if step.logging {
             step.time(Phase::Logging, || self.norms.add(&self.learner.params));
