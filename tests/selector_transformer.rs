@@ -8,7 +8,16 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Bench, Outcome, words};
+use neuron_lab::lab::console::Console;
+use neuron_lab::lab::experiment::Experiment;
+use neuron_lab::lab::finite::FinitePolicy;
+use neuron_lab::lab::folder::RunFolder;
+use neuron_lab::lab::session::Session;
+use neuron_lab::lab::signals::StopSignal;
+use neuron_lab::lab::{configure, read};
+use neuron_lab::selector::SelectorTransformer;
 use serde_json::Value;
+use tch::Device;
 
 const NAME: &str = "selector_transformer";
 const SMALL: &str = "--d-model 16 --heads 2 --feedforward 24 --vocab 60 --sequence 12 --batch-size 4 \
@@ -80,6 +89,9 @@ fn a_run_resumes_bit_for_bit() {
     assert_resumes("--num-computation 3", &[3, 5, 8]);
     assert_resumes("--replace attention --num-computation 2 --selector threshold", &[7]);
     assert_resumes("--replace none --optimizer sgd --lr 0.1", &[7]);
+    let gather = "--rule selected-only --compute gather --selector tree --num-computation 6";
+    assert_resumes(&format!("{gather} --optimizer momentum --lr 0.01"), &[5]);
+    assert_resumes("--rule hidden --compute streaming --selector low-rank --rank 3", &[5]);
 }
 
 #[test]
@@ -137,10 +149,12 @@ fn bad_input_is_one_line() {
     fs::write(bench.path("latin1.txt"), b"caf\xe9 ".repeat(500)).unwrap();
     fs::write(bench.path("short.txt"), "a few words, and a few more.").unwrap();
     for (flags, code, words) in [
-        ("--num-computation 0", 2, "--num-computation 0: expected 1 or more"),
+        ("--num-computation 0", 2, "--num-computation 0: expected 1 to"),
         ("--heads 5", 2, "--heads 5: expected a divisor of --d-model 16"),
         ("--vocab 1", 2, "--vocab 1: expected 2 or more"),
         ("--selector threshold", 2, "--selector threshold"),
+        ("--compute gather", 2, "--compute gather computes only what is selected"),
+        ("--d-model 8192 --feedforward 90000 --num-computation 900", 1, " GB of memory, and "),
         ("--ste-sign as-printed", 2, "--ste-sign as-printed"),
         ("--replicates 2", 2, "--replicates 2"),
         ("--epochs 3", 2, "--steps"),
@@ -157,6 +171,31 @@ fn bad_input_is_one_line() {
         let outcome = run(&bench, &line).expect(code);
         assert!(outcome.error().contains(words), "{flags}: {outcome:?}");
         assert!(!bench.path("runs").join(NAME).exists(), "{flags}: a run folder");
+    }
+}
+
+/// Reads of each of 8 steps, of which every fourth logs, with the policy of CUDA.
+#[test]
+fn only_a_logging_step_reads_and_once() {
+    for flags in ["", "--replace none", "--rule selected-only --selector tree"] {
+        let bench = Bench::new();
+        let line = SMALL.replace("--log-every 3", "--log-every 4").replace("--quiet", "");
+        let line = format!("{NAME} {line} --steps 12 {flags}");
+        let settings = configure::<SelectorTransformer>(words(&line).into_iter().map(Into::into));
+        let settings = settings.unwrap();
+        tch::set_num_threads(1);
+        let experiment = SelectorTransformer::build(&settings, Device::Cpu).unwrap();
+        let (runs, checkpoints) = (bench.path("runs"), bench.path("checkpoints"));
+        let folder = RunFolder::create(&runs, &checkpoints, NAME, "a").unwrap();
+        let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
+        let mut session = Session::new(settings, experiment, folder, None, parts).unwrap();
+        session.set_finite_policy(FinitePolicy::WhenLogging);
+        let reads = |_| {
+            let before = read::count();
+            session.one_step().unwrap();
+            read::count() - before
+        };
+        assert_eq!((0..8).map(reads).collect::<Vec<u64>>(), [0, 0, 0, 1, 0, 0, 0, 1], "{flags}");
     }
 }
 

@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use neuron_lab::lab::configure;
-use neuron_lab::lab::nn::cross_entropy;
+use neuron_lab::lab::nn::{cross_entropy, draw};
 use neuron_lab::lab::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
 use neuron_lab::selector::tape::Tape;
 use neuron_lab::selector::transformer::config::TransformerConfig;
 use neuron_lab::selector::transformer::layout::{parameter_count, parameters};
+use neuron_lab::selector::transformer::memory::Memory;
 use neuron_lab::selector::transformer::model::Transformer;
 use tch::{Device, Kind, Tensor};
 
@@ -150,4 +151,47 @@ fn parameters_are_counted_without_making_them() {
         let config = config(&format!("{SMALL} {flags}"));
         assert_eq!(waves(&config, 11).count(), parameter_count(&config, 11), "{flags}");
     }
+}
+
+/// Loss of a batch and its gradient, of a model drawn from a seed.
+fn loss_and_gradient(flags: &str) -> (f64, Tensor) {
+    tch::set_num_threads(1);
+    let config = config(&format!("{SMALL} {flags}"));
+    let mut builder = ParamsBuilder::default();
+    for (name, value) in draw(3, 1, &parameters(&config, 11)).unwrap() {
+        builder.add(name, value);
+    }
+    let mut params = builder.build(Device::Cpu).unwrap();
+    let model = Transformer::new(&config, 11, &params, Device::Cpu).unwrap();
+    let tokens = Tensor::arange(10, (Kind::Int64, Device::Cpu)).view([2, 5]);
+    let mut tape = Tape::default();
+    let logits = model.forward(&tokens, Some(&mut tape), &mut |_, _, _| ());
+    let loss = cross_entropy(&logits, &(tokens + 1).flatten(0, 1));
+    tape.backward(&loss, &mut params).unwrap();
+    (loss.double_value(&[]), params.gradient.shallow_clone())
+}
+
+#[test]
+fn one_computation_neuron_is_the_base_model() {
+    let (base, expected) = loss_and_gradient("--replace none");
+    let (loss, gradient) = loss_and_gradient("--num-computation 1");
+    assert!((loss - base).abs() < 1e-6, "{loss}, {base}");
+    let error = (&gradient - &expected).abs().max().double_value(&[]);
+    assert!(error < 1e-6 * expected.abs().max().double_value(&[]), "{error}");
+}
+
+#[test]
+fn memory_is_known_before_anything_is_made() {
+    let small = config(&format!("{SMALL} --optimizer adam"));
+    let memory = Memory::of(&small, 11);
+    let parameters = waves(&small, 11).count();
+    assert_eq!((memory.parameters, memory.state), (parameters, 16 * parameters));
+    let sgd = Memory::of(&config(&format!("{SMALL} --optimizer sgd")), 11);
+    assert_eq!(sgd.state, 8 * parameters);
+    // The activations of streaming do not grow with K, those of dense do.
+    let of = |flags: &str| Memory::of(&config(&format!("{SMALL} {flags}")), 11).activations;
+    assert_eq!(of("--num-computation 100"), of("--num-computation 2"));
+    assert!(of("--compute dense --num-computation 100") > 10 * of("--num-computation 100"));
+    let large = Memory::of(&config("--preset large"), 5000);
+    assert!(large.bytes() < 6_500_000_000, "{large:?}");
 }
