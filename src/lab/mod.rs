@@ -18,6 +18,7 @@ pub mod folder;
 pub mod init;
 pub mod learner;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod nn;
 pub mod optim;

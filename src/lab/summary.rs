@@ -36,8 +36,11 @@ pub fn status(ended: &Result<()>) -> &'static str {
 }
 
 impl<E: Experiment> Session<E> {
-    /// Writes what is true of the whole run: hyper-parameters, chart layout, what each tag means.
+    /// Says and writes what is true of the whole run: hyper-parameters, chart layout, what each tag means.
     pub fn introduce(&mut self) {
+        for line in self.experiment.introduction() {
+            self.console.report(&line);
+        }
         let config = self.config().clone();
         let bookkeeping =
             |key: &str| RESUMABLE.contains(&key) && !["steps", "epochs"].contains(&key);

@@ -1,13 +1,19 @@
 //! Networks whose neurons each have a selection neuron and K computation neurons.
 //!
-//! The experiment is [`SelectorMnist`]; its page is `docs/selector_mnist.md`.
+//! The experiments are [`SelectorMnist`], `docs/selector_mnist.md`, and [`SelectorTransformer`],
+//! `docs/selector_transformer.md`.
 
 pub mod config;
 pub mod eval;
 pub mod figures;
+pub mod kernel;
 pub mod layer;
 pub mod model;
 pub mod report;
+pub mod rules;
+pub mod tape;
 pub mod train;
+pub mod transformer;
 
 pub use train::SelectorMnist;
+pub use transformer::SelectorTransformer;

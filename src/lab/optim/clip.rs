@@ -3,7 +3,7 @@
 //! Neither function repairs a gradient that is not finite: PyTorch's definitions make NaN of it,
 //! for the whole replicate with [`by_norm`]. Ask [`super::finite::all_finite`] before clipping.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Limits every element to [-limit, limit], as `torch.nn.utils.clip_grad_value_`.
 ///
@@ -11,6 +11,23 @@ use tch::Tensor;
 pub fn by_value(gradient: &mut Tensor, limit: f64) {
     let _no_grad = tch::no_grad_guard();
     _ = gradient.clamp_(-limit, limit);
+}
+
+/// Numbers that are widened to f64 at once: a bound on the memory beside a large gradient.
+const WIDENED: i64 = 1 << 22;
+
+/// Euclidean norm of each replicate's gradient, summed in f64: `[replicate]`, on the device.
+///
+/// - gradient: [replicate, parameter]
+pub fn norm(gradient: &Tensor) -> Tensor {
+    let _no_grad = tch::no_grad_guard();
+    let length = gradient.size()[1];
+    let squares = (0..length).step_by(WIDENED as usize).map(|start| {
+        let part = gradient.narrow(1, start, WIDENED.min(length - start)).to_kind(Kind::Double);
+        part.square().sum_dim_intlist(1, false, Kind::Double)
+    });
+    let zero = Tensor::zeros([gradient.size()[0]], (Kind::Double, gradient.device()));
+    squares.fold(zero, |sum, part| sum + part).sqrt()
 }
 
 /// Scales each replicate's gradient down to the Euclidean norm `max_norm` where it is longer, as
@@ -52,6 +69,15 @@ mod tests {
             assert!((found - wanted).abs() < 1e-14, "{found}, not {wanted}");
         }
         assert_eq!(values(&gradient)[3..], [0.3, 0.0, 0.4, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn norms_are_summed_in_double_over_any_length() {
+        let gradient = Tensor::full([2, WIDENED + 3], 0.1, (Kind::Float, tch::Device::Cpu));
+        let expected = f64::from(0.1_f32) * ((WIDENED + 3) as f64).sqrt();
+        for found in values(&norm(&gradient)) {
+            assert!((found / expected - 1.0).abs() < 1e-12, "{found}, not {expected}");
+        }
     }
 
     #[test]

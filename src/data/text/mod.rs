@@ -1,0 +1,159 @@
+//! Text for language models.
+//!
+//! [`load`] takes a name or a file and gives the text as numbers of words, in two parts. The text
+//! is cut into a hundred pieces of equal length, and every tenth of them is held out, so that both
+//! parts are from the whole text; the words and their frequencies come from the other ninety.
+
+mod words;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::verify::sha256;
+use crate::lab::error::refuse;
+pub use words::{UNKNOWN, Vocabulary, tokens};
+
+/// The texts that are known by name.
+pub const TEXTS: [&str; 2] = ["built-in", "sotu"];
+
+/// A small text of this project's own, for tests and machines without a network.
+const BUILT_IN: &str = include_str!("../../../assets/built_in_text.txt");
+
+/// The addresses of the presidents of the United States on the state of the Union, 1790 to 2021,
+/// in the order of their years: `text/sotu.txt` in the folder of data sets.
+const SOTU: (&str, &str) =
+    ("text/sotu.txt", "805ccd2b2645318eb01caa3d4a0d374bee2544c1d5e48d2c66f8feaf7ae25790");
+
+/// Pieces that a text is cut into; every [`HELD_OUT`]th of them is held out.
+const PIECES: usize = 100;
+const HELD_OUT: usize = 10;
+
+/// A text as numbers.
+#[derive(Debug)]
+pub struct TextData {
+    /// The name it is known by, or its file.
+    pub name: String,
+    /// What the numbers are.
+    pub vocabulary: Vocabulary,
+    /// The tokens to learn from: `[token]`.
+    pub train: Vec<i64>,
+    /// The tokens to evaluate on: `[token]`.
+    pub held_out: Vec<i64>,
+    /// Where the text came from: the file with its SHA-256, for the run's provenance.
+    pub source: Value,
+}
+
+/// Loads a text of [`TEXTS`], or a UTF-8 file, with a vocabulary of at most `size` words.
+///
+/// # Errors
+/// An unknown name; a file that is missing, is not UTF-8 or, for a known text, has another SHA-256;
+/// a text without words.
+pub fn load(selection: &str, data_dir: &Path, size: usize) -> Result<TextData> {
+    let (bytes, file) = read(selection, data_dir)?;
+    let sum = sha256(&[&bytes]);
+    if selection == "sotu" {
+        let expected = SOTU.1;
+        ensure!(
+            sum == expected,
+            "{file}: its SHA-256 is {sum}, expected {expected}: run `scripts/data text`"
+        );
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        anyhow::anyhow!("{file}: not UTF-8 at byte {at}: convert it, e.g. by `iconv -t utf-8`")
+    })?;
+    let (train, held_out) = split(&tokens(text));
+    ensure!(!train.is_empty() && !held_out.is_empty(), "{file}: too short to have two parts");
+    let vocabulary = Vocabulary::of(&train, size);
+    Ok(TextData {
+        name: selection.into(),
+        train: vocabulary.encode(&train),
+        held_out: vocabulary.encode(&held_out),
+        vocabulary,
+        source: json!({"name": selection, "files": [{"file": file, "sha256": sum}]}),
+    })
+}
+
+/// The bytes of a text, and what to call them.
+fn read(selection: &str, data_dir: &Path) -> Result<(Vec<u8>, String)> {
+    if selection == "built-in" {
+        return Ok((BUILT_IN.into(), "the built-in text".into()));
+    }
+    let known = selection == "sotu";
+    let path = if known { data_dir.join(SOTU.0) } else { selection.into() };
+    let file = path.display().to_string();
+    if !path.is_file() {
+        let all = TEXTS.join(", ");
+        match selection {
+            "sotu" => bail!("no file {file}: run `scripts/data text`, or use --data built-in"),
+            text if text.contains(['/', '.']) => {
+                bail!("no file {text}: give a UTF-8 text file, or one of {all}")
+            }
+            text => {
+                let message = format!("--data {text}: there are {all}, or give a UTF-8 text file");
+                return Err(refuse(message));
+            }
+        }
+    }
+    let bytes = fs::read(&path).with_context(|| format!("reading {file}"))?;
+    Ok((bytes, file))
+}
+
+/// The tokens to learn from, and those that are held out.
+fn split(tokens: &[String]) -> (Vec<String>, Vec<String>) {
+    let (mut train, mut held_out) = (Vec::new(), Vec::new());
+    for piece in 0..PIECES {
+        let edge = |piece: usize| piece * tokens.len() / PIECES;
+        let part = &tokens[edge(piece)..edge(piece + 1)];
+        let target = if piece % HELD_OUT == HELD_OUT - 1 { &mut held_out } else { &mut train };
+        target.extend_from_slice(part);
+    }
+    (train, held_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_is_held_out_all_over_the_text() {
+        let all: Vec<String> = (0..1000).map(|i: usize| i.to_string()).collect();
+        let (train, held_out) = split(&all);
+        assert_eq!((train.len(), held_out.len()), (900, 100));
+        assert_eq!((held_out[0].as_str(), held_out[99].as_str()), ("90", "999"));
+        assert_eq!((train[89].as_str(), train[90].as_str()), ("89", "100"));
+    }
+
+    #[test]
+    fn the_built_in_text_needs_no_file() {
+        let data = load("built-in", Path::new("/nonexistent"), 300).unwrap();
+        assert_eq!(data.vocabulary.len(), 300);
+        assert!(data.train.len() > 1800 && data.held_out.len() > 200, "{}", data.train.len());
+        assert!(data.train.iter().all(|token| (0..300).contains(token)));
+        let start = data.vocabulary.decode(&data.train[..6]);
+        assert!(start.starts_with("the river comes down from the"), "{start}");
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let name = path.to_str().unwrap();
+        let refusal = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            load(name, folder.path(), 10).unwrap_err().to_string()
+        };
+        assert!(refusal(b"caf\xe9").contains("a.txt: not UTF-8 at byte 3"));
+        assert!(refusal(b"").contains("too short"));
+        let error = |name: &str| load(name, folder.path(), 10).unwrap_err().to_string();
+        assert!(error("sotu").contains("scripts/data text"));
+        assert!(error("sotv").contains("there are built-in, sotu"));
+        assert!(error("no/file.txt").contains("no file no/file.txt"));
+        fs::create_dir(folder.path().join("text")).unwrap();
+        fs::write(folder.path().join(SOTU.0), b"another text").unwrap();
+        assert!(error("sotu").contains("expected 805ccd2b"));
+    }
+}

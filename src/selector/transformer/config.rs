@@ -1,0 +1,185 @@
+//! Settings of `selector_transformer`.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::lab::LearnerConfig;
+use crate::lab::error::refuse;
+use crate::selector::config::{SelectorKind, SteSign};
+use crate::selector::layer::LayerShape;
+use crate::selector::rules::{Compute, Inner, LayerOptions, Rule};
+
+/// Which linear layers are made of selection and computation neurons; the others are plain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replace {
+    /// No layer: the base model
+    None,
+    /// linear1, linear2 and linear_out, as in the notebook's first version
+    Linear,
+    /// The four projections of the attention
+    Attention,
+    /// All of these
+    All,
+}
+
+/// What the embedding of a word is multiplied by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmbeddingScale {
+    /// The root of d_model
+    SqrtD,
+    /// 1
+    One,
+}
+
+/// Settings of a transformer of selection and computation neurons on a text.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Model")]
+pub struct TransformerConfig {
+    /// Transformer layers (L)
+    #[arg(long, default_value_t = 2)]
+    pub layers: i64,
+    /// Width of the residual stream (d)
+    #[arg(long, default_value_t = 64)]
+    pub d_model: i64,
+    /// Heads of the attention
+    #[arg(long, default_value_t = 4)]
+    pub heads: i64,
+    /// Neurons of linear1
+    #[arg(long, default_value_t = 256)]
+    pub feedforward: i64,
+    /// Which linear layers become selector layers
+    #[arg(long, value_enum, default_value = "all")]
+    pub replace: Replace,
+    /// Computation neurons of each neuron (K)
+    #[arg(long, default_value_t = 5)]
+    pub num_computation: i64,
+    /// How a neuron picks one of them; by default softmax for two or more
+    #[arg(long, value_enum)]
+    pub selector: Option<SelectorKind>,
+    /// Numbers that the low-rank selector reduces a layer's input to
+    #[arg(long, default_value_t = 16)]
+    pub rank: i64,
+    /// What is back-propagated
+    #[arg(long, value_enum, default_value = "full-ste")]
+    pub rule: Rule,
+    /// How a layer goes through its computation neurons
+    #[arg(long, value_enum, default_value = "auto")]
+    pub compute: Compute,
+    /// Sign of the threshold selector's straight-through gradient
+    #[arg(long, value_enum, default_value = "consistent")]
+    pub ste_sign: SteSign,
+    /// What embeddings, drawn from N(0, 1), are multiplied by
+    #[arg(long, value_enum, default_value = "sqrt-d")]
+    pub embedding_scale: EmbeddingScale,
+    /// Words of the vocabulary at most (V), the unknown word included
+    #[arg(long, default_value_t = 4000)]
+    pub vocab: i64,
+    /// Words that the model sees at once
+    #[arg(long, default_value_t = 64)]
+    pub sequence: i64,
+    /// Sequences in a batch
+    #[arg(long, default_value_t = 8)]
+    pub batch_size: i64,
+    /// Steps between two evaluations
+    #[arg(long, default_value_t = 100)]
+    pub evaluate_every: u64,
+    /// Sequences of the held-out text in an evaluation, at most
+    #[arg(long, default_value_t = 32)]
+    pub eval_sequences: i64,
+    /// Words that the model writes at an evaluation
+    #[arg(long, default_value_t = 40)]
+    pub sample_words: i64,
+    /// Temperature of what it writes
+    #[arg(long, default_value_t = 0.8)]
+    pub temperature: f64,
+    /// Gradient descent
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub learner: LearnerConfig,
+}
+
+impl TransformerConfig {
+    /// Fills in the selector and checks every value.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn resolve(&mut self) -> Result<()> {
+        self.selector = Some(self.kind());
+        self.check_sizes()?;
+        let shape = self.shape(1, 1);
+        shape.check()?;
+        self.options().check(&shape)?;
+        self.learner.validate()
+    }
+
+    fn check_sizes(&self) -> Result<()> {
+        let least = [
+            ("layers", self.layers, 1),
+            ("d-model", self.d_model, 1),
+            ("heads", self.heads, 1),
+            ("feedforward", self.feedforward, 1),
+            ("vocab", self.vocab, 2),
+            ("sequence", self.sequence, 1),
+            ("batch-size", self.batch_size, 1),
+            ("eval-sequences", self.eval_sequences, 1),
+            ("sample-words", self.sample_words, 0),
+        ];
+        for (flag, value, least) in least {
+            if value < least {
+                return Err(refuse(format!("--{flag} {value}: expected {least} or more")));
+            }
+        }
+        if self.evaluate_every == 0 {
+            return Err(refuse("--evaluate-every 0: expected 1 or more"));
+        }
+        if self.d_model % self.heads != 0 {
+            let (width, heads) = (self.d_model, self.heads);
+            return Err(refuse(format!(
+                "--heads {heads}: expected a divisor of --d-model {width}"
+            )));
+        }
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            let value = self.temperature;
+            return Err(refuse(format!("--temperature {value}: expected a positive number")));
+        }
+        Ok(())
+    }
+
+    /// A linear layer, if it is a selector layer.
+    pub fn shape(&self, inputs: i64, neurons: i64) -> LayerShape {
+        LayerShape {
+            inputs,
+            neurons,
+            choices: self.num_computation,
+            selector: self.kind(),
+            sign: self.ste_sign,
+            rank: self.rank,
+        }
+    }
+
+    /// What a selector layer does beyond its shape: in place of `nn.Linear`, it has no activation
+    /// of its own.
+    pub fn options(&self) -> LayerOptions {
+        LayerOptions { rule: self.rule, inner: Inner::Identity, compute: self.compute }
+    }
+
+    /// The selector, which [`TransformerConfig::resolve`] has filled in.
+    fn kind(&self) -> SelectorKind {
+        match (self.selector, self.num_computation) {
+            (Some(kind), _) => kind,
+            (None, 1) => SelectorKind::None,
+            (None, _) => SelectorKind::Softmax,
+        }
+    }
+
+    /// The factor of the embeddings.
+    pub fn scale(&self) -> f64 {
+        match self.embedding_scale {
+            EmbeddingScale::SqrtD => (self.d_model as f64).sqrt(),
+            EmbeddingScale::One => 1.0,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A linear layer of the transformer: plain, or of selection and computation neurons.
+
+use anyhow::Result;
+use tch::{Device, Tensor};
+
+use super::layout::LinearShape;
+use crate::lab::params::Params;
+use crate::selector::layer::SelectorLayer;
+use crate::selector::rules::LayerOptions;
+use crate::selector::tape::Tape;
+
+/// A linear layer.
+#[derive(Debug)]
+pub enum Projection {
+    /// x W^T + b
+    Plain {
+        /// [output, input]
+        weight: Tensor,
+        /// [output]
+        bias: Tensor,
+    },
+    /// A selector layer.
+    Selector(Box<SelectorLayer>),
+}
+
+impl Projection {
+    /// The layer in `params`.
+    ///
+    /// # Errors
+    /// Where a parameter is missing.
+    pub fn new(
+        row: &LinearShape,
+        options: LayerOptions,
+        params: &Params,
+        device: Device,
+    ) -> Result<Self> {
+        if row.selects {
+            let layer = SelectorLayer::with_options(row.shape, options, &row.name, params, device)?;
+            return Ok(Self::Selector(Box::new(layer)));
+        }
+        let get = |part: &str| params.get(&format!("{}.{part}", row.name));
+        Ok(Self::Plain { weight: get("weight")?, bias: get("bias")? })
+    }
+
+    /// The output, [row, output], and of a selector layer which computation neurons it selected,
+    /// [row, output]. Without a tape there is no backward pass through a selector layer.
+    ///
+    /// - x: [row, input], cut by the tape
+    pub fn forward<'a>(
+        &'a self,
+        x: &Tensor,
+        tape: Option<&mut Tape<'a>>,
+    ) -> (Tensor, Option<Tensor>) {
+        match (self, tape) {
+            (Self::Plain { weight, bias }, _) => (x.linear(weight, Some(bias)), None),
+            (Self::Selector(layer), Some(tape)) => {
+                let (output, choice) = tape.layer(layer, x, None);
+                (output, Some(choice))
+            }
+            (Self::Selector(layer), None) => {
+                let pass = layer.run(x, None);
+                (pass.output, Some(pass.choice))
+            }
+        }
+    }
+}
