@@ -80,13 +80,14 @@ impl Learner {
     }
 
     /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
-    /// changes where the loss or the gradient is not finite.
+    /// changes where the loss or the gradient is not finite. Gives the flag under which it was
+    /// applied, [] bool, where the host does not know it yet, for what else the step changes.
     ///
     /// - loss: [] or [replicate]
     ///
     /// # Errors
     /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
-    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
+    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
         let Self { params, optimizer, schedule, .. } = self;
         step.time(Phase::Backward, || match loss.dim() {
             0 => params.backward(loss),
@@ -115,7 +116,7 @@ impl Learner {
             }
             optimizer.step(&mut params.values, &params.gradient, lr, apply.as_ref());
         });
-        Ok(())
+        Ok(apply)
     }
 
     /// Tells a plateau schedule the value of an evaluation.

@@ -3,6 +3,7 @@
 //! The experiment is [`SelectorMnist`]; its page is `docs/selector_mnist.md`.
 
 pub mod config;
+pub mod continual;
 pub mod eval;
 pub mod figures;
 pub mod layer;
@@ -10,4 +11,5 @@ pub mod model;
 pub mod report;
 pub mod train;
 
+pub use continual::SelectorContinual;
 pub use train::SelectorMnist;
