@@ -1,4 +1,4 @@
-//! Continual learning of selector networks. docs/selector_continual.md.
+//! Five tasks one after another, and what is left of the earlier ones: docs/selector_continual.md.
 
 use std::process::ExitCode;
 

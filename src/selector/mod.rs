@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod continual;
+pub mod depth_width;
 pub mod eval;
 pub mod figures;
 pub mod layer;
@@ -12,4 +13,5 @@ pub mod report;
 pub mod train;
 
 pub use continual::SelectorContinual;
+pub use depth_width::DepthWidth;
 pub use train::SelectorMnist;
