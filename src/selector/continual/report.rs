@@ -14,12 +14,7 @@ use crate::lab::tensorboard::Chart;
 
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
-    (
-        "train/loss",
-        "cross-entropy in nats, mean over the steps since the last log entry; of replay \
-                    with its memory's share; with the penalty's linear term under --penalty-step \
-                    gradient excluded",
-    ),
+    ("train/loss", "cross-entropy in nats without the penalty, mean since the last log entry"),
     ("within/task*", "accuracy on some test images of a task, every few steps of any task"),
     ("within/largest_share", "share of these images that are answered by the most frequent class"),
     ("eval/accuracy/task*", "accuracy on a task's whole test set, after each task"),
