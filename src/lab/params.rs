@@ -87,6 +87,30 @@ impl Params {
         Ok(self.leaves[index.with_context(|| format!("no parameter {name}"))?].shallow_clone())
     }
 
+    /// The view of the gradient of the parameter of this name, for who writes it without a graph.
+    ///
+    /// # Errors
+    /// Where the model has no such parameter.
+    pub fn gradient_of(&self, name: &str) -> Result<Tensor> {
+        let found = self.split(&self.gradient).into_iter().find(|(known, _)| known == name);
+        Ok(found.with_context(|| format!("no parameter {name}"))?.1)
+    }
+
+    /// Takes what backward passes have added up in the parameters' own gradients over into
+    /// `gradient`, and sets it back to zero. A parameter that no pass has reached keeps what is in
+    /// `gradient`: zero, or what was written there by hand.
+    pub fn collect(&mut self) {
+        let _guard = no_grad_guard();
+        let views = self.split(&self.gradient);
+        for (leaf, (_, mut view)) in self.leaves.iter_mut().zip(views) {
+            let found = leaf.grad();
+            if found.defined() {
+                view.copy_(&found);
+                leaf.zero_grad();
+            }
+        }
+    }
+
     /// The number of replicates.
     pub fn replicates(&self) -> i64 {
         self.replicates

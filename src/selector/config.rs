@@ -4,6 +4,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::layer::LayerShape;
+use super::rules::{Compute, Inner, LayerOptions, Rule};
 use crate::lab::error::refuse;
 use crate::lab::{LearnerConfig, Preset};
 
@@ -15,6 +17,12 @@ pub enum SelectorKind {
     Threshold,
     /// One logit for each computation neuron: the largest is taken
     Softmax,
+    /// As softmax, of fewer numbers that are a linear map of the input, the same for all neurons
+    LowRank,
+    /// ceil(log2 K) half-spaces: the side of each is a bit of the computation neuron's number
+    Tree,
+    /// No selection neuron, for one computation neuron: a plain layer
+    None,
 }
 
 /// Which way the straight-through gradient of the threshold selector goes.
@@ -38,9 +46,19 @@ pub struct SelectorMnistConfig {
     /// Computation neurons of each neuron (K)
     #[arg(long, default_value_t = 2)]
     pub num_computation: i64,
-    /// How a neuron picks one; by default threshold for two computation neurons, else softmax
+    /// How a neuron picks one; by default threshold for two computation neurons, softmax
+    /// for more
     #[arg(long, value_enum)]
     pub selector: Option<SelectorKind>,
+    /// Numbers that the low-rank selector reduces a layer's input to
+    #[arg(long, default_value_t = 16)]
+    pub rank: i64,
+    /// What is back-propagated
+    #[arg(long, value_enum, default_value = "full-ste")]
+    pub rule: Rule,
+    /// How a layer goes through its computation neurons
+    #[arg(long, value_enum, default_value = "auto")]
+    pub compute: Compute,
     /// Sign of the threshold selector's straight-through gradient
     #[arg(long, value_enum, default_value = "consistent")]
     pub ste_sign: SteSign,
@@ -58,9 +76,15 @@ impl SelectorMnistConfig {
     pub fn kind(&self) -> SelectorKind {
         match (self.selector, self.num_computation) {
             (Some(kind), _) => kind,
+            (None, 1) => SelectorKind::None,
             (None, 2) => SelectorKind::Threshold,
             (None, _) => SelectorKind::Softmax,
         }
+    }
+
+    /// What every layer does beyond its shape.
+    pub fn options(&self) -> LayerOptions {
+        LayerOptions { rule: self.rule, inner: Inner::Relu, compute: self.compute }
     }
 
     /// Fills in the selector and checks every value.
@@ -68,23 +92,7 @@ impl SelectorMnistConfig {
     /// # Errors
     /// Exit code 2, with the flag and the value.
     pub fn resolve(&mut self) -> Result<()> {
-        let choices = self.num_computation;
-        if choices < 1 {
-            return Err(refuse(format!("--num-computation {choices}: expected 1 or more")));
-        }
         self.selector = Some(self.kind());
-        if self.kind() == SelectorKind::Threshold && choices != 2 {
-            return Err(refuse(format!(
-                "--selector threshold chooses between 2 computation neurons, and \
-                 --num-computation is {choices}: use --selector softmax"
-            )));
-        }
-        if self.kind() == SelectorKind::Softmax && self.ste_sign == SteSign::AsPrinted {
-            return Err(refuse(
-                "--ste-sign as-printed is the threshold selector's: use --selector threshold with \
-                 --num-computation 2",
-            ));
-        }
         if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
             let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();
             let text = text.join(",");
@@ -95,7 +103,22 @@ impl SelectorMnistConfig {
         if self.batch_size < 1 {
             return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));
         }
+        let shape = self.shape(1, 1);
+        shape.check()?;
+        self.options().check(&shape)?;
         self.learner.validate()
+    }
+
+    /// The shape of a layer of this network.
+    pub fn shape(&self, inputs: i64, neurons: i64) -> LayerShape {
+        LayerShape {
+            inputs,
+            neurons,
+            choices: self.num_computation,
+            selector: self.kind(),
+            sign: self.ste_sign,
+            rank: self.rank,
+        }
     }
 }
 
@@ -115,7 +138,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "k1",
         reason: "one computation neuron: a plain multilayer perceptron",
-        values: r#"{"num_computation": 1, "selector": "softmax"}"#,
+        values: r#"{"num_computation": 1, "selector": "none"}"#,
     },
     Preset {
         name: "k2",

@@ -7,9 +7,12 @@ pub mod continual;
 pub mod depth_width;
 pub mod eval;
 pub mod figures;
+pub mod kernel;
 pub mod layer;
 pub mod model;
 pub mod report;
+pub mod rules;
+pub mod tape;
 pub mod train;
 
 pub use continual::SelectorContinual;

@@ -51,13 +51,7 @@ fn shapes(config: &SelectorMnistConfig, inputs: i64) -> Vec<LayerShape> {
     let mut before = inputs;
     let shape = |neurons: &i64| {
         let inputs = std::mem::replace(&mut before, *neurons);
-        LayerShape {
-            inputs,
-            neurons: *neurons,
-            choices: config.num_computation,
-            selector: config.kind(),
-            sign: config.ste_sign,
-        }
+        config.shape(inputs, *neurons)
     };
     config.hidden.iter().map(shape).collect()
 }
@@ -76,7 +70,9 @@ impl SelectorNetwork {
         let layers = shapes(config, inputs)
             .into_iter()
             .enumerate()
-            .map(|(i, shape)| SelectorLayer::new(shape, &layer_name(i), params, device))
+            .map(|(i, shape)| {
+                SelectorLayer::with_options(shape, config.options(), &layer_name(i), params, device)
+            })
             .collect::<Result<Vec<_>>>()?;
         let (output_weight, output_bias) =
             (params.get("output.weight")?, params.get("output.bias")?);

@@ -1,0 +1,63 @@
+//! How a layer goes through its computation neurons for a batch.
+
+use tch::Device;
+
+use super::{Compute, LayerOptions, LayerShape};
+
+/// Numbers of one block, [batch, count, neuron]: small enough for a core's cache, large enough for
+/// the cost of calling libtorch not to matter.
+const BLOCK: i64 = 1 << 17;
+
+/// The way through a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    /// Dense, streaming or gather.
+    pub(super) compute: Compute,
+    /// Computation neurons of a block.
+    pub(super) block: i64,
+    /// Whether probabilities and outputs are kept for the backward pass.
+    pub(super) keep: bool,
+}
+
+impl Plan {
+    pub(super) fn new(
+        shape: &LayerShape,
+        options: &LayerOptions,
+        rows: i64,
+        device: Device,
+        single: bool,
+    ) -> Self {
+        let compute = match options.compute {
+            Compute::Auto => automatic(shape, options, rows, device, single),
+            asked => asked,
+        };
+        let block = match compute {
+            Compute::Dense => shape.choices,
+            _ => (BLOCK / (rows * shape.neurons).max(1)).clamp(1, shape.choices.max(1)),
+        };
+        Self { compute, block, keep: compute == Compute::Dense }
+    }
+
+    /// The blocks: first computation neuron and count.
+    pub(super) fn blocks(&self, choices: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
+        let block = self.block;
+        (0..choices).step_by(block as usize).map(move |start| (start, block.min(choices - start)))
+    }
+}
+
+/// The fastest way by measurement, see the table in `docs/selector_mnist.md`.
+fn automatic(
+    shape: &LayerShape,
+    _options: &LayerOptions,
+    rows: i64,
+    _device: Device,
+    _single: bool,
+) -> Compute {
+    match shape.choices * shape.neurons * rows {
+        0..=DENSE_LIMIT => Compute::Dense,
+        _ => Compute::Streaming,
+    }
+}
+
+/// Numbers [batch, computation, neuron] up to which holding everything is the fastest.
+const DENSE_LIMIT: i64 = 1 << 18;

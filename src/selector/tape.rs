@@ -1,0 +1,98 @@
+//! Selector layers within a model that differentiates automatically.
+//!
+//! The layers' backward pass is written out and has no graph, so a step is cut into stages: every
+//! input of a layer, and every tensor that several stages use, is cut from its graph and becomes a
+//! leaf. The backward pass then goes through the stages from the last to the first, and each graph
+//! between two cuts is gone through once.
+
+use anyhow::{Context, Result};
+use tch::Tensor;
+
+use super::layer::{Noise, Pass, SelectorLayer};
+use crate::lab::params::Params;
+
+/// The stages of one step.
+#[derive(Debug, Default)]
+pub struct Tape<'a> {
+    stages: Vec<Stage<'a>>,
+}
+
+#[derive(Debug)]
+enum Stage<'a> {
+    /// A tensor with a graph behind it, and the leaf that stands for it.
+    Cut { source: Tensor, leaf: Tensor },
+    /// A layer, its input and its output, both leaves.
+    Layer { layer: &'a SelectorLayer, pass: Pass, input: Tensor, leaf: Tensor },
+}
+
+impl<'a> Tape<'a> {
+    /// Cuts a tensor from its graph: what comes after it sees a leaf.
+    pub fn cut(&mut self, source: &Tensor) -> Tensor {
+        let leaf = source.detach().set_requires_grad(true);
+        self.stages.push(Stage::Cut { source: source.shallow_clone(), leaf: leaf.shallow_clone() });
+        leaf
+    }
+
+    /// A selector layer: its output, a leaf, [.., batch, neuron], and which computation neurons it
+    /// selected, as in [`Pass`].
+    ///
+    /// - input: [.., batch, input]: a leaf that came from [`Tape::cut`] or from this function, or a
+    ///   tensor without gradient
+    pub fn layer(
+        &mut self,
+        layer: &'a SelectorLayer,
+        input: &Tensor,
+        noise: Option<Noise>,
+    ) -> (Tensor, Tensor) {
+        let pass = layer.run(input, noise);
+        let leaf = pass.output.detach().set_requires_grad(true);
+        let choice = pass.choice.shallow_clone();
+        let (input, output) = (input.shallow_clone(), leaf.shallow_clone());
+        self.stages.push(Stage::Layer { layer, pass, input, leaf });
+        (output, choice)
+    }
+
+    /// Writes the gradient of `loss` with respect to every parameter into `params.gradient`.
+    ///
+    /// - loss: [], the sum over replicates, of the last stage
+    ///
+    /// # Errors
+    /// Where a stage's input is neither a leaf nor without gradient, so that a graph would be gone
+    /// through twice; whatever the backward pass says.
+    pub fn backward(self, loss: &Tensor, params: &mut Params) -> Result<()> {
+        loss.f_backward()?;
+        for stage in self.stages.into_iter().rev() {
+            match stage {
+                Stage::Cut { source, leaf } => {
+                    let gradient = leaf.grad();
+                    if gradient.defined() && source.requires_grad() {
+                        send(&source, &gradient)?;
+                    }
+                }
+                Stage::Layer { layer, pass, input, leaf } => {
+                    anyhow::ensure!(
+                        input.is_leaf(),
+                        "the input of a selector layer must be cut from its graph: Tape::cut"
+                    );
+                    let gradient = leaf.grad();
+                    if !gradient.defined() {
+                        continue;
+                    }
+                    let to_input = layer.backward(&pass, &gradient, input.requires_grad());
+                    if let Some(gradient) = to_input {
+                        send(&input, &gradient)?;
+                    }
+                }
+            }
+        }
+        params.collect();
+        Ok(())
+    }
+}
+
+/// Lets `gradient` = ∂L/∂source flow into the graph behind `source`.
+fn send(source: &Tensor, gradient: &Tensor) -> Result<()> {
+    let scalar = (source * gradient).sum(gradient.kind());
+    scalar.f_backward().context("a graph between two cuts was gone through twice")?;
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! The gradients of every rule, written out, against libtorch's automatic differentiation of the
+//! same layer.
+
+#![allow(clippy::unwrap_used)]
+
+use clap::ValueEnum;
+use neuron_lab::lab::params::{Params, ParamsBuilder};
+use neuron_lab::selector::config::{SelectorKind, SteSign};
+use neuron_lab::selector::layer::{LayerOptions, LayerShape, SelectorLayer};
+use neuron_lab::selector::rules::{Compute, Inner, Rule};
+use neuron_lab::selector::tape::Tape;
+use tch::{Device, Kind, Tensor};
+
+const INPUTS: i64 = 7;
+const NEURONS: i64 = 6;
+const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+fn shape(selector: SelectorKind, choices: i64, sign: SteSign) -> LayerShape {
+    LayerShape { inputs: INPUTS, neurons: NEURONS, choices, selector, sign, rank: 3 }
+}
+
+fn parameters(shapes: &[LayerShape], replicates: i64) -> Params {
+    tch::manual_seed(3);
+    let mut builder = ParamsBuilder::default();
+    for (i, shape) in shapes.iter().enumerate() {
+        for (name, draw) in shape.parameters(&format!("layer{i}")) {
+            // Larger than the default law, so that the selectors are not all undecided.
+            let each: Vec<Tensor> = (0..replicates).map(|_| draw() * 3.0).collect();
+            builder.add(name, Tensor::stack(&each, 0).to_kind(Kind::Double));
+        }
+    }
+    builder.build(Device::Cpu).unwrap()
+}
+
+/// y and the gradients with respect to x and every parameter: by libtorch, and written out.
+fn both_ways(
+    layer: &SelectorLayer,
+    params: &Params,
+    x: &Tensor,
+    delta: &Tensor,
+) -> [(Tensor, Vec<Tensor>); 2] {
+    let names: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
+    let mut inputs = vec![x.shallow_clone()];
+    inputs.extend(names.iter().map(|name| params.get(name).unwrap()));
+    let y = layer.forward(x).output;
+    let loss = (&y * delta).sum(Kind::Double);
+    let zeros = |found: (Tensor, &Tensor)| match found.0.defined() {
+        true => found.0,
+        false => found.1.zeros_like().detach(),
+    };
+    let found = Tensor::run_backward(&[loss], &inputs, false, false);
+    let by_graph = found.into_iter().zip(&inputs).map(zeros).collect();
+    let pass = layer.run(x, None);
+    let dx = layer.backward(&pass, delta, true).unwrap();
+    let mut written = vec![dx];
+    written.extend(names.iter().map(|name| params.gradient_of(name).unwrap().copy()));
+    [(y.detach(), by_graph), (pass.output, written)]
+}
+
+fn assert_close(a: &Tensor, b: &Tensor, what: &str) {
+    assert_eq!(a.size(), b.size(), "{what}");
+    let scale = b.abs().max().double_value(&[]).max(1e-3);
+    let error = (a - b).abs().max().double_value(&[]) / scale;
+    assert!(error < 1e-12, "{what}: {error:e}");
+}
+
+fn cases() -> Vec<(LayerShape, LayerOptions)> {
+    let mut cases = Vec::new();
+    let selectors = [
+        (SelectorKind::Threshold, 2, SteSign::Consistent),
+        (SelectorKind::Threshold, 2, SteSign::AsPrinted),
+        (SelectorKind::Softmax, 1, SteSign::Consistent),
+        (SelectorKind::Softmax, 5, SteSign::Consistent),
+        (SelectorKind::Softmax, 300, SteSign::Consistent),
+        (SelectorKind::LowRank, 5, SteSign::Consistent),
+        (SelectorKind::Tree, 4, SteSign::Consistent),
+        (SelectorKind::Tree, 11, SteSign::Consistent),
+        (SelectorKind::None, 1, SteSign::Consistent),
+    ];
+    for (selector, choices, sign) in selectors {
+        for rule in Rule::value_variants() {
+            for compute in Compute::value_variants() {
+                for inner in [Inner::Relu, Inner::Identity] {
+                    let shape = shape(selector, choices, sign);
+                    let options = LayerOptions { rule: *rule, inner, compute: *compute };
+                    if options.check(&shape).is_ok() {
+                        cases.push((shape, options));
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+#[test]
+fn written_out_gradients_are_those_of_automatic_differentiation() {
+    tch::set_num_threads(1);
+    let cases = cases();
+    assert!(cases.len() > 200, "{}", cases.len());
+    for (shape, options) in cases {
+        for replicates in [1, 2] {
+            let params = parameters(&[shape], replicates);
+            let layer = SelectorLayer::with_options(shape, options, "layer0", &params, Device::Cpu)
+                .unwrap();
+            tch::manual_seed(4);
+            let lead = if replicates == 1 { vec![] } else { vec![replicates] };
+            let size = |last: i64| [lead.clone(), vec![40, last]].concat();
+            let x = Tensor::randn(size(INPUTS), OPTIONS).set_requires_grad(true);
+            let delta = Tensor::randn(size(NEURONS), OPTIONS);
+            let [(y, by_graph), (output, written)] = both_ways(&layer, &params, &x, &delta);
+            let what = format!("{shape:?} {options:?}, {replicates} replicates");
+            assert_close(&output, &y, &format!("{what}: output"));
+            for (i, (a, b)) in written.iter().zip(&by_graph).enumerate() {
+                assert_close(a, b, &format!("{what}: gradient {i}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_large_layer_streams_in_blocks_and_gives_the_same() {
+    tch::set_num_threads(1);
+    for selector in [SelectorKind::Softmax, SelectorKind::Tree] {
+        for rule in Rule::value_variants() {
+            let shape = LayerShape {
+                inputs: INPUTS,
+                neurons: 50,
+                choices: 11,
+                selector,
+                sign: SteSign::Consistent,
+                rank: 0,
+            };
+            let params = parameters(&[shape], 1);
+            tch::manual_seed(4);
+            let x = Tensor::randn([1000, INPUTS], OPTIONS).set_requires_grad(true);
+            let delta = Tensor::randn([1000, 50], OPTIONS);
+            let options =
+                LayerOptions { rule: *rule, inner: Inner::Relu, compute: Compute::Streaming };
+            let layer = SelectorLayer::with_options(shape, options, "layer0", &params, Device::Cpu)
+                .unwrap();
+            let [(y, by_graph), (output, written)] = both_ways(&layer, &params, &x, &delta);
+            assert_close(&output, &y, &format!("{selector:?} {rule:?}: output"));
+            for (i, (a, b)) in written.iter().zip(&by_graph).enumerate() {
+                assert_close(a, b, &format!("{selector:?} {rule:?}: gradient {i}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tape_gives_the_gradients_of_one_graph() {
+    tch::set_num_threads(1);
+    let small = shape(SelectorKind::Softmax, 3, SteSign::Consistent);
+    let shapes = [
+        LayerShape { neurons: INPUTS, ..small },
+        LayerShape { neurons: INPUTS, ..small },
+        LayerShape { neurons: 4, selector: SelectorKind::Threshold, choices: 2, ..small },
+    ];
+    tch::manual_seed(3);
+    let mut builder = ParamsBuilder::default();
+    for (i, shape) in shapes.iter().enumerate() {
+        for (name, draw) in shape.parameters(&format!("layer{i}")) {
+            builder.add(name, (draw() * 3.0).to_kind(Kind::Double).unsqueeze(0));
+        }
+    }
+    builder.add("embedding", Tensor::randn([1, 9, INPUTS], OPTIONS));
+    builder.add("unused", Tensor::randn([1, 2], OPTIONS));
+    let mut params = builder.build(Device::Cpu).unwrap();
+    let options = LayerOptions { inner: Inner::Identity, ..LayerOptions::default() };
+    let layers: Vec<SelectorLayer> = shapes
+        .iter()
+        .enumerate()
+        .map(|(i, shape)| {
+            let name = format!("layer{i}");
+            SelectorLayer::with_options(*shape, options, &name, &params, Device::Cpu).unwrap()
+        })
+        .collect();
+    let embedding = params.get("embedding").unwrap();
+    // Two layers of the same input, their product, a residual sum, a third layer.
+    let loss_of = |y: Tensor| y.square().sum(Kind::Double);
+    let x = &embedding * 2.0;
+    let (a, b) = (layers[0].forward(&x).output, layers[1].forward(&x).output);
+    let sum = (&x + a * b).tanh();
+    params.backward(&loss_of(layers[2].forward(&sum).output + sum.narrow(1, 0, 4))).unwrap();
+    let expected = params.gradient.copy();
+    for _ in 0..2 {
+        let _ = params.gradient.narrow(1, 0, 5).fill_(7.0);
+        let mut tape = Tape::default();
+        let x = tape.cut(&(&embedding * 2.0));
+        let (a, _) = tape.layer(&layers[0], &x, None);
+        let (b, _) = tape.layer(&layers[1], &x, None);
+        let sum = tape.cut(&(&x + a * b).tanh());
+        let (y, choice) = tape.layer(&layers[2], &sum, None);
+        assert_eq!(choice.size(), [9, 4]);
+        tape.backward(&loss_of(y + sum.narrow(1, 0, 4)), &mut params).unwrap();
+        assert_close(&params.gradient, &expected, "tape");
+    }
+    // An input that isn't cut is said.
+    let mut tape = Tape::default();
+    let (a, _) = tape.layer(&layers[0], &(&embedding * 2.0), None);
+    assert!(tape.backward(&loss_of(a), &mut params).is_err());
+}
