@@ -19,9 +19,9 @@ use neuron_lab::lab::{configure, read};
 use neuron_lab::selector::SelectorContinual;
 use neuron_lab::selector::continual::config::ContinualConfig;
 use neuron_lab::selector::continual::eval::test;
-use neuron_lab::selector::continual::network::{Network, parameters};
 use neuron_lab::selector::continual::scores::collapsed;
 use neuron_lab::selector::continual::tasks::Tasks;
+use neuron_lab::selector::model::{SelectorNetwork, parameters};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -66,11 +66,11 @@ fn class_incremental_learning_forgets_everything() {
     let bench = Bench::new();
     let mut naive = 0.0;
     for (name, line) in [
-        ("mlp", "--network mlp"),
+        ("mlp", "--num-computation 1"),
         ("printed", "--ste-sign as-printed"),
         ("k5", "--num-computation 5"),
-        ("ewc10", "--network mlp --method ewc --lambda 10"),
-        ("ewc100", "--network mlp --method ewc --lambda 100 --fisher-samples 200"),
+        ("ewc10", "--num-computation 1 --method ewc --lambda 10"),
+        ("ewc100", "--num-computation 1 --method ewc --lambda 100 --fisher-samples 200"),
     ] {
         run(&bench, &format!("{line} --data mnist --log-every 188 --name {name}")).expect(0);
         let mean = percent(&bench, name, "eval/average_accuracy");
@@ -98,7 +98,7 @@ fn a_strong_penalty_needs_the_implicit_step() {
         return;
     }
     let bench = Bench::new();
-    let line = "--data mnist --network mlp --method ewc --lambda 1e4 --log-every 188 \
+    let line = "--data mnist --num-computation 1 --method ewc --lambda 1e4 --log-every 188 \
                 --fisher-samples 200";
     let outcome = run(&bench, &format!("{line} --penalty-step gradient --name wild")).expect(3);
     assert!(outcome.error().contains("not finite"), "{outcome:?}");
@@ -126,10 +126,10 @@ fn permuted_tasks_are_forgotten_slowly() {
 fn a_constant_answer_is_told_from_an_accuracy() {
     let Some(data) = load("mnist") else { return };
     tch::set_num_threads(1);
-    let config = config("--network mlp --hidden 4");
+    let config = config("--num-computation 1 --hidden 4");
     let tasks = Tasks::new(&config, &data, (0, 1), Device::Cpu).unwrap();
-    let params = parameters(&config, (784, 10), (0, 1), Device::Cpu).unwrap();
-    let network = Network::new(&config, (784, 10), &params, Device::Cpu).unwrap();
+    let params = parameters(&config.model, (784, 10), (0, 1), Device::Cpu).unwrap();
+    let network = SelectorNetwork::new(&config.model, 784, &params, Device::Cpu).unwrap();
     let _guard = no_grad_guard();
     let bias = params.named().into_iter().find(|(name, _)| name == "output.bias").unwrap().1;
     let accuracies = || {
@@ -159,17 +159,22 @@ fn a_constant_answer_is_told_from_an_accuracy() {
 #[test]
 fn fisher_information_is_the_mean_squared_gradient() {
     let bench = Bench::new();
-    let line = "--network mlp --hidden 6 --method ewc --fisher-samples 100000 --batch-size 32";
+    let line =
+        "--num-computation 1 --hidden 6 --method ewc --fisher-samples 100000 --batch-size 32";
     run(&bench, &format!("{line} --checkpoint-every 1 --keep 100 --name f")).expect(0);
     let data = load("digits").unwrap();
-    let config = config("--network mlp --hidden 6");
+    let config = config("--num-computation 1 --hidden 6");
     let tasks = Tasks::new(&config, &data, (0, 1), Device::Cpu).unwrap();
     let steps = cut::last(&bench.path(""), NAME, "f").manifest.step / 5;
     cut::after_step(&bench.path(""), NAME, "f", "one", steps);
     let saved = cut::last(&bench.path(""), NAME, "one").tensors;
     let places = tasks.train_places(0).unsqueeze(0);
     let batch = tasks.batch(&data.train, &places, &places.zeros_like());
-    let hidden = batch.images.linear(&saved["layer1.weight"], Some(&saved["layer1.bias"])).relu();
+    let hidden = batch.images.linear(
+        &saved["layer1.computation.weight"].squeeze_dim(0),
+        Some(&saved["layer1.computation.bias"].squeeze_dim(0)),
+    );
+    let hidden = hidden.relu();
     let logits = hidden.linear(&saved["output.weight"], Some(&saved["output.bias"]));
     let wrong = logits.softmax(-1, Kind::Float) - batch.targets.one_hot(10);
     let samples = places.numel() as f64;
@@ -245,7 +250,7 @@ fn a_run_that_died_goes_on_with_the_same_bits() {
         let learn = match i % 3 {
             0 => "--optimizer adam --lr 0.01 --num-computation 3",
             1 => "--replicates 2 --benchmark permuted",
-            _ => "--optimizer momentum --network mlp",
+            _ => "--optimizer momentum --num-computation 1",
         };
         let line = format!("{learn} --method {method} --hidden 8 --batch-size 64 --lambda 10");
         let line = format!("{line} --fisher-samples 20 --checkpoint-every 1 --keep 500");

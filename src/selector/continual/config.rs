@@ -60,16 +60,6 @@ impl Method {
     }
 }
 
-/// The network that learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NetworkKind {
-    /// Selection and computation neurons
-    Selector,
-    /// A multilayer perceptron with ReLU: neither selection nor choice
-    Mlp,
-}
-
 /// How a quadratic penalty moves the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -94,9 +84,6 @@ pub struct ContinualConfig {
     /// What is done against forgetting
     #[arg(long, value_enum, default_value = "base")]
     pub method: Method,
-    /// The network that learns
-    #[arg(long, value_enum, default_value = "selector")]
-    pub network: NetworkKind,
     /// Strength of the penalty of ewc, ewc-online and si
     #[arg(long, default_value_t = 100.0)]
     pub lambda: f64,
@@ -119,7 +106,7 @@ pub struct ContinualConfig {
     /// Test images of each task for the accuracies within a task
     #[arg(long, default_value_t = 500)]
     pub probe_samples: i64,
-    /// The selector network and its learning; an mlp has its --hidden and --batch-size
+    /// The network and its learning; of one computation neuron a multilayer perceptron
     #[command(flatten)]
     #[serde(flatten)]
     pub model: SelectorMnistConfig,
@@ -190,29 +177,29 @@ pub const PRESETS: &[Preset] = &[
         name: "notebook-base",
         reason: "the notebook's \"base model\" on split MNIST, one epoch a task, nothing done \
                  against forgetting",
-        values: r#"{"network": "mlp"}"#,
+        values: r#"{"num_computation": 1}"#,
     },
     Preset {
         name: "notebook-ewc",
         reason: "what fits the notebook's \"EWC base\" best: permuted MNIST under a penalty so \
                  strong that later tasks can't be learnt",
-        values: r#"{"network": "mlp", "benchmark": "permuted", "method": "ewc", "lambda": 1e4,
+        values: r#"{"num_computation": 1, "benchmark": "permuted", "method": "ewc", "lambda": 1e4,
             "optimizer": "adam", "lr": 0.001}"#,
     },
     Preset {
         name: "permuted-mlp-64",
         reason: "permuted MNIST, a perceptron of the selector networks' width",
-        values: r#"{"network": "mlp", "benchmark": "permuted"}"#,
+        values: r#"{"num_computation": 1, "benchmark": "permuted"}"#,
     },
     Preset {
         name: "permuted-mlp-400",
         reason: "permuted MNIST, the perceptron of the literature: 479 thousand parameters",
-        values: r#"{"network": "mlp", "benchmark": "permuted", "hidden": [400, 400]}"#,
+        values: r#"{"num_computation": 1, "benchmark": "permuted", "hidden": [400, 400]}"#,
     },
     Preset {
         name: "permuted-mlp-440",
         reason: "permuted MNIST, a perceptron of as many parameters as permuted-k5: 544 thousand",
-        values: r#"{"network": "mlp", "benchmark": "permuted", "hidden": [440, 440]}"#,
+        values: r#"{"num_computation": 1, "benchmark": "permuted", "hidden": [440, 440]}"#,
     },
     Preset {
         name: "permuted-k5",

@@ -4,9 +4,9 @@ use anyhow::{Context, Result};
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::config::TASKS;
-use super::network::Network;
 use super::tasks::Tasks;
 use crate::data::LabelledImages;
+use crate::selector::model::SelectorNetwork;
 
 /// Test images that go through the network at once.
 const CHUNK: i64 = 1000;
@@ -27,7 +27,7 @@ pub struct Outcome {
 /// # Errors
 /// Where there is nothing to run.
 pub fn test(
-    network: &Network,
+    network: &SelectorNetwork,
     tasks: &Tasks,
     split: &LabelledImages,
     replicates: i64,
@@ -43,7 +43,7 @@ pub fn test(
             let length = CHUNK.min(count - start);
             let places = places.narrow(0, start, length).expand([replicates, length], false);
             let batch = tasks.batch(split, &places, &places.full_like(task));
-            let logits = network.forward(&batch.images);
+            let (logits, _) = network.infer(&batch.images);
             let judge = |logits: &Tensor| {
                 let answer = logits.argmax(-1, false);
                 let hits = answer.eq_tensor(&batch.targets).view([replicates, -1]);

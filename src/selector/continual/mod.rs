@@ -6,7 +6,6 @@ pub mod batches;
 pub mod config;
 pub mod eval;
 pub mod figures;
-pub mod network;
 pub mod penalty;
 pub mod report;
 pub mod scores;

@@ -7,7 +7,6 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 use super::batches::{Batches, sample};
 use super::config::{ContinualConfig, Method, PRESETS, TASKS};
 use super::eval::test;
-use super::network::{Network, parameters};
 use super::penalty::{Penalty, add_square, pull_norm};
 use super::report;
 use super::tasks::{Batch, Tasks};
@@ -22,13 +21,14 @@ use crate::lab::optim::schedule::Schedule;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
 use crate::lab::{Preset, Settings};
+use crate::selector::model::{SelectorNetwork, parameters};
 
 /// A network that learns five tasks one after another.
 pub struct SelectorContinual {
     pub(super) config: ContinualConfig,
     pub(super) data: ImageData,
     pub(super) tasks: Tasks,
-    pub(super) network: Network,
+    pub(super) network: SelectorNetwork,
     pub(super) learner: Learner,
     pub(super) replicates: i64,
     pub(super) plan: Plan,
@@ -104,8 +104,8 @@ impl Experiment for SelectorContinual {
         let (seed, replicates) = (run.seed, i64::from(run.replicates));
         let tasks = Tasks::new(&config, &data, (seed, replicates), device)?;
         let sizes = (data.height * data.width, tasks.outputs);
-        let params = parameters(&config, sizes, (seed, replicates), device)?;
-        let network = Network::new(&config, sizes, &params, device)?;
+        let params = parameters(&config.model, sizes, (seed, replicates), device)?;
+        let network = SelectorNetwork::new(&config.model, sizes.0, &params, device)?;
         let batches = Batches::new(&config, &tasks, run.epochs, (seed, replicates), device);
         let evaluate_every = batches.task_steps;
         let plan = Plan { steps: evaluate_every * TASKS as u64, evaluate_every };
@@ -194,7 +194,7 @@ impl SelectorContinual {
     /// The loss of a step: [], or [replicate].
     fn loss(&self, parts: &[(f64, Batch)]) -> Tensor {
         let each = parts.iter().map(|(weight, batch)| {
-            let logits = self.network.forward(&batch.images);
+            let (logits, _) = self.network.forward(&batch.images);
             cross_entropy(&self.tasks.judged(&logits, &batch.tasks), &batch.targets) * *weight
         });
         each.sum()

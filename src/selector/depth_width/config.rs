@@ -98,8 +98,8 @@ fn once<T: PartialEq>(flag: &str, values: &[T], text: &str) -> Result<()> {
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "depth",
-        reason: "depth helps at first, then fails and levels off at ln 10; He's initialisation does \
-                 not",
+        reason: "depth helps at first, then fails and levels off at ln 10; from He's \
+                 initialisation deep networks explode first, and then descend",
         values: r#"{"depths": [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32], "inits": ["default", "he"],
             "replicates": 3}"#,
     },
