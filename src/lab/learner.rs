@@ -89,19 +89,20 @@ impl Learner {
     }
 
     /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
-    /// changes where the loss or the gradient is not finite.
+    /// changes where the loss or the gradient is not finite. Gives the flag under which it was
+    /// applied, [] bool, where the host does not know it yet, for what else the step changes.
     ///
     /// - loss: [] or [replicate]
     ///
     /// # Errors
     /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
-    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
+    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
         let params = &mut self.params;
         step.time(Phase::Backward, || match loss.dim() {
             0 => params.backward(loss),
             _ => params.backward(&loss.sum(loss.kind())),
         })?;
-        self.apply(step, loss).map(|_| ())
+        self.apply(step, loss)
     }
 
     /// The rest of an update whose gradient is already in `params.gradient`, from autograd or from
