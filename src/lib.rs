@@ -7,5 +7,6 @@ pub mod apical;
 pub mod data;
 pub mod lab;
 pub mod one_neuron;
+pub mod runs;
 pub mod selector;
 pub mod steady_state;
