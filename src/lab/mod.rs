@@ -35,6 +35,7 @@ pub mod summary;
 pub mod tags;
 pub mod tensorboard;
 
+mod check;
 mod launch;
 mod resume;
 mod saving;

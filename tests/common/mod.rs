@@ -158,6 +158,11 @@ impl Bench {
         names
     }
 
+    /// As [`Bench::names`], none where there is no such folder yet.
+    pub fn names_or_none(&self, folder: &str) -> Vec<String> {
+        if self.path(folder).is_dir() { self.names(folder) } else { Vec::new() }
+    }
+
     /// Asserts that two runs ended in the same bits: model, optimizer and state, and every value
     /// that was logged on the way.
     #[track_caller]
