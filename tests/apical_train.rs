@@ -101,7 +101,7 @@ fn bad_input_of_the_other_two_is_one_line() {
         (Program::characterize(), "--batch-size 0", "--batch-size 0"),
         (Program::characterize(), "--batch-size 800", "--batch-size 800"),
         (Program::characterize(), "--a-reduce max", "max"),
-        (Program::characterize(), "--cap -1", "--cap"),
+        (Program::characterize(), "--cap=-1", "--cap -1"),
         (Program::toy(), "--eta nan", "--eta"),
         (Program::toy(), "--trials 0", "--trials 0"),
     ] {

@@ -63,13 +63,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch-size", type=int, default=30)
     parser.add_argument("--samples", type=int, default=30_000)
+    parser.add_argument("--turns", type=int, default=3, help="the median counts")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     n, batch = arguments.samples, arguments.batch_size
     x = torch.randn(n, WIDTHS[0])
     t = torch.nn.functional.one_hot(torch.randint(10, (n,)), 10).float()
-    for in_place in [False, True]:
+    times = {False: [], True: []}
+    for in_place in [False, True] * arguments.turns:
         weights = [torch.randn(o, i) * (2 / i) ** 0.5 for i, o in zip(WIDTHS, WIDTHS[1:])]
         apical = [torch.ones(o) for o in WIDTHS[1:]]
         phase1(weights, apical, x[:batch], t[:batch], batch, 0.01)
@@ -78,7 +80,9 @@ def main():
         middle = time.process_time()
         phase2(weights, apical, x, t, batch, 1e-6, in_place)
         end = time.process_time()
-        print("addmm_:" if in_place else "out of place:", middle - start, end - middle)
+        times[in_place].append((middle - start, end - middle))
+    for in_place, name in [(False, "out of place:"), (True, "addmm_:")]:
+        print(name, *(sorted(column)[len(column) // 2] for column in zip(*times[in_place])))
 
 
 if __name__ == "__main__":

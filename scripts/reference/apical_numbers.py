@@ -97,19 +97,19 @@ def variance():
             continue
         steps = config["steps_per_phase"] * (1 + config["phase2_per_phase1"])
         rows = [["phases 1 done", "loss", "layer 0", "layer 1", "layer 2", "layer 3", "3 to 0"]]
-        for epoch in [2, 5, 8, 10]:
+        for epoch in [2, 3, 4, 5, 10]:
             # Just after this phase 1; the multipliers stay as they are in phase 2.
             at = (epoch - 1) * steps + config["steps_per_phase"]
             values = dict(entries_at(entries, at))
             if not values:
                 continue
-            row = [epoch, f"{values['eval/loss']:.3f}"]
+            row = [epoch, ", ".join(f"{values[f'run{i}/loss']:.3f}" for i in range(2))]
             for k in range(4):
-                each = [values[f"run{i}/apical/layer{k}/variance"]
-                        for i in range(config["replicates"])]
-                row.append(f"{statistics.mean(each):.2e} ({min(each):.2e} to {max(each):.2e})")
-            ratio = values["apical/layer3/variance"] / values["apical/layer0/variance"]
-            rows.append(row + [f"{ratio:.0f}"])
+                # Of the two networks that both runs have.
+                each = [values[f"run{i}/apical/layer{k}/variance"] for i in range(2)]
+                row.append(", ".join(f"{value:.2e}" for value in each))
+            of = [[values[f"run{i}/apical/layer{k}/variance"] for i in range(2)] for k in (0, 3)]
+            rows.append(row + [f"{sum(of[1]) / sum(of[0]):.0f}"])
         print(name)
         table(*rows)
 
@@ -149,9 +149,29 @@ def multi():
               f"{losses[-1][1]:.2f}\n")
 
 
+def batch_sizes():
+    rows = [["batch size", "lr_w", "loss after 5", "10", "15", "20 epochs", "exploded after"]]
+    for pair in ["30-3e-4", "1-1e-5", "1-3e-4"]:
+        batch, lr_w = pair.split("-", 1)
+        entries, config = history("apical_train", f"docs-batch-{pair}")
+        if not entries:
+            continue
+        row = [batch, lr_w]
+        for epoch in [5, 10, 15, 20]:
+            at = dict(entries_at(entries, epoch * 2 * config["steps_per_phase"]))
+            row.append(", ".join(f"{at[f'run{i}/loss']:.3f}" if f"run{i}/loss" in at else "-"
+                                 for i in range(config["replicates"])))
+        exploded = [column(entries, f"run{i}/exploded_at") for i in range(config["replicates"])]
+        row.append(", ".join(f"{at[-1][1]:.1f}" if at else "-" for at in exploded))
+        rows.append(row)
+    print("digits")
+    table(*rows)
+
+
 toy()
 characterize()
-for each in ["docs-sweep", "docs-sweep-cosine", "docs-sweep-bs1"]:
+batch_sizes()
+for each in ["docs-sweep", "docs-sweep-cosine"]:
     sweep(each)
 variance()
 single()
