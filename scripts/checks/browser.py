@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 # Counts elements, and collects what can be read, also inside shadow roots, where TensorBoard keeps
 # its own.

@@ -18,9 +18,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+# No more turns are begun after this time: all rows together end within a quarter of an hour.
+ROW_SECONDS = 50
 LEFT_OUT = ("evaluation", "checkpoint", "figures")
 PHASES = ("data", "forward", "backward", "optimizer", "logging")
 MNIST = "mnist" if (ROOT / "data/mnist").is_dir() else "digits"
@@ -128,7 +131,10 @@ def measure(row, program, turns):
     theirs = [Theirs(row, fused) for fused in ([False, True] if row.fused else [False])]
     ours, others, memory, shares = [], [[] for _ in theirs], [], []
     (short, long), units = row.work, (row.work[1] - row.work[0]) * row.per
-    for _ in range(turns):
+    begun = time.monotonic()
+    for turn in range(turns):
+        if turn >= 2 and time.monotonic() - begun > ROW_SECONDS:
+            break
         a, b = Ours(program, row, short), Ours(program, row, long)
         ours.append((b.seconds - a.seconds) / units)
         memory.append(b.memory)
@@ -146,7 +152,7 @@ def measure(row, program, turns):
         "ratios": [(median(each), min(each), max(each)) for each in ratios],
         "memory": median(memory), "their_memory": max(peaks), "limit": row.limit,
         "shares": {p: median(share[p] for share in shares) for p in PHASES},
-        "torch": theirs[0].version,
+        "torch": theirs[0].version, "turns": len(ours),
     }
 
 
@@ -187,7 +193,7 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("rows", nargs="*", help="only these experiments")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     done, missing, load = [], [], os.getloadavg()[0]
     for row in ROWS:
         program = arguments.programs / row.experiment
@@ -202,12 +208,15 @@ def main():
             missing.append(f"{row.name} ({error})")
             continue
         print(table(done[-1:]).splitlines()[2], flush=True)
+    if not done:
+        sys.exit(f"nothing was measured: {'; '.join(missing)}")
     when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
                             capture_output=True, check=False).stdout.strip()
     head = (f"Measured {when} at commit {commit or 'unknown'} on {machine()}; load {load:.1f} before;\n"
-            f"1 thread, PyTorch {done[0]['torch'] if done else ''}; wall time, medians of "
-            f"{arguments.turns} turns (in brackets the lowest and highest ratio of a turn).\n\n")
+            f"1 thread, PyTorch {done[0]['torch']}; wall time, medians of "
+            f"{min(row['turns'] for row in done)} to {max(row['turns'] for row in done)} turns (in "
+            "brackets the lowest and highest ratio of a turn).\n\n")
     tail = f"\nNot measured: {'; '.join(missing)}.\n" if missing else ""
     page = arguments.out.read_text(encoding="utf-8")
     begin, end = "<!-- table: scripts/bench -->", "<!-- end of table -->"
