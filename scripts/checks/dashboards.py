@@ -1,0 +1,101 @@
+"""What scripts/dashboard-shots does: opens the dashboards of real runs in a browser, checks that
+each plugin shows what was written, and saves pictures of them.
+
+    dashboards.py OUT NAME=RUN_FOLDER ...
+"""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+import board_http
+from browser import open_browser
+
+SIZE = (1500, 1150)
+
+
+def written(run):
+    """The tags that a run wrote: curves by metrics.jsonl, pictures by their files."""
+    curves = set()
+    with open(run / "metrics.jsonl") as lines:
+        for line in lines:
+            curves |= set(json.loads(line)["values"])
+    last = lambda tag: tag.rsplit("/", 1)[-1]
+    curves = {tag for tag in curves if not (last(tag)[:1] == "r" and last(tag)[1:].isdigit())}
+    return curves, {f"figures/{path.stem}" for path in (run / "figures").glob("*.png")}
+
+
+def check_data(base, name, run):
+    """What TensorBoard's server has of a run is what the run wrote."""
+    tags = board_http.all_tags(base)
+    board_http.read_everything(base, tags)
+    curves, pictures = written(run)
+    shown = {plugin: runs.get(name, {}) for plugin, runs in tags.items()}
+    missing = curves - set(shown.get("scalars", {}))
+    missing |= pictures - set(shown.get("images", {}))
+    missing |= {"tags", "config"} - set(shown.get("text", {}))
+    assert not missing, f"{name}: TensorBoard lacks {sorted(missing)}"
+    plain = [tag for plugin in ("scalars", "images", "histograms")
+             for tag, info in shown.get(plugin, {}).items() if not info.get("description")]
+    # What every experiment has is explained once, in the text panel of tags or here.
+    plain = [tag for tag in plain if not tag.startswith(("time/", "figures/"))]
+    assert not plain, f"{name}: nothing explains {plain[:5]}"
+    charts = [chart for section in board_http.layout(base).get("category", [])
+              for chart in section["chart"]]
+    assert charts, f"{name}: no chart of related curves"
+    empty = []
+    for chart in charts:
+        patterns = chart.get("multiline", {}).get("tag", [])
+        if patterns and not any(board_http.chart_curves(base, name, p) for p in patterns):
+            empty.append(chart["title"])
+    assert len(empty) < len(charts), f"{name}: every chart is empty"
+    _, rows = board_http.hparams(base)
+    assert len(rows) == 1 and rows[0]["hparams"], f"{name}: not in the table of hyper-parameters"
+    counts = {plugin: len(known) for plugin, known in shown.items()}
+    print(f"{name}: {counts}, {len(charts)} charts" + (f", empty: {empty}" if empty else ""))
+    return shown
+
+
+def shoot(page, base, name, shown, out):
+    """The browser shows the plugins; pictures of those that tell how a run goes."""
+    page.go(f"{base}/#custom_scalars&_smoothingWeight=0")
+    page.wait("charts", lambda counts, _: counts.get("canvas", 0) + counts.get("svg", 0) > 8)
+    # Otherwise TensorBoard cuts off the ends of curves.
+    page.click("Ignore outliers")
+    page.wait("charts", lambda counts, _: counts.get("canvas", 0) + counts.get("svg", 0) > 8)
+    page.shot(out / f"dashboard_{name}.png")
+    if shown.get("images"):
+        page.go(f"{base}/#images")
+        page.wait("pictures", lambda counts, _: counts.get("img", 0) >= 1)
+        page.shot(out / f"dashboard_{name}_images.png")
+    page.go(f"{base}/#text")
+    page.wait("the text panels", lambda _, text: "meaning" in text and "tag" in text)
+    page.go(f"{base}/#hparams")
+    # The table is drawn once its frame has loaded.
+    page.wait("hyper-parameters", lambda counts, text: counts.get("canvas", 0) + len(text) > 100)
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for argument in sys.argv[2:]:
+        name, _, folder = argument.partition("=")
+        run = pathlib.Path(folder).resolve()
+        with tempfile.TemporaryDirectory() as logdir, open_browser(SIZE) as page:
+            os.symlink(run, pathlib.Path(logdir) / name)
+            try:
+                with board_http.serve(logdir) as base:
+                    shown = check_data(base, name, run)
+                    shoot(page, base, name, shown, out)
+            except (AssertionError, RuntimeError) as error:
+                failed.append(f"{error}")
+                print(f"FAILED {error}")
+    if failed:
+        sys.exit("\n".join(failed))
+
+
+if __name__ == "__main__":
+    main()
