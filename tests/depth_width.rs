@@ -8,7 +8,9 @@ use std::path::Path;
 
 use common::{Bench, Outcome, cut, words};
 use neuron_lab::data;
+use neuron_lab::lab::experiment::Experiment;
 use neuron_lab::lab::optim::OptimizerKind::{self, Adam, Sgd};
+use neuron_lab::selector::DepthWidth;
 use neuron_lab::selector::depth_width::config::Init;
 use neuron_lab::selector::depth_width::grid::{Course, Point};
 use neuron_lab::selector::depth_width::network::{Examples, descend};
@@ -174,5 +176,13 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         let outcome = run(&bench, line).expect(2);
         assert!(outcome.error().contains(said), "{line}: {outcome:?}");
         assert!(!bench.path("runs").exists(), "{line}");
+    }
+}
+
+#[test]
+fn the_page_explains_every_tag() {
+    let page = include_str!("../docs/depth_width.md");
+    for (tag, meaning) in DepthWidth::TAGS {
+        assert!(page.contains(&format!("| `{tag}` | {meaning} |")), "{tag}");
     }
 }

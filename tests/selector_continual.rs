@@ -341,3 +341,11 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         assert!(!bench.path("runs").exists(), "{line}");
     }
 }
+
+#[test]
+fn the_page_explains_every_tag() {
+    let page = include_str!("../docs/selector_continual.md");
+    for (tag, meaning) in SelectorContinual::TAGS {
+        assert!(page.contains(&format!("| `{tag}` | {meaning} |")), "{tag}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The experiment `selector_continual`: five tasks one after another.
 
 use anyhow::Result;
+use clap::ValueEnum;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -257,12 +258,12 @@ impl SelectorContinual {
         Ok(sum / images as f64)
     }
 
-    /// The number of a run's method that its tables are named by.
+    /// What was run, in a few words.
     pub(super) fn title(&self) -> String {
         let count = self.learner.params.count();
         let method = match self.config.method {
             Method::Base => "no method".to_string(),
-            other => format!("{other:?}").to_lowercase(),
+            other => other.to_possible_value().map_or_else(String::new, |v| v.get_name().into()),
         };
         format!("{method}, {count} parameters")
     }
