@@ -1,12 +1,17 @@
-//! One epoch of two-phase training, phase by phase, on random images of MNIST's shape: compare with
-//! scripts/reference/apical.py, which does the same in plain PyTorch.
+//! One epoch of two-phase training, phase by phase, on random images of MNIST's shape, in turns with
+//! the same in plain PyTorch (scripts/reference/apical.py).
 //!
 //! ```text
-//! cargo bench --bench apical
+//! cargo bench --bench apical                      # both sides and the ratio: two minutes
+//! cargo bench --bench apical -- 20 1 960          # ours alone: runs, batch size, samples a phase
 //! ```
+//!
+//! PyTorch is that of `.reference` (scripts/reference/setup), or of the interpreter that
+//! `NEURON_LAB_PYTHON` names.
 
 #![allow(clippy::print_stdout)]
 
+use anyhow::{Context, bail};
 use neuron_lab::apical::activation::Activation;
 use neuron_lab::apical::loss::one_hot;
 use neuron_lab::apical::network::Network;
@@ -16,6 +21,7 @@ use neuron_lab::apical::{ApicalTrain, train::config::ApicalTrainConfig};
 use neuron_lab::lab::configure;
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsString;
+use std::process::Command;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 /// Runs of each row; the median counts.
@@ -33,43 +39,47 @@ fn config(batch: i64) -> anyhow::Result<ApicalTrainConfig> {
     Ok(configure::<ApicalTrain>(arguments)?.experiment)
 }
 
-/// CPU seconds of phase 1 and of phase 2 for so many networks.
-fn epoch(runs: u64, batch: i64, samples: i64) -> anyhow::Result<(f64, f64)> {
+/// CPU seconds of phase 1 and of phase 2.
+type Times = [f64; 2];
+
+/// One epoch of so many networks.
+fn epoch(runs: u64, batch: i64, samples: i64) -> anyhow::Result<Times> {
     let config = config(batch)?;
     let options = (Kind::Float, Device::Cpu);
     let images = Tensor::randn([samples, WIDTHS[0]], options);
     let labels = Tensor::randint(10, [samples], (Kind::Int64, Device::Cpu));
     let target = one_hot(&labels, 10, Kind::Float, Device::Cpu);
     let part = Part { images, target, labels };
-    let mut turns = Vec::new();
-    for _ in 0..TURNS {
-        let seeds: Vec<u64> = (0..runs).collect();
-        let network = Network::new(&WIDTHS, Activation::Relu, &seeds, Kind::Float, Device::Cpu);
-        let rates = vec![(0.01, 1e-6); runs as usize];
-        let mut trainer = Trainer::new(network, &config, &rates);
-        let start = cpu_seconds();
-        trainer.begin_first();
-        for from in (0..samples).step_by(500) {
-            let _ = trainer.accumulate(&part, (from, (from + 500).min(samples)));
-        }
-        trainer.update_multipliers(1.0, 0.0);
-        let middle = cpu_seconds();
-        let order = Tensor::randperm(samples, (Kind::Int64, Device::Cpu));
-        for order in order.split(500 / batch.min(500) * batch.max(1), 0) {
-            let x = part.images.index_select(0, &order);
-            let target = part.target.index_select(0, &order);
-            for (x, target) in x.split(batch, 0).into_iter().zip(target.split(batch, 0)) {
-                let _ = trainer.learn(&x, &target, 1.0);
-            }
-        }
-        turns.push((middle - start, cpu_seconds() - middle));
+    let seeds: Vec<u64> = (0..runs).collect();
+    let network = Network::new(&WIDTHS, Activation::Relu, &seeds, Kind::Float, Device::Cpu);
+    let mut trainer = Trainer::new(network, &config, &vec![(0.01, 1e-6); runs as usize]);
+    let start = cpu_seconds();
+    trainer.begin_first();
+    let _ = trainer.accumulate(&part, (0, samples));
+    trainer.update_multipliers(1.0, 0.0);
+    let middle = cpu_seconds();
+    let order = Tensor::randperm(samples, (Kind::Int64, Device::Cpu));
+    let _ = trainer.learn(&part, &order, 1.0);
+    Ok([middle - start, cpu_seconds() - middle])
+}
+
+/// One epoch of one network in PyTorch, with the update out of place and with `addmm_`.
+fn reference(batch: i64, samples: i64) -> anyhow::Result<[Times; 2]> {
+    let python = std::env::var("NEURON_LAB_PYTHON").unwrap_or(".reference/bin/python".into());
+    let [batch, samples] = [batch, samples].map(|number| number.to_string());
+    let script = "scripts/reference/apical.py";
+    let flags = ["--batch-size", &batch, "--samples", &samples];
+    let output = Command::new(&python)
+        .arg(script)
+        .args(flags)
+        .output()
+        .with_context(|| format!("{python}: make it with scripts/reference/setup"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    match numbers.as_slice() {
+        &[a, b, c, d] => Ok([[a, b], [c, d]]),
+        _ => bail!("{script}: {text}{}", String::from_utf8_lossy(&output.stderr)),
     }
-    let median = |mut times: Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[TURNS / 2]
-    };
-    let (first, second) = turns.into_iter().unzip();
-    Ok((median(first), median(second)))
 }
 
 /// Billions of floating-point operations a second of a large matrix product.
@@ -81,25 +91,67 @@ fn peak() -> f64 {
     5.0 * 2.0 * 1024f64.powi(3) / (cpu_seconds() - start) / 1e9
 }
 
+/// Billions of floating-point operations a second of a phase 2, products with the weights alone.
+fn rate(runs: u64, samples: i64, second: f64) -> f64 {
+    let weights: i64 = WIDTHS.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    4.0 * (weights * samples) as f64 * runs as f64 / second / 1e9
+}
+
+fn median(times: &[Times]) -> Times {
+    [0, 1].map(|phase| {
+        let mut column: Vec<f64> = times.iter().map(|pair| pair[phase]).collect();
+        column.sort_by(f64::total_cmp);
+        column[column.len() / 2]
+    })
+}
+
+/// Turns of both sides, and their table rows: CPU milliseconds for 1000 samples of one run.
+fn compare(runs: u64, batch: i64, samples: i64, theirs: i64) -> anyhow::Result<()> {
+    let (mut ours, mut out_of_place, mut in_place) = (Vec::new(), Vec::new(), Vec::new());
+    let mut peaks = Vec::new();
+    for _ in 0..TURNS {
+        ours.push(epoch(runs, batch, samples)?.map(|t| 1e6 * t / (runs as i64 * samples) as f64));
+        let [a, b] = reference(batch, theirs)?;
+        out_of_place.push(a.map(|t| 1e6 * t / theirs as f64));
+        in_place.push(b.map(|t| 1e6 * t / theirs as f64));
+        peaks.push(peak());
+    }
+    peaks.sort_by(f64::total_cmp);
+    let own = median(&ours);
+    let gflops = rate(1, 1000, own[1] / 1e3);
+    let share = 100.0 * gflops / peaks[TURNS / 2];
+    let name = format!("{runs} runs, batch size {batch}: ours");
+    for (name, [first, second]) in [
+        (name.as_str(), own),
+        ("PyTorch, out of place", median(&out_of_place)),
+        ("PyTorch, `addmm_`", median(&in_place)),
+    ] {
+        let (sum, ratio) = (first + second, (first + second) / (own[0] + own[1]));
+        println!("| {name} | {first:.2} | {second:.2} | {sum:.2} | {ratio:.2} |");
+    }
+    println!("| phase 2 of ours: {gflops:.0} Gflop/s, {share:.0} % of a 1024 x 1024 product |||||");
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     tch::set_num_threads(1);
     tch::manual_seed(0);
     let _guard = no_grad_guard();
-    println!("CPU seconds of an epoch, 784-256-256-256-10, 1 thread; median of {TURNS} turns");
-    println!("| runs | batch size | samples | phase 1 | phase 2 | epoch | phase 2, Gflop/s |");
-    println!("|---|---|---|---|---|---|---|");
-    let weights: i64 = WIDTHS.windows(2).map(|pair| pair[0] * pair[1]).sum();
-    for (runs, batch, samples) in
-        [(1, 30, 30_000), (1, 1000, 30_000), (20, 30, 3000), (1, 1, 3000), (20, 1, 300)]
-    {
-        let (first, second) = epoch(runs, batch, samples)?;
-        let flops = 4.0 * (weights * samples) as f64 * runs as f64;
-        println!(
-            "| {runs} | {batch} | {samples} | {first:.3} | {second:.3} | {:.3} | {:.1} |",
-            first + second,
-            flops / second / 1e9
-        );
+    let numbers = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    if let [runs, batch, samples] = numbers.collect::<Vec<i64>>()[..] {
+        for _ in 0..TURNS {
+            let [first, second] = epoch(runs as u64, batch, samples)?;
+            let gflops = rate(runs as u64, samples, second);
+            println!("phase 1 {first:.3} s, phase 2 {second:.3} s, {gflops:.1} Gflop/s");
+        }
+        return Ok(());
     }
-    println!("a product of 1024 x 1024 matrices: {:.1} Gflop/s", peak());
-    Ok(())
+    println!("CPU milliseconds for 1000 samples of a run, 1 thread, median of {TURNS} turns");
+    println!("| 784-256-256-256-10 | phase 1 | phase 2 | epoch | times ours |");
+    println!("|---|---|---|---|---|");
+    compare(1, 30, 30_000, 30_000)?;
+    compare(20, 30, 3000, 30_000)?;
+    compare(1, 1000, 30_000, 30_000)?;
+    compare(1, 1, 3000, 3000)?;
+    compare(20, 1, 960, 3000)
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use neuron_lab::lab::checkpoint::{Checkpoint, find};
 
-const SMALL: &str = "--replicates 3 --expansions 1,3 --gammas 0.02,0.1 --pretrain-seconds 130 \
+const SMALL: &str = "--replicates 3 --expansions 1,3 --gammas 0.02,0.1 --pretrain-seconds 105 \
                      --train-seconds 120 --steady-seconds 120 --loss-seconds 100";
 
 fn run(home: &Path, line: &str) -> Output {
@@ -43,7 +43,7 @@ fn resume_is_bit_for_bit() {
         let last = checkpoint(home.path(), "whole");
         let steps = last.manifest.step;
         assert_eq!(steps, if pretrain == "lms" || pretrain == "gd-iterated" { 9 } else { 7 });
-        let every = if pretrain == "lms" { 1 } else { 3 };
+        let every = if pretrain == "lms" { 1 } else { 5 };
         for step in (1..steps).step_by(every) {
             // As if the process had died after this step.
             let (name, ending) = (format!("cut{step}"), format!("{step:08}"));
@@ -80,6 +80,40 @@ fn resume_is_bit_for_bit() {
             assert!(table("whole") == table(&name), "{pretrain} step {step}: the table differs");
         }
         assert_eq!(manifests.len() as u64, steps);
+    }
+}
+
+/// The other programs of the family, with their own defaults where none is given.
+#[test]
+fn predictions_and_initialisations_run() {
+    let home = tempfile::tempdir().unwrap();
+    for (program, name, line, figures) in [
+        (
+            env!("CARGO_BIN_EXE_steady_state_theory"),
+            "steady_state_theory",
+            "--replicates 2 --train-seconds 60 --steady-seconds 120 --loss-seconds 100",
+            ["published", "predicted"],
+        ),
+        (
+            env!("CARGO_BIN_EXE_steady_state_init"),
+            "steady_state_init",
+            "--replicates 12 --pretrain-seconds 120 --loss-seconds 100",
+            ["direction", "examples"],
+        ),
+    ] {
+        let mut command = Command::new(program);
+        command.args(line.split_whitespace()).args(["--quiet", "--name", "a"]);
+        let output = command.current_dir(home.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let folder = home.path().join("runs").join(name).join("a");
+        for figure in figures {
+            let data = fs::read_to_string(folder.join(format!("figures/{figure}.csv"))).unwrap();
+            assert!(data.lines().count() > 10, "{figure}: {data}");
+        }
+        let config = fs::read_to_string(folder.join("config.json")).unwrap();
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        let sizes = if name == "steady_state_init" { "[1]" } else { "[1,3,9]" };
+        assert_eq!(config["expansions"].to_string(), sizes);
     }
 }
 

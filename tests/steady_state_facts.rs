@@ -136,6 +136,74 @@ fn speed_depends_on_the_step_times_the_expansion() {
     assert!(most / least < 1.25);
 }
 
+/// The fastest learning step is past neither end of the sweep, and the speed at it is the same for
+/// every size.
+#[test]
+fn the_largest_speed_is_the_same_for_every_size() {
+    let (sweep, _) = sweep("--preset optimal-speed --train-seconds 100 --steady-seconds 100");
+    let mut largest = Vec::new();
+    for q in 1..=9 {
+        let speeds: Vec<Vec<f64>> =
+            (0..24).map(|index| sweep.column("log_5", "no_noise", q, index)).collect();
+        // NaN, where a run has diverged, is no maximum.
+        let best = |seed: usize| {
+            (0..24).fold((0, 0.0), |best, i| {
+                if speeds[i][seed] > best.1 { (i, speeds[i][seed]) } else { best }
+            })
+        };
+        let best: Vec<(usize, f64)> = (0..10).map(best).collect();
+        let speed = quantile(&best.iter().map(|(_, speed)| *speed).collect::<Vec<f64>>(), 0.5);
+        let step = quantile(&best.iter().map(|(step, _)| *step as f64).collect::<Vec<f64>>(), 0.5);
+        println!("q {q}: largest speed {speed:.3}, at step {step} of 24");
+        assert!((10.0..20.0).contains(&step));
+        largest.push(speed);
+    }
+    let middle = quantile(&largest, 0.5);
+    assert!(largest.iter().all(|speed| (speed / middle - 1.0).abs() < 0.15), "{largest:?}");
+}
+
+/// w* is the mean of the weights after the last updates, also where they are in two steps of the
+/// experiment.
+#[test]
+fn optimum_is_the_mean_of_the_last_weights() {
+    for pretrain in ["lms", "gd-iterated", "gd-closed-form"] {
+        let optimum = |seconds: i64, mean: i64| {
+            let line = format!(
+                "--replicates 2 --expansions 1,2 --gammas 0.1 --loss-seconds 50 --train-seconds 10 \
+                 --steady-seconds 100 --pretrain {pretrain} --pretrain-seconds {seconds} \
+                 --pretrain-mean {mean}"
+            );
+            sweep(&line).1.tensors["optimum.weight"].shallow_clone()
+        };
+        let each: Vec<Tensor> = (49..=52).map(|seconds| optimum(seconds, 1)).collect();
+        let expected = Tensor::stack(&each, 0).mean_dim(0, false, Kind::Double);
+        let difference = (optimum(52, 4) - expected).abs().max().double_value(&[]);
+        assert!(difference < 1e-13, "{pretrain}: {difference:e}");
+        assert!((&each[0] - &each[3]).abs().max().double_value(&[]) > 1e-6);
+    }
+}
+
+/// Seeds that begin almost solved are in the table, and in no median.
+#[test]
+fn easy_seeds_are_left_out() {
+    let (sweep, checkpoint) = sweep(
+        "--replicates 40 --expansions 1,2 --gammas 0.1 --snr none --loss-seconds 100 \
+         --train-seconds 60 --steady-seconds 100 --pretrain exact --drop-easy-seeds",
+    );
+    let begin = checkpoint.tensors["train.loss"].select(1, 0).select(3, 0).view([-1]);
+    let mean = begin.mean(Kind::Double).double_value(&[]);
+    let limit = mean - 0.5 * begin.std(true).double_value(&[]);
+    let begin = Vec::<f64>::try_from(begin).unwrap();
+    for q in [1, 2] {
+        let kept = sweep.column("kept", "no_noise", q, 0);
+        let expected: Vec<f64> =
+            begin.iter().map(|loss| if *loss >= limit { 1.0 } else { 0.0 }).collect();
+        assert_eq!(kept, expected);
+        let dropped = kept.iter().filter(|kept| **kept == 0.0).count();
+        assert!((5..30).contains(&dropped), "{dropped}");
+    }
+}
+
 #[test]
 fn one_mean_update_is_best_at_one_step_times_expansion() {
     let (_, checkpoint) = sweep(
@@ -153,7 +221,7 @@ fn one_mean_update_is_best_at_one_step_times_expansion() {
             rule: get("task0.rule").shallow_clone(),
             rule_linear: get("task0.rule_linear").shallow_clone(),
         };
-        let (cosine, step, _) = neuron_lab::steady_state::results::static_speed(
+        let (cosine, step, _) = neuron_lab::steady_state::measure::static_speed(
             &task.leading(10 * q),
             &initial.narrow(1, 0, 10 * q),
         );
@@ -201,6 +269,60 @@ fn noise_floor_is_predicted() {
                 assert!(*found <= bound, "{found:e} {bound:e}");
             }
         }
+    }
+}
+
+/// Where the averaged rule misses the noise floor, the simulation is right: the covariance of
+/// weights and plant together, propagated through the exact map of every second.
+#[test]
+fn noise_floor_is_that_of_the_exact_covariance() {
+    let (cells, gamma, seconds) = (90i64, 0.1 / 3.0, 1000i64);
+    let eta = gamma / 3.0;
+    let (_, checkpoint) = sweep(
+        "--replicates 1 --pretrain exact --pretrain-seconds 50 --gammas 0.1 --repeats 256 \
+         --expansions 9 --train-seconds 50 --steady-seconds 1000",
+    );
+    let get = |name: &str| checkpoint.tensors[name].get(0);
+    let world = steady_brute::world(&[0], 9, ReferenceKind::SinesZero, 0.05);
+    let (hessian, rule) = (get("task0.hessian"), get("task0.rule"));
+    let options = (Kind::Double, tch::Device::Cpu);
+    let mut covariance = Tensor::zeros([6 + cells, 6 + cells], options);
+    let map = Tensor::eye(6 + cells, options);
+    let mut excesses = Vec::new();
+    for k in 0..seconds {
+        let stretch = world.stretch(k, 1);
+        let by_weights = stretch.error.get(0).get(0).narrow(0, 0, cells);
+        let error = Tensor::cat(&[&world.map.output, &by_weights], 0);
+        let answers = stretch.answers.get(0).get(0);
+        map.narrow(0, 0, 6).narrow(1, 0, 6).copy_(&world.map.transition);
+        let by_weights = stretch.state.get(0).get(1).narrow(1, 0, cells);
+        map.narrow(0, 0, 6).narrow(1, 6, cells).copy_(&by_weights);
+        let mut learned = map.narrow(0, 6, cells);
+        learned.copy_(&(answers.unsqueeze(1) * error.unsqueeze(0) * -gamma));
+        let _ = learned.narrow(1, 6, cells).diagonal(0, 0, 1).g_add_scalar_(1.0);
+        covariance = map.matmul(&covariance).matmul(&map.tr());
+        let weights = covariance.narrow(0, 6, cells).narrow(1, 6, cells);
+        let _ = weights.diagonal(0, 0, 1).g_add_scalar_(eta * eta / cells as f64);
+        excesses.push((&hessian * &weights).sum(Kind::Double).double_value(&[]) * 0.5);
+    }
+    let losses = get("steady.loss").get(0);
+    for t in [100i64, 500, 1000] {
+        let exact = excesses[t as usize - 50..t as usize].iter().sum::<f64>() / 50.0;
+        let last = losses.narrow(2, t - 49, 50);
+        let excess = last.select(1, 1) - last.select(1, 0);
+        let found = excess.mean(Kind::Double).double_value(&[]);
+        let few = excess.narrow(0, 0, 64).mean(Kind::Double).double_value(&[]);
+        let averaged =
+            noise_floor(&hessian.unsqueeze(0), &rule.unsqueeze(0), gamma, eta, t as u64 - 25);
+        let averaged = averaged.double_value(&[0]);
+        println!(
+            "t {t}: {found:.3e}, {:.3} of the exact covariance (64 realisations {:.3}), which is \
+             {:.3} of the averaged rule's",
+            found / exact,
+            few / exact,
+            exact / averaged
+        );
+        assert!((found / exact - 1.0).abs() < 0.25);
     }
 }
 

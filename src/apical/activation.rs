@@ -47,15 +47,12 @@ impl Activation {
         }
     }
 
-    /// `gradient` times φ'(h), from f = φ(h), written over `gradient`.
-    pub fn backward(self, mut gradient: Tensor, f: &Tensor) -> Tensor {
+    /// `gradient` times φ'(h), from f = φ(h).
+    pub fn backward(self, gradient: Tensor, f: &Tensor) -> Tensor {
         match self {
-            Self::Relu => gradient.masked_fill_(&f.le(0.0), 0.0),
+            Self::Relu => f.threshold_backward(&gradient, 0.0),
             Self::Linear => gradient,
-            Self::Tanh => {
-                let slope = f.square().neg_() + 1.0;
-                gradient.g_mul_(&slope)
-            }
+            Self::Tanh => gradient * (f.square().neg_() + 1.0),
         }
     }
 }

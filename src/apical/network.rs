@@ -90,6 +90,16 @@ impl Network {
         Self { layers: (0..widths.len() - 1).map(layer).collect(), runs }
     }
 
+    /// Some of the networks, with the same tensors.
+    pub fn part(&self, first: i64, runs: i64) -> Self {
+        let layer = |layer: &Layer| Layer {
+            weight: layer.weight.narrow(0, first, runs),
+            apical: layer.apical.narrow(0, first, runs),
+            activation: layer.activation,
+        };
+        Self { layers: self.layers.iter().map(layer).collect(), runs }
+    }
+
     /// The rates of every layer.
     ///
     /// - x: [sample, input]

@@ -13,19 +13,19 @@ pub const TRAIN: &[Preset] = &[
         name: "sweep",
         reason: "20 curves over 100 epochs at batch size 30; their zero slope at the start, slow \
                  rebounds and growing variances need a velocity",
-        values: r#"{"lr_a": [1e-4, 0.001, 0.01, 0.1], "lr_w": [3e-7, 1e-6, 3e-6, 1e-5, 3e-5],
+        values: r#"{"lr_a": [0.001, 0.01, 0.03, 0.1], "lr_w": [1e-6, 3e-6, 1e-5, 3e-5, 1e-4],
                     "a_update": "momentum:0.9"}"#,
     },
     Preset {
         name: "sweep-cosine",
         reason: "the same with both learning rates falling as a cosine",
-        values: r#"{"lr_a": [1e-4, 0.001, 0.01, 0.1], "lr_w": [3e-7, 1e-6, 3e-6, 1e-5, 3e-5],
+        values: r#"{"lr_a": [0.001, 0.01, 0.03, 0.1], "lr_w": [1e-6, 3e-6, 1e-5, 3e-5, 1e-4],
                     "a_update": "momentum:0.9", "schedule": "cosine"}"#,
     },
     Preset {
         name: "sweep-bs1",
         reason: "the same at batch size 1, 30 epochs",
-        values: r#"{"lr_a": [1e-4, 0.001, 0.01, 0.1], "lr_w": [1e-8, 3e-8, 1e-7, 3e-7, 1e-6],
+        values: r#"{"lr_a": [0.001, 0.01, 0.03, 0.1], "lr_w": [3e-8, 1e-7, 3e-7, 1e-6, 3e-6],
                     "a_update": "momentum:0.9", "batch_size": 1, "epochs": 30}"#,
     },
     Preset {
@@ -37,7 +37,7 @@ pub const TRAIN: &[Preset] = &[
     Preset {
         name: "single",
         reason: "one phase 1, then phase 2 until the explosion",
-        values: r#"{"lr_a": [0.3], "lr_w": [3e-6], "single_phase1": true}"#,
+        values: r#"{"lr_a": [0.3], "lr_w": [6e-6], "single_phase1": true}"#,
     },
     Preset {
         name: "variance",

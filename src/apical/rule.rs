@@ -7,12 +7,22 @@
 //!
 //! - moving target: r̃ = a r, of the weights as they are now: ΔW = η mean_s r_m (a_n − 1) φ(h_n)
 //! - frozen target: r̃ as the weights at the beginning of phase 2 made it
+//!
+//! With a moving target the change of a layer depends on its own input and output alone, and small
+//! batches that follow each other can be taken as one block, exactly: with W the weights before the
+//! block, x_t the input of step t, and u_t = η (a − 1) φ(h_t),
+//!
+//! ```text
+//! h_t = W x_t + Σ_{s<t} u_s (x_s · x_t),   W ← W + Σ_t u_t x_tᵀ
+//! ```
+//!
+//! so that the weights are read and written once a block, in matrix products.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::network::{Network, Pass, add_product, first_product, product};
+use super::network::{Layer, Network, Pass, add_product, first_product, product};
 
 /// Which rate of the presynaptic neuron the rule has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -34,60 +44,129 @@ pub enum Target {
     Frozen,
 }
 
-/// Applies the rule with a moving target to every layer, all from the same forward pass.
-///
-/// - x: [sample, input]
-/// - rates: learning rate of each run over the number of samples, [run, 1, 1]
-/// - still: [run, 1, 1] bool: runs that are not to change
-pub fn apply_moving(
-    network: &Network,
-    x: &Tensor,
-    pass: &Pass,
-    pre: Pre,
-    rates: &Tensor,
-    still: &Tensor,
-) {
-    for (k, layer) in network.layers.iter().enumerate() {
-        let gain = (layer.apical.unsqueeze(1) - 1.0).g_mul_(rates);
-        let mut post = &pass.baseline[k] * gain;
-        // Not a product with 0: 0 x NaN is NaN.
-        let post = post.masked_fill_(still, 0.0);
-        match (k, pre) {
-            (0, _) => add_product(&layer.weight, &post, x),
-            (_, Pre::Modulated) => add_product(&layer.weight, &post, &pass.modulated[k - 1]),
-            (_, Pre::Baseline) => add_product(&layer.weight, &post, &pass.baseline[k - 1]),
+/// What the rule asks of every layer, all from the same forward pass.
+#[derive(Debug)]
+pub struct Changes {
+    /// The rates from which they were made.
+    pub pass: Pass,
+    /// η (r̃ − r), [run, sample, output] for each layer.
+    post: Vec<Tensor>,
+    /// The presynaptic rates, [run, sample, input] for each layer; [sample, input] for the first.
+    pre: Vec<Tensor>,
+}
+
+impl Changes {
+    /// ΔW of a layer, summed over samples: [run, output, input].
+    pub fn of(&self, layer: usize) -> Tensor {
+        self.post[layer].transpose(1, 2).matmul(&self.pre[layer])
+    }
+
+    /// Adds them to the weights.
+    ///
+    /// - still: [run, 1, 1] bool: runs that are not to change, whatever their rates are
+    pub fn apply(mut self, network: &Network, still: &Tensor) {
+        for (k, layer) in network.layers.iter().enumerate() {
+            // Not a product with 0: 0 x NaN is NaN.
+            let post = self.post[k].masked_fill_(still, 0.0);
+            let pre = match k {
+                0 => self.pre[0].shallow_clone(),
+                _ => self.pre[k].masked_fill_(still, 0.0),
+            };
+            add_product(&layer.weight, &post, &pre);
         }
     }
 }
 
-/// Applies the rule with a frozen target to every layer: the delta rule. The rates to become those
-/// of `teacher` are those of the network without multipliers.
+/// The changes of a moving target in steps of `batch` samples each, every step with the weights
+/// that the step before has left.
 ///
+/// - x: [sample, input], the batches one after the other
+/// - rates: learning rate of each run over the samples in a batch, [run, 1, 1]
+pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, rates: &Tensor) -> Changes {
+    let mut pass = Pass { baseline: Vec::new(), modulated: Vec::new() };
+    let (mut posts, mut given) = (Vec::new(), Vec::new());
+    for (k, layer) in network.layers.iter().enumerate() {
+        let gain = (layer.apical.unsqueeze(1) - 1.0).g_mul_(rates);
+        let (h, own) = match k {
+            0 => (first_product(&layer.weight, x), x.shallow_clone()),
+            _ => {
+                let input = &pass.modulated[k - 1];
+                let own = match pre {
+                    Pre::Modulated => input,
+                    Pre::Baseline => &pass.baseline[k - 1],
+                };
+                (product(&layer.weight, input), own.shallow_clone())
+            }
+        };
+        let (f, post) = if batch >= x.size()[0] {
+            let f = layer.activation.over(h);
+            let post = &f * gain;
+            (f, post)
+        } else {
+            let overlap = match k {
+                0 => x.mm(&x.tr()).expand([network.runs, -1, -1], false),
+                _ => pass.modulated[k - 1].bmm(&own.transpose(1, 2)),
+            };
+            let post = step_by_step(layer, &h, &overlap, &gain, batch);
+            (h, post)
+        };
+        pass.modulated.push(&f * layer.apical.unsqueeze(1));
+        pass.baseline.push(f);
+        posts.push(post);
+        given.push(own);
+    }
+    Changes { pass, post: posts, pre: given }
+}
+
+/// Makes W x_t, [run, sample, neuron], the rates φ(h_t) in place, and gives back u: the same shape.
+///
+/// - overlap: x_t · x_s, [run, sample t, sample s]
+/// - gain: η (a − 1), [run, 1, neuron]
+fn step_by_step(layer: &Layer, h: &Tensor, overlap: &Tensor, gain: &Tensor, batch: i64) -> Tensor {
+    let post = h.empty_like();
+    let samples = h.size()[1];
+    for from in (0..samples).step_by(batch as usize) {
+        let length = batch.min(samples - from);
+        let mut now = h.narrow(1, from, length);
+        if from > 0 {
+            let before = overlap.narrow(1, from, length).narrow(2, 0, from);
+            let _ = now.baddbmm_(&before, &post.narrow(1, 0, from));
+        }
+        let f = layer.activation.over(now);
+        let _ = f.multiply_out(&post.narrow(1, from, length), gain);
+    }
+    post
+}
+
+/// The changes of a frozen target: the delta rule. The rates to become those of `teacher` are those
+/// of the network without multipliers.
+///
+/// - x: [sample, input]
 /// - teacher: the modulated rates under the weights with which phase 2 began
 /// - own: the rates of the network without multipliers
-/// - the rest as [`apply_moving`] has it
-pub fn apply_frozen(
+/// - rates: as [`moving`] has them
+pub fn frozen(
     network: &Network,
     x: &Tensor,
-    (teacher, own): (&Pass, &Pass),
+    (teacher, own): (&Pass, Pass),
     pre: Pre,
     rates: &Tensor,
-    still: &Tensor,
-) {
+) -> Changes {
+    let (mut posts, mut given) = (Vec::new(), Vec::new());
     for (k, layer) in network.layers.iter().enumerate() {
-        let target = &teacher.modulated[k];
-        if k == 0 {
-            let present = layer.activation.over(first_product(&layer.weight, x));
-            let post = ((target - present) * rates).masked_fill_(still, 0.0);
-            add_product(&layer.weight, &post, x);
-            continue;
-        }
-        let input = match pre {
-            Pre::Modulated => &teacher.modulated[k - 1],
-            Pre::Baseline => &own.baseline[k - 1],
+        let (h, input) = match (k, pre) {
+            (0, _) => (first_product(&layer.weight, x), x.shallow_clone()),
+            (_, Pre::Modulated) => {
+                let input = teacher.modulated[k - 1].shallow_clone();
+                (product(&layer.weight, &input), input)
+            }
+            (_, Pre::Baseline) => {
+                let input = own.baseline[k - 1].shallow_clone();
+                (product(&layer.weight, &input), input)
+            }
         };
-        let present = layer.activation.over(product(&layer.weight, input));
-        let post = ((target - present) * rates).masked_fill_(still, 0.0);
-        add_product(&layer.weight, &post, input);
+        posts.push((&teacher.modulated[k] - layer.activation.over(h)) * rates);
+        given.push(input);
     }
+    Changes { pass: own, post: posts, pre: given }
 }

@@ -25,6 +25,12 @@ impl Part {
         Self { images, target, labels }
     }
 
+    /// The first images, as many as there are of those that were asked for.
+    pub fn first(&self, samples: i64) -> Self {
+        let some = |tensor: &Tensor| tensor.narrow(0, 0, samples.min(self.samples()));
+        Self { images: some(&self.images), target: some(&self.target), labels: some(&self.labels) }
+    }
+
     /// How many samples there are.
     pub fn samples(&self) -> i64 {
         self.labels.size()[0]

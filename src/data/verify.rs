@@ -73,7 +73,7 @@ impl Known {
 }
 
 /// SHA-256 of the `parts` one after the other, as 64 lower-case hexadecimal digits.
-pub(super) fn sha256(parts: &[&[u8]]) -> String {
+pub(crate) fn sha256(parts: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();
     parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -83,8 +83,13 @@ impl Program {
             .after_help(format!("Presets:\n{}", presets.join("\n")));
         let defaults: Map<String, Value> = serde_json::from_str(self.defaults)?;
         for (key, value) in defaults {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-            command = command.mut_arg(key, |argument| argument.default_value(text));
+            let word =
+                |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+            let words: Vec<String> = match &value {
+                Value::Array(list) => list.iter().map(word).collect(),
+                one => vec![word(one)],
+            };
+            command = command.mut_arg(key, |argument| argument.default_values(words));
         }
         Ok(command)
     }

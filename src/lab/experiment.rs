@@ -60,6 +60,11 @@ pub trait Experiment: Sized {
         1
     }
 
+    /// Whether there is an evaluation after the very first step too.
+    fn evaluates_first(&self) -> bool {
+        false
+    }
+
     /// Takes one step, or [`Step::count`] of them. Anything random in it must come from (seed, stream, step), see
     /// [`super::rng`].
     ///
@@ -198,6 +203,17 @@ impl Evaluation<'_> {
         let start = Instant::now();
         self.log.histogram(tag, self.step, values);
         self.logging += start.elapsed();
+    }
+
+    /// Keeps tensors as `figures/<name>.safetensors`, in place of what was there.
+    ///
+    /// # Errors
+    /// Where a tensor is of a kind that no file can hold.
+    pub fn tensors(&mut self, name: &str, tensors: &State) -> Result<()> {
+        let start = Instant::now();
+        self.log.tensors(name, tensors)?;
+        self.logging += start.elapsed();
+        Ok(())
     }
 
     /// Logs text in Markdown.

@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
@@ -86,9 +87,31 @@ fn run_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// Tries for a moment: [`is_locked`] holds a lock for some microseconds.
+fn patient_lock(file: &File) -> Result<(), TryLockError> {
+    let mut tried = file.try_lock();
+    for _ in 0..10 {
+        if !matches!(tried, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        tried = file.try_lock();
+    }
+    tried
+}
+
+/// Whether a process, here or on another machine that shares the folder, is using it.
+pub fn is_locked(folder: &Path) -> bool {
+    let Ok(file) = File::open(folder.join(".lock")) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 /// Locks a folder, which is made where it is missing. The lock is the kernel's, on the file
 /// `.lock`, so that it ends with the process however that dies.
-fn lock(folder: &Path) -> Result<File> {
+///
+/// # Errors
+/// Exit code 2 where another process has it.
+pub fn lock(folder: &Path) -> Result<File> {
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     let path = folder.join(".lock");
     let mut file = File::options()
@@ -97,7 +120,7 @@ fn lock(folder: &Path) -> Result<File> {
         .write(true)
         .open(&path)
         .with_context(|| format!("opening {}", path.display()))?;
-    match file.try_lock() {
+    match patient_lock(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&path).unwrap_or_default();
@@ -116,7 +139,11 @@ fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// Whether a name may be that of a folder of runs.
+///
+/// # Errors
+/// Exit code 2 where it may not.
+pub fn check_name(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.=+,".contains(c);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) || name.len() > 200 {
         return Err(refuse(format!(

@@ -20,15 +20,21 @@ use super::log::Log;
 use super::session::Session;
 use super::settings::Actions;
 use super::signals::StopSignal;
-use super::{device, durable, provenance, resume, summary};
+use super::{check, device, durable, provenance, resume, summary};
 
 /// The `main` of an experiment's binary.
 pub fn launch<E: Experiment>() -> ExitCode {
+    launch_action(run::<E>)
+}
+
+/// The `main` of a binary whose command line asks for something else than the experiment itself:
+/// `action` gets the words of the command line, the program's name first.
+pub fn launch_action(action: impl FnOnce(std::env::ArgsOs) -> Result<()>) -> ExitCode {
     let quiet = std::env::args_os().any(|argument| argument == "--quiet");
     let console = Console::new(quiet, false);
     // A panic is a mistake of ours: one line, and no backtrace of libtorch's.
     std::panic::set_hook(Box::new(|panic| note_panic(panic.location())));
-    let ran = std::panic::catch_unwind(|| run::<E>(std::env::args_os()));
+    let ran = std::panic::catch_unwind(AssertUnwindSafe(|| action(std::env::args_os())));
     match ran {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => match error.downcast_ref::<clap::Error>() {
@@ -48,7 +54,7 @@ pub fn launch<E: Experiment>() -> ExitCode {
     }
 }
 
-fn program<E: Experiment>() -> Program {
+pub(super) fn program<E: Experiment>() -> Program {
     Program { name: E::NAME, about: E::ABOUT, defaults: E::DEFAULTS, presets: E::PRESETS }
 }
 
@@ -61,6 +67,9 @@ pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Resu
     let actions = invocation.actions.clone();
     if let Some(path) = &actions.eval {
         return evaluate_only::<E>(&invocation, path);
+    }
+    if let Some(path) = &actions.check {
+        return check::check::<E>(path);
     }
     match &actions.resume {
         Some(asked) => resume::resume::<E>(&invocation, asked),
@@ -119,6 +128,8 @@ fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     let mut record = provenance::record(device, i32::from(run.threads));
     record["data"] = experiment.source();
     record["init_from"] = json!(init);
+    record["changed"] = provenance::changed(&invocation.defaults, &map).into();
+    record["results"] = json!(E::METRICS);
     durable::write_json(&folder.path.join("provenance.json"), &record)?;
     durable::write_json(&folder.path.join("config.json"), &settings.to_map()?)?;
     let console = Console::new(actions.quiet, actions.json);

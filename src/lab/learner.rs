@@ -67,6 +67,8 @@ pub struct Learner {
     schedule: Schedule,
     clip_value: Option<f64>,
     clip_norm: Option<f64>,
+    /// What its tags and its state's names begin with.
+    prefix: &'static str,
 }
 
 impl Learner {
@@ -76,35 +78,42 @@ impl Learner {
         let optimizer = Optimizer::new(config.optimizer.clone(), &params.values);
         let schedule = Schedule::new(config.schedule.clone(), config.lr, steps);
         let (clip_value, clip_norm) = (config.clip_value, config.clip_norm);
-        Self { params, optimizer, schedule, clip_value, clip_norm }
+        Self { params, optimizer, schedule, clip_value, clip_norm, prefix: "optim" }
+    }
+
+    /// Gives a second learner of one model tags and state of its own: `optim.<part>` for `optim`.
+    /// Its tags have `/` for the dot.
+    #[must_use]
+    pub fn with_prefix(self, prefix: &'static str) -> Self {
+        Self { prefix, ..self }
     }
 
     /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
-    /// changes where the loss or the gradient is not finite.
+    /// changes where the loss or the gradient is not finite. Gives the flag under which it was
+    /// applied, [] bool, where the host does not know it yet, for what else the step changes.
     ///
     /// - loss: [] or [replicate]
     ///
     /// # Errors
     /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
-    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
-        self.descend_by(step, loss, |params| match loss.dim() {
+    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
+        let params = &mut self.params;
+        step.time(Phase::Backward, || match loss.dim() {
             0 => params.backward(loss),
             _ => params.backward(&loss.sum(loss.kind())),
-        })
+        })?;
+        self.apply(step, loss)
     }
 
-    /// The same with a backward pass of one's own, which writes the whole of `params.gradient`.
+    /// The rest of an update whose gradient is already in `params.gradient`, from autograd or from
+    /// a formula. Gives the flag that the update was made under, if there is one.
+    ///
+    /// - loss: [] or [replicate]
     ///
     /// # Errors
-    /// As [`Learner::descend`], and those of `backward`.
-    pub fn descend_by(
-        &mut self,
-        step: &mut Step,
-        loss: &Tensor,
-        backward: impl FnOnce(&mut Params) -> Result<()>,
-    ) -> Result<()> {
+    /// As [`Learner::descend`].
+    pub fn apply(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
         let Self { params, optimizer, schedule, .. } = self;
-        step.time(Phase::Backward, || backward(params))?;
         let _guard = no_grad_guard();
         let finite = step.time(Phase::Optimizer, || {
             all_finite(&params.gradient).logical_and(&all_finite(&loss.detach()))
@@ -113,8 +122,9 @@ impl Learner {
         let lr = schedule.lr(step.index);
         if step.logging {
             let device = params.gradient.device();
-            step.last("optim/lr", &Tensor::full([], lr, (Kind::Double, device)));
-            step.last("optim/gradient_norm", &clip::norm(&params.gradient));
+            let tag = self.prefix.replace('.', "/");
+            step.last(&format!("{tag}/lr"), &Tensor::full([], lr, (Kind::Double, device)));
+            step.last(&format!("{tag}/gradient_norm"), &clip::norm(&params.gradient));
         }
         let (value, norm) = (self.clip_value, self.clip_norm);
         step.time(Phase::Optimizer, || {
@@ -126,7 +136,7 @@ impl Learner {
             }
             optimizer.step(&mut params.values, &params.gradient, lr, apply.as_ref());
         });
-        Ok(())
+        Ok(apply)
     }
 
     /// Tells a plateau schedule the value of an evaluation.
@@ -136,17 +146,18 @@ impl Learner {
 
     /// Parameters, `optim.<buffer>.<parameter>`, `optim.step` and `optim.schedule.<number>`.
     pub fn state(&self) -> State {
-        let mut state = self.params.named();
+        let (mut state, prefix) = (self.params.named(), self.prefix);
         for (name, buffer) in self.optimizer.state() {
             if name == "step" {
-                state.push(("optim.step".into(), buffer));
+                state.push((format!("{prefix}.step"), buffer));
             } else {
                 let views = self.params.split(&buffer).into_iter();
-                state.extend(views.map(|(key, view)| (format!("optim.{name}.{key}"), view)));
+                state.extend(views.map(|(key, view)| (format!("{prefix}.{name}.{key}"), view)));
             }
         }
         let schedule = self.schedule.state().into_iter();
-        state.extend(schedule.map(|(name, n)| (format!("optim.schedule.{name}"), Tensor::from(n))));
+        let name = |name: &str| format!("{prefix}.schedule.{name}");
+        state.extend(schedule.map(|(number, n)| (name(number), Tensor::from(n))));
         state
     }
 
@@ -155,18 +166,20 @@ impl Learner {
     /// # Errors
     /// Where the checkpoint lacks them.
     pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let prefix = self.prefix;
         let saved = |key: &str| {
-            let tensor = checkpoint.tensors.get(key).with_context(|| format!("no {key}"))?;
+            let key = format!("{prefix}.{key}");
+            let tensor = checkpoint.tensors.get(&key).with_context(|| format!("no {key}"))?;
             Ok(tensor.shallow_clone())
         };
         let live = self.optimizer.state();
         self.optimizer.load_state(|name| match name {
-            "step" => saved("optim.step"),
+            "step" => saved("step"),
             _ => {
                 let buffer = live.iter().find(|(known, _)| *known == name);
                 Ok(buffer.with_context(|| format!("no buffer {name}"))?.1.shallow_clone())
             }
         })?;
-        self.schedule.load_state(|name| read::scalar(&saved(&format!("optim.schedule.{name}"))?))
+        self.schedule.load_state(|name| read::scalar(&saved(&format!("schedule.{name}"))?))
     }
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
+use super::checkpoint::{State, serialize};
+use super::durable;
 use super::figure::RgbImage;
 use super::metrics::{Reading, is_replicate};
 use super::tensorboard::{Chart, EventWriter, Histogram};
@@ -143,6 +145,19 @@ impl Log {
             let size = (image.width, image.height);
             Ok(files.events.png(&format!("figures/{name}"), step as i64, size, &png)?)
         });
+    }
+
+    /// Writes tensors to `figures/<name>.safetensors`.
+    ///
+    /// # Errors
+    /// Where a tensor is of a kind that no file can hold.
+    pub fn tensors(&mut self, name: &str, tensors: &State) -> Result<()> {
+        if self.files.is_some() {
+            let path = self.folder.join("figures").join(name).with_extension("safetensors");
+            let bytes = serialize(tensors)?;
+            self.attempt(|_| durable::write(&path, &bytes));
+        }
+        Ok(())
     }
 
     /// Writes a matrix as a picture to TensorBoard alone.

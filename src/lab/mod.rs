@@ -35,11 +35,12 @@ pub mod summary;
 pub mod tags;
 pub mod tensorboard;
 
+mod check;
 mod launch;
 mod resume;
 mod saving;
 
 pub use cli::{Preset, Settings};
 pub use experiment::{Evaluation, Experiment, Plan, Step};
-pub use launch::{configure, launch, run};
+pub use launch::{configure, launch, launch_action, run};
 pub use learner::{Learner, LearnerConfig};

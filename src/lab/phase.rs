@@ -23,10 +23,12 @@ pub enum Phase {
     Checkpoint,
     /// Evaluating on held-out data.
     Evaluation,
+    /// Factorising matrices, where that is a part of the step by itself.
+    Factorization,
 }
 
 /// Every phase with its name in tags.
-pub const PHASES: [(Phase, &str); 7] = [
+pub const PHASES: [(Phase, &str); 8] = [
     (Phase::Data, "data"),
     (Phase::Forward, "forward"),
     (Phase::Backward, "backward"),
@@ -34,6 +36,7 @@ pub const PHASES: [(Phase, &str); 7] = [
     (Phase::Logging, "logging"),
     (Phase::Checkpoint, "checkpoint"),
     (Phase::Evaluation, "evaluation"),
+    (Phase::Factorization, "factorization"),
 ];
 
 /// Adds up the time of each phase. On CUDA, where a call returns before its work is done, only

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tch::Device;
 
 use super::device;
+use super::settings::is_bookkeeping;
 
 /// The first line that a git command prints in the source folder, where there is git.
 fn git(arguments: &[&str]) -> Option<String> {
@@ -50,9 +51,25 @@ pub fn record(device: Device, threads: i32) -> Value {
     })
 }
 
+/// The settings that differ from the experiment's defaults, but for bookkeeping.
+pub fn changed(defaults: &Map<String, Value>, config: &Map<String, Value>) -> Map<String, Value> {
+    let differs =
+        |key: &str, value: &Value| !is_bookkeeping(key) && defaults.get(key) != Some(value);
+    let pairs = config.iter().filter(|(key, value)| differs(key, value));
+    pairs.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differs_from_the_defaults() {
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        let defaults = map(json!({"lr": 0.1, "seed": 0, "log_every": 100, "steps": null}));
+        let config = map(json!({"lr": 0.2, "seed": 0, "log_every": 10, "steps": 5}));
+        assert_eq!(changed(&defaults, &config), map(json!({"lr": 0.2, "steps": 5})));
+    }
 
     #[test]
     fn names_the_code_and_the_library() {

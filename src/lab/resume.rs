@@ -77,7 +77,10 @@ pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Res
     }
     console.report(&format!("continuing {} at step {at}", folder.name));
     durable::write_json(&path.join("config.json"), &config)?;
-    record_resumption(&path, device, at);
+    let mut record = provenance::record(device, tch::get_num_threads());
+    record["step"] = json!(at);
+    let typed = provenance::changed(&invocation.defaults, &invocation.typed);
+    record_resumption(&path, record, typed, E::METRICS);
     let parts = (console, stop, device);
     let session = Session::new(settings, experiment, folder, checkpoint.as_ref(), parts)?;
     train(session, actions, at == 0)
@@ -177,16 +180,20 @@ fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, devic
     }
 }
 
-fn record_resumption(folder: &Path, device: Device, step: u64) {
+/// Adds this process to the run's provenance, and the settings that were typed to those that differ
+/// from the defaults.
+fn record_resumption(folder: &Path, record: Value, typed: Map<String, Value>, results: &[&str]) {
     let path = folder.join("provenance.json");
-    let record = provenance::record(device, tch::get_num_threads());
     let mut whole = durable::read_json(&path).unwrap_or_else(|_| record.clone());
-    let mut entry = record;
-    entry["step"] = json!(step);
     match whole["resumed"].as_array_mut() {
-        Some(entries) => entries.push(entry),
-        None => whole["resumed"] = json!([entry]),
+        Some(entries) => entries.push(record),
+        None => whole["resumed"] = json!([record]),
     }
+    match whole["changed"].as_object_mut() {
+        Some(changed) => changed.extend(typed),
+        None => whole["changed"] = typed.into(),
+    }
+    whole["results"] = json!(results);
     // A record that can't be written is no reason not to go on.
     let _ = durable::write_json(&path, &whole);
 }

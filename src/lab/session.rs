@@ -140,7 +140,7 @@ impl<E: Experiment> Session<E> {
             let ending = step == self.plan.steps;
             let mut due =
                 self.settings.run.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
-            if step.is_multiple_of(self.plan.evaluate_every) || ending {
+            if self.evaluates_at(step) || ending {
                 let better = self.evaluate()?;
                 let late = self.settings.run.checkpoint_every.is_none()
                     && self.saved.elapsed() > CHECKPOINT_AFTER;
@@ -161,6 +161,12 @@ impl<E: Experiment> Session<E> {
         Ok(())
     }
 
+    /// Whether there is an evaluation after so many steps.
+    fn evaluates_at(&self, step: u64) -> bool {
+        let first = step == 1 && self.experiment.evaluates_first();
+        first || step.is_multiple_of(self.plan.evaluate_every)
+    }
+
     /// Steps that the next call takes: as many as the experiment likes, up to where the loop has
     /// something of its own to do.
     fn block(&self) -> u64 {
@@ -168,7 +174,8 @@ impl<E: Experiment> Session<E> {
         let stops = [Some(run.log_every), Some(self.plan.evaluate_every), run.checkpoint_every];
         let next = stops.into_iter().flatten().map(|every| every - index % every);
         let left = self.plan.steps.saturating_sub(index);
-        next.chain([left]).fold(self.experiment.block(index), u64::min).max(1)
+        let first = if self.evaluates_at(index + 1) { 1 } else { u64::MAX };
+        next.chain([left, first]).fold(self.experiment.block(index), u64::min).max(1)
     }
 
     /// One call of [`Experiment::step`] and, at the logging interval, its log entry.
@@ -181,7 +188,8 @@ impl<E: Experiment> Session<E> {
         let ending = index + count == self.plan.steps;
         // An evaluation ends an interval, so that the means that it is given are complete.
         let every = [self.settings.run.log_every, self.plan.evaluate_every];
-        let logging = ending || every.iter().any(|every| (index + count).is_multiple_of(*every));
+        let due = every.iter().any(|every| (index + count).is_multiple_of(*every));
+        let logging = ending || due || self.evaluates_at(index + count);
         self.clock.begin_step(logging);
         self.experiment.step(&mut Step {
             index,
@@ -222,9 +230,12 @@ impl<E: Experiment> Session<E> {
         self.interval_begun = (self.progress.step, Instant::now());
         let timed = if self.device == Device::Cpu { steps } else { 1.0 };
         let reading = |tag: String, value: f64| Reading { tag, values: vec![value] };
+        // Few experiments factorise; the others have no curve of it.
+        let factorizes = self.clock.totals()[Phase::Factorization as usize] > 0.0;
         let mut readings: Vec<Reading> = PHASES
             .iter()
             .zip(self.clock.take_interval())
+            .filter(|((phase, _), _)| *phase != Phase::Factorization || factorizes)
             .map(|((_, name), time)| reading(format!("time/{name}_ms"), 1e3 * time / timed))
             .collect();
         readings.push(reading("time/steps_per_second".into(), rate));

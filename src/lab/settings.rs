@@ -102,6 +102,12 @@ pub const RESUMABLE: [&str; 12] = [
     "patience",
 ];
 
+/// Whether a key says nothing of what is computed: where files are, how often something is written.
+/// The length of a run is no bookkeeping.
+pub fn is_bookkeeping(key: &str) -> bool {
+    RESUMABLE.contains(&key) && !["steps", "epochs"].contains(&key)
+}
+
 /// What to do, and how to talk about it; not part of a run's configuration.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Actions")]
@@ -122,6 +128,10 @@ pub struct Actions {
     /// Only evaluate a checkpoint (a file, or a folder: its best); writes nothing
     #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["init_from", "preset", "config"])]
     pub eval: Option<PathBuf>,
+    /// Only check many command lines (a JSON list of lists of words), and print as JSON what each
+    /// stands for; writes nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["init_from", "eval", "resume"])]
+    pub check: Option<PathBuf>,
     /// No progress and no reports; warnings and errors only
     #[arg(long)]
     pub quiet: bool,

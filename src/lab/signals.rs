@@ -1,10 +1,10 @@
-//! SIGINT and SIGTERM end a run after the step that is under way.
+//! SIGINT, SIGTERM and SIGUSR1 end a run after the step that is under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::flag;
 
 /// The signal that asks the run to stop, if one has come.
@@ -12,8 +12,8 @@ use signal_hook::flag;
 pub struct StopSignal(Arc<AtomicUsize>);
 
 impl StopSignal {
-    /// Takes SIGINT and SIGTERM from now on: the first is noted, the second ends the process at
-    /// once with 128 + its number. Also makes a write beyond a file-size limit an error instead of
+    /// Takes SIGINT, SIGTERM and SIGUSR1 from now on: the first is noted; a second SIGINT or SIGTERM
+    /// ends the process at once with 128 + its number. Also makes a write beyond a file-size limit an error instead of
     /// a death.
     pub fn install() -> Result<Self> {
         let stop = Self::default();
@@ -25,6 +25,9 @@ impl StopSignal {
                 .and_then(|_| flag::register_usize(signal, Arc::clone(&stop.0), signal as usize))
                 .context("installing the handlers of SIGINT and SIGTERM")?;
         }
+        // What a cluster sends before it takes a machine away; it may come more than once.
+        flag::register_usize(SIGUSR1, Arc::clone(&stop.0), SIGUSR1 as usize)
+            .context("installing the handler of SIGUSR1")?;
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
             .context("installing the handler of SIGXFSZ")?;
         Ok(stop)

@@ -12,10 +12,10 @@ use super::error::{Failure, one_line};
 use super::experiment::Experiment;
 use super::launch::guard;
 use super::session::Session;
-use super::settings::RESUMABLE;
+use super::settings::is_bookkeeping;
 
 /// A word of a command as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=+,:@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.into();
@@ -42,10 +42,8 @@ impl<E: Experiment> Session<E> {
             self.console.report(&line);
         }
         let config = self.config().clone();
-        let bookkeeping =
-            |key: &str| RESUMABLE.contains(&key) && !["steps", "epochs"].contains(&key);
         let mut hparams = config.clone();
-        hparams.retain(|key, _| !bookkeeping(key));
+        hparams.retain(|key, _| !is_bookkeeping(key));
         self.log.hparams(&hparams, E::METRICS);
         self.log.charts(&self.experiment.charts());
         let rows = E::TAGS.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));

@@ -4,6 +4,8 @@
 //! `docs/selector_transformer.md`.
 
 pub mod config;
+pub mod continual;
+pub mod depth_width;
 pub mod eval;
 pub mod figures;
 pub mod kernel;
@@ -15,5 +17,7 @@ pub mod tape;
 pub mod train;
 pub mod transformer;
 
+pub use continual::SelectorContinual;
+pub use depth_width::DepthWidth;
 pub use train::SelectorMnist;
 pub use transformer::SelectorTransformer;

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::figures::{noise_title, some};
+use super::pretrain::TRACED;
 use super::stage::UPDATES;
 use super::train::SteadyState;
 use crate::lab::figure::{LineFigure, Panels, Series};
@@ -12,14 +13,14 @@ use crate::lab::read;
 const POINTS: usize = 500;
 
 /// Times and values of a long series, thinned.
-fn thinned(label: &str, values: &[f64]) -> Series {
+pub(super) fn thinned(label: &str, values: &[f64]) -> Series {
     let stride = values.len().div_ceil(POINTS).max(1);
     let kept = values.iter().enumerate().step_by(stride);
     let (x, y) = kept.map(|(t, value)| (t as f64, *value)).unzip();
     Series::new(label, x, y)
 }
 
-fn panel(title: String, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
+pub(super) fn panel(title: String, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
     let (x_label, y_label) = ("time (s)".into(), y_label.into());
     LineFigure { title, x_label, y_label, y_log, series, ..LineFigure::default() }
 }
@@ -27,19 +28,13 @@ fn panel(title: String, y_label: &str, y_log: bool, series: Vec<Series>) -> Line
 /// Task loss in pre-training, the whole and its beginning, and weights, of the first seed.
 pub(super) fn pretraining(sweep: &SteadyState) -> Result<Panels> {
     let stage = &sweep.pretrain;
-    let (mut whole, mut begin, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut whole, mut begin) = (Vec::new(), Vec::new());
     let sizes = some(sweep.grid.expansions.len());
     for size in &sizes {
         let label = format!("q = {}", sweep.grid.expansions[*size]);
         let losses = read::values(&stage.losses.get(0).get(*size as i64).get(0).get(0))?;
         whole.push(thinned(&label, &losses));
         begin.push(thinned(&label, &losses[..losses.len().min(401)]));
-    }
-    for cell in 0..7 {
-        let path = read::values(&sweep.trace.select(1, 0).select(1, cell))?;
-        let last = stage.seconds as f64;
-        let x = (0..path.len()).map(|i| (i as f64 * UPDATES as f64).min(last)).collect();
-        weights.push(Series::new(&format!("cell {}", cell + 1), x, path));
     }
     let q = sweep.grid.expansions[0];
     Ok(Panels {
@@ -49,9 +44,26 @@ pub(super) fn pretraining(sweep: &SteadyState) -> Result<Panels> {
         panels: vec![
             panel("Task loss, the whole".into(), "task loss", true, whole),
             panel("Task loss, first 400 s".into(), "task loss", true, begin),
-            panel(format!("Weights of the first cells, q = {q}"), "weight", false, weights),
+            panel(
+                format!("Weights of the first cells, q = {q}"),
+                "weight",
+                false,
+                weights(sweep, 0)?,
+            ),
         ],
     })
+}
+
+/// Weights of the first cells of a seed's smallest network in pre-training.
+pub(super) fn weights(sweep: &SteadyState, seed: i64) -> Result<Vec<Series>> {
+    let trace = sweep.trace.get(seed).select(1, 0);
+    let last = sweep.pretrain.seconds;
+    let x: Vec<f64> = (0..trace.size()[0]).map(|row| (row * UPDATES).min(last) as f64).collect();
+    let curve = |cell: i64| {
+        let path = read::values(&trace.select(1, cell))?;
+        Ok(Series::new(&format!("cell {}", cell + 1), x.clone(), path))
+    };
+    (0..TRACED).map(curve).collect()
 }
 
 fn pretrain_name(sweep: &SteadyState) -> &'static str {

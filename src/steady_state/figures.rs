@@ -3,14 +3,16 @@
 use anyhow::Result;
 
 use super::courses::{pretraining, steady_runs, trajectory};
+use super::modes::modes;
+use super::optimal::optimal;
 use super::results::{Results, RunResult, quantile};
 use super::train::SteadyState;
-use crate::lab::figure::{LineFigure, Panels, Reference, Series};
+use crate::lab::figure::{LineFigure, Panels, Series};
 use crate::lab::log::Log;
 
 /// Curves in a panel at most.
 const SHOWN: usize = 5;
-type Measure = fn(&RunResult) -> f64;
+pub(super) type Measure = fn(&RunResult) -> f64;
 
 /// Draws the figures of a run's end.
 ///
@@ -23,6 +25,8 @@ pub fn draw(sweep: &SteadyState, log: &mut Log, step: u64) -> Result<()> {
     for (name, panels) in [
         ("gamma", against_gamma(sweep, results)),
         ("networks", networks(sweep, results)),
+        ("modes", modes(sweep, results)),
+        ("optimal", optimal(sweep, results)),
         ("pretraining", pretraining(sweep)?),
         ("steady_runs", steady_runs(sweep)?),
         ("trajectory", trajectory(sweep)?),
@@ -38,7 +42,7 @@ pub(super) fn some(count: usize) -> Vec<usize> {
     (0..shown).map(|i| i * (count - 1) / shown.max(2).saturating_sub(1)).collect()
 }
 
-fn subtitle(sweep: &SteadyState) -> String {
+pub(super) fn subtitle(sweep: &SteadyState) -> String {
     let seeds = sweep.grid.seeds.len();
     match seeds {
         1 => "one seed".into(),
@@ -97,6 +101,9 @@ fn against_gamma(sweep: &SteadyState, results: &Results) -> Panels {
         ("last 10 updates", "task loss", |run| run.naive),
         ("from w*", "task loss", |run| run.window),
     ];
+    // Steps that are spread over orders of magnitude would sit on the left of a linear axis.
+    let gammas = &sweep.grid.gammas;
+    let crowded = gammas[gammas.len() / 2] < 0.25 * gammas[gammas.len() - 1];
     let mut panels = Vec::new();
     for ratio in 0..sweep.grid.ratios.len() {
         for (title, unit, measure) in measures {
@@ -113,6 +120,7 @@ fn against_gamma(sweep: &SteadyState, results: &Results) -> Panels {
             panels.push(LineFigure {
                 title: format!("{title}, {}", noise_title(sweep, ratio)),
                 x_label: "learning step γ".into(),
+                x_log: crowded,
                 y_label: unit.into(),
                 y_log: unit != "1/s",
                 series: series.collect(),
@@ -124,7 +132,7 @@ fn against_gamma(sweep: &SteadyState, results: &Results) -> Panels {
     Panels { title, subtitle: subtitle(sweep), columns: 3, panels }
 }
 
-/// Quality of the pre-training, the modes' time constants, and the optimal step, by expansion.
+/// Quality of the pre-training and the optimal step, by expansion.
 fn networks(sweep: &SteadyState, results: &Results) -> Panels {
     let sizes = sweep.grid.expansions.len();
     let q: Vec<f64> = sweep.grid.expansions.iter().map(|q| *q as f64).collect();
@@ -143,8 +151,8 @@ fn networks(sweep: &SteadyState, results: &Results) -> Panels {
         ..LineFigure::default()
     };
     let losses = vec![
-        curve("before learning", &|network| network.begin),
-        curve("w* of the pre-training", &|network| network.pretrained),
+        curve("before", &|network| network.begin),
+        curve("at w*", &|network| network.pretrained),
         curve("minimum", &|network| network.minimum),
     ];
     let quality = LineFigure { y_log: true, ..panel("Task loss", "task loss", losses) };
@@ -153,37 +161,9 @@ fn networks(sweep: &SteadyState, results: &Results) -> Panels {
         network.best_gamma * expansions[network.size] as f64
     };
     let step = panel("Best single mean update", "γ q", vec![curve("", &scaled)]);
-    let panels = vec![quality, times(sweep, results), step];
-    let title = "Networks: pre-training, time scales, optimal step".into();
+    let gap = vec![curve("", &|network| network.pretrained / network.minimum)];
+    let gap = LineFigure { y_log: true, ..panel("Loss of w* over the minimum", "ratio", gap) };
+    let panels = vec![quality, gap, step];
+    let title = "Networks: pre-training, minimum, optimal step".into();
     Panels { title, subtitle: subtitle(sweep), columns: 3, panels }
-}
-
-/// The time 1/γλ that each mode of H needs, at the pre-training's γ.
-fn times(sweep: &SteadyState, results: &Results) -> LineFigure {
-    let asked = sweep.config.pretrain_gamma.unwrap_or_default();
-    let series = some(sweep.grid.expansions.len()).into_iter().map(|size| {
-        let q = sweep.grid.expansions[size];
-        let gamma = sweep.config.scaled(asked, q);
-        let cells = (10 * q as usize).min(12);
-        let time = |mode: usize| {
-            let from_top = |network: &super::results::NetworkResult| {
-                let values = &network.eigenvalues;
-                1.0 / (gamma * values[values.len() - 1 - mode])
-            };
-            quantile(&results.networks_of(size, from_top), 0.5)
-        };
-        let x = (1..=cells).map(|mode| mode as f64).collect();
-        let label = format!("q = {q}");
-        Series { marker: true, ..Series::new(&label, x, (0..cells).map(time).collect()) }
-    });
-    let value = sweep.config.pretrain_seconds as f64;
-    LineFigure {
-        title: "Time that each mode needs".into(),
-        x_label: "mode of H, by eigenvalue λ".into(),
-        y_label: "1/γλ (s)".into(),
-        y_log: true,
-        series: series.collect(),
-        references: vec![Reference { label: "pre-training".into(), value }],
-        ..LineFigure::default()
-    }
 }

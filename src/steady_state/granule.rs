@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
-use super::reference::{Reference, ReferenceKind};
+use super::reference::{Course, Reference};
 use crate::lab::rng;
 
 /// Copies of the reference that the layer sees.
@@ -34,19 +34,14 @@ impl Granule {
     ///
     /// # Errors
     /// Where what was drawn can't be read.
-    pub fn draw(
-        seeds: &[u64],
-        expansion: i64,
-        reference: (ReferenceKind, f64),
-        lookahead: f64,
-    ) -> Result<Self> {
+    pub fn draw(seeds: &[u64], expansion: i64, course: &Course, lookahead: f64) -> Result<Self> {
         let weights: Vec<Tensor> = seeds.iter().map(|seed| weight(*seed, expansion)).collect();
         let initial: Vec<Tensor> = seeds.iter().map(|seed| initial(*seed, expansion)).collect();
         let spacing = lookahead / (INPUTS - 1) as f64;
         Ok(Self {
             weight: Tensor::stack(&weights, 0),
             initial: Tensor::stack(&initial, 0),
-            reference: Reference::draw(reference.0, reference.1, seeds)?,
+            reference: Reference::draw(course, seeds)?,
             leads: (0..INPUTS).map(|i| i as f64 * spacing).collect(),
         })
     }
@@ -56,7 +51,7 @@ impl Granule {
     /// - time: [time], s
     /// - returns: [seed, time] and [seed, time, cell]
     pub fn signals(&self, time: &Tensor) -> (Tensor, Tensor) {
-        let seen = self.reference.basis(time).matmul(&self.reference.mixing(&self.leads));
+        let seen = self.reference.seen(time, &self.leads);
         let inputs = seen.narrow(2, 1, INPUTS);
         let answers = inputs.matmul(&self.weight.transpose(1, 2)).tanh_();
         (seen.select(2, 0), answers)
@@ -108,10 +103,12 @@ fn initial(seed: u64, expansion: i64) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steady_state::reference::ReferenceKind;
 
     #[test]
     fn layers_are_nested_and_sparse() {
-        let draw = |q| Granule::draw(&[5, 6], q, (ReferenceKind::SinesZero, 0.5), 2.5).unwrap();
+        let course = Course { kind: ReferenceKind::SinesZero, cutoff: 0.5, seconds: 10.0 };
+        let draw = |q| Granule::draw(&[5, 6], q, &course, 2.5).unwrap();
         let (small, large) = (draw(2), draw(9));
         assert_eq!(small.weight, large.weight.narrow(1, 0, 20));
         let used = large.weight.not_equal(0.0).sum_dim_intlist(2, false, Kind::Int64);

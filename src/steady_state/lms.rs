@@ -9,8 +9,9 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::effects::{Memory, Noise, Responses, add_up, respond};
 use super::task::Task;
-use super::world::{Stretch, World};
+use super::world::Stretch;
 
 /// Errors that are solved one by one before a matrix product takes them to the later ones.
 const INNER: i64 = 10;
@@ -34,65 +35,6 @@ pub struct Rules {
     pub eta: Tensor,
     /// 1 for the cells of an expansion: [q, cell].
     pub mask: Tensor,
-}
-
-/// How an error depends on earlier changes of the loop's state within a stretch.
-#[derive(Debug)]
-pub struct Memory {
-    /// O F^k: [U, 6].
-    output: Tensor,
-    /// O F^{k−j−1} at [k, j], 0 where k ≤ j: [U, U, 6].
-    past: Tensor,
-    /// F^{U−1−j}: [U, 6, 6].
-    to_end: Tensor,
-    /// F^U: [6, 6].
-    whole: Tensor,
-}
-
-impl Memory {
-    /// The memory of stretches of `blocks`.
-    pub fn new(world: &World, blocks: i64) -> Self {
-        let transition = &world.map.transition;
-        let mut powers = vec![Tensor::eye(6, (Kind::Double, transition.device()))];
-        for k in 0..blocks as usize {
-            powers.push(powers[k].matmul(transition));
-        }
-        let row = |power: &Tensor| world.map.output.unsqueeze(0).matmul(power).squeeze_dim(0);
-        let rows: Vec<Tensor> = powers.iter().map(row).collect();
-        let none = rows[0].zeros_like();
-        let past = |k: i64| {
-            let entry = |j: i64| if j < k { &rows[(k - j - 1) as usize] } else { &none };
-            Tensor::stack(&(0..blocks).map(entry).collect::<Vec<_>>(), 0)
-        };
-        let length = blocks as usize;
-        let backwards: Vec<&Tensor> = powers[..length].iter().rev().collect();
-        Self {
-            output: Tensor::stack(&rows[..length], 0),
-            past: Tensor::stack(&(0..blocks).map(past).collect::<Vec<_>>(), 0),
-            to_end: Tensor::stack(&backwards, 0),
-            whole: powers[length].shallow_clone(),
-        }
-    }
-}
-
-/// The noise of a stretch: what does not depend on the learning step.
-struct Noise {
-    /// Σ_{j≤k} n_j: [seed, q, repeat, U, cell].
-    sums: Tensor,
-    /// What the noise before block k adds to ē_k, for η = 1: [seed, q, repeat, 1, U].
-    errors: Tensor,
-    /// What it adds to the final state of the loop: [seed, q, repeat, 1, 6].
-    plant: Tensor,
-}
-
-/// Responses of a stretch to the LMS part of the updates.
-struct Responses {
-    /// h_k of each expansion: [seed, q, U, cell].
-    answers: Tensor,
-    /// Effect of h_j on ē_k, 0 where k ≤ j: [seed, q, k, j].
-    errors: Tensor,
-    /// Effect of h_j on the final state of the loop: [seed, q, U, 6].
-    plant: Tensor,
 }
 
 /// Takes the runs through a stretch, in place, and gives their losses after each update:
@@ -149,51 +91,6 @@ pub fn advance(
         + end.select(2, cells).unsqueeze(1);
     runs.plant = settled.view([seeds, sizes, repeats, count, 6]) + push;
     losses
-}
-
-/// Effects of the LMS part of every update within a stretch.
-fn respond(stretch: &Stretch, memory: &Memory, mask: &Tensor) -> Responses {
-    let (seeds, blocks, cells) = stretch.answers.size3().unwrap_or_default();
-    let sizes = mask.size()[0];
-    let answers = stretch.answers.unsqueeze(1) * mask.unsqueeze(1);
-    let direct = answers.matmul(&stretch.error.narrow(2, 0, cells).transpose(1, 2).unsqueeze(1));
-    // P_{j+1} h_j: [seed, U, 6, q].
-    let after = stretch.state.narrow(1, 1, blocks).narrow(3, 0, cells);
-    let state = after.matmul(&answers.permute([0, 2, 3, 1]));
-    // [j, k, 6] x [j, 6, seed q] -> [j, k, seed q]
-    let by_update = state.permute([1, 2, 0, 3]).reshape([blocks, 6, seeds * sizes]);
-    let past = memory.past.transpose(0, 1).matmul(&by_update);
-    let past = past.permute([2, 1, 0]).view([seeds, sizes, blocks, blocks]);
-    let plant = memory.to_end.matmul(&by_update).permute([2, 0, 1]);
-    Responses {
-        errors: (direct.transpose(2, 3) - past).tril(-1),
-        plant: plant.reshape([seeds, sizes, blocks, 6]),
-        answers,
-    }
-}
-
-/// Effects of the noise, which is the same for every learning step.
-///
-/// - drawn: [seed, repeat, U, cell]
-fn add_up(stretch: &Stretch, memory: &Memory, mask: &Tensor, drawn: &Tensor) -> Noise {
-    let (seeds, blocks, cells) = stretch.answers.size3().unwrap_or_default();
-    let (sizes, repeats) = (mask.size()[0], drawn.size()[1]);
-    let masked = drawn.unsqueeze(1) * mask.unsqueeze(1).unsqueeze(1);
-    let length = masked.square().sum_dim_intlist(-1, true, Kind::Double).sqrt();
-    let unit = masked / length;
-    let sums = unit.cumsum(3, Kind::Double);
-    let before = &sums - &unit;
-    let error = stretch.error.narrow(2, 0, cells).unsqueeze(1).unsqueeze(1);
-    let direct = (before * error).sum_dim_intlist(-1, false, Kind::Double);
-    let after = stretch.state.narrow(1, 1, blocks).narrow(3, 0, cells);
-    // P_{j+1} n_j: [seed, U, 6, q repeat] -> [U, 6, seed q repeat]
-    let by_update = unit.permute([0, 3, 4, 1, 2]).reshape([seeds, blocks, cells, sizes * repeats]);
-    let state = after.matmul(&by_update).permute([1, 2, 0, 3]).reshape([blocks * 6, -1]);
-    let past = memory.past.view([blocks, blocks * 6]).matmul(&state);
-    let past = past.tr().reshape([seeds, sizes, repeats, blocks]);
-    let to_end = memory.to_end.transpose(0, 1).reshape([6, blocks * 6]);
-    let plant = to_end.matmul(&state).tr().reshape([seeds, sizes, repeats, 1, 6]);
-    Noise { sums, errors: (direct - past).unsqueeze(3), plant }
 }
 
 /// Solves a_k = γ (right_k − Σ_{j<k} errors_kj a_j) for the steps a_k = γ ē_k, from k = 0 on.

@@ -6,21 +6,31 @@
 //! `docs/steady_state.md`.
 
 pub mod block;
+pub mod checks;
 pub mod config;
 pub mod courses;
 pub mod descent;
+pub mod effects;
 pub mod figures;
 pub mod fit;
 pub mod granule;
 pub mod grid;
 pub mod init;
+pub mod init_figures;
 pub mod lms;
+pub mod measure;
+pub mod modes;
+pub mod optimal;
+pub mod ou;
+pub mod overlay;
 pub mod plant;
 pub mod predict;
+pub mod presets;
 pub mod pretrain;
 pub mod reference;
 pub mod report;
 pub mod results;
+pub mod sinusoids;
 pub mod speed;
 pub mod stage;
 pub mod stationarity;

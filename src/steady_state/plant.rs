@@ -72,9 +72,12 @@ impl ClosedLoop {
         Self { state: matrix(&state.concat(), 6), inputs: matrix(&inputs.concat(), 2) }
     }
 
-    /// The largest real part of the loop's eigenvalues, 1/s: below 0 where it is stable.
-    pub fn growth(&self) -> Tensor {
-        self.state.linalg_eigvals().real().max()
+    /// The largest real part of the loop's eigenvalues, 1/s: below 0 where it is stable. With
+    /// RC = 0 the filter's state feeds nothing back, and its eigenvalue 0 does not count.
+    pub fn growth(&self, gains: &Gains) -> Tensor {
+        let states = if gains.rc == 0.0 { STATES - 1 } else { STATES };
+        let part = self.state.narrow(0, 0, states).narrow(1, 0, states);
+        part.linalg_eigvals().real().max()
     }
 
     /// The exact step of `dt` seconds for inputs that are linear within it (first-order hold), from
@@ -127,6 +130,14 @@ mod tests {
             let close = (found.0 - expected.0).abs() < 6e-5 && (found.1 - expected.1).abs() < 6e-5;
             assert!(close, "{found:?} {expected:?}");
         }
+    }
+
+    #[test]
+    fn a_filter_without_rate_does_not_make_the_loop_unstable() {
+        let growth = |gains: &Gains| numbers(&ClosedLoop::new(gains).growth(gains))[0];
+        assert!(growth(&Gains { rc: 0.0, ..GAINS }) < -0.005);
+        assert!((growth(&GAINS) + 0.0071).abs() < 6e-5);
+        assert!(growth(&Gains { kp: -9.0, ..GAINS }) > 0.0);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! What a sweep says and logs.
 
+use anyhow::Result;
 use tch::{Kind, Tensor};
 
+use super::granule::CELLS;
 use super::grid::Grid;
 use super::results::{Results, RunResult, quantile};
 use super::stage::Stage;
 use super::train::SteadyState;
 use crate::lab::experiment::{Evaluation, Step};
+use crate::lab::read;
 use crate::lab::tensorboard::Chart;
 
 /// Tags by which TensorBoard compares sweeps.
@@ -29,10 +32,18 @@ pub const TAGS: &[(&str, &str)] = &[
     ("loss/naive/*", "mean loss over the last 10 updates of learning, median over seeds"),
     ("loss/window/*", "mean loss at the end of the run from w*, median over seeds"),
     ("loss/stationary/*", "mean loss of the runs from w* that are stationary, median over seeds"),
+    ("modes/done/*", "modes of H with 1/γλ below the length of the run from w*, median over seeds"),
+    ("spectrum/*", "log10 of the eigenvalues of H of an expansion above --cut, of all seeds"),
+    ("weights/*", "weights w* of an expansion, of all seeds"),
+    ("seeds/dropped", "seeds that --drop-easy-seeds leaves out of medians and figures"),
     ("runs/diverged", "share of runs whose learning, or learning from w*, has diverged"),
     ("runs/stationary", "share of runs from w* that are stationary and long enough to say so"),
     ("init/spearman_begin", "rank correlation over seeds of mean y r at first with the first loss"),
     ("init/spearman_share", "the same with the share of the loss that pre-training leaves"),
+    ("init/seeds/*", "seeds whose plant at first goes the same or the opposite way"),
+    ("init/begin/*", "their task loss before learning, median"),
+    ("init/end/*", "their task loss after pre-training, median"),
+    ("init/share/*", "the share of their loss that pre-training leaves, median"),
     ("time/*", "milliseconds of each phase in a step, and steps a second"),
     ("figures/*", "the figures of the run's end"),
 ];
@@ -64,7 +75,7 @@ pub fn log_losses(step: &mut Step, stage: &Stage, grid: &Grid, last: i64) {
 /// A measure of a run, and its tag.
 type Measure = (&'static str, fn(&RunResult) -> f64);
 
-const MEASURES: [Measure; 8] = [
+const MEASURES: [Measure; 9] = [
     ("speed/dynamic_5", |run| run.speeds.dynamic_5),
     ("speed/dynamic_50", |run| run.speeds.dynamic_50),
     ("speed/log_5", |run| run.speeds.log_5),
@@ -73,6 +84,7 @@ const MEASURES: [Measure; 8] = [
     ("loss/naive", |run| run.naive),
     ("loss/window", |run| run.window),
     ("loss/stationary", stationary_mean),
+    ("modes/done", |run| run.modes as f64),
 ];
 
 /// The mean of a run that has reached its steady state, else NaN.
@@ -81,7 +93,10 @@ pub fn stationary_mean(run: &RunResult) -> f64 {
 }
 
 /// Says and logs everything that was measured.
-pub fn report(sweep: &SteadyState, results: &Results, evaluation: &mut Evaluation) {
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn report(sweep: &SteadyState, results: &Results, evaluation: &mut Evaluation) -> Result<()> {
     let grid = &sweep.grid;
     report_networks(sweep, results, evaluation);
     for ratio in 0..grid.ratios.len() {
@@ -99,6 +114,14 @@ pub fn report(sweep: &SteadyState, results: &Results, evaluation: &mut Evaluatio
         }
         say_noise(results, grid, ratio, evaluation);
     }
+    if sweep.config.drop_easy_seeds {
+        let dropped: Vec<String> = (grid.seeds.iter().zip(&results.kept))
+            .filter(|(_, kept)| !**kept)
+            .map(|(seed, _)| seed.to_string())
+            .collect();
+        evaluation.scalar("seeds/dropped", vec![dropped.len() as f64]);
+        evaluation.say(&format!("easy seeds left out: {}", dropped.join(", ")));
+    }
     let count = results.runs.len() as f64;
     let share = |is: &dyn Fn(&RunResult) -> bool| {
         results.runs.iter().filter(|run| is(run)).count() as f64 / count
@@ -112,6 +135,27 @@ pub fn report(sweep: &SteadyState, results: &Results, evaluation: &mut Evaluatio
         100.0 * diverged,
         100.0 * stationary
     ));
+    report_histograms(sweep, results, evaluation)
+}
+
+/// Spectra of H and weights w*, of all seeds.
+fn report_histograms(
+    sweep: &SteadyState,
+    results: &Results,
+    evaluation: &mut Evaluation,
+) -> Result<()> {
+    for (size, q) in sweep.grid.expansions.iter().enumerate() {
+        let spectra = results.networks.iter().filter(|network| network.size == size);
+        let logs = spectra.flat_map(|network| {
+            let largest = network.eigenvalues.last().copied().unwrap_or_default();
+            let kept = move |value: &&f64| **value > sweep.config.cut * largest;
+            network.eigenvalues.iter().filter(kept).map(|value| value.log10() as f32)
+        });
+        evaluation.histogram(&format!("spectrum/q{q}"), &logs.collect::<Vec<f32>>());
+        let weights = sweep.optimum.select(1, size as i64).narrow(1, 0, q * CELLS);
+        evaluation.histogram(&format!("weights/q{q}"), &read::values_f32(&weights)?);
+    }
+    Ok(())
 }
 
 fn report_networks(sweep: &SteadyState, results: &Results, evaluation: &mut Evaluation) {

@@ -1,19 +1,13 @@
 //! What came of every run and of every network.
 
 use anyhow::Result;
-use tch::{Kind, Tensor};
 
-use super::fit;
-use super::granule::CELLS;
 use super::grid::{Grid, Place};
-use super::speed::{Speeds, speeds};
-use super::stage::Stage;
-use super::stationarity::{self, SteadyState as Steady};
+use super::measure;
+use super::speed::Speeds;
+use super::stationarity::SteadyState as Steady;
 use super::train::SteadyState;
-use crate::lab::read;
-
-/// Updates in the mean of the naive steady-state loss.
-const LAST: usize = 10;
+use crate::lab::log::mean_and_sd;
 
 /// What came of one run; numbers are NaN where it has diverged.
 #[derive(Debug, Clone)]
@@ -38,6 +32,10 @@ pub struct RunResult {
     pub window: f64,
     /// What the run from w* says about its steady state.
     pub steady: Option<Steady>,
+    /// Modes of H that the run from w* is long enough for: 1/γλ below its length.
+    pub modes: usize,
+    /// The time 1/γλ that the next mode needs, s; NaN where there is none.
+    pub next_mode: f64,
 }
 
 /// What came of one network.
@@ -70,6 +68,8 @@ pub struct Results {
     pub runs: Vec<RunResult>,
     /// Seeds, then expansions.
     pub networks: Vec<NetworkResult>,
+    /// Whether a seed counts in medians: [seed].
+    pub kept: Vec<bool>,
 }
 
 impl Results {
@@ -78,25 +78,36 @@ impl Results {
     /// # Errors
     /// Where the device can't be read.
     pub fn measure(sweep: &SteadyState) -> Result<Self> {
-        Ok(Self { runs: measure_runs(sweep)?, networks: measure_networks(sweep)? })
+        let networks = measure::networks(sweep)?;
+        let runs = measure::runs(sweep, &networks)?;
+        let all = vec![true; sweep.grid.seeds.len()];
+        let kept = if sweep.config.drop_easy_seeds { hard(&networks, all.len()) } else { all };
+        Ok(Self { runs, networks, kept })
+    }
+
+    /// The runs of one noise, expansion and learning step, of the seeds that count, by seed and
+    /// repeat.
+    pub fn runs_of(
+        &self,
+        (ratio, size, gamma): (usize, usize, usize),
+    ) -> impl Iterator<Item = &RunResult> {
+        let here = move |place: Place| (place.ratio, place.size, place.gamma);
+        let wanted = move |run: &&RunResult| {
+            here(run.place) == (ratio, size, gamma) && self.kept[run.place.seed]
+        };
+        self.runs.iter().filter(wanted)
     }
 
     /// A measure of the runs of one noise, expansion and learning step, over seeds and repeats
     /// that have not diverged.
-    pub fn of(
-        &self,
-        (ratio, size, gamma): (usize, usize, usize),
-        measure: impl Fn(&RunResult) -> f64,
-    ) -> Vec<f64> {
-        let here = |run: &&RunResult| {
-            (run.place.ratio, run.place.size, run.place.gamma) == (ratio, size, gamma)
-        };
-        self.runs.iter().filter(here).map(measure).filter(|value| value.is_finite()).collect()
+    pub fn of(&self, at: (usize, usize, usize), measure: impl Fn(&RunResult) -> f64) -> Vec<f64> {
+        self.runs_of(at).map(measure).filter(|value| value.is_finite()).collect()
     }
 
     /// A measure of the networks of one expansion.
     pub fn networks_of(&self, size: usize, measure: impl Fn(&NetworkResult) -> f64) -> Vec<f64> {
-        let here = self.networks.iter().filter(|network| network.size == size);
+        let counts = |network: &&NetworkResult| network.size == size && self.kept[network.seed];
+        let here = self.networks.iter().filter(counts);
         here.map(measure).filter(|value| value.is_finite()).collect()
     }
 
@@ -105,7 +116,8 @@ impl Results {
         let mut text = String::from(
             "seed,q,snr,gamma,repeat,diverged_train,diverged_steady,dynamic_5,dynamic_50,log_5,\
              log_50,first_update,fit_rate,fit_floor,naive,window,stationary_mean,\
-             stationary_half_width,stationary_since,autocorrelation,independent\n",
+             stationary_half_width,stationary_since,autocorrelation,independent,modes,next_mode,\
+             kept\n",
         );
         for run in &self.runs {
             let (place, speeds) = (run.place, run.speeds);
@@ -127,6 +139,9 @@ impl Results {
                 steady(|s| s.since.map_or(f64::NAN, |since| since as f64)),
                 steady(|s| s.autocorrelation),
                 steady(|s| s.independent),
+                run.modes as f64,
+                run.next_mode,
+                f64::from(self.kept[place.seed]),
             ];
             let cell = |x: &f64| if x.is_nan() { String::new() } else { format!("{x:?}") };
             let cells: Vec<String> = numbers.iter().map(cell).collect();
@@ -139,102 +154,12 @@ impl Results {
     }
 }
 
-/// The losses of a stage by run, and when each diverged.
-fn series(stage: &Stage) -> Result<(Vec<f64>, Vec<Option<f64>>)> {
-    let diverged = read::values(&stage.diverged)?;
-    let at = diverged.into_iter().map(|at| (at >= 0.0).then_some(at)).collect();
-    Ok((read::values(&stage.losses)?, at))
-}
-
-fn measure_runs(sweep: &SteadyState) -> Result<Vec<RunResult>> {
-    let (train, diverged) = series(&sweep.train)?;
-    let (steady, steady_diverged) = series(&sweep.steady)?;
-    let lengths = [sweep.train.seconds as usize + 1, sweep.steady.seconds as usize + 1];
-    let grid = fit::Grid::new(lengths[0]);
-    let window = sweep.config.steady_window as usize;
-    let measure = |(i, place): (usize, Place)| {
-        let losses = &train[i * lengths[0]..][..lengths[0]];
-        // Before the first update there is no steady state yet.
-        let from = &steady[i * lengths[1] + 1..][..lengths[1] - 1];
-        let learned = diverged[i].is_none();
-        let fitted = learned.then(|| grid.fit(losses));
-        let settled = steady_diverged[i].is_none();
-        let nan = f64::NAN;
-        let none = Speeds { dynamic_5: nan, dynamic_50: nan, log_5: nan, log_50: nan, first: nan };
-        RunResult {
-            place,
-            gamma: sweep.grid.gamma(place.gamma, place.size),
-            diverged: diverged[i],
-            steady_diverged: steady_diverged[i],
-            speeds: if learned { speeds(losses) } else { none },
-            fit_rate: fitted.map_or(nan, |fit| fit.rate),
-            fit_floor: fitted.map_or(nan, |fit| fit.floor),
-            naive: if learned { mean(&losses[losses.len().saturating_sub(LAST)..]) } else { nan },
-            window: if settled { mean(&from[from.len() - window..]) } else { nan },
-            steady: settled.then(|| stationarity::test(from)),
-        }
-    };
-    Ok(sweep.grid.places().into_iter().enumerate().map(measure).collect())
-}
-
-fn measure_networks(sweep: &SteadyState) -> Result<Vec<NetworkResult>> {
-    let lost = read::values(&sweep.pretrain.diverged)?;
-    let sizes = sweep.grid.expansions.len();
-    let mut networks = Vec::new();
-    for group in &sweep.groups {
-        let count = group.seeds.len() as i64;
-        let mut columns = Vec::new();
-        for (size, q) in sweep.grid.expansions.iter().enumerate() {
-            let task = group.task.leading(q * CELLS);
-            let initial = group.world.granule.initial.narrow(1, 0, q * CELLS);
-            let optimum = sweep.optimum.narrow(0, group.first, count).select(1, size as i64);
-            let (best, eigenvalues) = task.minimum(&initial, sweep.config.cut);
-            let (cosine, step, drop) = static_speed(&task, &initial);
-            columns.push([
-                read::values(&task.loss(&initial))?,
-                read::values(&task.loss(&optimum.narrow(1, 0, q * CELLS)))?,
-                read::values(&task.loss(&best))?,
-                read::values(&cosine)?,
-                read::values(&step)?,
-                read::values(&drop)?,
-                read::values(&eigenvalues)?,
-            ]);
-        }
-        for local in 0..count as usize {
-            let seed = group.first as usize + local;
-            for (size, column) in columns.iter().enumerate() {
-                let cells = column[6].len() / count as usize;
-                let known = lost[seed * sizes + size] < 0.0;
-                networks.push(NetworkResult {
-                    seed,
-                    size,
-                    begin: column[0][local],
-                    pretrained: if known { column[1][local] } else { f64::NAN },
-                    minimum: column[2][local],
-                    cosine: column[3][local],
-                    best_gamma: column[4][local],
-                    best_drop: column[5][local],
-                    eigenvalues: column[6][local * cells..][..cells].to_vec(),
-                });
-            }
-        }
-    }
-    Ok(networks)
-}
-
-/// Of one mean update −γ d with d = R w − p before learning: cosine between d and the gradient, the
-/// γ = g·d / d·Hd that lowers the loss most, and the share of the loss that it takes away: [seed].
-pub fn static_speed(task: &super::task::Task, weights: &Tensor) -> (Tensor, Tensor, Tensor) {
-    let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
-    let mean = task.rule.matmul(&weights.unsqueeze(-1)).squeeze_dim(-1) - &task.rule_linear;
-    let dot = |a: &Tensor, b: &Tensor| (a * b).sum_dim_intlist(-1, false, Kind::Double);
-    let along = dot(&gradient, &mean);
-    let norms = (dot(&gradient, &gradient) * dot(&mean, &mean)).sqrt();
-    let curved = task.hessian.matmul(&mean.unsqueeze(-1)).squeeze_dim(-1);
-    let curvature = dot(&mean, &curved);
-    let step = &along / &curvature;
-    let drop = &along * &step * 0.5 / task.loss(weights);
-    (along / norms, step, drop)
+/// Whether each seed's loss before learning is above mean − SD/2 of all seeds'.
+fn hard(networks: &[NetworkResult], seeds: usize) -> Vec<bool> {
+    let sizes = networks.len() / seeds.max(1);
+    let begin: Vec<f64> = networks.iter().step_by(sizes.max(1)).map(|one| one.begin).collect();
+    let (mean, sd) = mean_and_sd(&begin);
+    begin.iter().map(|loss| *loss >= mean - 0.5 * sd).collect()
 }
 
 /// Arithmetic mean; NaN of nothing.
@@ -255,6 +180,25 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seeds_that_begin_almost_solved_are_told_apart() {
+        let network = |(i, begin): (usize, f64)| NetworkResult {
+            seed: i / 2,
+            size: i % 2,
+            begin,
+            pretrained: 0.0,
+            minimum: 0.0,
+            eigenvalues: Vec::new(),
+            cosine: 1.0,
+            best_gamma: 1.0,
+            best_drop: 1.0,
+        };
+        // Mean 2.5, standard deviation 1.29: seeds below 1.85 are easy.
+        let networks: Vec<_> =
+            [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0].into_iter().enumerate().map(network).collect();
+        assert_eq!(hard(&networks, 4), [false, true, true, true]);
+    }
 
     #[test]
     fn quantiles_interpolate() {

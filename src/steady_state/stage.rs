@@ -2,8 +2,9 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::effects::Memory;
 use super::grid::Grid;
-use super::lms::{Memory, Rules, Runs, advance};
+use super::lms::{Rules, Runs, advance};
 use super::task::Task;
 use super::world::World;
 use crate::lab::rng;
@@ -103,9 +104,13 @@ impl Stage {
         }
     }
 
-    /// Takes all runs through the stretch that begins after update `first`.
-    pub fn advance(&mut self, groups: &[Group], mask: &Tensor, first: i64) {
-        let blocks = UPDATES.min(self.seconds - first);
+    /// Updates of the step that begins after update `first`.
+    pub fn length(&self, first: i64) -> i64 {
+        UPDATES.min(self.seconds - first)
+    }
+
+    /// Takes all runs through the `blocks` updates that follow update `first`, within one step.
+    pub fn advance(&mut self, groups: &[Group], mask: &Tensor, first: i64, blocks: i64) {
         let known = self.memory.take().filter(|(length, _)| *length == blocks);
         let memory = known.map(|(_, memory)| memory);
         let memory = memory.unwrap_or_else(|| Memory::new(&groups[0].world, blocks));
@@ -161,7 +166,7 @@ impl Stage {
             for repeat in 0..repeats {
                 rng::seed_torch(*seed, &format!("noise/{}/{repeat}", self.name), page);
                 let numbers = Tensor::randn([cells, DRAWN], (Kind::Double, Device::Cpu));
-                drawn.push(numbers.narrow(1, 0, blocks).tr());
+                drawn.push(numbers.narrow(1, first % UPDATES, blocks).tr());
             }
         }
         let shape = [group.seeds.len() as i64, repeats, blocks, cells];

@@ -4,11 +4,14 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::block::BlockMap;
-use super::config::{PRESETS, SteadyStateConfig};
+use super::config::SteadyStateConfig;
 use super::granule::{CELLS, Granule};
 use super::grid::Grid;
 use super::lms::masks;
 use super::plant::ClosedLoop;
+use super::presets::PRESETS;
+use super::pretrain::TRACED;
+use super::reference::Course;
 use super::report;
 use super::results::Results;
 use super::stage::{Group, Stage, UPDATES, group};
@@ -32,10 +35,10 @@ pub struct SteadyState {
     pub(super) pretrain: Stage,
     pub(super) train: Stage,
     pub(super) steady: Stage,
-    /// Weights at the end of the pre-training: [seed, q, cell].
+    /// w*, the mean of the last weights of the pre-training: [seed, q, cell].
     pub(super) optimum: Tensor,
-    /// Weights of the first seed at the beginning of each step of the pre-training, and at its
-    /// end: [step + 1, q, cell].
+    /// Weights of the first cells at the beginning of each step of the pre-training, and at its
+    /// end: [seed, step + 1, q, TRACED].
     pub(super) trace: Tensor,
     pub(super) results: Option<Results>,
 }
@@ -69,7 +72,9 @@ impl Experiment for SteadyState {
         let (cutoff, lookahead) =
             (config.cutoff.unwrap_or_default(), config.lookahead.unwrap_or_default());
         let largest = grid.cells() / CELLS;
-        let granule = Granule::draw(&grid.seeds, largest, (config.reference, cutoff), lookahead)?;
+        let course =
+            Course { kind: config.reference, cutoff, seconds: config.longest() as f64 + lookahead };
+        let granule = Granule::draw(&grid.seeds, largest, &course, lookahead)?;
         let map = BlockMap::new(&ClosedLoop::new(&config.gains()), &config.timing())?;
         let all = World { map, granule, dt: config.dt };
         let groups = group(&all, &grid, config.loss_seconds, config.batch_runs, device);
@@ -100,7 +105,7 @@ impl Experiment for SteadyState {
         let options = (Kind::Double, device);
         let mut sweep = Self {
             optimum: Tensor::zeros([seeds, sizes, cells], options),
-            trace: Tensor::zeros([pretrain.steps() as i64 + 1, sizes, cells], options),
+            trace: Tensor::zeros([seeds, pretrain.steps() as i64 + 1, sizes, TRACED], options),
             config,
             grid,
             groups,
@@ -144,7 +149,8 @@ impl Experiment for SteadyState {
             if first == 0 {
                 stage.begin(&self.groups, &start, &lost);
             }
-            stage.advance(&self.groups, &self.mask, first);
+            let blocks = stage.length(first);
+            stage.advance(&self.groups, &self.mask, first, blocks);
         });
         report::log_losses(step, stage, &self.grid, first + UPDATES);
         Ok(())
@@ -153,7 +159,7 @@ impl Experiment for SteadyState {
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         let _guard = no_grad_guard();
         let results = Results::measure(self)?;
-        report::report(self, &results, evaluation);
+        report::report(self, &results, evaluation)?;
         self.results = Some(results);
         Ok(None)
     }
@@ -162,12 +168,10 @@ impl Experiment for SteadyState {
         let mut state: State = vec![
             ("granule.weight".into(), self.granule.weight.shallow_clone()),
             ("initial.weight".into(), self.granule.initial.shallow_clone()),
-            ("reference.amplitude".into(), self.granule.reference.amplitude.shallow_clone()),
-            ("reference.omega".into(), self.granule.reference.omega.shallow_clone()),
-            ("reference.phase".into(), self.granule.reference.phase.shallow_clone()),
             ("optimum.weight".into(), self.optimum.shallow_clone()),
             ("trace.weight".into(), self.trace.shallow_clone()),
         ];
+        state.extend(self.granule.reference.state());
         for (i, group) in self.groups.iter().enumerate() {
             let mut add = |name: &str, tensor: &Tensor| {
                 state.push((format!("task{i}.{name}"), tensor.shallow_clone()));

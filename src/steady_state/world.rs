@@ -29,71 +29,71 @@ pub struct Stretch {
     pub error: Tensor,
     /// Answers of the cells that the update after block k takes: [seed, U, N].
     pub answers: Tensor,
-    /// Samples of h, then of r, with the block's end: [seed, U, n + 1, N + 1].
-    samples: Tensor,
+    /// Samples of h and of r, each block's with its end: [seed, n + 1, U, N] and [seed, n + 1, U, 1].
+    samples: [Tensor; 2],
 }
 
 impl World {
     /// The maps of the blocks `first` to `first + blocks`.
     pub fn stretch(&self, first: i64, blocks: i64) -> Stretch {
         let (n, map) = (self.map.samples, &self.map);
-        let device = map.transition.device();
-        let index =
-            Tensor::arange_start(first * n, (first + blocks) * n + 1, (Kind::Double, device));
-        let (reference, answers) = self.granule.signals(&(index * self.dt));
-        let updates = answers.slice(1, n - map.delay, None, n).narrow(1, 0, blocks).contiguous();
-        let all = Tensor::cat(&[answers, reference.unsqueeze(-1)], 2);
-        // [seed, U, N + 1, n + 1] -> [seed, U, n + 1, N + 1]: blocks share their end samples.
-        let samples = all.unfold(1, n + 1, n).transpose(2, 3);
-        let columns = samples.size()[3] - 1;
-        let ends = Tensor::cat(
-            &[
-                map.command.matmul(&samples.narrow(3, 0, columns)),
-                map.reference.matmul(&samples.narrow(3, columns, 1)),
-            ],
-            3,
-        );
+        let options = (Kind::Double, map.transition.device());
+        // Sample by sample and then block by block, with each block's end: all blocks of a seed
+        // are the columns of one matrix product.
+        let within = Tensor::arange(n + 1, options).unsqueeze(1);
+        let starts = Tensor::arange_start(first, first + blocks, options) * n;
+        let (reference, answers) = self.granule.signals(&((within + starts) * self.dt).view([-1]));
+        let (seeds, cells) = (answers.size()[0], answers.size()[2]);
+        let answers = answers.view([seeds, n + 1, blocks, cells]);
+        let reference = reference.reshape([seeds, n + 1, blocks, 1]);
+        let ends =
+            Tensor::cat(&[through(&map.command, &answers), through(&map.reference, &reference)], 3);
         let (state, error) = self.accumulate(&ends);
-        Stretch { blocks, state, error, answers: updates, samples }
+        let updates = answers.select(1, n - map.delay).contiguous();
+        Stretch { blocks, state, error, answers: updates, samples: [answers, reference] }
     }
 
     /// From maps of blocks of their own to maps from the stretch's beginning.
     ///
-    /// - ends: [seed, U, 7, N + 1]
+    /// - ends: [seed, 7, U, N + 1]
     fn accumulate(&self, ends: &Tensor) -> (Tensor, Tensor) {
-        let blocks = ends.size()[1];
-        let own = ends.narrow(2, 0, 6);
+        let [seeds, _, blocks, columns] = ends.size()[..] else { unreachable!("four axes") };
+        // [seed, 7, U, N + 1] -> [7, U, seed (N + 1)]
+        let ends = ends.permute([1, 2, 0, 3]).reshape([7, blocks, -1]);
+        let own = ends.narrow(0, 0, 6);
         let mut state = own.select(1, 0).zeros_like();
         let mut states = vec![state.shallow_clone()];
         for k in 0..blocks {
             state = self.map.transition.matmul(&state) + own.select(1, k);
             states.push(state.shallow_clone());
         }
-        let states = Tensor::stack(&states, 1);
-        let carried = self.map.output.unsqueeze(0).matmul(&states.narrow(1, 0, blocks));
-        (states, ends.select(2, 6) + carried.squeeze_dim(2))
+        let states = Tensor::stack(&states, 0).view([blocks + 1, 6, seeds, columns]);
+        let states = states.permute([2, 0, 1, 3]).contiguous();
+        let carried = self.map.output.view([1, 6]).matmul(&states.narrow(1, 0, blocks));
+        let error = ends.get(6).view([blocks, seeds, columns]).transpose(0, 1);
+        (states, error + carried.squeeze_dim(2))
     }
 
     /// The error y − r at every sample but the last of each block, with constant weights from the
     /// stretch's beginning: [seed, U n, N + 1]. `carried`: the state there, [seed, 6, N + 1].
     pub fn trace(&self, stretch: &Stretch, carried: &Tensor) -> Tensor {
-        let (map, n, columns) = (&self.map, self.map.samples, carried.size()[2] - 1);
+        let (map, n) = (&self.map, self.map.samples);
         let mut starts = Vec::new();
         let mut moved = carried.shallow_clone();
         for k in 0..stretch.blocks {
             starts.push(&moved + stretch.state.select(1, k));
             moved = map.transition.matmul(&moved);
         }
-        let samples = &stretch.samples;
+        let [answers, reference] = &stretch.samples;
         let driven = Tensor::cat(
             &[
-                map.trace_command.narrow(0, 0, n).matmul(&samples.narrow(3, 0, columns)),
-                map.trace_reference.narrow(0, 0, n).matmul(&samples.narrow(3, columns, 1)),
+                through(&map.trace_command.narrow(0, 0, n), answers),
+                through(&map.trace_reference.narrow(0, 0, n), reference),
             ],
             3,
         );
         let free = map.trace_state.narrow(0, 0, n).matmul(&Tensor::stack(&starts, 1));
-        (driven + free).flatten(1, 2)
+        (driven.transpose(1, 2) + free).flatten(1, 2)
     }
 
     /// Mean of y r over the first `seconds` before learning: above 0 where the plant at first goes
@@ -118,4 +118,15 @@ impl World {
         }
         moved + stretch.state.select(1, stretch.blocks)
     }
+}
+
+/// A map of a block's samples, of all blocks at once: [seed, row, U, column].
+///
+/// - map: [row, n + 1]; samples: [seed, n + 1, U, column]
+fn through(map: &Tensor, samples: &Tensor) -> Tensor {
+    let [seeds, length, blocks, columns] = samples.size()[..] else { unreachable!("four axes") };
+    let rows = map.size()[0];
+    let flat = samples.view([seeds, length, blocks * columns]);
+    let all = map.unsqueeze(0).expand([seeds, rows, length], false).bmm(&flat);
+    all.view([seeds, rows, blocks, columns])
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 #![allow(clippy::unwrap_used)]
 
+pub mod cut;
 pub mod damage;
 
 use std::fs;
@@ -155,6 +156,11 @@ impl Bench {
             entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();
         names
+    }
+
+    /// As [`Bench::names`], none where there is no such folder yet.
+    pub fn names_or_none(&self, folder: &str) -> Vec<String> {
+        if self.path(folder).is_dir() { self.names(folder) } else { Vec::new() }
     }
 
     /// Asserts that two runs ended in the same bits: model, optimizer and state, and every value

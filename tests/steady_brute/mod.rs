@@ -5,12 +5,16 @@
 
 use neuron_lab::steady_state::block::{BlockMap, Timing};
 use neuron_lab::steady_state::granule::Granule;
+use neuron_lab::steady_state::ou::Path;
 use neuron_lab::steady_state::plant::{COMMAND, ClosedLoop, Gains, PLANT};
-use neuron_lab::steady_state::reference::ReferenceKind;
+use neuron_lab::steady_state::reference::{Course, Reference, ReferenceKind};
 use neuron_lab::steady_state::world::World;
 use tch::Tensor;
 
 pub const GAINS: Gains = Gains { kp: 0.1, ki: 0.1, kd: 0.1, rc: 0.1, ki_once: false };
+
+/// How far the references are known, s.
+const SECONDS: f64 = 400.0;
 
 pub fn numbers(tensor: &Tensor) -> Vec<f64> {
     Vec::<f64>::try_from(tensor.contiguous().view([-1])).unwrap()
@@ -21,7 +25,9 @@ pub fn world(seeds: &[u64], q: i64, kind: ReferenceKind, dt: f64) -> World {
     let timing = Timing { dt, window_start: 1.0, window_end: 0.5, delay: 0.1 };
     let map = BlockMap::new(&ClosedLoop::new(&GAINS), &timing).unwrap();
     let cutoff = kind.default_cutoff();
-    let granule = Granule::draw(seeds, q, (kind, cutoff), kind.default_lookahead(cutoff)).unwrap();
+    let lookahead = kind.default_lookahead(cutoff);
+    let course = Course { kind, cutoff, seconds: SECONDS + lookahead };
+    let granule = Granule::draw(seeds, q, &course, lookahead).unwrap();
     World { map, granule, dt }
 }
 
@@ -30,6 +36,7 @@ pub struct Network {
     input: Vec<f64>,
     pub cells: usize,
     sinusoids: Vec<[f64; 3]>,
+    path: Vec<f64>,
     spacing: f64,
     transition: Vec<f64>,
     before: Vec<f64>,
@@ -41,14 +48,22 @@ impl Network {
     /// The network of a seed's first `cells` cells.
     pub fn of(world: &World, seed: i64, cells: i64, kind: ReferenceKind) -> Self {
         let granule = &world.granule;
-        let reference = &granule.reference;
-        let parts = [&reference.amplitude, &reference.omega, &reference.phase]
-            .map(|part| numbers(&part.get(seed)));
+        let (mut sinusoids, mut path) = (Vec::new(), Vec::new());
+        match &granule.reference {
+            Reference::Sinusoids(of) => {
+                let parts = [&of.amplitude, &of.omega, &of.phase];
+                let parts = parts.map(|part| numbers(&part.get(seed)));
+                let one = |i: usize| [0, 1, 2].map(|p: usize| parts[p][i]);
+                sinusoids = (0..parts[0].len()).map(one).collect();
+            }
+            Reference::Path(of) => path = numbers(&of.values.get(seed)),
+        }
         let sampled = ClosedLoop::new(&GAINS).sample(world.dt);
         Self {
             input: numbers(&granule.weight.get(seed).narrow(0, 0, cells)),
             cells: cells as usize,
-            sinusoids: (0..parts[0].len()).map(|i| [0, 1, 2].map(|p: usize| parts[p][i])).collect(),
+            sinusoids,
+            path,
             spacing: kind.default_lookahead(kind.default_cutoff()) / 9.0,
             transition: numbers(&sampled.transition),
             before: numbers(&sampled.before),
@@ -58,6 +73,12 @@ impl Network {
     }
 
     pub fn reference(&self, t: f64) -> f64 {
+        if !self.path.is_empty() {
+            let at = t / Path::SPACING;
+            let knot = at.floor() as usize;
+            let part = at - knot as f64;
+            return (1.0 - part) * self.path[knot] + part * self.path[knot + 1];
+        }
         self.sinusoids.iter().map(|[a, omega, phase]| a * (omega * t + phase).sin()).sum()
     }
 

@@ -2,19 +2,15 @@
 //! phase 2 with its direction beside that of the gradient.
 
 use anyhow::Result;
-use clap::Args;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
+use super::config::CharacterizeConfig;
 use super::grid;
 use super::samples::{Statistics, gradients};
-use crate::apical::activation::Activation;
-use crate::apical::loss::Loss;
 use crate::apical::network::Network;
-use crate::apical::rule::{Pre, apply_moving};
+use crate::apical::rule;
 use crate::apical::split::Split;
-use crate::apical::train::config::AReduce;
 use crate::data;
 use crate::lab::checkpoint::{Score, State};
 use crate::lab::error::refuse;
@@ -23,47 +19,6 @@ use crate::lab::log::Log;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
 use crate::lab::{Preset, Settings, read, rng};
-
-/// Settings of `apical_characterize`.
-#[derive(Debug, Clone, Args, Serialize, Deserialize)]
-#[command(next_help_heading = "Model")]
-pub struct CharacterizeConfig {
-    /// Neurons of each hidden layer, e.g. 256,256,256
-    #[arg(long, value_delimiter = ',', default_values_t = [256, 256, 256], value_name = "N,N,...")]
-    pub hidden: Vec<i64>,
-    /// Activation of the hidden neurons; the output is linear
-    #[arg(long, value_enum, default_value = "relu")]
-    pub activation: Activation,
-    /// Loss
-    #[arg(long, value_enum, default_value = "mse")]
-    pub loss: Loss,
-    /// Learning rates of the map
-    #[arg(long, value_delimiter = ',', value_name = "LR,LR,...",
-        default_values_t = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])]
-    pub grid_lr: Vec<f64>,
-    /// Batch sizes of the map
-    #[arg(long, value_delimiter = ',', value_name = "N,N,...",
-        default_values_t = [1, 2, 60, 300, 1000, 3000, 6000])]
-    pub grid_batch: Vec<i64>,
-    /// How the gradients of phase 1's batches become one, in the map
-    #[arg(long, value_enum, default_value = "sum")]
-    pub a_reduce: AReduce,
-    /// Half the width of the histograms of per-sample gradients
-    #[arg(long, default_value_t = 1.0)]
-    pub range: f64,
-    /// Step of phase 1 down the mean gradient, before phase 2
-    #[arg(long, default_value_t = 0.3)]
-    pub lr_a: f64,
-    /// Learning rate of phase 2
-    #[arg(long, default_value_t = 3e-4)]
-    pub lr_w: f64,
-    /// Samples in a batch of phase 2
-    #[arg(long, default_value_t = 100)]
-    pub batch_size: i64,
-    /// Rate of the presynaptic neuron in the rule
-    #[arg(long, value_enum, default_value = "modulated")]
-    pub pre: Pre,
-}
 
 /// One phase 1 and one pass of phase 2; replicates are networks of successive seeds.
 pub struct Characterize {
@@ -74,7 +29,13 @@ pub struct Characterize {
     pub(super) statistics: Vec<Statistics>,
     /// Loss at a = 1 minus loss at each grid point, on D_W: [network][point].
     pub(super) drops: Vec<Vec<f64>>,
+    /// Loss of the best predictor that ignores its input, on D_W.
+    pub(super) constant: f64,
     pub(super) name: String,
+    /// Networks that have not diverged in phase 2: [network] bool.
+    alive: Tensor,
+    /// The batch, from 1, in which each one diverged, else NaN: [network] f64.
+    diverged_at: Tensor,
     start: Vec<f64>,
     source: Value,
     order: Tensor,
@@ -113,32 +74,16 @@ impl Experiment for Characterize {
         ("gradient/skewness/layer*", "third standardised moment of the same"),
         ("gradient/negative/layer*", "share of the same below 0"),
         ("eval/loss_start", "loss on D_W with all multipliers 1"),
-        ("eval/loss", "loss on D_test after phase 2"),
+        ("eval/loss", "loss on D_test after phase 2, mean over live networks"),
+        ("train/live_networks", "networks that have not diverged in phase 2"),
+        ("network*/diverged_at", "batch of phase 2, from 1, in which a network diverged"),
         ("time/*", "milliseconds of each phase in a step, and steps a second"),
         ("figures/*", "the figures of the run's end"),
     ];
     type Config = CharacterizeConfig;
 
     fn resolve(settings: &mut Settings<CharacterizeConfig>) -> Result<()> {
-        let own = &settings.experiment;
-        if own.hidden.is_empty() || own.hidden.iter().any(|neurons| *neurons < 1) {
-            return Err(refuse("--hidden: expected numbers of neurons, e.g. 256,256,256"));
-        }
-        if own.grid_lr.is_empty() || own.grid_lr.iter().any(|lr| *lr <= 0.0) {
-            return Err(refuse("--grid-lr: expected positive numbers"));
-        }
-        if own.grid_batch.is_empty() || own.grid_batch.iter().any(|batch| *batch < 1) {
-            return Err(refuse("--grid-batch: expected numbers of samples, 1 or more"));
-        }
-        if own.batch_size < 1 {
-            return Err(refuse(format!("--batch-size {}: expected 1 or more", own.batch_size)));
-        }
-        for (flag, value) in [("lr-a", own.lr_a), ("lr-w", own.lr_w), ("range", own.range)] {
-            if value <= 0.0 {
-                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
-            }
-        }
-        Ok(())
+        settings.experiment.validate()
     }
 
     fn build(settings: &Settings<CharacterizeConfig>, device: Device) -> Result<Self> {
@@ -177,8 +122,21 @@ impl Experiment for Characterize {
             return Err(refuse("--steps 0: expected 1 or more"));
         }
         let plan = Plan { steps, evaluate_every: steps };
-        let (name, source) = (data.name, data.source);
-        Ok(Self { config, network, split, statistics, drops, name, start, source, order, plan })
+        Ok(Self {
+            alive: Tensor::ones([network.runs], (Kind::Bool, device)),
+            diverged_at: Tensor::full([network.runs], f64::NAN, (Kind::Double, device)),
+            constant: read::scalar(&config.loss.of_constant(&split.w.labels, data.num_classes))?,
+            name: data.name,
+            source: data.source,
+            config,
+            network,
+            split,
+            statistics,
+            drops,
+            start,
+            order,
+            plan,
+        })
     }
 
     fn plan(&self) -> Plan {
@@ -193,29 +151,31 @@ impl Experiment for Characterize {
         let order = self.order.narrow(0, from, length);
         let x = part.images.index_select(0, &order);
         let target = part.target.index_select(0, &order);
-        let network = &self.network;
-        let pass = network.forward(&x, true);
-        let mean = |loss: &Tensor| loss.mean(Kind::Double);
-        step.mean("train/loss", &mean(&self.config.loss.mean(pass.output(), &target)));
-        let each = Tensor::full([], 1.0 / length as f64, (Kind::Float, x.device()));
-        let delta = self.config.loss.gradient(pass.output(), &target, &each);
-        let slopes = network.backward(&x, &pass, delta, true).weight;
-        let before: Vec<Tensor> = network.layers.iter().map(|layer| layer.weight.copy()).collect();
-        let rates = Tensor::full([1, 1, 1], self.config.lr_w / length as f64, each_kind(&x));
-        let still = Tensor::zeros([1, 1, 1], (Kind::Bool, x.device()));
-        step.time(Phase::Optimizer, || {
-            apply_moving(network, &x, &pass, self.config.pre, &rates, &still);
+        let options = (Kind::Float, x.device());
+        let rates = Tensor::full([1, 1, 1], self.config.lr_w / length as f64, options);
+        let changes = step.time(Phase::Forward, || {
+            rule::moving(&self.network, &x, length, self.config.pre, &rates)
         });
-        for (k, layer) in network.layers.iter().enumerate() {
-            let change = (&layer.weight - &before[k]).to_kind(Kind::Double).flatten(1, 2);
-            let slope = slopes[k].to_kind(Kind::Double).flatten(1, 2).neg();
+        let loss = self.config.loss.mean(changes.pass.output(), &target);
+        self.freeze(&loss, step.index + 1);
+        step.mean("train/loss", &self.mean(&loss));
+        let one = Tensor::full([], 1.0 / length as f64, options);
+        let delta = self.config.loss.gradient(changes.pass.output(), &target, &one);
+        let slopes = step
+            .time(Phase::Backward, || self.network.backward(&x, &changes.pass, delta, true).weight);
+        for (k, slope) in slopes.iter().enumerate() {
+            let change = changes.of(k).to_kind(Kind::Double).flatten(1, 2);
+            let slope = slope.to_kind(Kind::Double).flatten(1, 2).neg();
             let dot = (&change * &slope).sum_dim_intlist(1, false, Kind::Double);
             let square = |t: &Tensor| t.square().sum_dim_intlist(1, false, Kind::Double).sqrt();
             let (norm, other) = (square(&change), square(&slope));
             let cosine = dot / (&norm * other).clamp_min(f64::MIN_POSITIVE);
-            step.last(&format!("rule/norm/layer{k}"), &mean(&(norm / self.config.lr_w)));
-            step.last(&format!("rule/cosine/layer{k}"), &mean(&cosine));
+            step.last(&format!("rule/norm/layer{k}"), &self.mean(&(norm / self.config.lr_w)));
+            step.last(&format!("rule/cosine/layer{k}"), &self.mean(&cosine));
         }
+        step.last("train/live_networks", &self.alive.sum(Kind::Double));
+        let still = self.alive.logical_not().view([-1, 1, 1]);
+        step.time(Phase::Optimizer, || changes.apply(&self.network, &still));
         Ok(())
     }
 
@@ -223,7 +183,13 @@ impl Experiment for Characterize {
         let _guard = no_grad_guard();
         let pass = self.network.forward(&self.split.test.images, true);
         let loss = self.config.loss.mean(pass.output(), &self.split.test.target);
-        evaluation.scalar("eval/loss", read::values(&loss)?);
+        evaluation.scalar("eval/loss", vec![read::scalar(&self.mean(&loss))?]);
+        for (i, at) in read::values(&self.diverged_at)?.into_iter().enumerate() {
+            if at.is_finite() {
+                evaluation.scalar(&format!("network{i}/diverged_at"), vec![at]);
+                evaluation.say(&format!("network {i} diverged in batch {at} of phase 2: frozen"));
+            }
+        }
         evaluation.scalar("eval/loss_start", self.start.clone());
         let largest = |drops: &Vec<f64>| drops.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         evaluation.scalar("map/largest_drop", self.drops.iter().map(largest).collect());
@@ -258,7 +224,10 @@ impl Experiment for Characterize {
                 (format!("layer{k}.{what}"), plain)
             })
         });
-        named.collect()
+        let mut state: State = named.collect();
+        state.push(("state.alive".into(), self.alive.shallow_clone()));
+        state.push(("state.diverged_at".into(), self.diverged_at.shallow_clone()));
+        state
     }
 
     fn source(&self) -> Value {
@@ -278,6 +247,23 @@ impl Experiment for Characterize {
     }
 }
 
-fn each_kind(tensor: &Tensor) -> (Kind, Device) {
-    (tensor.kind(), tensor.device())
+impl Characterize {
+    /// Freezes the networks whose loss is over the cap, or not finite, at the weights that they
+    /// had before this batch.
+    ///
+    /// - loss: [run]
+    fn freeze(&mut self, loss: &Tensor, batch: u64) {
+        let _ = self.alive.logical_and_(&loss.le(self.config.cap));
+        let known = self.diverged_at.isnan().logical_not().logical_or(&self.alive);
+        let now = Tensor::full_like(&self.diverged_at, batch as f64);
+        self.diverged_at.copy_(&self.diverged_at.where_self(&known, &now));
+    }
+
+    /// The mean over the networks that have not diverged; NaN where none is left.
+    ///
+    /// - values: [run]
+    fn mean(&self, values: &Tensor) -> Tensor {
+        let sum = values.masked_fill(&self.alive.logical_not(), 0.0).sum(Kind::Double);
+        sum / self.alive.sum(Kind::Double)
+    }
 }

@@ -4,7 +4,9 @@ use anyhow::Result;
 
 use super::experiment::Characterize;
 use super::samples::BINS;
-use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
+use crate::lab::figure::{
+    ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series,
+};
 use crate::lab::log::Log;
 
 /// Draws `loss_drop`, `gradient_histogram` and `phase2`.
@@ -83,6 +85,7 @@ fn second(run: &Characterize, log: &Log) -> Panels {
         ..LineFigure::default()
     };
     let config = &run.config;
+    let constant = Reference { label: "constant predictor".into(), value: run.constant };
     Panels {
         title: format!("One pass of phase 2 on {}", run.name),
         subtitle: format!(
@@ -94,7 +97,10 @@ fn second(run: &Characterize, log: &Log) -> Panels {
         ),
         columns: 3,
         panels: vec![
-            panel("Batch loss", "loss", vec![curve("train/loss", "")]),
+            LineFigure {
+                references: vec![constant],
+                ..panel("Batch loss", "loss", vec![curve("train/loss", "")])
+            },
             panel("Cosine of ΔW and −∂L/∂W", "cosine", layers("cosine")),
             panel("Size of ΔW / lr_w", "Frobenius norm", layers("norm")),
         ],

@@ -143,7 +143,7 @@ impl Experiment for Toy {
             }
         }
         for (flag, value) in [("eta", own.eta), ("threshold", own.threshold)] {
-            if value <= 0.0 {
+            if value.is_nan() || value <= 0.0 {
                 return Err(refuse(format!("--{flag} {value}: expected a positive number")));
             }
         }

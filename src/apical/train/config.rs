@@ -146,6 +146,9 @@ pub struct ApicalTrainConfig {
     /// Samples of D_A, for phase 1; by default half of the training images. The rest is D_W
     #[arg(long)]
     pub samples_a: Option<i64>,
+    /// Images of D_W and of D_test over which losses and accuracies are taken; by default all
+    #[arg(long)]
+    pub eval_samples: Option<i64>,
     /// A run whose loss is above this has exploded: it is frozen, and the others go on
     #[arg(long, default_value_t = 1e6)]
     pub cap: f64,
@@ -182,6 +185,9 @@ impl ApicalTrainConfig {
                 )));
             }
         }
+        if let Some(samples) = self.eval_samples.filter(|samples| *samples < 1) {
+            return Err(refuse(format!("--eval-samples {samples}: expected 1 or more")));
+        }
         if self.batch_size < 1 {
             return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));
         }
@@ -193,7 +199,7 @@ impl ApicalTrainConfig {
                 return Err(refuse(format!("--{flag} {count}: expected 1 or more")));
             }
         }
-        if self.cap <= 0.0 || self.cap > 1e12 {
+        if !(self.cap > 0.0 && self.cap <= 1e12) {
             return Err(refuse(format!(
                 "--cap {}: expected a positive number up to 1e12",
                 self.cap

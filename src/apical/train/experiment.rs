@@ -138,7 +138,8 @@ impl Experiment for ApicalTrain {
     }
 
     fn restored(&mut self, _checkpoint: &Checkpoint) -> Result<()> {
-        self.over = !read::flag(&self.trainer.alive.any())?;
+        let alive = read::values(&self.trainer.alive.to_kind(Kind::Double))?;
+        self.over = !self.trainer.know(alive.iter().map(|live| *live == 1.0).collect());
         Ok(())
     }
 
@@ -176,8 +177,11 @@ impl ApicalTrain {
     /// Loss and accuracy on D_W and on D_test now: [4, run] f64.
     pub(super) fn results(&self) -> Tensor {
         let modulated = self.trainer.modulated();
-        let parts = [&self.split.w, &self.split.test];
-        Tensor::cat(&parts.map(|part| self.trainer.test(part, modulated)), 0)
+        let parts = [&self.split.w, &self.split.test].map(|part| match self.config.eval_samples {
+            Some(samples) => part.first(samples),
+            None => part.first(part.samples()),
+        });
+        Tensor::cat(&parts.map(|part| self.trainer.test(&part, modulated)), 0)
     }
 
     fn first(&mut self, step: &mut Step, place: Place) -> Result<()> {
@@ -208,20 +212,14 @@ impl ApicalTrain {
         if to == from {
             return Ok(());
         }
-        let (x, target) = step.time(Phase::Data, || {
+        let order = step.time(Phase::Data, || {
             let end = (to * batch).min(samples);
-            let order = self.order(place.passes).narrow(0, from * batch, end - from * batch);
-            let part = &self.split.w;
-            (part.images.index_select(0, &order), part.target.index_select(0, &order))
+            self.order(place.passes).narrow(0, from * batch, end - from * batch)
         });
-        let losses = step.time(Phase::Optimizer, || {
-            let pieces = x.split(batch, 0).into_iter().zip(target.split(batch, 0));
-            let each = pieces.map(|(x, target)| self.trainer.learn(&x, &target, place.factor));
-            each.collect::<Vec<Tensor>>()
-        });
+        let mean =
+            step.time(Phase::Optimizer, || self.trainer.learn(&self.split.w, &order, place.factor));
         let share = (place.within + 1) as f64 / self.cycle.steps as f64;
         self.trainer.mark(place.passes as f64 + share);
-        let mean = Tensor::stack(&losses, 0).mean_dim(0, false, Kind::Double);
         let live = self.trainer.alive.to_kind(Kind::Double);
         let sum = mean.masked_fill(&self.trainer.alive.logical_not(), 0.0).sum(Kind::Double);
         step.mean("train/loss", &(sum / live.sum(Kind::Double).clamp_min(1.0)));

@@ -6,7 +6,7 @@ use super::experiment::ApicalTrain;
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
 use crate::lab::log::Log;
 
-/// Draws `training`: loss, accuracy, variance of the multipliers, drop in phase 1.
+/// Draws `training`: loss, accuracy, and what the multipliers do.
 ///
 /// # Errors
 /// Where a figure has nothing to show.
@@ -23,71 +23,148 @@ fn epochs(run: &ApicalTrain) -> f64 {
     1.0 / (run.cycle.steps * phases) as f64
 }
 
-/// One curve for each run; the value before the first phase 1 is its first point.
-fn curves(run: &ApicalTrain, log: &Log, what: &str) -> Vec<Series> {
-    let (several, scale) = (run.rates.len() > 1, epochs(run));
-    let tag = |i: usize, what: &str| match (several, what.strip_prefix("eval/")) {
+/// The tag of one run's quantity; a run that is alone has no number.
+fn tag(run: &ApicalTrain, i: usize, what: &str) -> String {
+    match (run.rates.len() > 1, what.strip_prefix("eval/")) {
         (true, Some(short)) => format!("run{i}/{short}"),
         (true, None) => format!("run{i}/{what}"),
         (false, _) => what.to_string(),
-    };
-    let curve = |(i, (lr_a, _)): (usize, &(f64, f64))| {
-        let points = log.history(&tag(i, what)).iter();
+    }
+}
+
+/// One curve for each run; a loss begins with the value before the first phase 1.
+fn curves(run: &ApicalTrain, log: &Log, what: &str) -> Vec<Series> {
+    let scale = epochs(run);
+    let curve = |i: usize| {
+        let points = log.history(&tag(run, i, what)).iter();
         let mut points: Vec<(f64, f64)> = points.map(|(t, v)| (*t as f64 * scale, *v)).collect();
         if what == "eval/loss"
-            && let Some((_, first)) = log.history(&tag(i, "phase1/loss_before")).first()
+            && let Some((_, first)) = log.history(&tag(run, i, "phase1/loss_before")).first()
         {
             points.insert(0, (0.0, *first));
         }
         let (x, y) = points.into_iter().unzip();
-        // One colour for each lr_a; the legend names its first curve.
-        let colour = run.config.lr_a.iter().position(|lr| lr == lr_a);
-        let first = run.rates.iter().position(|(lr, _)| lr == lr_a) == Some(i);
-        let label = if several && first { format!("lr_a {lr_a}") } else { String::new() };
-        Series { colour, ..Series::new(&label, x, y) }
+        let (label, colour, dashed) = look(run, i);
+        Series { colour: Some(colour), dashed, ..Series::new(&label, x, y) }
     };
-    run.rates.iter().enumerate().map(curve).collect()
+    (0..run.rates.len()).map(curve).collect()
 }
 
-fn training(run: &ApicalTrain, log: &Log) -> Panels {
-    let panel = |title: &str, y_label: &str, series: Vec<Series>| LineFigure {
+/// Name, colour and dashes of a run: one colour for each seed of a single pair of learning rates,
+/// else one for each lr_a, whose first curve has the name. The second of two lr_w is dashed.
+fn look(run: &ApicalTrain, i: usize) -> (String, usize, bool) {
+    let (config, (lr_a, lr_w)) = (&run.config, run.rates[i]);
+    match (run.rates.len(), config.pairs().len()) {
+        (1, _) => (String::new(), 0, false),
+        (_, 1) => (format!("network {i}"), i, false),
+        _ => {
+            let first = run.rates.iter().position(|(lr, _)| *lr == lr_a) == Some(i);
+            let label = if first { format!("lr_a {lr_a}") } else { String::new() };
+            let colour = config.lr_a.iter().position(|lr| *lr == lr_a).unwrap_or(0);
+            (label, colour, config.lr_w.len() == 2 && lr_w == config.lr_w[1])
+        }
+    }
+}
+
+/// Markers where the curves of exploded runs end.
+fn ends(run: &ApicalTrain, log: &Log, curves: &[Series]) -> Option<Series> {
+    let exploded = |i: &usize| !log.history(&format!("run{i}/exploded_at")).is_empty();
+    let last = |i: usize| Some((*curves[i].x.last()?, *curves[i].y.last()?));
+    let points: Vec<(f64, f64)> = (0..run.rates.len()).filter(exploded).filter_map(last).collect();
+    // A gap after each, so that no line joins them.
+    let x = points.iter().flat_map(|(x, _)| [*x, *x]).collect();
+    let y = points.iter().flat_map(|(_, y)| [*y, f64::NAN]).collect();
+    let series = Series { marker: true, colour: Some(6), ..Series::new("exploded", x, y) };
+    (!points.is_empty()).then_some(series)
+}
+
+fn panel(title: &str, y_label: &str, series: Vec<Series>) -> LineFigure {
+    LineFigure {
         title: title.into(),
         x_label: "epoch".into(),
         y_label: y_label.into(),
         series,
         ..LineFigure::default()
-    };
-    let losses = curves(run, log, "eval/loss");
-    let starts = losses.iter().filter_map(|series| series.y.first());
-    let top = 1.1 * starts.copied().fold(run.constant, f64::max);
-    let constant = Reference { label: "constant predictor".into(), value: run.constant };
-    let loss = LineFigure {
-        y_range: Some((0.0, top)),
-        references: vec![constant],
-        ..panel("Loss on D_test", "loss", losses)
-    };
-    let scale = epochs(run);
+    }
+}
+
+/// One curve for each layer.
+fn layers(run: &ApicalTrain, log: &Log, what: impl Fn(usize) -> String) -> Vec<Series> {
     let layers = (0..run.trainer.network.layers.len()).map(|k| {
-        let history = log.history(&format!("apical/layer{k}/variance"));
-        let points = history.iter().map(|(t, v)| (*t as f64 * scale, *v));
-        let (x, y) = points.unzip();
-        Series::new(&format!("layer {k}"), x, y)
+        let points = log.history(&what(k)).iter();
+        let (x, y) = points.map(|(t, v)| (*t as f64 * epochs(run), *v)).unzip();
+        Series { colour: Some(k + 3), ..Series::new(&format!("layer {k}"), x, y) }
     });
-    let variance = LineFigure {
+    layers.collect()
+}
+
+fn loss(run: &ApicalTrain, log: &Log) -> LineFigure {
+    let mut losses = curves(run, log, "eval/loss");
+    let starts = losses.iter().filter_map(|series| series.y.first());
+    let top = 1.2 * starts.copied().fold(run.constant, f64::max);
+    let all = losses.iter().flat_map(|series| &series.y);
+    let low = 0.8 * all.copied().fold(run.constant, f64::min);
+    losses.extend(ends(run, log, &losses));
+    LineFigure {
         y_log: true,
-        ..panel("Variance of the multipliers", "variance, mean over live runs", layers.collect())
+        y_range: Some((low, top)),
+        references: vec![Reference { label: "constant predictor".into(), value: run.constant }],
+        ..panel("Loss on D_test", "loss", losses)
+    }
+}
+
+fn training(run: &ApicalTrain, log: &Log) -> Panels {
+    let accuracy = LineFigure {
+        references: vec![Reference { label: "chance".into(), value: 0.1 }],
+        ..panel("Accuracy on D_test", "share correct", curves(run, log, "eval/accuracy"))
     };
-    let drop = panel("Drop of the loss in phase 1", "loss", curves(run, log, "phase1/drop"));
-    let accuracy = panel("Accuracy on D_test", "share correct", curves(run, log, "eval/accuracy"));
-    let config = &run.config;
-    let what = match run.rates.as_slice() {
-        [(lr_a, lr_w)] => format!("lr_a {lr_a}, lr_w {lr_w:e}"),
-        many => format!("{} runs", many.len()),
-    };
+    let mut panels = vec![loss(run, log), accuracy];
+    if run.config.single_phase1 {
+        // The multipliers do not change: what changes is which neurons carry the activity.
+        let of = |what: &'static str| {
+            layers(run, log, move |k| tag(run, 0, &format!("rates/layer{k}/{what}")))
+        };
+        let share = panel("Activity in neurons with a > 1", "share", of("power_above_one"));
+        panels.push(LineFigure { y_range: Some((0.0, 1.0)), ..share });
+        let power = panel("Activity of network 0", "mean squared rate", of("power"));
+        panels.push(LineFigure { y_log: true, ..power });
+    } else {
+        let variance = layers(run, log, |k| format!("apical/layer{k}/variance"));
+        let variance = panel("Variance of the multipliers", "mean over live runs", variance);
+        panels.push(LineFigure { y_log: true, ..variance });
+        let drop = curves(run, log, "phase1/drop");
+        panels.push(panel("Drop of the loss in phase 1", "loss", drop));
+    }
     Panels {
         title: format!("Apical multipliers on {}", run.name),
-        subtitle: format!("{what}; batch size {}, {}", config.batch_size, config.a_update),
+        subtitle: subtitle(run),
         columns: 2,
-        panels: vec![loss, accuracy, variance, drop],
+        panels,
     }
+}
+
+fn subtitle(run: &ApicalTrain) -> String {
+    let config = &run.config;
+    let mut parts = Vec::new();
+    match config.pairs().as_slice() {
+        [(lr_a, lr_w)] => {
+            parts.push(format!("lr_a {lr_a}, lr_w {lr_w:e}"));
+            parts.push(format!("{} networks", run.rates.len()));
+        }
+        _ => parts.push(format!("{} runs", run.rates.len())),
+    }
+    if let ([first, second], true) = (config.lr_w.as_slice(), config.pairs().len() > 2) {
+        parts.push(format!("lr_w {first:e}, dashed {second:e}"));
+    }
+    parts.push(format!("batch size {}", config.batch_size));
+    parts.push(config.a_update.to_string());
+    if config.single_phase1 {
+        parts.push("one phase 1".into());
+    } else if config.phase2_per_phase1 > 1 {
+        parts.push(format!("{} phases 2 an epoch", config.phase2_per_phase1));
+    }
+    if config.schedule == super::config::LrSchedule::Cosine {
+        parts.push("cosine schedule".into());
+    }
+    parts.join(", ")
 }

@@ -4,6 +4,7 @@ pub mod config;
 pub mod cycle;
 pub mod experiment;
 pub mod figures;
+pub mod measure;
 pub mod report;
 pub mod trainer;
 

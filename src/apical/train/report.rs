@@ -20,6 +20,9 @@ pub const TAGS: &[(&str, &str)] = &[
     ("eval/constant", "loss on D_test of the best predictor that ignores its input"),
     ("eval/live_runs", "runs that have not exploded"),
     ("phase1/loss_before", "loss on D_test before a phase 1, mean over live runs"),
+    ("phase1/accuracy_before", "accuracy on D_test before a phase 1, mean over live runs"),
+    ("phase1/loss_w_before", "loss on D_W before a phase 1, mean over live runs"),
+    ("phase1/accuracy_w_before", "accuracy on D_W before a phase 1, mean over live runs"),
     ("phase1/drop", "by how much a phase 1 lowered the loss on D_test, mean over live runs"),
     ("phase1/drop_w", "by how much a phase 1 lowered the loss on D_W, mean over live runs"),
     ("phase1/loss_a", "loss on D_A where phase 1 took its gradient, mean over live runs"),
@@ -28,6 +31,15 @@ pub const TAGS: &[(&str, &str)] = &[
     ("apical/layer*/min", "smallest multiplier of a layer, mean over live runs"),
     ("apical/layer*/max", "largest multiplier of a layer, mean over live runs"),
     ("apical/layer*/above_one", "share of a layer's multipliers above 1, mean over live runs"),
+    (
+        "rates/layer*/power",
+        "mean square of the rates without their multipliers, over the layer's neurons and 1000 \
+         images of D_test, mean over live runs",
+    ),
+    (
+        "rates/layer*/power_above_one",
+        "share of that in neurons whose multiplier is above 1, mean over live runs",
+    ),
     ("run*/*", "the same of one run, until it explodes"),
     ("run*/exploded_at", "passes of phase 2 until this run exploded"),
     ("time/*", "milliseconds of each phase in a step, and steps a second"),
@@ -39,6 +51,8 @@ pub fn charts(runs: usize) -> Vec<Chart> {
     let mut charts = vec![
         Chart::lines("loss", "mean over live runs", &["eval/loss", "eval/loss_w", "eval/constant"]),
         Chart::pattern("apical", "variance", "^apical/layer[0-9]+/variance$"),
+        Chart::pattern("rates", "power in neurons above 1", "^rates/layer[0-9]+/power_above_one$"),
+        Chart::pattern("rates", "power", "^rates/layer[0-9]+/power$"),
         Chart::pattern("apical", "share above 1", "^apical/layer[0-9]+/above_one$"),
     ];
     if runs > 1 {
@@ -50,6 +64,7 @@ pub fn charts(runs: usize) -> Vec<Chart> {
 }
 
 const RESULTS: [&str; 4] = ["loss_w", "accuracy_w", "loss", "accuracy"];
+const POWER: [&str; 2] = ["power", "power_above_one"];
 const MULTIPLIERS: [&str; 5] = ["variance", "mean", "min", "max", "above_one"];
 
 /// Numbers of every run that are to be logged.
@@ -82,23 +97,6 @@ impl Rows<'_, '_> {
     }
 }
 
-/// Variance, mean, extremes and share above 1 of each layer's multipliers: [layer][quantity][run].
-fn multipliers(run: &ApicalTrain) -> Tensor {
-    let layers = run.trainer.network.layers.iter().map(|layer| {
-        let a = layer.apical.to_kind(Kind::Double);
-        let above = a.gt(1.0).to_kind(Kind::Double);
-        let rows = [
-            a.var_dim([1i64].as_slice(), a.size()[1] > 1, false),
-            a.mean_dim(1, false, Kind::Double),
-            a.amin([1i64].as_slice(), false),
-            a.amax([1i64].as_slice(), false),
-            above.mean_dim(1, false, Kind::Double),
-        ];
-        Tensor::stack(&rows, 0)
-    });
-    Tensor::cat(&layers.collect::<Vec<_>>(), 0)
-}
-
 /// Evaluates and logs. The score is the lowest loss on D_test among the live runs.
 pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Option<Score>> {
     let step = evaluation.step;
@@ -119,15 +117,17 @@ pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Opti
         &loss_a.unsqueeze(0),
         &results,
         &run.before,
-        &multipliers(run),
+        &run.trainer.multipliers(),
+        &run.trainer.power(&run.split.test, run.trainer.modulated()),
     ];
     let numbers = read::values(&Tensor::cat(&parts, 0))?;
     let rows: Vec<&[f64]> = numbers.chunks(run.rates.len()).collect();
+    let layers = run.trainer.network.layers.len();
     let alive: Vec<bool> = rows[0].iter().map(|live| *live == 1.0).collect();
     let live = alive.iter().filter(|live| **live).count();
     if at_end {
         run.before.copy_(&results);
-        run.over = live == 0;
+        run.over = !run.trainer.know(alive.clone());
     }
     let (results, before) = (&rows[3..7], &rows[7..11]);
     let mut log = Rows { alive, evaluation };
@@ -139,9 +139,13 @@ pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Opti
     if at_end && place.first {
         log_first_phase(&mut log, results, before, rows[2]);
     }
-    for (i, values) in rows[11..].iter().enumerate() {
+    let (apical, power) = rows[11..].split_at(MULTIPLIERS.len() * layers);
+    for (i, values) in apical.iter().enumerate() {
         let (layer, what) = (i / MULTIPLIERS.len(), MULTIPLIERS[i % MULTIPLIERS.len()]);
         log.log(&format!("apical/layer{layer}/{what}"), values);
+    }
+    for (i, values) in power.iter().enumerate() {
+        log.log(&format!("rates/layer{}/{}", i / POWER.len(), POWER[i % POWER.len()]), values);
     }
     for (i, at) in rows[1].iter().enumerate().filter(|(_, at)| at.is_finite()) {
         log.evaluation.scalar(&format!("run{i}/exploded_at"), vec![*at]);
@@ -162,7 +166,9 @@ fn log_first_phase(log: &mut Rows, results: &[&[f64]], before: &[&[f64]], loss_a
     let drop = |row: usize| -> Vec<f64> {
         before[row].iter().zip(results[row]).map(|(before, after)| before - after).collect()
     };
-    log.log("phase1/loss_before", before[2]);
+    for (what, values) in RESULTS.iter().zip(before) {
+        log.log(&format!("phase1/{what}_before"), values);
+    }
     log.log("phase1/drop", &drop(2));
     log.log("phase1/drop_w", &drop(0));
     log.log("phase1/loss_a", loss_a);

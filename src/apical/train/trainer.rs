@@ -3,16 +3,23 @@
 use tch::{Device, Kind, Tensor};
 
 use super::config::{AReduce, AUpdate, ApicalTrainConfig};
-use crate::apical::network::Network;
-use crate::apical::rule::{Target, apply_frozen, apply_moving};
+use crate::apical::network::{Layer, Network};
+use crate::apical::rule::{self, Target};
 use crate::apical::split::Part;
 use crate::lab::checkpoint::State;
+
+/// Samples whose rates fit into the cache together.
+pub(super) const CHUNK: i64 = 256;
+/// Smaller batches than this are taken in blocks, all runs at once.
+const SMALL: i64 = 16;
+/// Samples in a block.
+const BLOCK: i64 = 64;
 
 /// Networks in training, with everything that phases carry from step to step.
 pub struct Trainer {
     /// The networks.
     pub network: Network,
-    config: ApicalTrainConfig,
+    pub(super) config: ApicalTrainConfig,
     /// Learning rates: [run, 1] and [run, 1, 1].
     lr_a: Tensor,
     lr_w: Tensor,
@@ -23,6 +30,8 @@ pub struct Trainer {
     initial: Vec<Tensor>,
     /// [run] bool: not exploded.
     pub alive: Tensor,
+    /// The same as the host last knew it.
+    live: Vec<bool>,
     /// Passes of phase 2 until each run exploded, NaN for those that have not: [run] f64.
     pub exploded_at: Tensor,
 }
@@ -46,6 +55,7 @@ impl Trainer {
             velocity: zeros(),
             initial,
             alive: Tensor::ones([runs], (Kind::Bool, device)),
+            live: vec![true; runs as usize],
             exploded_at: Tensor::full([runs], f64::NAN, (Kind::Double, device)),
             config: config.clone(),
             lr_a,
@@ -57,6 +67,12 @@ impl Trainer {
     /// Where the tensors are.
     pub fn device(&self) -> Device {
         self.alive.device()
+    }
+
+    /// Takes note of the runs that have not exploded; gives back whether there are any.
+    pub fn know(&mut self, live: Vec<bool>) -> bool {
+        self.live = live;
+        self.live.contains(&true)
     }
 
     /// Whether the multipliers act outside of phase 1: not with a frozen target, where phase 2
@@ -79,18 +95,39 @@ impl Trainer {
     /// Adds the gradient of some samples of D_A, and gives back their summed loss: [run].
     ///
     /// - range: first sample and end
-    pub fn accumulate(&mut self, part: &Part, (from, to): (i64, i64)) -> Tensor {
-        let x = part.images.narrow(0, from, to - from);
-        let target = part.target.narrow(0, from, to - from);
-        let pass = self.network.forward(&x, true);
-        let each = self.config.loss.each(pass.output(), &target);
-        let weight = self.sample_weights(part.samples(), (from, to));
-        let delta = self.config.loss.gradient(pass.output(), &target, &weight);
-        let found = self.network.backward(&x, &pass, delta, false).apical;
-        for (sum, gradient) in self.gradient.iter_mut().zip(found) {
-            let _ = sum.g_add_(&gradient.sum_dim_intlist(1, false, gradient.kind()));
+    pub fn accumulate(&mut self, part: &Part, range: (i64, i64)) -> Tensor {
+        let weights = self.sample_weights(part.samples(), range);
+        let losses = Tensor::zeros([self.network.runs], (Kind::Double, self.device()));
+        for (first, network) in self.parts() {
+            for (from, to) in pieces(range, CHUNK) {
+                let x = part.images.narrow(0, from, to - from);
+                let target = part.target.narrow(0, from, to - from);
+                let weight = weights.narrow(0, from - range.0, to - from);
+                let pass = network.forward(&x, true);
+                let each = self.config.loss.each(pass.output(), &target);
+                let delta = self.config.loss.gradient(pass.output(), &target, &weight);
+                let found = network.backward(&x, &pass, delta, false).apical;
+                for (sum, gradient) in self.gradient.iter().zip(found) {
+                    let mut sum = sum.narrow(0, first, network.runs);
+                    let _ = sum.g_add_(&gradient.sum_dim_intlist(1, false, gradient.kind()));
+                }
+                let mut sum = losses.narrow(0, first, network.runs);
+                let _ = sum.g_add_(&each.sum_dim_intlist(-1, false, Kind::Double));
+            }
         }
-        each.sum_dim_intlist(-1, false, Kind::Double)
+        losses
+    }
+
+    /// The networks as they are worked on, each part with the number of its first run. On the CPU
+    /// one network alone keeps the processor busy, its weights stay in the cache, and those that
+    /// are known to have exploded are left out.
+    pub(super) fn parts(&self) -> Vec<(i64, Network)> {
+        let runs = self.network.runs;
+        if self.device() != Device::Cpu {
+            return vec![(0, self.network.part(0, runs))];
+        }
+        let live = (0..runs).zip(&self.live).filter(|(_, live)| **live);
+        live.map(|(run, _)| (run, self.network.part(run, 1))).collect()
     }
 
     /// What each sample's gradient counts: 1 over the size of its batch, of which the last may be
@@ -143,36 +180,77 @@ impl Trainer {
         }
     }
 
-    /// One step of phase 2, and the loss of the batch before it: [run].
+    /// Steps of phase 2 on batches that follow each other, and the mean of their losses, each
+    /// before its step: [run] f64, NaN for runs that are left out. A run whose loss is over the cap in one of them, or not finite,
+    /// keeps the weights that it had before them.
     ///
-    /// - x: [sample, input]
-    /// - target: one-hot, [sample, output]
-    pub fn learn(&mut self, x: &Tensor, target: &Tensor, factor: f64) -> Tensor {
-        let pass = self.network.forward(x, self.modulated());
-        let loss = self.config.loss.mean(pass.output(), target);
-        let _ = self.alive.logical_and_(&loss.le(self.config.cap));
-        let still = self.alive.logical_not().view([-1, 1, 1]);
-        let rates = &self.lr_w * (factor / x.size()[0] as f64);
-        let pre = self.config.pre;
-        if self.modulated() {
-            apply_moving(&self.network, x, &pass, pre, &rates, &still);
-        } else {
-            let teacher = self.teacher().forward(x, true);
-            apply_frozen(&self.network, x, (&teacher, &pass), pre, &rates, &still);
+    /// - order: samples of `part`: [sample] i64
+    pub fn learn(&mut self, part: &Part, order: &Tensor, factor: f64) -> Tensor {
+        let (samples, batch) = (order.size()[0], self.config.batch_size);
+        let blocked = batch < SMALL && self.modulated();
+        let block = if blocked { BLOCK / batch * batch } else { batch };
+        let parts = match blocked {
+            true => vec![(0, self.network.part(0, self.network.runs))],
+            false => self.parts(),
+        };
+        let whole = samples / batch * batch;
+        // Images are fetched for all networks together, or just before they are needed.
+        let slab = if parts.len() == 1 { block } else { (CHUNK / block).max(1) * block };
+        let mut losses: Vec<Vec<Tensor>> = parts.iter().map(|_| Vec::new()).collect();
+        for (from, to) in pieces((0, whole), slab).chain(pieces((whole, samples), batch)) {
+            let order = order.narrow(0, from, to - from);
+            let x = part.images.index_select(0, &order);
+            let target = part.target.index_select(0, &order);
+            for ((first, network), losses) in parts.iter().zip(&mut losses) {
+                losses.extend(pieces((0, to - from), block).map(|(from, to)| {
+                    let piece = |of: &Tensor| of.narrow(0, from, to - from);
+                    self.block(*first, network, &piece(&x), &piece(&target), factor)
+                }));
+            }
         }
+        let mean = Tensor::full([self.network.runs], f64::NAN, (Kind::Double, self.device()));
+        for ((first, network), losses) in parts.iter().zip(&losses) {
+            let found = Tensor::cat(losses, 1).mean_dim(1, false, Kind::Double);
+            mean.narrow(0, *first, network.runs).copy_(&found);
+        }
+        mean
+    }
+
+    /// The steps of one block for some runs, and the loss of each batch: [run, batch].
+    fn block(
+        &self,
+        first: i64,
+        network: &Network,
+        x: &Tensor,
+        target: &Tensor,
+        factor: f64,
+    ) -> Tensor {
+        let batch = self.config.batch_size.min(x.size()[0]);
+        let rates = self.lr_w.narrow(0, first, network.runs) * (factor / batch as f64);
+        let pre = self.config.pre;
+        let changes = if self.modulated() {
+            rule::moving(network, x, batch, pre, &rates)
+        } else {
+            let own = network.forward(x, false);
+            let teacher = self.teacher(first, network).forward(x, true);
+            rule::frozen(network, x, (&teacher, own), pre, &rates)
+        };
+        let each = self.config.loss.each(changes.pass.output(), target);
+        let loss = each.view([network.runs, -1, batch]).mean_dim(-1, false, each.kind());
+        let mut alive = self.alive.narrow(0, first, network.runs);
+        let alive = alive.logical_and_(&loss.le(self.config.cap).all_dim(1, false));
+        changes.apply(network, &alive.logical_not().view([-1, 1, 1]));
         loss
     }
 
-    /// The network of the weights with which phase 2 began.
-    fn teacher(&self) -> Network {
-        let layers = self.network.layers.iter().zip(&self.initial).map(|(layer, initial)| {
-            crate::apical::network::Layer {
-                weight: initial.shallow_clone(),
-                apical: layer.apical.shallow_clone(),
-                activation: layer.activation,
-            }
+    /// Some networks with the weights with which phase 2 began.
+    fn teacher(&self, first: i64, network: &Network) -> Network {
+        let layers = network.layers.iter().zip(&self.initial).map(|(layer, initial)| Layer {
+            weight: initial.narrow(0, first, network.runs),
+            apical: layer.apical.shallow_clone(),
+            activation: layer.activation,
         });
-        Network { layers: layers.collect(), runs: self.network.runs }
+        Network { layers: layers.collect(), runs: network.runs }
     }
 
     /// Says that runs whose loss is over the cap, or not finite, have exploded.
@@ -188,25 +266,6 @@ impl Trainer {
         let known = self.exploded_at.isnan().logical_not().logical_or(&self.alive);
         let now = Tensor::full_like(&self.exploded_at, passes);
         self.exploded_at.copy_(&self.exploded_at.where_self(&known, &now));
-    }
-
-    /// Mean loss and share correct of every run: [2, run] f64.
-    ///
-    /// - modulated: with the multipliers
-    pub fn test(&self, part: &Part, modulated: bool) -> Tensor {
-        let chunk = (20_000 / self.network.runs).clamp(100, 1000);
-        let mut sums = Tensor::zeros([2, self.network.runs], (Kind::Double, self.device()));
-        for from in (0..part.samples()).step_by(chunk as usize) {
-            let length = chunk.min(part.samples() - from);
-            let pass = self.network.forward(&part.images.narrow(0, from, length), modulated);
-            let target = part.target.narrow(0, from, length);
-            let loss = self.config.loss.each(pass.output(), &target);
-            let labels = part.labels.narrow(0, from, length);
-            let correct = pass.output().argmax(-1, false).eq_tensor(&labels);
-            let row = [loss, correct].map(|each| each.sum_dim_intlist(-1, false, Kind::Double));
-            let _ = sums.g_add_(&Tensor::stack(&row, 0));
-        }
-        sums / part.samples() as f64
     }
 
     /// Every tensor by name; with the axis of runs only where there are several.
@@ -229,4 +288,9 @@ impl Trainer {
         state.push(("state.exploded_at".into(), self.exploded_at.shallow_clone()));
         state
     }
+}
+
+/// The ranges of so many things, or fewer at the end, that a range consists of.
+pub(super) fn pieces((from, to): (i64, i64), length: i64) -> impl Iterator<Item = (i64, i64)> {
+    (from..to).step_by(length as usize).map(move |start| (start, to.min(start + length)))
 }

@@ -12,7 +12,7 @@ mod write;
 pub use manifest::{FORMAT, Manifest, Score};
 pub use read::{Checkpoint, Skipped, find};
 pub use retention::prune;
-pub use write::{estimate_bytes, free_bytes, save};
+pub use write::{estimate_bytes, free_bytes, save, serialize};
 
 use tch::Tensor;
 

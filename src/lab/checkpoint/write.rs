@@ -102,6 +102,18 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
     durable::write_json(&manifest.path(folder), manifest)
 }
 
+/// Tensors as one safetensors file, without a manifest: for what a run leaves besides checkpoints.
+///
+/// # Errors
+/// Where a tensor is of a kind that no file can hold.
+pub fn serialize(tensors: &State) -> Result<Vec<u8>> {
+    let payloads = tensors
+        .iter()
+        .map(|(name, tensor)| Ok((name.as_str(), payload(tensor).context(name.clone())?)))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(safetensors::serialize(payloads, None)?)
+}
+
 fn payload(tensor: &Tensor) -> Result<Payload> {
     let kind = tensor.kind();
     let known = KINDS.iter().find(|(known, _)| *known == kind);

@@ -91,6 +91,8 @@ pub struct LineFigure {
     pub y_log: bool,
     /// Ends of the y axis; by default all data and reference lines are in view.
     pub y_range: Option<(f64, f64)>,
+    /// A unit is as long on both axes, so that circles are round.
+    pub equal_units: bool,
     /// The curves.
     pub series: Vec<Series>,
     /// Horizontal reference lines.

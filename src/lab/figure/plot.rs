@@ -141,7 +141,16 @@ fn lay_out(
     let right = right - if room == 0.0 { beyond } else { 0.0 };
     let bottom = frame.bottom - MARGIN - x_name - TICK_SIZE - TICK - 4.0;
     let plot = Frame::new(left, frame.top + 6.0 + factor, right.max(left + 20.0), bottom);
-    Axes { frame: Frame { bottom: plot.bottom.max(plot.top + 20.0), ..plot }, x, y }
+    let plot = Frame { bottom: plot.bottom.max(plot.top + 20.0), ..plot };
+    let plot = if figure.equal_units { with_equal_units(plot, &x, &y) } else { plot };
+    Axes { frame: plot, x, y }
+}
+
+/// The largest part of `frame`, from its lower left corner, where both axes have the same unit.
+fn with_equal_units(frame: Frame, x: &Scale, y: &Scale) -> Frame {
+    let (wide, high) = (x.span() as f32, y.span() as f32);
+    let unit = (frame.width() / wide).min(frame.height() / high);
+    Frame { right: frame.left + unit * wide, top: frame.bottom - unit * high, ..frame }
 }
 
 fn x_ticks(scale: &Scale, frame: Frame) -> Ticks {

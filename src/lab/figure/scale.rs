@@ -75,6 +75,11 @@ impl Scale {
         Some(((place(value) - low) / (high - low)).clamp(-100.0, 100.0))
     }
 
+    /// The length of a linear axis in the data's units.
+    pub fn span(&self) -> f64 {
+        self.high - self.low
+    }
+
     /// About `target` ticks.
     pub fn ticks(&self, target: usize) -> Ticks {
         if !self.log {

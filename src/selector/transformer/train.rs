@@ -123,7 +123,8 @@ impl Experiment for SelectorTransformer {
             let logits = self.model.forward(&words, Some(&mut tape), &mut |_, _, _| ());
             cross_entropy(&logits, &next.flatten(0, 1))
         });
-        self.learner.descend_by(step, &loss, |params| tape.backward(&loss, params))?;
+        step.time(Phase::Backward, || tape.backward(&loss, &mut self.learner.params))?;
+        self.learner.apply(step, &loss)?;
         step.mean("train/loss", &loss);
         if step.logging {
             step.time(Phase::Logging, || self.norms.add(&self.learner.params));

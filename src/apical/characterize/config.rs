@@ -1,0 +1,85 @@
+//! Settings of `apical_characterize`.
+
+use anyhow::Result;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::apical::activation::Activation;
+use crate::apical::loss::Loss;
+use crate::apical::rule::Pre;
+use crate::apical::train::config::AReduce;
+use crate::lab::error::refuse;
+
+/// Settings of `apical_characterize`.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Model")]
+pub struct CharacterizeConfig {
+    /// Neurons of each hidden layer, e.g. 256,256,256
+    #[arg(long, value_delimiter = ',', default_values_t = [256, 256, 256], value_name = "N,N,...")]
+    pub hidden: Vec<i64>,
+    /// Activation of the hidden neurons; the output is linear
+    #[arg(long, value_enum, default_value = "relu")]
+    pub activation: Activation,
+    /// Loss
+    #[arg(long, value_enum, default_value = "mse")]
+    pub loss: Loss,
+    /// Learning rates of the map
+    #[arg(long, value_delimiter = ',', value_name = "LR,LR,...",
+        default_values_t = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])]
+    pub grid_lr: Vec<f64>,
+    /// Batch sizes of the map
+    #[arg(long, value_delimiter = ',', value_name = "N,N,...",
+        default_values_t = [1, 2, 60, 300, 1000, 3000, 6000])]
+    pub grid_batch: Vec<i64>,
+    /// How the gradients of phase 1's batches become one, in the map
+    #[arg(long, value_enum, default_value = "sum")]
+    pub a_reduce: AReduce,
+    /// Half the width of the histograms of per-sample gradients
+    #[arg(long, default_value_t = 1.0)]
+    pub range: f64,
+    /// Step of phase 1 down the mean gradient, before phase 2
+    #[arg(long, default_value_t = 0.3)]
+    pub lr_a: f64,
+    /// Learning rate of phase 2
+    #[arg(long, default_value_t = 3e-4)]
+    pub lr_w: f64,
+    /// Samples in a batch of phase 2
+    #[arg(long, default_value_t = 100)]
+    pub batch_size: i64,
+    /// Rate of the presynaptic neuron in the rule
+    #[arg(long, value_enum, default_value = "modulated")]
+    pub pre: Pre,
+    /// A network whose loss is above this in phase 2 has diverged: it is frozen, and the others go
+    /// on
+    #[arg(long, default_value_t = 1e6)]
+    pub cap: f64,
+}
+
+impl CharacterizeConfig {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn validate(&self) -> Result<()> {
+        if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
+            return Err(refuse("--hidden: expected numbers of neurons, e.g. 256,256,256"));
+        }
+        if self.grid_lr.is_empty() || self.grid_lr.iter().any(|lr| lr.is_nan() || *lr <= 0.0) {
+            return Err(refuse("--grid-lr: expected positive numbers"));
+        }
+        if self.grid_batch.is_empty() || self.grid_batch.iter().any(|batch| *batch < 1) {
+            return Err(refuse("--grid-batch: expected numbers of samples, 1 or more"));
+        }
+        if self.batch_size < 1 {
+            return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));
+        }
+        for (flag, value) in
+            [("lr-a", self.lr_a), ("lr-w", self.lr_w), ("range", self.range), ("cap", self.cap)]
+        {
+            if value.is_nan() || value <= 0.0 {
+                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! What patches look like, and how their variance is spread.
+
+use anyhow::Result;
+use tch::Kind;
+
+use super::{PatchShape, PatchSource};
+use crate::lab::figure::{ColourMap, ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
+use crate::lab::read;
+
+/// Patches that are shown.
+const SHOWN: i64 = 60;
+
+/// A figure: its name, the picture, and the data behind it as CSV.
+pub type Drawn = (&'static str, RgbImage, String);
+
+/// Draws some `patches`, and the `input_spectrum`: the eigenvalues of their covariance.
+///
+/// # Errors
+/// Where patches can't be drawn, or a covariance has no eigenvalues.
+pub fn draw(source: &dyn PatchSource, patch: PatchShape, seed: u64) -> Result<Vec<Drawn>> {
+    let name = source.source()["name"].as_str().unwrap_or_default().to_string();
+    let (patches, spectrum) = (patches(source, patch, seed, &name)?, spectrum(source, &name)?);
+    Ok(vec![
+        ("patches", patches.render()?, patches.to_csv()),
+        ("input_spectrum", spectrum.render()?, spectrum.to_csv()),
+    ])
+}
+
+fn patches(
+    source: &dyn PatchSource,
+    patch: PatchShape,
+    seed: u64,
+    name: &str,
+) -> Result<TilesFigure> {
+    let (side, colours) = (patch.kernel, patch.colours);
+    let shown = source.patches(SHOWN, seed, "shown", 0)?;
+    // The colours of a patch stand side by side.
+    let shown = shown.reshape([SHOWN, colours, side, side]).transpose(1, 2);
+    let values = read::values(&shown.contiguous())?;
+    let mut magnitudes: Vec<f64> = values.iter().map(|v| v.abs()).collect();
+    magnitudes.sort_by(f64::total_cmp);
+    // A few extreme pixels would leave the others pale.
+    let end = magnitudes[magnitudes.len() * 99 / 100].max(f64::MIN_POSITIVE);
+    let planes = if colours > 1 { "; L, M and S side by side" } else { "" };
+    Ok(TilesFigure {
+        title: format!("Patches: {name}"),
+        subtitle: format!("{SHOWN} drawn at random, less their mean{planes}"),
+        size: (side as usize, (side * colours) as usize),
+        columns: if colours > 1 { 5 } else { 12 },
+        tiles: values
+            .chunks_exact(patch.inputs() as usize)
+            .map(|values| Tile { label: String::new(), values: values.to_vec() })
+            .collect(),
+        scale: ColourScale {
+            map: ColourMap::Diverging,
+            range: (-end, end),
+            label: "standard deviations".into(),
+        },
+    })
+}
+
+fn spectrum(source: &dyn PatchSource, name: &str) -> Result<LineFigure> {
+    let values = source.covariance()?.to_kind(Kind::Double).f_linalg_eigvalsh("L")?.flip([0]);
+    let values = read::values(&values)?;
+    let ranks = (1..=values.len()).map(|rank| rank as f64).collect();
+    let total: f64 = values.iter().sum();
+    Ok(LineFigure {
+        title: format!("Variance of patches: {name}"),
+        subtitle: format!("eigenvalues of their covariance; they add up to {total:.1}"),
+        x_label: "rank".into(),
+        y_label: "variance".into(),
+        x_log: true,
+        y_log: true,
+        // What the dark corners of the mask hold is far below any noise.
+        y_range: values.first().map(|first| (1e-5 * first, 2.0 * first)),
+        series: vec![Series::new("", ranks, values)],
+        ..Default::default()
+    })
+}

@@ -1,0 +1,175 @@
+//! Patches of images that are held in memory.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use tch::Tensor;
+
+use super::window::{Moments, Planes, moments};
+use super::{PatchShape, PatchSource};
+use crate::lab::error::refuse;
+use crate::lab::{read, rng};
+
+/// Patches at random places of images: each image alike, each position in it alike.
+pub struct Images {
+    shape: PatchShape,
+    images: Vec<Planes>,
+    /// Mean of every input over all patches, before the mask: [input].
+    mean: Vec<f32>,
+    /// [input]
+    mask: Vec<f32>,
+    /// [input, input] f64
+    covariance: Tensor,
+    source: Value,
+}
+
+impl Images {
+    /// Standardises the images and computes the moments of all their patches.
+    ///
+    /// Every image gets mean 0 and variance 1, over all its colours together.
+    ///
+    /// - source: what the images are; the covariance's origin is added to it
+    ///
+    /// # Errors
+    /// Exit code 2 for a patch larger than an image; an image without contrast.
+    pub fn new(shape: PatchShape, mut images: Vec<Planes>, mut source: Value) -> Result<Self> {
+        let kernel = shape.kernel as usize;
+        ensure!(!images.is_empty(), "no image to cut patches from");
+        for image in &mut images {
+            if image.height < kernel || image.width < kernel {
+                return Err(refuse(format!(
+                    "--kernel-size {kernel}: {} has only {} x {} pixels",
+                    image.name, image.width, image.height
+                )));
+            }
+            standardise(image)?;
+        }
+        let each: Vec<Moments> = images.iter().map(|image| moments(image, kernel)).collect();
+        let moments = Moments::mean_of(&each);
+        let mask = shape.mask();
+        let positions: usize = images
+            .iter()
+            .map(|image| (image.height + 1 - kernel) * (image.width + 1 - kernel))
+            .sum();
+        source["covariance"] = json!(format!(
+            "exact: all {positions} patches of the {} images, every image of the same weight",
+            images.len()
+        ));
+        Ok(Self {
+            covariance: moments.covariance() * mask.outer(&mask),
+            mask: read::values_f32(&mask)?,
+            mean: moments.mean.iter().map(|mean| *mean as f32).collect(),
+            shape,
+            images,
+            source,
+        })
+    }
+
+    /// Appends the patch of `image` at `row`, `column`: less its mean, under the mask.
+    fn cut(&self, image: &Planes, (row, column): (usize, usize), patch: &mut Vec<f32>) {
+        let kernel = self.shape.kernel as usize;
+        let begin = patch.len();
+        for plane in &image.colours {
+            for r in row..row + kernel {
+                patch.extend_from_slice(&plane[r * image.width + column..][..kernel]);
+            }
+        }
+        let values = patch[begin..].iter_mut();
+        for (value, (mean, mask)) in values.zip(self.mean.iter().zip(&self.mask)) {
+            *value = (*value - mean) * mask;
+        }
+    }
+}
+
+impl PatchSource for Images {
+    fn covariance(&self) -> Result<Tensor> {
+        Ok(self.covariance.copy())
+    }
+
+    fn patches(&self, count: i64, seed: u64, stream: &str, t: u64) -> Result<Tensor> {
+        let (kernel, inputs) = (self.shape.kernel as usize, self.shape.inputs());
+        let mut words = rng::words(seed, stream, t);
+        let mut below = |n: usize| {
+            let share = words.next().map_or(0.0, rng::unit);
+            ((share * n as f64) as usize).min(n - 1)
+        };
+        let mut patches = Vec::with_capacity((count * inputs) as usize);
+        for _ in 0..count {
+            let image = &self.images[below(self.images.len())];
+            let place = (below(image.height + 1 - kernel), below(image.width + 1 - kernel));
+            self.cut(image, place, &mut patches);
+        }
+        Ok(Tensor::from_slice(&patches).view([count, inputs]))
+    }
+
+    fn source(&self) -> Value {
+        self.source.clone()
+    }
+}
+
+/// Gives an image mean 0 and variance 1 over all its values.
+fn standardise(image: &mut Planes) -> Result<()> {
+    let values = || image.colours.iter().flatten().map(|v| f64::from(*v));
+    let count = values().count() as f64;
+    let mean = values().sum::<f64>() / count;
+    let variance = values().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+    ensure!(
+        variance.is_finite() && variance > 1e-12,
+        "{}: the image has no contrast, so that it can't be standardised",
+        image.name
+    );
+    let sd = variance.sqrt();
+    for value in image.colours.iter_mut().flatten() {
+        *value = ((f64::from(*value) - mean) / sd) as f32;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    fn noise(height: usize, width: usize) -> Planes {
+        let plane = |c: u64| {
+            let words = rng::words(7, "plane", c).take(height * width);
+            words.map(|w| rng::unit(w) as f32 + 0.01).collect::<Vec<f32>>()
+        };
+        // A gradient, so that border and middle differ in their means.
+        let slope = (0..height * width).map(|i| (i % width) as f32 / width as f32).collect();
+        Planes { name: "noise".into(), height, width, colours: vec![plane(0), slope, plane(2)] }
+    }
+
+    #[test]
+    fn patches_repeat_and_have_the_covariance_that_is_said() {
+        tch::set_num_threads(1);
+        let shape = PatchShape { kernel: 3, colours: 3, masked: true };
+        let source = Images::new(shape, vec![noise(9, 14), noise(6, 5)], json!({})).unwrap();
+        let x = source.patches(200_000, 3, "patches", 0).unwrap();
+        assert_eq!(x, source.patches(200_000, 3, "patches", 0).unwrap());
+        assert_ne!(x, source.patches(200_000, 3, "patches", 1).unwrap());
+        let x = x.to_kind(Kind::Double);
+        assert!(x.mean_dim(0, false, Kind::Double).abs().max().double_value(&[]) < 0.01);
+        let found = x.tr().matmul(&x) / 200_000.0;
+        let covariance = source.covariance().unwrap();
+        let scale = covariance.diagonal(0, 0, 1).sqrt();
+        let error = ((found - &covariance) / scale.outer(&scale)).abs().max();
+        assert!(error.double_value(&[]) < 0.02, "{error:?}");
+    }
+
+    #[test]
+    fn an_image_without_contrast_or_smaller_than_the_patch_is_refused() {
+        let shape = PatchShape { kernel: 3, colours: 1, masked: false };
+        let flat = |height, width, value| Planes {
+            name: "flat.png".into(),
+            height,
+            width,
+            colours: vec![vec![value; height * width]],
+        };
+        for (image, part) in
+            [(flat(4, 4, 0.5), "no contrast"), (flat(2, 4, 0.5), "--kernel-size 3: flat.png")]
+        {
+            let error = Images::new(shape, vec![image], json!({})).err().unwrap().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The experiment `efficient_coding`: neurons learn to tell of images within a budget of spikes.
+
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::config::{Constraint, EfficientCodingConfig};
+use super::constraint::{Direction, KL_WEIGHT, Rule};
+use super::controller::Controller;
+use super::data::{self, PatchSource};
+use super::gradient::{Pass, Surroundings};
+use super::information::{Information, entropy};
+use super::legacy::Legacy;
+use super::parameters::{GAIN, MULTIPLIER, Parameters, THRESHOLD};
+use super::placing::Grid;
+use super::presets::PRESETS;
+use super::{report, terms};
+use crate::lab::checkpoint::{Checkpoint, Score, State};
+use crate::lab::error::refuse;
+use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::learner::Learner;
+use crate::lab::log::Log;
+use crate::lab::phase::Phase;
+use crate::lab::tensorboard::Chart;
+use crate::lab::{Preset, Settings, rng};
+
+/// Steps of a run that doesn't say: the notebook's.
+const STEPS: u64 = 1_000_000;
+
+/// Noisy neurons in training.
+pub struct EfficientCoding {
+    pub(super) config: EfficientCodingConfig,
+    pub(super) source: Box<dyn PatchSource>,
+    pub(super) surroundings: Rc<Surroundings>,
+    pub(super) parameters: Parameters,
+    pub(super) rule: Rule,
+    pub(super) grid: Grid,
+    pub(super) legacy: Option<Legacy>,
+    pub(super) seed: u64,
+    pub(super) device: Device,
+    /// C_x as it is trained with: [input, input].
+    covariance: Tensor,
+    controller: Controller,
+    plan: Plan,
+    log_every: u64,
+}
+
+impl Experiment for EfficientCoding {
+    const NAME: &'static str = "efficient_coding";
+    const ABOUT: &'static str = "Trains noisy neurons to tell as much as they can of natural images \
+                                 within a budget of spikes (docs/efficient_coding.md)";
+    const DEFAULTS: &'static str = r#"{"data": "gaussian", "steps": 1000000, "lr": 0.001,
+                                       "clip_norm": 20, "log_every": 10}"#;
+    const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: &'static [&'static str] = &["eval/MI", "eval/bits_per_spike", "terms/KL"];
+    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
+    type Config = EfficientCodingConfig;
+
+    fn resolve(settings: &mut Settings<EfficientCodingConfig>) -> Result<()> {
+        let run = &settings.run;
+        if run.steps == Some(0) {
+            return Err(refuse("--steps 0: expected 1 or more"));
+        }
+        if run.replicates != 1 {
+            return Err(refuse(format!(
+                "--replicates {}: the factorisations fill the machine with one model; start a run \
+                 for each --seed",
+                run.replicates
+            )));
+        }
+        settings.experiment.resolve()
+    }
+
+    fn build(settings: &Settings<EfficientCodingConfig>, device: Device) -> Result<Self> {
+        let (run, config) = (&settings.run, settings.experiment.clone());
+        let patch = config.patch();
+        let source = data::open(&run.data, &run.data_dir, patch, &config.data, run.seed)?;
+        let exact = source.covariance()?;
+        let bits = entropy(&exact, patch.kernel * patch.kernel).with_context(|| {
+            format!(
+                "the covariance of {} is not positive definite: more or other patches, or a \
+                 smaller --kernel-size",
+                run.data
+            )
+        })?;
+        let covariance = exact.to_kind(Kind::Float).to_device(device);
+        let steps = run.steps.unwrap_or(STEPS);
+        let parameters = Parameters::new(&config, run.seed, steps, device)?;
+        let evaluate_every = config.measuring.evaluate_every;
+        let legacy = config.measuring.legacy_logging.then(|| Legacy::new(&config, bits, device));
+        Ok(Self {
+            surroundings: Rc::new(surroundings(&config, &covariance)),
+            rule: Rule::of(&config),
+            grid: Grid::new(patch, (Kind::Float, device)),
+            controller: Controller::new(&config, &parameters.get(GAIN)?),
+            plan: Plan { steps, evaluate_every },
+            seed: run.seed,
+            log_every: run.log_every,
+            legacy,
+            config,
+            source,
+            parameters,
+            device,
+            covariance,
+        })
+    }
+
+    fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    fn evaluates_first(&self) -> bool {
+        true
+    }
+
+    fn step(&mut self, step: &mut Step) -> Result<()> {
+        let _guard = no_grad_guard();
+        let index = step.index;
+        let noisy = step.time(Phase::Data, || self.batch("patches", index))?;
+        let neurons = self.parameters.neurons()?;
+        let surroundings = Rc::clone(&self.surroundings);
+        let pass = step.time(Phase::Forward, || {
+            Pass::new(&surroundings, &neurons, &noisy, self.rule.eliminates())
+        });
+        let information =
+            step.time(Phase::Factorization, || Information::new(&pass.shared, &pass.slopes));
+        let multiplier = self.multiplier(&pass)?;
+        let multiplier = multiplier.as_ref();
+        let mut direction = step
+            .time(Phase::Backward, || self.rule.direction(&pass, &information, multiplier, index));
+        self.centre(&neurons.filters, &mut direction, index);
+        let loss = terms::loss(&self.rule, &pass, &information, multiplier);
+        if step.logging {
+            terms::log(self, step, (&pass, &information, &loss), multiplier, &neurons.filters);
+        }
+        if let Some(legacy) = &mut self.legacy {
+            legacy.add(&pass);
+        }
+        let before = self.descend(step, direction, &loss)?;
+        self.follow(&pass, before.as_ref())?;
+        if self.has_rates_to_compare(step) {
+            terms::log_rate_step(self, step, &pass, &information)?;
+        }
+        self.shake(index)
+    }
+
+    fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+        let _guard = no_grad_guard();
+        report::report(self, evaluation).map(Some)
+    }
+
+    fn state(&self) -> State {
+        let mut state = self.parameters.state();
+        state.extend(self.controller.state());
+        state.extend(self.legacy.iter().flat_map(Legacy::state));
+        state.push(("state.covariance".into(), self.covariance.shallow_clone()));
+        state
+    }
+
+    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.surroundings = Rc::new(surroundings(&self.config, &self.covariance));
+        self.parameters.restored(checkpoint)
+    }
+
+    fn source(&self) -> Value {
+        json!({"data": self.source.source()})
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        report::charts()
+    }
+
+    fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
+        let _guard = no_grad_guard();
+        super::figures::draw(self, log, step)
+    }
+}
+
+fn surroundings(config: &EfficientCodingConfig, covariance: &Tensor) -> Surroundings {
+    let inputs = covariance.size()[0];
+    let noise = Tensor::eye(inputs, (covariance.kind(), covariance.device()));
+    Surroundings {
+        covariance: covariance + noise * config.input_noise.powi(2),
+        input_noise: config.input_noise,
+        output_noise: config.output_noise,
+        nonlinearity: config.nonlinearity,
+        target: config.firing_rate,
+    }
+}
+
+impl EfficientCoding {
+    /// Patches with the noise of their pixels, drawn from (seed, stream, t): [patch, input].
+    pub(super) fn batch(&self, stream: &str, t: u64) -> Result<Tensor> {
+        let patches = self.source.patches(self.config.batch_size, self.seed, stream, t)?;
+        rng::seed_torch(self.seed, &format!("{stream}-noise"), t);
+        let noise = patches.randn_like() * self.config.input_noise;
+        Ok((patches + noise).to_device(self.device))
+    }
+
+    /// The patches of evaluations, with their noise: [patch, input].
+    pub(super) fn held_out(&self) -> Result<Tensor> {
+        let count = self.config.measuring.eval_patches;
+        let patches = self.source.patches(count, self.seed, "held-out", 0)?;
+        rng::seed_torch(self.seed, "held-out-noise", 0);
+        let noise = patches.randn_like() * self.config.input_noise;
+        Ok((patches + noise).to_device(self.device))
+    }
+
+    /// The gradient that the filters descend at a step, by the filters: [input, neuron].
+    pub(super) fn filter_direction(&self, step: u64) -> Result<Tensor> {
+        let noisy = self.batch("patches", step)?;
+        let neurons = self.parameters.neurons()?;
+        let pass = Pass::new(&self.surroundings, &neurons, &noisy, self.rule.eliminates());
+        let information = Information::new(&pass.shared, &pass.slopes);
+        let multiplier = match self.parameters.get(MULTIPLIER) {
+            Ok(start) => Some(self.controller.steady(&start)),
+            Err(_) => None,
+        };
+        // Where filters and rates alternate, filters move at odd steps.
+        let mut direction = self.rule.direction(&pass, &information, multiplier.as_ref(), 1);
+        self.centre(&neurons.filters, &mut direction, step);
+        direction.filters.context("every rule moves the filters at odd steps")
+    }
+
+    fn multiplier(&mut self, pass: &Pass) -> Result<Option<Tensor>> {
+        match self.rule.constraint {
+            Constraint::Lagrange => self.parameters.get(MULTIPLIER).map(Some),
+            Constraint::Pi => {
+                let start = self.parameters.get(MULTIPLIER)?;
+                Ok(Some(self.controller.multiplier(&pass.excess(), &start)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn centre(&self, filters: &Tensor, direction: &mut Direction, step: u64) {
+        let placing = &self.config.placing;
+        let on = (placing.centring_start..placing.centring_stop).contains(&step);
+        if let Some(gradient) = direction.filters.as_mut().filter(|_| on) {
+            *gradient += self.grid.gradient(filters) * placing.centring_weight;
+        }
+    }
+
+    /// Clips, and takes the optimizers' steps. Gives the flag that they were taken under.
+    fn descend(
+        &mut self,
+        step: &mut Step,
+        direction: Direction,
+        loss: &Tensor,
+    ) -> Result<Option<Tensor>> {
+        let Direction { filters, log_gain, log_threshold, multiplier, discarded } = direction;
+        let scalars = [(GAIN, log_gain), (THRESHOLD, log_threshold), (MULTIPLIER, multiplier)];
+        let scalars: Vec<(String, Tensor)> =
+            scalars.into_iter().filter_map(|(name, g)| Some((name.to_string(), g?))).collect();
+        let limit = self.config.learner.clip_norm;
+        let mut flag = None;
+        let (rates, mut main) = match &self.parameters.rate {
+            Some(_) => (scalars, Vec::new()),
+            None => (Vec::new(), scalars),
+        };
+        if let Some(learner) = self.parameters.rate.as_mut().filter(|_| !rates.is_empty()) {
+            let _ = put(learner, &rates, &[], limit);
+            flag = learner.apply(step, loss)?;
+        }
+        if let Some(filters) = filters {
+            main.extend(self.parameters.through_shape(filters)?);
+            let norm = put(&mut self.parameters.main, &main, &discarded, limit);
+            if step.logging {
+                step.last("train/grad_norm", &norm);
+            }
+            flag = self.parameters.main.apply(step, loss)?;
+            self.parameters.normalise(flag.as_ref())?;
+        }
+        Ok(flag)
+    }
+
+    /// Sets what follows the rates by a formula.
+    fn follow(&mut self, pass: &Pass, apply: Option<&Tensor>) -> Result<()> {
+        let new = match self.rule.constraint {
+            Constraint::GammaV1 | Constraint::GammaV2 => {
+                self.controller.log_gain(&pass.mean_activity)
+            }
+            Constraint::Exact => pass.gain.log(),
+            _ => return Ok(()),
+        };
+        let mut gain = self.parameters.get(GAIN)?;
+        let new = apply.map_or_else(|| new.shallow_clone(), |flag| new.where_self(flag, &gain));
+        gain.copy_(&new);
+        Ok(())
+    }
+
+    /// Whether KL before and after a rate step is logged at this step. Under `alternate` that is
+    /// the last step with one before the log entry.
+    fn has_rates_to_compare(&self, step: &Step) -> bool {
+        let formula = matches!(self.rule.constraint, Constraint::GammaV1 | Constraint::GammaV2);
+        let soon = !self.rule.moves_rates(step.index + 1)
+            && (step.index + 2).is_multiple_of(self.log_every);
+        (formula && step.logging) || (self.rule.moves_rates(step.index) && (step.logging || soon))
+    }
+
+    fn shake(&self, index: u64) -> Result<()> {
+        let placing = &self.config.placing;
+        let on = (placing.jitter_start..placing.jitter_stop).contains(&index);
+        if on && index.is_multiple_of(placing.jitter_interval) {
+            self.parameters.jitter(placing.jitter_power, self.seed, index)?;
+        }
+        Ok(())
+    }
+
+    /// -KL/2 of a batch in bits: [].
+    pub(super) fn kl_loss(information: &Information) -> Tensor {
+        information.kl().mean(None::<Kind>) * KL_WEIGHT
+    }
+}
+
+/// Writes gradients to their places in a learner's buffer, zero where there is none, and scales
+/// them down to the norm `limit` of all of them, `discarded` ones included. Gives that norm: [].
+fn put(
+    learner: &mut Learner,
+    gradients: &[(String, Tensor)],
+    discarded: &[Tensor],
+    limit: Option<f64>,
+) -> Tensor {
+    let params = &learner.params;
+    for (name, mut place) in params.split(&params.gradient) {
+        match gradients.iter().find(|(known, _)| *known == name) {
+            Some((_, gradient)) => place.copy_(gradient),
+            None => _ = place.zero_(),
+        }
+    }
+    let mut squares = params.gradient.square().sum(Kind::Double);
+    for tensor in discarded {
+        squares += tensor.square().sum(Kind::Double);
+    }
+    let norm = squares.sqrt();
+    if let Some(limit) = limit {
+        let scale = ((&norm + 1e-6).reciprocal() * limit).clamp_max(1.0);
+        let _ = learner.params.gradient.g_mul_(&scale.to_kind(Kind::Float));
+    }
+    norm
+}

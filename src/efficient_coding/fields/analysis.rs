@@ -1,0 +1,222 @@
+//! The analysis of a population of receptive fields.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use super::field::Field;
+use super::mosaic::{Compared, Disc, Place, Regularity, alignment, coverage, regularity};
+use super::types::groups;
+use crate::efficient_coding::data::PatchShape;
+use crate::lab::read;
+
+/// Draws that a mosaic is compared with.
+const SHUFFLES: u64 = 1000;
+
+/// Neurons of one sign whose profiles are alike.
+#[derive(Debug, Clone)]
+pub struct CellType {
+    /// "ON 1", "OFF 2", ...: numbered by growing radius.
+    pub name: String,
+    /// Whether its fields are ON.
+    pub on: bool,
+    /// The neurons, by number.
+    pub members: Vec<usize>,
+    /// Mean distance at half height, in pixels.
+    pub half_radius: f64,
+    /// How evenly its fields are spread; none for fewer than four.
+    pub regularity: Option<Regularity>,
+    /// Fields that cover a point of the patch, within their half height.
+    pub coverage: f64,
+}
+
+/// A population of receptive fields.
+#[derive(Debug, Clone)]
+pub struct Analysis {
+    /// The fields: [neuron].
+    pub fields: Vec<Field>,
+    /// Cell types: ON, then OFF, by growing radius. Fields that no difference of Gaussians fits
+    /// belong to none.
+    pub types: Vec<CellType>,
+    /// The regularity of all ON fields, and of all OFF fields.
+    pub regularity: [Option<Regularity>; 2],
+    /// Mean distance between an ON field and the nearest OFF field, and back.
+    pub alignment: Option<Compared>,
+}
+
+/// Analyses filters: what each is, which are alike, and how they tile the patch. Only fields that a
+/// difference of Gaussians fits (see [`super::GATE`]) have a type and a place in a mosaic.
+///
+/// - filters: colour-major, each colour row-major, [neuron][input]
+/// - seed: of the shuffles
+///
+/// # Errors
+/// Where there is no filter, or one has another number of weights than the patch has inputs.
+pub fn analyse(filters: &[Vec<f64>], patch: PatchShape, seed: u64) -> Result<Analysis> {
+    let inputs = patch.inputs() as usize;
+    ensure!(!filters.is_empty(), "no filter to analyse");
+    if let Some(wrong) = filters.iter().find(|filter| filter.len() != inputs) {
+        anyhow::bail!("a filter has {} weights, the patch {inputs} inputs", wrong.len());
+    }
+    let mask = read::values(&patch.mask())?;
+    let fields: Vec<Field> = filters.iter().map(|w| Field::of(w, &mask, patch)).collect();
+    let disc = Disc::of(patch.kernel);
+    let of_sign = |on: bool| -> Vec<usize> {
+        (0..fields.len()).filter(|i| fields[*i].on == on && fields[*i].fit.good).collect()
+    };
+    let places = |members: &[usize]| -> Vec<Place> {
+        members.iter().map(|member| fields[*member].centre).collect()
+    };
+    let signs = [of_sign(true), of_sign(false)];
+    let types = [true, false]
+        .iter()
+        .zip(&signs)
+        .flat_map(|(on, members)| types(&fields, *on, members, disc, seed))
+        .collect();
+    let [on, off] = signs.map(|members| places(&members));
+    Ok(Analysis {
+        types,
+        regularity: [&on, &off].map(|places| regularity(places, disc, SHUFFLES, seed)),
+        alignment: alignment(&on, &off, disc, SHUFFLES, seed),
+        fields,
+    })
+}
+
+/// The types among the fields of one sign.
+fn types(fields: &[Field], on: bool, members: &[usize], disc: Disc, seed: u64) -> Vec<CellType> {
+    let profiles: Vec<Vec<f64>> = members.iter().map(|i| fields[*i].profile.clone()).collect();
+    let groups = groups(&profiles);
+    let count = groups.iter().max().map_or(0, |most| most + 1);
+    let mut types: Vec<CellType> = (0..count)
+        .map(|group| {
+            let pairs = members.iter().zip(&groups).filter(|(_, of)| **of == group);
+            let members: Vec<usize> = pairs.map(|(member, _)| *member).collect();
+            let radii = || members.iter().map(|i| fields[*i].fit.half_radius());
+            let places: Vec<Place> = members.iter().map(|i| fields[*i].centre).collect();
+            CellType {
+                name: String::new(),
+                on,
+                half_radius: radii().sum::<f64>() / members.len().max(1) as f64,
+                regularity: regularity(&places, disc, SHUFFLES, seed),
+                coverage: coverage(radii(), disc),
+                members,
+            }
+        })
+        .filter(|found| !found.members.is_empty())
+        .collect();
+    types.sort_by(|a, b| a.half_radius.total_cmp(&b.half_radius));
+    let sign = if on { "ON" } else { "OFF" };
+    for (i, found) in types.iter_mut().enumerate() {
+        found.name = format!("{sign} {}", i + 1);
+    }
+    types
+}
+
+impl Analysis {
+    /// The name of a neuron's type; "-" for a field that no difference of Gaussians fits.
+    pub fn type_of(&self, neuron: usize) -> &str {
+        let found = self.types.iter().find(|found| found.members.contains(&neuron));
+        found.map_or("-", |found| found.name.as_str())
+    }
+
+    /// Share of the fields that a difference of Gaussians fits.
+    pub fn fitted(&self) -> f64 {
+        let good = self.fields.iter().filter(|field| field.fit.good).count();
+        good as f64 / self.fields.len() as f64
+    }
+
+    /// The numbers of the whole population by name.
+    pub fn summary(&self) -> Vec<(String, f64)> {
+        let mean = |value: &dyn Fn(&Field) -> f64| {
+            self.fields.iter().map(value).sum::<f64>() / self.fields.len() as f64
+        };
+        let on = self.fields.iter().filter(|field| field.on).count();
+        let mut all: Vec<(String, f64)> = vec![
+            ("on".into(), on as f64),
+            ("off".into(), (self.fields.len() - on) as f64),
+            ("fitted".into(), self.fitted()),
+            ("types".into(), self.types.len() as f64),
+            ("spread".into(), mean(&|field| field.spread)),
+            ("spectral_centroid".into(), mean(&|field| field.spectral_centroid)),
+            ("surround".into(), mean(&|field| field.surround)),
+        ];
+        for (sign, found) in ["on", "off"].iter().zip(&self.regularity) {
+            let Some(found) = found else { continue };
+            all.push((format!("regularity_{sign}"), found.index.value));
+            all.push((format!("regularity_{sign}_chance"), found.index.chance));
+            all.push((format!("regularity_{sign}_p"), found.index.p_above));
+        }
+        for (sign, on) in [("on", true), ("off", false)] {
+            let types = self.types.iter().filter(|found| found.on == on);
+            all.push((format!("coverage_{sign}"), types.map(|found| found.coverage).sum()));
+        }
+        if let Some(found) = self.alignment {
+            all.push(("on_off_distance".into(), found.value));
+            all.push(("on_off_distance_chance".into(), found.chance));
+            all.push(("on_off_aligned_p".into(), found.p_below));
+            all.push(("on_off_anti_aligned_p".into(), found.p_above));
+        }
+        all
+    }
+
+    /// The same with the types, as JSON.
+    pub fn to_json(&self) -> Value {
+        let types: Vec<Value> = self
+            .types
+            .iter()
+            .map(|found| {
+                json!({
+                    "type": found.name,
+                    "neurons": found.members,
+                    "half_radius": found.half_radius,
+                    "coverage": found.coverage,
+                    "spacing": found.regularity.map(|r| r.spacing),
+                    "regularity": found.regularity.map(|r| r.index.value),
+                    "regularity_chance": found.regularity.map(|r| r.index.chance),
+                    "regularity_p": found.regularity.map(|r| r.index.p_above),
+                })
+            })
+            .collect();
+        let mut all: serde_json::Map<String, Value> =
+            self.summary().into_iter().map(|(name, value)| (name, json!(value))).collect();
+        all.insert("cell_types".into(), json!(types));
+        Value::Object(all)
+    }
+
+    /// A row for every neuron.
+    pub fn to_csv(&self) -> String {
+        let mut csv = String::from(
+            "neuron,sign,type,row,column,spread,half_radius,zero_crossing,surround,\
+             spectral_centroid,fit_r2,fit_half_radius,fit_zero_crossing,fit_surround,fit_a,fit_b,\
+             colour,colour_weights\n",
+        );
+        let some = |value: Option<f64>| value.map_or_else(String::new, |v| format!("{v:.4}"));
+        for (i, field) in self.fields.iter().enumerate() {
+            let fit = Some(field.fit).filter(|fit| fit.good);
+            let weights: Vec<String> =
+                field.colour_weights.iter().map(|weight| format!("{weight:.3}")).collect();
+            let cells = [
+                (i + 1).to_string(),
+                if field.on { "ON".into() } else { "OFF".into() },
+                self.type_of(i).into(),
+                format!("{:.3}", field.centre[0]),
+                format!("{:.3}", field.centre[1]),
+                format!("{:.4}", field.spread),
+                some(field.half_radius),
+                some(field.zero_crossing),
+                format!("{:.4}", field.surround),
+                format!("{:.5}", field.spectral_centroid),
+                format!("{:.4}", field.fit.r2),
+                some(fit.map(|fit| fit.half_radius())),
+                some(fit.and_then(|fit| fit.zero_crossing())),
+                some(fit.map(|fit| fit.surround)),
+                some(fit.map(|fit| fit.a)),
+                some(fit.map(|fit| fit.b)),
+                field.colour.to_string(),
+                weights.join(" "),
+            ];
+            csv.push_str(&cells.join(","));
+            csv.push('\n');
+        }
+        csv
+    }
+}

@@ -1,0 +1,155 @@
+//! Figures of a population: its fields side by side, their profiles, and their mosaics.
+
+use std::f64::consts::TAU;
+
+use anyhow::Result;
+
+use super::analysis::{Analysis, CellType};
+use super::mosaic::Disc;
+use crate::efficient_coding::data::PatchShape;
+use crate::lab::figure::{ColourMap, ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
+use crate::lab::log::mean_and_sd;
+
+/// Colours of the palette for types of ON fields, warm, and of OFF fields, cold.
+const COLOURS: [[usize; 3]; 2] = [[1, 4, 3], [0, 5, 2]];
+const BLACK: usize = 6;
+
+/// A figure: its name, the picture, and the data behind it as CSV.
+pub type Drawn = (&'static str, RgbImage, String);
+
+/// Draws `receptive_fields` (whose data are the table of all neurons), `profiles` and `mosaic`.
+///
+/// - filters: [neuron][input]
+///
+/// # Errors
+/// Where a figure can't be drawn.
+pub fn draw(analysis: &Analysis, filters: &[Vec<f64>], patch: PatchShape) -> Result<Vec<Drawn>> {
+    let tiles = tiles(analysis, filters, patch);
+    let (profiles, mosaic) = (profiles(analysis), mosaic(analysis, patch));
+    Ok(vec![
+        ("receptive_fields", tiles.render()?, analysis.to_csv()),
+        ("profiles", profiles.render()?, profiles.to_csv()),
+        ("mosaic", mosaic.render()?, mosaic.to_csv()),
+    ])
+}
+
+fn colour(analysis: &Analysis, found: &CellType) -> usize {
+    let same = analysis.types.iter().filter(|other| other.on == found.on);
+    let number = same.take_while(|other| other.name != found.name).count();
+    COLOURS[usize::from(!found.on)][number % 3]
+}
+
+/// Every filter, type by type; those without a type come last.
+fn tiles(analysis: &Analysis, filters: &[Vec<f64>], patch: PatchShape) -> TilesFigure {
+    let (side, colours) = (patch.kernel as usize, patch.colours as usize);
+    let mut order: Vec<usize> =
+        analysis.types.iter().flat_map(|found| found.members.iter().copied()).collect();
+    order.extend((0..filters.len()).filter(|i| analysis.type_of(*i) == "-"));
+    // The planes of a neuron's colours stand side by side.
+    let row = |filter: &[f64], y: usize| -> Vec<f64> {
+        let planes = filter.chunks_exact(side * side);
+        planes.flat_map(|plane| plane[y * side..(y + 1) * side].to_vec()).collect()
+    };
+    let named = filters.len() <= 40;
+    let tile = |i: &usize| Tile {
+        label: if named { analysis.type_of(*i).to_string() } else { String::new() },
+        values: (0..side).flat_map(|y| row(&filters[*i], y)).collect(),
+    };
+    let mut magnitudes: Vec<f64> = filters.iter().flatten().map(|w| w.abs()).collect();
+    magnitudes.sort_by(f64::total_cmp);
+    // A few extreme pixels would leave the others pale.
+    let end = magnitudes[(magnitudes.len() - 1) * 995 / 1000].max(f64::MIN_POSITIVE);
+    let each: Vec<String> = analysis
+        .types
+        .iter()
+        .map(|found| format!("{} {}", found.members.len(), found.name))
+        .collect();
+    let rest = order.len() - analysis.types.iter().map(|t| t.members.len()).sum::<usize>();
+    let counts = [each, vec![format!("{rest} that no difference of Gaussians fits")]].concat();
+    let planes = if colours > 1 { "; L, M and S side by side" } else { "" };
+    TilesFigure {
+        title: "Receptive fields, type by type".into(),
+        subtitle: format!("{}{planes}", counts.join(", ")),
+        size: (side, side * colours),
+        columns: ((filters.len() as f64 / colours as f64).sqrt().ceil() as usize).clamp(1, 20),
+        tiles: order.iter().map(tile).collect(),
+        scale: ColourScale {
+            map: ColourMap::Diverging,
+            range: (-end, end),
+            label: "weight".into(),
+        },
+    }
+}
+
+/// Mean radial profile of every type, with its spread.
+fn profiles(analysis: &Analysis) -> LineFigure {
+    let series = |found: &CellType| {
+        let rings = analysis.fields[found.members[0]].profile.len();
+        let at = |ring: usize| -> (f64, f64) {
+            let all: Vec<f64> =
+                found.members.iter().map(|i| analysis.fields[*i].profile[ring]).collect();
+            mean_and_sd(&all)
+        };
+        let (mean, sd): (Vec<f64>, Vec<f64>) = (0..rings).map(at).unzip();
+        let edge = |sign: f64| mean.iter().zip(&sd).map(|(m, s)| m + sign * s).collect();
+        let label = format!("{} ({})", found.name, found.members.len());
+        let x = (0..rings).map(|ring| ring as f64).collect();
+        Series { colour: Some(colour(analysis, found)), ..Series::new(&label, x, mean.clone()) }
+            .with_band(edge(-1.0), edge(1.0))
+    };
+    LineFigure {
+        title: "Radial profiles".into(),
+        subtitle: "mean of each type, its sign taken out; the band is one standard deviation"
+            .into(),
+        x_label: "distance from the centre, pixels".into(),
+        y_label: "weight over the largest".into(),
+        series: analysis.types.iter().map(series).collect(),
+        references: vec![crate::lab::figure::Reference { label: String::new(), value: 0.0 }],
+        ..Default::default()
+    }
+}
+
+/// Every fitted field as a circle at half of its height, in the disc of the patch.
+fn mosaic(analysis: &Analysis, patch: PatchShape) -> LineFigure {
+    let disc = Disc::of(patch.kernel);
+    let circle = |[row, column]: [f64; 2], radius: f64| -> Vec<(f64, f64)> {
+        let angles = (0..=48).map(|i| TAU * f64::from(i) / 48.0);
+        let (x, y) = (column - disc.middle, disc.middle - row);
+        angles.map(|a| (x + radius * a.cos(), y + radius * a.sin())).collect()
+    };
+    let series = |label: &str, colour: usize, points: Vec<(f64, f64)>| {
+        let (x, y) = points.into_iter().unzip();
+        Series { colour: Some(colour), ..Series::new(label, x, y) }
+    };
+    let outline = circle([disc.middle; 2], disc.radius);
+    let mut all = vec![Series { dashed: true, ..series("patch", BLACK, outline) }];
+    for found in &analysis.types {
+        let mut points = Vec::new();
+        for field in found.members.iter().map(|i| &analysis.fields[*i]) {
+            points.extend(circle(field.centre, field.fit.half_radius()));
+            points.push((f64::NAN, f64::NAN));
+        }
+        all.push(series(&found.name, colour(analysis, found), points));
+    }
+    let index = |which: usize| {
+        analysis.regularity[which].map_or("-".to_string(), |found| {
+            format!("{:.2} ({:.2})", found.index.value, found.index.chance)
+        })
+    };
+    let apart = analysis.alignment.map_or("-".to_string(), |found| {
+        format!("{:.2} ({:.2} ± {:.2}) px", found.value, found.chance, found.chance_sd)
+    });
+    LineFigure {
+        title: "Mosaics: fields at half of their height".into(),
+        subtitle: format!(
+            "Regularity (by chance): ON {}, OFF {}. ON to nearest OFF (turned at random): {apart}",
+            index(0),
+            index(1)
+        ),
+        x_label: "pixels from the middle".into(),
+        y_label: "pixels from the middle".into(),
+        equal_units: true,
+        series: all,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,100 @@
+//! Pictures of filters, matrices and spectra, with their scales declared.
+
+use anyhow::Result;
+use tch::{Kind, Tensor};
+
+use super::data::PatchShape;
+use super::frozen::Covariances;
+use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Series, Tile, TilesFigure};
+use crate::lab::read;
+
+/// One column a picture, colours side by side: L, M, S from the left.
+///
+/// - columns: [input, neuron]
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn tiles(
+    columns: &Tensor,
+    patch: PatchShape,
+    (title, subtitle, label): (&str, &str, &str),
+) -> Result<TilesFigure> {
+    let neurons = columns.size()[1];
+    let k = patch.kernel;
+    // [neuron, row, colour, column]
+    let pictures = columns.tr().reshape([neurons, patch.colours, k, k]).transpose(1, 2);
+    let values = read::values(&pictures)?;
+    let scale = ColourScale::symmetric(&values, label);
+    let size = (k as usize, (k * patch.colours) as usize);
+    let tiles = values
+        .chunks(size.0 * size.1)
+        .map(|values| Tile { label: String::new(), values: values.to_vec() })
+        .collect();
+    let columns = (neurons as f64).sqrt().ceil() as usize;
+    let (title, subtitle) = (title.into(), subtitle.into());
+    Ok(TilesFigure { title, subtitle, size, columns, tiles, scale })
+}
+
+/// Each column divided by its own norm; one without any stays 0.
+pub fn normalised(columns: &Tensor) -> Tensor {
+    let norms = columns.norm_scalaropt_dim(2.0, 0, true);
+    columns / norms.clamp_min(f64::from(f32::MIN_POSITIVE))
+}
+
+/// A matrix between neurons. Colours reach to the largest entry off the diagonal; what the diagonal
+/// holds is said below the title.
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn matrix(matrix: &Tensor, title: &str, how: &str, label: &str) -> Result<MatrixFigure> {
+    let size = matrix.size()[0] as usize;
+    let values: Vec<Vec<f64>> = read::values(matrix)?.chunks(size).map(<[f64]>::to_vec).collect();
+    let diagonal: Vec<f64> = values.iter().enumerate().map(|(i, row)| row[i]).collect();
+    let rows = values.iter().enumerate();
+    let off: Vec<f64> = rows
+        .flat_map(|(i, row)| row.iter().enumerate().filter(move |(j, _)| *j != i).map(|(_, v)| *v))
+        .collect();
+    let low = diagonal.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = diagonal.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    Ok(MatrixFigure {
+        title: title.into(),
+        subtitle: format!("{how}; diagonal {low:.3} to {high:.3}, colours for the rest"),
+        row_axis: "neuron".into(),
+        column_axis: "neuron".into(),
+        row_labels: Vec::new(),
+        column_labels: Vec::new(),
+        scale: ColourScale::symmetric(&off, label),
+        values,
+    })
+}
+
+/// Eigenvalues from the largest down: [neuron] f64.
+pub fn eigenvalues(matrix: &Tensor) -> Tensor {
+    matrix.to_kind(Kind::Double).linalg_eigvalsh("L").flip([0])
+}
+
+/// The eigenvalues of a frozen model's covariances.
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn spectra(covariances: &Covariances) -> Result<LineFigure> {
+    let mut series = Vec::new();
+    for (label, matrix) in [
+        ("W^T (C_x + noise) W", &covariances.filtered),
+        ("C_z", &covariances.numerator.0),
+        ("C_zx", &covariances.denominator.0),
+    ] {
+        let values = read::values(&eigenvalues(matrix))?;
+        let ranks = (1..=values.len()).map(|rank| rank as f64).collect();
+        series.push(Series::new(label, ranks, values));
+    }
+    Ok(LineFigure {
+        title: "Eigenvalues of the covariances".into(),
+        subtitle: format!("mean of {} batches of the frozen model", covariances.batches),
+        x_label: "rank".into(),
+        y_label: "eigenvalue".into(),
+        y_log: true,
+        series,
+        ..Default::default()
+    })
+}

@@ -1,0 +1,108 @@
+//! The settings of `two_loss_toy`.
+
+use anyhow::Result;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Constraint, Hill, Method, Point, Problem};
+use crate::lab::error::refuse;
+
+/// Settings of `two_loss_toy`; the defaults are the notebook's.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Toy")]
+pub struct ToyConfig {
+    /// The point x1,x2 where every path begins
+    #[arg(long, value_delimiter = ',', num_args = 1, default_values_t = [2.0, 1.0],
+        allow_negative_numbers = true)]
+    pub start: Vec<f64>,
+    /// The top u1,u2 of the hill f
+    #[arg(long, value_delimiter = ',', num_args = 1, default_values_t = [1.0, 1.5],
+        allow_negative_numbers = true)]
+    pub top: Vec<f64>,
+    /// Entry of A off its diagonal, in f = exp(−(x − u)ᵀ A (x − u)); 1 on the diagonal
+    #[arg(long, default_value_t = 0.7, allow_negative_numbers = true)]
+    pub tilt: f64,
+    /// What the second loss holds at the target
+    #[arg(long, value_enum, default_value = "x2")]
+    pub constraint: Constraint,
+    /// The constraint's target
+    #[arg(long, default_value_t = 3.0, allow_negative_numbers = true)]
+    pub target: f64,
+    /// Methods to follow from the start
+    #[arg(long, value_enum, value_delimiter = ',', num_args = 1,
+        default_values = ["two-losses", "multiplier", "eliminate"])]
+    pub methods: Vec<Method>,
+    /// Learning rate of −f
+    #[arg(long, default_value_t = 0.01)]
+    pub lr: f64,
+    /// Learning rate of the second loss
+    #[arg(long, default_value_t = 0.2)]
+    pub rate_lr: f64,
+    /// Weight of the quadratic penalty beside the multiplier
+    #[arg(long, default_value_t = 1.0)]
+    pub penalty: f64,
+    /// Learning rate of the multiplier
+    #[arg(long, default_value_t = 0.01)]
+    pub multiplier_lr: f64,
+    /// Iterations between two printed lines
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub print_every: u64,
+    /// Starting points along each side of the map; 0 draws none
+    #[arg(long, default_value_t = 51, value_parser = clap::value_parser!(u64).range(..=1000))]
+    pub map_size: u64,
+    /// Iterations after which a start of the map counts as stuck
+    #[arg(long, default_value_t = 20_000)]
+    pub map_steps: u64,
+}
+
+impl ToyConfig {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn validate(&self) -> Result<()> {
+        for (flag, values) in [("start", &self.start), ("top", &self.top)] {
+            if values.len() != 2 {
+                let found: Vec<String> = values.iter().map(f64::to_string).collect();
+                let found = found.join(",");
+                return Err(refuse(format!("--{flag} {found}: expected two numbers, x1,x2")));
+            }
+        }
+        let rates =
+            [("lr", self.lr), ("rate-lr", self.rate_lr), ("multiplier-lr", self.multiplier_lr)];
+        for (flag, value) in rates {
+            if value <= 0.0 {
+                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
+            }
+        }
+        if self.penalty < 0.0 {
+            return Err(refuse(format!("--penalty {}: expected 0 or more", self.penalty)));
+        }
+        if self.tilt.abs() >= 1.0 {
+            let hint = "expected a number between -1 and 1, so that f is a hill";
+            return Err(refuse(format!("--tilt {}: {hint}", self.tilt)));
+        }
+        if self.methods.is_empty() || self.print_every == 0 {
+            return Err(refuse("--methods, --print-every: expected at least one"));
+        }
+        Ok(())
+    }
+
+    /// Where every path begins.
+    pub fn start(&self) -> Point {
+        [self.start[0], self.start[1]]
+    }
+
+    /// The problem that the settings describe.
+    pub fn problem(&self) -> Problem {
+        Problem {
+            hill: Hill { top: [self.top[0], self.top[1]], tilt: self.tilt },
+            constraint: self.constraint,
+            target: self.target,
+            lr: self.lr,
+            rate_lr: self.rate_lr,
+            penalty: self.penalty,
+            multiplier_lr: self.multiplier_lr,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `--check`: what many command lines stand for, without running them.
+
+use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+use tch::Device;
+
+use super::console::Console;
+use super::error::{exit_status, from_panic, one_line};
+use super::experiment::Experiment;
+use super::launch::{configure, program};
+use super::settings::is_bookkeeping;
+use super::{cli, durable};
+
+/// Time after which no more experiments are built: the rest is checked by its flags alone.
+const BUILD_FOR: Duration = Duration::from_secs(30);
+
+/// Checks the command lines in a file, a JSON list of lists of words, and prints the experiment's
+/// name, metrics and defaults, and of each line either its configuration and its steps, or what is
+/// wrong with it. The experiment is built, data and all, once for all lines that differ only in
+/// their seed.
+///
+/// # Errors
+/// Where the file can't be read; what is wrong with a line is a part of the answer.
+pub(super) fn check<E: Experiment>(path: &Path) -> Result<()> {
+    let lines: Vec<Vec<String>> = serde_json::from_value(durable::read_json(path)?)
+        .with_context(|| format!("{}: expected a list of lists of words", path.display()))?;
+    let begun = Instant::now();
+    let mut built = Vec::new();
+    let answers: Vec<Value> =
+        lines.iter().map(|words| answer::<E>(words, &mut built, begun)).collect();
+    let plain = cli::parse::<E::Config>(&program::<E>(), [OsString::from(E::NAME)])?;
+    let whole = json!({
+        "experiment": E::NAME,
+        "about": E::ABOUT,
+        "metrics": E::METRICS,
+        "defaults": plain.defaults,
+        "points": answers,
+    });
+    Console::new(false, false).print(&whole.to_string());
+    Ok(())
+}
+
+/// What was built, without its seed, and the steps of its plan.
+type Built = Vec<(Map<String, Value>, u64)>;
+
+fn answer<E: Experiment>(words: &[String], built: &mut Built, begun: Instant) -> Value {
+    let refused =
+        |error: &anyhow::Error| json!({"error": one_line(error), "exit_code": exit_status(error)});
+    let line = std::iter::once(E::NAME.into()).chain(words.iter().map(OsString::from));
+    let settings = match configure::<E>(line) {
+        Ok(settings) => settings,
+        Err(error) => return refused(&error),
+    };
+    let config = match settings.to_map() {
+        Ok(config) => config,
+        Err(error) => return refused(&error),
+    };
+    let mut key = config.clone();
+    key.retain(|key, _| key != "seed" && !is_bookkeeping(key));
+    let known = built.iter().find(|(other, _)| *other == key).map(|(_, steps)| *steps);
+    if known.is_some() || begun.elapsed() > BUILD_FOR {
+        return json!({"config": config, "steps": known});
+    }
+    tch::set_num_threads(i32::from(settings.run.threads));
+    let made = std::panic::catch_unwind(AssertUnwindSafe(|| E::build(&settings, Device::Cpu)));
+    match made.unwrap_or_else(|payload| Err(from_panic(&*payload))) {
+        Ok(experiment) => {
+            let steps = experiment.plan().steps;
+            built.push((key, steps));
+            json!({"config": config, "steps": steps})
+        }
+        Err(error) => refused(&error),
+    }
+}

@@ -1,0 +1,80 @@
+//! Curves of runs, from `metrics.jsonl`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::lab::log::mean_and_sd;
+
+/// (step, value), in the order in which they were logged.
+pub type Curve = Vec<(u64, f64)>;
+
+/// The curves of some tags in a run folder; a line that is torn ends them.
+///
+/// # Errors
+/// Where there is no log.
+pub fn read(run: &Path, tags: &[String]) -> Result<BTreeMap<String, Curve>> {
+    let path = run.join("metrics.jsonl");
+    let file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
+    let mut curves: BTreeMap<String, Curve> = BTreeMap::new();
+    for line in BufReader::new(file).lines() {
+        let Ok(entry) = serde_json::from_str::<Value>(&line?) else { break };
+        let Some(step) = entry["step"].as_u64() else { break };
+        for tag in tags {
+            if let Some(value) = entry["values"].get(tag) {
+                let value = value.as_f64().unwrap_or(f64::NAN);
+                curves.entry(tag.clone()).or_default().push((step, value));
+            }
+        }
+    }
+    Ok(curves)
+}
+
+/// The mean of several curves and their standard deviation, at the steps that all of them have.
+pub fn mean(curves: &[Curve]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    let Some((first, others)) = curves.split_first() else { return Default::default() };
+    let (mut steps, mut means, mut spreads) = (Vec::new(), Vec::new(), Vec::new());
+    for (step, value) in first.iter() {
+        let at = |curve: &Curve| {
+            let place = curve.binary_search_by_key(step, |(step, _)| *step).ok()?;
+            Some(curve[place].1)
+        };
+        let rest: Option<Vec<f64>> = others.iter().map(at).collect();
+        let Some(mut values) = rest else { continue };
+        values.push(*value);
+        let (mean, spread) = mean_and_sd(&values);
+        steps.push(*step as f64);
+        means.push(mean);
+        spreads.push(spread);
+    }
+    (steps, means, spreads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_over_the_common_steps() {
+        let (a, b) = (vec![(1, 1.0), (2, 2.0), (3, 3.0)], vec![(2, 4.0), (3, 5.0)]);
+        let (steps, means, spreads) = mean(&[a, b]);
+        assert_eq!(steps, [2.0, 3.0]);
+        assert_eq!(means, [3.0, 4.0]);
+        assert!((spreads[0] - 2f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_torn_line_ends_a_curve() {
+        let folder = tempfile::tempdir().unwrap();
+        let lines =
+            "{\"step\":1,\"values\":{\"a\":1}}\n{\"step\":2,\"values\":{\"a\":null}}\n{\"st";
+        std::fs::write(folder.path().join("metrics.jsonl"), lines).unwrap();
+        let curves = read(folder.path(), &["a".into()]).unwrap();
+        assert_eq!(curves["a"][0], (1, 1.0));
+        assert!(curves["a"][1].1.is_nan() && curves["a"].len() == 2);
+    }
+}

@@ -1,0 +1,101 @@
+//! `lab diff`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use super::find;
+use super::show::Details;
+use super::table::{Table, number, plain};
+use crate::lab::console::Console;
+
+/// Entries of provenance that say what computed a run.
+const CODE: [&str; 6] = ["git_commit", "git_dirty", "neuron_lab", "libtorch", "device", "threads"];
+
+/// The keys that two objects do not agree in, with both values.
+fn differences(a: &Map<String, Value>, b: &Map<String, Value>) -> Vec<(String, Value, Value)> {
+    let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
+    let get = |map: &Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or_default();
+    keys.map(|key| (key.clone(), get(a, key), get(b, key))).filter(|(_, a, b)| a != b).collect()
+}
+
+/// What changed in the sources between two commits, file by file, where both are known here.
+fn changed_files(a: &Value, b: &Value) -> Option<String> {
+    let (a, b) = (a.as_str()?, b.as_str()?);
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let range = ["diff", "--stat", a, b, "--", "src", "bin", "Cargo.lock"];
+    let output = Command::new("git").arg("-C").arg(folder).args(range).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then_some(text)
+}
+
+/// The last values of two runs, `tag, a, b`; results alone, or everything but times.
+fn values(a: &Details, b: &Details, all: bool) -> Vec<(String, Option<f64>, Option<f64>)> {
+    let of = |details: &Details| {
+        let metrics = details.summary["metrics"].as_object();
+        metrics.unwrap_or(&details.run.last).clone()
+    };
+    let (x, y) = (of(a), of(b));
+    let wanted = |tag: &&String| {
+        let result = a.run.results.contains(tag) || b.run.results.contains(tag);
+        if all { !tag.starts_with("time/") } else { result }
+    };
+    let tags: BTreeSet<&String> = x.keys().chain(y.keys()).filter(wanted).collect();
+    let value = |map: &Map<String, Value>, tag: &str| map.get(tag).and_then(Value::as_f64);
+    tags.into_iter().map(|tag| (tag.clone(), value(&x, tag), value(&y, tag))).collect()
+}
+
+/// Compares two runs.
+///
+/// # Errors
+/// Where one can't be found.
+pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<()> {
+    let a = Details::read(find::run(root, asked[0])?);
+    let b = Details::read(find::run(root, asked[1])?);
+    let config = differences(&a.config, &b.config);
+    let code = |details: &Details| -> Map<String, Value> {
+        CODE.iter().map(|key| ((*key).to_string(), details.provenance[*key].clone())).collect()
+    };
+    let code = differences(&code(&a), &code(&b));
+    let values = values(&a, &b, all);
+    let console = Console::new(false, false);
+    let tell = |rows: &[(String, Value, Value)]| -> Value {
+        rows.iter().map(|(key, a, b)| (key.clone(), json!([a, b]))).collect::<Map<_, _>>().into()
+    };
+    if as_json {
+        let values: Map<_, _> =
+            values.iter().map(|(tag, a, b)| (tag.clone(), json!([a, b]))).collect();
+        let runs = [a.run.id(), b.run.id()];
+        let whole =
+            json!({"runs": runs, "config": tell(&config), "code": tell(&code), "metrics": values});
+        console.print(&whole.to_string());
+        return Ok(());
+    }
+    let names = [a.run.id(), b.run.id()];
+    let table = |title: &str, rows: &[(String, Value, Value)]| {
+        let mut table = Table::new(&[title, &names[0], &names[1]]);
+        let row = |(key, a, b): &(String, Value, Value)| vec![key.clone(), plain(a), plain(b)];
+        table.rows = rows.iter().map(row).collect();
+        if rows.is_empty() { format!("{title}: the same\n") } else { table.text(None) }
+    };
+    console.print(&table("settings", &config));
+    console.print(&table("code", &code));
+    let commit = |details: &Details| details.provenance["git_commit"].clone();
+    if let Some(files) = changed_files(&commit(&a), &commit(&b)) {
+        console.print(&files);
+    }
+    let mut metrics = Table::new(&["last value", &names[0], &names[1], "second - first"]);
+    let text = |value: Option<f64>| value.map(number).unwrap_or_default();
+    metrics.rows = values
+        .iter()
+        .map(|(tag, a, b)| {
+            let change = a.zip(*b).map(|(a, b)| b - a);
+            vec![tag.clone(), text(*a), text(*b), text(change)]
+        })
+        .collect();
+    console.print(metrics.text(None).trim_end());
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! From a word on the command line to a run folder.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::record::Run;
+use super::scan::{self, Candidate};
+use crate::lab::error::{closest, refuse};
+
+fn id((path, sweep): &Candidate) -> String {
+    let part = |path: Option<&Path>| {
+        path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
+    };
+    let own = format!("{}/{}", part(path.parent()), part(Some(path)));
+    sweep.as_ref().map_or(own.clone(), |sweep| format!("{sweep}/{own}"))
+}
+
+/// The run that a word means: a path, `<experiment>/<name>`, a name, or a part of it that only one
+/// run has.
+///
+/// # Errors
+/// Exit code 2 where there is no such run, naming the closest, or more than one.
+pub fn run(root: &Path, asked: &str) -> Result<Run> {
+    if Path::new(asked).join("config.json").is_file() {
+        let path = PathBuf::from(asked);
+        if let Some(run) = Run::read(&path, sweep_of(&path).as_deref()) {
+            return Ok(run);
+        }
+    }
+    let all = scan::candidates(root)?;
+    let ids: Vec<String> = all.iter().map(id).collect();
+    let exact = |id: &&String| *id == asked || id.ends_with(&format!("/{asked}"));
+    let mut found: Vec<&String> = ids.iter().filter(exact).collect();
+    if found.is_empty() {
+        found = ids.iter().filter(|id| id.contains(asked)).collect();
+    }
+    let [only] = found[..] else {
+        if found.is_empty() {
+            let names = ids.iter().map(|id| id.rsplit('/').next().unwrap_or_default());
+            let hint = closest(asked, names.chain(ids.iter().map(String::as_str)));
+            return Err(refuse(format!("{asked}: no such run in {}{hint}", root.display())));
+        }
+        let some: Vec<&str> = found.iter().take(5).map(|id| id.as_str()).collect();
+        let count = found.len();
+        return Err(refuse(format!(
+            "{asked}: {count} runs are called so: {}{}",
+            some.join(", "),
+            if count > 5 { ", ..." } else { "" }
+        )));
+    };
+    let place = ids.iter().position(|id| id == only).unwrap_or_default();
+    let (path, sweep) = &all[place];
+    Run::read(path, sweep.as_deref())
+        .ok_or_else(|| refuse(format!("{} is not a run folder", path.display())))
+}
+
+/// The sweep that a run folder belongs to, by its place.
+fn sweep_of(path: &Path) -> Option<String> {
+    let home = path.parent()?.parent()?;
+    home.join(scan::MANIFEST)
+        .is_file()
+        .then(|| home.file_name().unwrap_or_default().to_string_lossy().into_owned())
+}

@@ -1,0 +1,144 @@
+//! A sweep before any of its points runs: everything is checked, then written down.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value};
+
+use super::super::cli::SweepArgs;
+use super::super::program::{self, Checked};
+use super::grid::{self, Axis};
+use super::manifest::{Sweep, locate};
+use crate::lab::console::Console;
+use crate::lab::error::refuse;
+use crate::lab::folder::check_name;
+
+/// Points of which a refusal is shown.
+const SHOWN: usize = 5;
+
+/// Flags that the sweep sets itself, or that make no sense in one.
+const RESERVED: [&str; 5] = ["--resume", "--eval", "--check", "--json", "--name"];
+
+/// A sweep that is in its folder already.
+///
+/// # Errors
+/// Exit code 2 where there is none, or it is asked to be another one.
+pub fn again(own: &SweepArgs, asked: &str, passed: &[String]) -> Result<Sweep> {
+    let name = own.name.clone().or(own.experiment.clone()).unwrap_or_default();
+    let asked = if asked.is_empty() { name.as_str() } else { asked };
+    if !own.grid.is_empty() || !passed.is_empty() {
+        let words = "a sweep goes on as it was begun: --resume takes no --grid and no settings";
+        return Err(refuse(words));
+    }
+    Sweep::read(&locate(&own.runs, asked)?)
+}
+
+/// A new sweep: checks every point, and writes the manifest.
+///
+/// # Errors
+/// Exit code 2 where a point is refused or the sweep exists, before anything is written.
+pub fn anew(own: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
+    let experiment = own.experiment.clone().ok_or_else(|| {
+        refuse("expected lab sweep EXPERIMENT --grid KEY=VALUES, or lab sweep --resume NAME")
+    })?;
+    let flag = |word: &String| word.split('=').next().unwrap_or_default().to_string();
+    if let Some(word) = passed.iter().find(|word| RESERVED.contains(&flag(word).as_str())) {
+        return Err(refuse(format!("{word} is not for a sweep")));
+    }
+    let axes: Vec<Axis> = own.grid.iter().map(|text| grid::axis(text)).collect::<Result<_>>()?;
+    let (axes, together) = if own.together { together(axes)? } else { (axes, Vec::new()) };
+    let mut points = grid::points(&axes)?;
+    let arguments: Vec<String> = passed.into_iter().chain(together).collect();
+    let time = jiff::Timestamp::now();
+    let default = || format!("{experiment}-{}", time.strftime("%Y%m%dT%H%M%SZ"));
+    let name = own.name.clone().unwrap_or_else(default);
+    check_name(&name)?;
+    let program = program::find(&experiment)?;
+    let lines: Vec<Vec<String>> = points
+        .iter()
+        .map(|point| arguments.iter().chain(&point.arguments).cloned().collect())
+        .collect();
+    let answer = program::check(&program, &lines)?;
+    let names: Vec<String> = points.iter().map(|point| point.name.clone()).collect();
+    let configs = accepted(&names, answer.points, &mut points)?;
+    let number = |key: &str| configs.iter().filter_map(|config| config.get(key)?.as_u64()).max();
+    let device = |config: &Map<String, Value>| config["device"].as_str() != Some("cpu");
+    let sweep = Sweep {
+        name,
+        experiment: answer.experiment,
+        program,
+        folder: std::env::current_dir().context("finding the current folder")?,
+        arguments,
+        axes,
+        runs: own.runs.clone(),
+        checkpoints: own.checkpoints.clone(),
+        results: answer.metrics,
+        threads: number("threads").unwrap_or(1) as usize,
+        gpu: configs.iter().any(device),
+        started: time.to_string(),
+        points,
+    };
+    let home = sweep.home();
+    if own.dry_run {
+        say_points(&sweep);
+        return Err(refuse("nothing was started: that was --dry-run"));
+    }
+    if home.exists() {
+        let (home, name) = (home.display(), &sweep.name);
+        return Err(refuse(format!("{home} exists already: --resume {name}, or another --name")));
+    }
+    fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
+    sweep.write()?;
+    Ok(sweep)
+}
+
+fn say_points(sweep: &Sweep) {
+    let console = Console::new(false, false);
+    for point in &sweep.points {
+        let steps = point.steps.map(|steps| format!("  {steps} steps")).unwrap_or_default();
+        console.print(&format!("{}{steps}", point.name));
+    }
+}
+
+/// The configurations of the points, where all are fine; their steps go into the points.
+fn accepted(
+    names: &[String],
+    answers: Vec<Checked>,
+    points: &mut [grid::Point],
+) -> Result<Vec<Map<String, Value>>> {
+    let (mut configs, mut refused) = (Vec::new(), Vec::new());
+    for ((name, answer), point) in names.iter().zip(answers).zip(points) {
+        match answer {
+            Checked::Fine { config, steps } => {
+                point.steps = steps;
+                configs.push(config);
+            }
+            Checked::Refused { error, .. } => refused.push(format!("{name}: {error}")),
+        }
+    }
+    if refused.is_empty() {
+        return Ok(configs);
+    }
+    let console = Console::new(false, false);
+    refused.iter().take(SHOWN).for_each(|line| console.warn(line));
+    let (count, all) = (refused.len(), names.len());
+    Err(refuse(format!("{count} of {all} points can't be run, so none was started")))
+}
+
+/// Takes the axis of seeds out: one run then trains them all, with a leading axis of replicates.
+fn together(mut axes: Vec<Axis>) -> Result<(Vec<Axis>, Vec<String>)> {
+    let wrong = || refuse("--together needs --grid seed=A..B: it trains those seeds as one batch");
+    let place = axes.iter().position(|axis| axis.key == "seed").ok_or_else(wrong)?;
+    let seeds: Vec<u64> = axes
+        .remove(place)
+        .values
+        .iter()
+        .map(|s| s.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|_| wrong())?;
+    if seeds.windows(2).any(|pair| pair[1] != pair[0] + 1) {
+        return Err(wrong());
+    }
+    let count = seeds.len();
+    Ok((axes, vec![format!("--seed={}", seeds[0]), format!("--replicates={count}")]))
+}

@@ -1,0 +1,127 @@
+//! The points of a grid.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::lab::error::refuse;
+use crate::lab::folder::check_name;
+
+/// A setting and the values that it takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// The setting, as its flag is called without the dashes.
+    pub key: String,
+    /// Its values, as they are typed.
+    pub values: Vec<String>,
+}
+
+/// A point of the grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// The name of its run folder.
+    pub name: String,
+    /// The flags that are its own.
+    pub arguments: Vec<String>,
+    /// The steps of its plan, where they are known.
+    #[serde(default)]
+    pub steps: Option<u64>,
+}
+
+/// Reads `lr=1e-3,1e-2`, `seed=0..9` (both ends included), or, for values that have commas
+/// themselves, `hidden=64,64;128,128`.
+///
+/// # Errors
+/// Exit code 2 for anything else, and for a value that comes twice.
+pub fn axis(text: &str) -> Result<Axis> {
+    let wrong = |what: &str| refuse(format!("--grid {text}: {what}"));
+    let (key, values) =
+        text.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE,VALUE,... or KEY=0..9"))?;
+    let key = key.trim_start_matches('-').replace('_', "-");
+    let numbers = values.split_once("..").map(|(a, b)| (a.parse::<i64>(), b.parse::<i64>()));
+    let values: Vec<String> = match numbers {
+        Some((Ok(first), Ok(last))) if last >= first && last - first < 100_000 => {
+            (first..=last).map(|value| value.to_string()).collect()
+        }
+        Some(_) => {
+            return Err(wrong("expected a range such as 0..9, from the lower to the higher"));
+        }
+        None => {
+            let comma = if values.contains(';') { ';' } else { ',' };
+            values.split(comma).map(|value| value.trim().to_string()).collect()
+        }
+    };
+    if key.is_empty() || values.iter().any(String::is_empty) {
+        return Err(wrong("a name or a value is missing"));
+    }
+    if let Some(twice) = (1..values.len()).find(|i| values[..*i].contains(&values[*i])) {
+        return Err(wrong(&format!("{} comes twice", values[twice])));
+    }
+    Ok(Axis { key, values })
+}
+
+/// Every combination, the last axis fastest.
+///
+/// # Errors
+/// Exit code 2 where two axes have the same key, or there is none.
+pub fn points(axes: &[Axis]) -> Result<Vec<Point>> {
+    let mut keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
+    keys.sort_unstable();
+    if axes.is_empty() || keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(refuse("expected --grid KEY=VALUES, once for each setting that is swept"));
+    }
+    let mut combinations: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
+    for axis in axes {
+        combinations = combinations
+            .iter()
+            .flat_map(|known| {
+                axis.values.iter().map(|value| {
+                    let mut longer = known.clone();
+                    longer.push((&axis.key, value));
+                    longer
+                })
+            })
+            .collect();
+    }
+    let named = combinations.iter().enumerate().map(|(number, pairs)| Point {
+        name: name(number, pairs),
+        arguments: pairs.iter().map(|(key, value)| format!("--{key}={value}")).collect(),
+        steps: None,
+    });
+    Ok(named.collect())
+}
+
+/// `lr=0.01,seed=3`; where that is no name for a folder, the point's number.
+fn name(number: usize, pairs: &[(&str, &str)]) -> String {
+    let words: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let name = words.join(",");
+    if check_name(&name).is_ok() && name.len() <= 120 { name } else { format!("point-{number:05}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::error::exit_status;
+
+    #[test]
+    fn axes() {
+        assert_eq!(axis("seed=0..3").unwrap().values, ["0", "1", "2", "3"]);
+        assert_eq!(axis("lr=1e-3,1e-2").unwrap().values, ["1e-3", "1e-2"]);
+        assert_eq!(axis("hidden=64,64;128").unwrap().values, ["64,64", "128"]);
+        assert_eq!(axis("--batch_size=1,2").unwrap().key, "batch-size");
+        for wrong in ["lr", "lr=", "=1", "lr=1,,2", "lr=1,1", "seed=3..1", "seed=0..x"] {
+            assert_eq!(exit_status(&axis(wrong).unwrap_err()), 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_combination_has_a_name_of_its_own() {
+        let axes = [axis("lr=1e-3,1e-2").unwrap(), axis("seed=0..2").unwrap()];
+        let all = points(&axes).unwrap();
+        assert_eq!(all.len(), 6);
+        assert_eq!(all[1].name, "lr=1e-3,seed=1");
+        assert_eq!(all[5].arguments, ["--lr=1e-2", "--seed=2"]);
+        let odd = points(&[axis("data=my data,/a/b").unwrap()]).unwrap();
+        assert_eq!(odd[1].name, "point-00001");
+        assert!(points(&[axes[0].clone(), axes[0].clone()]).is_err() && points(&[]).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! What a sweep is: `sweep.json` in its folder.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::super::record::Run;
+use super::super::scan::{MANIFEST, SWEEPS};
+use super::grid::{Axis, Point};
+use crate::lab::durable;
+use crate::lab::error::refuse;
+
+/// A sweep, as it was asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Its name, that of its folder.
+    pub name: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its binary.
+    pub program: PathBuf,
+    /// The folder in which it was started; other paths count from it.
+    pub folder: PathBuf,
+    /// Flags that all points have.
+    pub arguments: Vec<String>,
+    /// The settings that are swept.
+    pub axes: Vec<Axis>,
+    /// Folder of run folders.
+    pub runs: PathBuf,
+    /// Folder of checkpoint folders.
+    pub checkpoints: PathBuf,
+    /// Tags of the results.
+    pub results: Vec<String>,
+    /// Most threads that a point computes with.
+    pub threads: usize,
+    /// Whether the points may compute on a GPU.
+    pub gpu: bool,
+    /// When it was begun, in UTC.
+    pub started: String,
+    /// The points.
+    pub points: Vec<Point>,
+}
+
+impl Sweep {
+    /// Reads the manifest of a sweep's folder.
+    ///
+    /// # Errors
+    /// Where it is damaged.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(MANIFEST);
+        serde_json::from_value(durable::read_json(&path)?)
+            .with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn write(&self) -> Result<()> {
+        durable::write_json(&self.home().join(MANIFEST), self)
+    }
+
+    /// The sweep's folder.
+    pub fn home(&self) -> PathBuf {
+        self.folder.join(&self.runs).join(SWEEPS).join(&self.name)
+    }
+
+    /// The run folder of a point.
+    pub fn run_folder(&self, point: &Point) -> PathBuf {
+        self.home().join(&self.experiment).join(&point.name)
+    }
+
+    /// The run of a point, if it has begun.
+    pub fn run(&self, point: &Point) -> Option<Run> {
+        Run::read(&self.run_folder(point), Some(&self.name))
+    }
+
+    /// The words of the command that begins a point, or goes on with it where it has begun.
+    pub fn command(&self, point: &Point) -> Vec<String> {
+        let inside = |root: &Path| root.join(SWEEPS).join(&self.name).display().to_string();
+        let runs = inside(&self.runs);
+        if self.run_folder(point).join("config.json").is_file() {
+            let path = Path::new(&runs).join(&self.experiment).join(&point.name);
+            return ["--resume", &path.display().to_string(), "--quiet"].map(String::from).into();
+        }
+        let mut words = self.arguments.clone();
+        words.extend(point.arguments.iter().cloned());
+        let checkpoints = inside(&self.checkpoints);
+        let own =
+            ["--name", &point.name, "--runs", &runs, "--checkpoints", &checkpoints, "--quiet"];
+        words.extend(own.map(String::from));
+        words
+    }
+}
+
+/// The folder that a sweep's name or path means.
+///
+/// # Errors
+/// Exit code 2 where there is none.
+pub fn locate(runs: &Path, asked: &str) -> Result<PathBuf> {
+    let named = runs.join(SWEEPS).join(asked);
+    let found = [PathBuf::from(asked), named];
+    let found = found.into_iter().find(|path| !asked.is_empty() && path.join(MANIFEST).is_file());
+    found.ok_or_else(|| {
+        let home = runs.join(SWEEPS);
+        let names: Vec<String> = std::fs::read_dir(&home)
+            .map(|entries| {
+                entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+            })
+            .unwrap_or_default();
+        let hint = crate::lab::error::closest(asked, names.iter().map(String::as_str));
+        refuse(format!("no sweep {asked} in {}{hint}", home.display()))
+    })
+}

@@ -1,0 +1,233 @@
+//! The processes of a sweep on this machine.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+
+use super::grid::Point;
+use super::manifest::Sweep;
+use crate::lab::console::Console;
+use crate::lab::error::Failure;
+use crate::lab::folder;
+use crate::lab::signals::StopSignal;
+use crate::runs::record::{Run, Status};
+
+/// Times that a point is begun again after its process was killed.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A place in which a point can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The GPU that its process sees; none for the CPU alone.
+    pub gpu: Option<String>,
+}
+
+struct Member {
+    point: Point,
+    slot: Slot,
+    process: Child,
+}
+
+/// Runs the points that are not finished, as many at a time as there are slots.
+pub struct Pool<'a> {
+    sweep: &'a Sweep,
+    free: Vec<Slot>,
+    waiting: VecDeque<Point>,
+    running: Vec<Member>,
+    tries: std::collections::HashMap<String, u32>,
+    /// Points that ended otherwise than well, each with a reason.
+    pub failed: Vec<(String, String)>,
+    finished: usize,
+    steps: u64,
+}
+
+/// Whether a point that stands so is not to be run any more.
+pub fn is_over(run: &Run) -> bool {
+    matches!(run.status, Status::Done | Status::NonFinite)
+}
+
+impl<'a> Pool<'a> {
+    /// A pool with the points of a sweep that are not over.
+    pub fn new(sweep: &'a Sweep, slots: Vec<Slot>) -> Self {
+        let mut pool = Self {
+            sweep,
+            free: slots,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            tries: std::collections::HashMap::new(),
+            failed: Vec::new(),
+            finished: 0,
+            steps: 0,
+        };
+        for point in &sweep.points {
+            match sweep.run(point).filter(is_over) {
+                Some(run) => pool.note(point, &run),
+                None => pool.waiting.push_back(point.clone()),
+            }
+        }
+        pool
+    }
+
+    fn note(&mut self, point: &Point, run: &Run) {
+        self.finished += 1;
+        self.steps += point.steps.or(run.steps).unwrap_or(0);
+        if run.status != Status::Done {
+            self.failed.push((point.name.clone(), run.status.name().into()));
+        }
+    }
+
+    /// Runs them all.
+    ///
+    /// # Errors
+    /// [`Failure::Interrupted`] once every process has saved and ended, where a signal asked for it.
+    pub fn run(&mut self, stop: &StopSignal, quiet: bool) -> Result<()> {
+        let bar = self.bar(quiet)?;
+        let console = Console::new(quiet, false);
+        loop {
+            if let Some(signal) = stop.received() {
+                bar.finish_and_clear();
+                console.note("stopping: every run saves first");
+                self.stop()?;
+                return Err(Failure::Interrupted { signal }.into());
+            }
+            self.reap()?;
+            self.start()?;
+            if self.waiting.is_empty() && self.running.is_empty() {
+                bar.finish_and_clear();
+                return Ok(());
+            }
+            self.show(&bar);
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Starts what there is a slot for. A point that another process still works on, such as one
+    /// that a killed sweep left behind, waits for that process.
+    fn start(&mut self) -> Result<()> {
+        for _ in 0..self.waiting.len() {
+            let Some(slot) = self.free.last().cloned() else { return Ok(()) };
+            let Some(point) = self.waiting.pop_front() else { return Ok(()) };
+            if folder::is_locked(&self.sweep.run_folder(&point)) {
+                self.waiting.push_back(point);
+                continue;
+            }
+            if let Some(run) = self.sweep.run(&point).filter(is_over) {
+                self.note(&point, &run);
+                continue;
+            }
+            let process = self.spawn(&point, &slot)?;
+            self.free.pop();
+            self.running.push(Member { point, slot, process });
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, point: &Point, slot: &Slot) -> Result<Child> {
+        let logs = self.sweep.home().join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let path = logs.join(format!("{}.txt", point.name));
+        let log = File::options().create(true).append(true).open(&path)?;
+        let mut command = Command::new(&self.sweep.program);
+        command.args(self.sweep.command(point)).current_dir(&self.sweep.folder);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+        if let Some(gpu) = &slot.gpu {
+            command.env("CUDA_VISIBLE_DEVICES", gpu);
+        }
+        // SAFETY: one system call, which takes no lock and allocates nothing.
+        unsafe {
+            command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
+        }
+        command.spawn().with_context(|| format!("starting {}", self.sweep.program.display()))
+    }
+
+    /// Takes in the processes that have ended.
+    fn reap(&mut self) -> Result<()> {
+        let mut index = 0;
+        while index < self.running.len() {
+            match self.running[index].process.try_wait()? {
+                None => index += 1,
+                Some(status) => {
+                    let member = self.running.swap_remove(index);
+                    self.free.push(member.slot);
+                    self.ended(member.point, status);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, point: Point, status: ExitStatus) {
+        let tries = self.tries.entry(point.name.clone()).or_default();
+        *tries += 1;
+        let asked = matches!(status.code(), Some(130 | 138 | 143));
+        if (status.signal().is_some() || asked) && *tries <= TRIES {
+            self.waiting.push_back(point);
+            return;
+        }
+        self.finished += 1;
+        self.steps += point.steps.unwrap_or(0);
+        match status.code() {
+            Some(0) => {}
+            Some(3) => self.failed.push((point.name, Status::NonFinite.name().into())),
+            _ => self.failed.push((point.name.clone(), self.last_words(&point, status))),
+        }
+    }
+
+    /// The last line that a process wrote, or how it ended.
+    fn last_words(&self, point: &Point, status: ExitStatus) -> String {
+        let path = self.sweep.home().join("logs").join(format!("{}.txt", point.name));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let last = text.lines().rev().find_map(|line| line.strip_prefix("error: "));
+        last.map_or_else(|| status.to_string(), str::to_string)
+    }
+
+    /// Asks every process to save and end, and waits for it.
+    fn stop(&mut self) -> Result<()> {
+        for member in &self.running {
+            if let Some(pid) = Pid::from_raw(member.process.id() as i32) {
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        }
+        for member in &mut self.running {
+            member.process.wait()?;
+        }
+        Ok(())
+    }
+
+    fn bar(&self, quiet: bool) -> Result<ProgressBar> {
+        let known: Option<u64> = self.sweep.points.iter().map(|point| point.steps).sum();
+        let total = known.unwrap_or(self.sweep.points.len() as u64);
+        let target =
+            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let template = "{bar:30} {pos}/{len}  {msg}  {eta} left";
+        bar.set_style(ProgressStyle::with_template(template)?);
+        bar.set_position(self.position());
+        bar.reset_eta();
+        Ok(bar)
+    }
+
+    /// Steps done by all points, or where their plans aren't known, points done.
+    fn position(&self) -> u64 {
+        if self.sweep.points.iter().any(|point| point.steps.is_none()) {
+            return self.finished as u64;
+        }
+        let begun = self.running.iter().filter_map(|member| self.sweep.run(&member.point)?.steps);
+        self.steps + begun.sum::<u64>()
+    }
+
+    fn show(&self, bar: &ProgressBar) {
+        if !bar.is_hidden() {
+            bar.set_position(self.position());
+            let (done, all) = (self.finished, self.sweep.points.len());
+            bar.set_message(format!("{done} of {all} runs, {} running", self.running.len()));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The figures of a continual run's end.
+
+use anyhow::Result;
+
+use super::config::TASKS;
+use super::report::matrices;
+use super::train::SelectorContinual;
+use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Series};
+use crate::lab::log::{Log, mean_and_sd};
+use crate::selector::figures::curve;
+
+/// Draws `matrix` and `within`.
+///
+/// # Errors
+/// Where the device can't be read, or a figure has nothing to show.
+pub fn draw(run: &SelectorContinual, log: &mut Log, step: u64) -> Result<()> {
+    let matrix = matrix(run)?;
+    log.figure("matrix", step, &matrix.render()?, &matrix.to_csv());
+    let within = within(run, log);
+    log.figure("within", step, &within.render()?, &within.to_csv());
+    Ok(())
+}
+
+fn seeds(run: &SelectorContinual) -> String {
+    match run.replicates {
+        1 => format!("{}, one seed", run.title()),
+        several => format!("{}, mean of {several} seeds", run.title()),
+    }
+}
+
+/// Accuracy on every task after every task.
+fn matrix(run: &SelectorContinual) -> Result<MatrixFigure> {
+    let tasks = TASKS as usize;
+    let all = matrices(&run.record.accuracy, tasks)?;
+    let mean = |i: usize, j: usize| {
+        100.0 * mean_and_sd(&all.iter().map(|matrix| matrix[i][j]).collect::<Vec<f64>>()).0
+    };
+    Ok(MatrixFigure {
+        title: format!("Accuracy after each task, {}", run.data.name),
+        subtitle: seeds(run),
+        row_axis: "after task".into(),
+        column_axis: "tested on task".into(),
+        row_labels: Vec::new(),
+        column_labels: Vec::new(),
+        values: (0..tasks).map(|i| (0..tasks).map(|j| mean(i, j)).collect()).collect(),
+        scale: ColourScale {
+            map: Default::default(),
+            range: (0.0, 100.0),
+            label: "accuracy (%)".into(),
+        },
+    })
+}
+
+/// Accuracies on all tasks while each is being learnt.
+fn within(run: &SelectorContinual, log: &Log) -> LineFigure {
+    let length = run.plan.evaluate_every as f64;
+    let series = |task: i64| -> Series {
+        let mut series = curve(log, &format!("within/task{task}"), &format!("task {task}"));
+        series.x.iter_mut().for_each(|x| *x /= length);
+        series
+    };
+    LineFigure {
+        title: format!("Forgetting and remembering, {}", run.data.name),
+        subtitle: format!("{}; {} test images a task", seeds(run), run.config.probe_samples),
+        x_label: format!("tasks learnt ({length} steps each)"),
+        y_label: "share correct".into(),
+        y_range: Some((0.0, 1.0)),
+        series: (1..=TASKS).map(series).collect(),
+        ..LineFigure::default()
+    }
+}

@@ -1,0 +1,68 @@
+//! What a launch says and logs at its end.
+
+use anyhow::Result;
+
+use super::train::DepthWidth;
+use crate::lab::experiment::Evaluation;
+use crate::lab::log::mean_and_sd;
+use crate::lab::tensorboard::Chart;
+
+/// Every tag, with one line that explains it.
+pub const TAGS: &[(&str, &str)] = &[
+    ("network/start", "loss of the last network before its first step, cross-entropy in nats"),
+    ("network/end", "its loss after its last step"),
+    ("loss/*", "loss of a network after this many steps: rule, rate, initialisation, depth, width"),
+    ("decrease/*", "what a network's loss has come down by at the end of its descent, in nats"),
+    ("exploded/*", "1 where the loss was a tenth or more above its start after some step, else 0"),
+    ("time/*", "milliseconds of each phase a network, and networks a second"),
+    ("figures/*", "the figures of the run's end"),
+];
+
+/// Steps whose losses are shown, where a descent has them.
+pub const SHOWN: [usize; 4] = [1, 3, 5, 10];
+
+/// The charts that put related curves together.
+pub fn charts() -> Vec<Chart> {
+    vec![
+        Chart::lines("networks", "one after another", &["network/start", "network/end"]),
+        Chart::pattern("time", "milliseconds a network", "^time/.*_ms$"),
+    ]
+}
+
+/// A line for every point, and its tags.
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn report(run: &DepthWidth, evaluation: &mut Evaluation) -> Result<()> {
+    let results = run.results()?;
+    for (point, courses) in &results {
+        let column = |at: usize| courses.iter().map(|c| c.losses[at]).collect::<Vec<f64>>();
+        let tag = point.tag();
+        let mut line = format!("{tag}: loss {}", number(&column(0)));
+        for step in SHOWN.into_iter().filter(|step| *step < courses[0].losses.len()) {
+            line += &format!(", {step}: {}", number(&column(step)));
+            evaluation.scalar(&format!("loss/{tag}/step{step}"), column(step));
+        }
+        let exploded = courses.iter().filter(|course| course.explodes()).count();
+        if exploded > 0 {
+            line += &format!(", {exploded} of {} exploded", courses.len());
+        }
+        evaluation.say(&line);
+        let each = |measure: &dyn Fn(&super::grid::Course) -> f64| -> Vec<f64> {
+            courses.iter().map(measure).collect()
+        };
+        evaluation.scalar(&format!("decrease/{tag}"), each(&|course| course.decrease()));
+        let flag = |course: &super::grid::Course| f64::from(u8::from(course.explodes()));
+        evaluation.scalar(&format!("exploded/{tag}"), each(&flag));
+    }
+    Ok(())
+}
+
+/// A mean with its spread over seeds.
+fn number(values: &[f64]) -> String {
+    let (mean, sd) = mean_and_sd(values);
+    match values.len() {
+        1 => format!("{mean:.4}"),
+        _ => format!("{mean:.4} ± {sd:.4}"),
+    }
+}

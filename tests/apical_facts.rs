@@ -1,0 +1,182 @@
+//! What two-phase training does, on the 8x8 digits: losses, explosions, variances.
+
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use neuron_lab::apical::ApicalTrain;
+use neuron_lab::apical::activation::Activation;
+use neuron_lab::apical::loss::Loss;
+use neuron_lab::apical::network::Network;
+use neuron_lab::apical::rule::{Pre, moving};
+use neuron_lab::apical::split::Split;
+use neuron_lab::apical::train::trainer::Trainer;
+use neuron_lab::data;
+use neuron_lab::lab::{configure, rng};
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+const WIDTHS: [i64; 5] = [64, 200, 200, 200, 10];
+
+fn split() -> Split {
+    tch::set_num_threads(1);
+    let digits = data::load("digits", Path::new("data"), Device::Cpu).unwrap();
+    Split::new(&digits, None, 1, Device::Cpu).unwrap()
+}
+
+fn network(seeds: &[u64]) -> Network {
+    Network::new(&WIDTHS, Activation::Relu, seeds, Kind::Float, Device::Cpu)
+}
+
+fn trainer(update: &str, seeds: &[u64], rates: &[(f64, f64)]) -> Trainer {
+    let arguments = ["facts", "--a-update", update].map(OsString::from);
+    let config = configure::<ApicalTrain>(arguments).unwrap().experiment;
+    Trainer::new(network(seeds), &config, rates)
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f64> {
+    Vec::try_from(tensor.to_kind(Kind::Double)).unwrap()
+}
+
+/// Losses on D_test now.
+fn losses(trainer: &Trainer, split: &Split) -> Vec<f64> {
+    numbers(&trainer.test(&split.test, true).get(0))
+}
+
+fn phase1(trainer: &mut Trainer, split: &Split, factor: f64, passes: f64) {
+    trainer.begin_first();
+    let _ = trainer.accumulate(&split.a, (0, split.a.samples()));
+    trainer.update_multipliers(factor, passes);
+}
+
+/// One pass of phase 2 in four parts, after each of which exploded runs are marked.
+fn phase2(trainer: &mut Trainer, split: &Split, factor: f64, pass: u64) {
+    let order = rng::permutation(split.w.samples(), 1, "data", pass);
+    for (i, part) in order.split(180, 0).iter().enumerate() {
+        let _ = trainer.learn(&split.w, part, factor);
+        trainer.mark(pass as f64 + (i + 1) as f64 / 4.0);
+    }
+}
+
+/// Variance of every layer's multipliers: [layer][run].
+fn variances(trainer: &Trainer) -> Vec<Vec<f64>> {
+    let layers = trainer.network.layers.iter();
+    layers.map(|l| numbers(&l.apical.var_dim([1i64].as_slice(), true, false))).collect()
+}
+
+#[test]
+fn losses_of_untrained_networks_differ_from_seed_to_seed() {
+    let split = split();
+    let seeds: Vec<u64> = (0..40).collect();
+    let pass = network(&seeds).forward(&split.test.images, true);
+    let mut losses = numbers(&Loss::Mse.mean(pass.output(), &split.test.target));
+    losses.sort_by(f64::total_cmp);
+    let (least, median, most) = (losses[0], losses[20], losses[39]);
+    assert!((0.5..1.3).contains(&least), "{losses:?}");
+    assert!((1.3..2.5).contains(&median), "{losses:?}");
+    assert!((2.5..7.0).contains(&most), "{losses:?}");
+}
+
+#[test]
+fn the_first_change_goes_down_the_gradient_most_of_all_in_the_output() {
+    let split = split();
+    for seed in 0..5 {
+        let network = network(&[seed]);
+        let (x, count) = (&split.a.images, split.a.samples());
+        let weight = Tensor::from(1.0 / count as f64).to_kind(Kind::Float);
+        let gradients = |weights| {
+            let pass = network.forward(x, true);
+            let delta = Loss::Mse.gradient(pass.output(), &split.a.target, &weight);
+            network.backward(x, &pass, delta, weights)
+        };
+        for (layer, g) in network.layers.iter().zip(gradients(false).apical) {
+            let _ = layer.apical.shallow_clone().g_sub_(&(g.sum_dim_intlist(1, false, None) * 0.1));
+        }
+        let slopes = gradients(true).weight;
+        let rates = Tensor::ones([1, 1, 1], (Kind::Float, Device::Cpu));
+        let changes = moving(&network, x, count, Pre::Modulated, &rates);
+        let cosine = |k: usize| {
+            let (change, slope) = (changes.of(k), slopes[k].neg());
+            let dot = (&change * &slope).sum(Kind::Double);
+            (dot / (change.norm() * slope.norm())).double_value(&[])
+        };
+        let cosines: Vec<f64> = (0..4).map(cosine).collect();
+        assert!(cosines.iter().all(|c| (0.4..1.0).contains(c)), "seed {seed}: {cosines:?}");
+        assert!(cosines[..3].iter().all(|c| *c < cosines[3]), "seed {seed}: {cosines:?}");
+    }
+}
+
+#[test]
+fn every_phase_1_lowers_the_loss_and_the_last_layers_multipliers_spread_most() {
+    let (_guard, split) = (no_grad_guard(), split());
+    let seeds = [1, 2, 3];
+    let mut runs =
+        [1, 6].map(|second| (second, trainer("momentum:0.9", &seeds, &[(0.03, 1e-4); 3])));
+    let (mut lowered, mut spread) = (0, Vec::new());
+    for (second, trainer) in &mut runs {
+        let mut earlier = vec![0.0; 3];
+        for epoch in 0..10 {
+            let before = losses(trainer, &split);
+            phase1(trainer, &split, 1.0, 0.0);
+            let after = losses(trainer, &split);
+            lowered += before.iter().zip(&after).filter(|(before, after)| after < before).count();
+            let last = variances(trainer)[3].clone();
+            assert!(last.iter().zip(&earlier).all(|(now, earlier)| now > earlier), "{epoch}");
+            earlier = last;
+            (0..*second).for_each(|i| phase2(trainer, &split, 1.0, epoch * *second + i));
+        }
+        spread.push(variances(trainer));
+    }
+    assert!(lowered >= 57, "{lowered} of 60");
+    for run in 0..3 {
+        let [regular, multi] = [0, 1].map(|which: usize| {
+            let of: Vec<f64> = spread[which].iter().map(|layer| layer[run]).collect();
+            assert!(of[..3].iter().all(|hidden| of[3] > 5.0 * hidden), "{of:?}");
+            of[3]
+        });
+        assert!(multi < 0.8 * regular, "run {run}: {multi} of {regular}");
+    }
+}
+
+#[test]
+fn after_a_single_phase_1_the_loss_falls_and_rises_and_explodes_in_a_time_of_1_over_lr_w() {
+    let (_guard, split) = (no_grad_guard(), split());
+    let lr_w = [4e-3, 2e-3, 1e-3];
+    let mut trainer = trainer("reset", &[1, 1, 1], &lr_w.map(|lr| (0.3, lr)));
+    let start = losses(&trainer, &split)[2];
+    phase1(&mut trainer, &split, 1.0, 0.0);
+    let mut slow = vec![losses(&trainer, &split)[2]];
+    assert!(slow[0] < 0.8 * start, "{start} {}", slow[0]);
+    for pass in 0..60 {
+        phase2(&mut trainer, &split, 1.0, pass);
+        slow.push(losses(&trainer, &split)[2]);
+    }
+    let exploded = numbers(&trainer.exploded_at);
+    let products: Vec<f64> = exploded.iter().zip(lr_w).map(|(at, lr)| at * lr).collect();
+    assert!(products.iter().all(|p| (p / products[2] - 1.0).abs() < 0.15), "{exploded:?}");
+    let least = (0..slow.len()).min_by(|a, b| slow[*a].total_cmp(&slow[*b])).unwrap();
+    assert!(slow[least] < 0.9 * slow[0], "{slow:?}");
+    let rises = slow.windows(2).any(|pair| pair[1] > 1.02 * pair[0]);
+    assert!(rises, "{slow:?}");
+}
+
+#[test]
+fn larger_rates_explode_earlier_with_a_cosine_schedule_too() {
+    let (_guard, split) = (no_grad_guard(), split());
+    let rates = [(0.1, 1e-2), (0.1, 3e-3), (0.01, 1e-4)];
+    let exploded = [false, true].map(|cosine| {
+        let mut trainer = trainer("momentum:0.9", &[1, 1, 1], &rates);
+        for epoch in 0..40 {
+            let share = epoch as f64 / 100.0;
+            let factor = (1.0 + (std::f64::consts::PI * share).cos()) / 2.0;
+            let factor = if cosine { factor } else { 1.0 };
+            phase1(&mut trainer, &split, factor, epoch as f64);
+            phase2(&mut trainer, &split, factor, epoch);
+        }
+        numbers(&trainer.exploded_at)
+    });
+    for at in &exploded {
+        assert!(at[0] < at[1] && at[1] < 40.0 && at[2].is_nan(), "{exploded:?}");
+    }
+    assert!(exploded[1][0] >= exploded[0][0] && exploded[1][0] < 1.3 * exploded[0][0]);
+}

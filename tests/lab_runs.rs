@@ -1,0 +1,246 @@
+//! What `lab` says of runs: those that are whole, and those that are not.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::{Bench, Outcome, wait_until, words};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+
+const LAB: &str = env!("CARGO_BIN_EXE_lab");
+const RUN: &str = "--data digits --epochs 2 --hidden 8 --log-every 5 --quiet";
+
+fn lab(bench: &Bench, line: &str) -> Outcome {
+    bench.execute(LAB, &words(line))
+}
+
+fn listed(bench: &Bench, line: &str) -> (Vec<Value>, Vec<String>) {
+    let out = lab(bench, &format!("runs --json {line}")).expect(0);
+    let whole: Value = serde_json::from_str(&out.stdout).unwrap();
+    let problems = whole["problems"].as_array().unwrap().iter();
+    let problems = problems.map(|text| text.as_str().unwrap().to_string()).collect();
+    (whole["runs"].as_array().unwrap().clone(), problems)
+}
+
+fn status(runs: &[Value], name: &str) -> String {
+    let run = runs.iter().find(|run| run["name"] == name);
+    run.unwrap_or_else(|| panic!("no {name}"))["status"].as_str().unwrap().into()
+}
+
+#[test]
+fn every_way_that_a_run_can_stand() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name whole --lr 0.05 --seed 3")).expect(0);
+    bench.run(&format!("{RUN} --name wild --lr 1e30")).expect(3);
+    let long = "--data digits --epochs 2000 --hidden 8 --quiet --device cpu";
+    let mut process = bench.spawn(&format!("{long} --name killed --checkpoint-every 20"));
+    wait_until("it has saved", || {
+        !bench.names_or_none("checkpoints/selector_mnist/killed").is_empty()
+    });
+    assert_eq!(status(&listed(&bench, "").0, "killed"), "running");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let (runs, problems) = listed(&bench, "");
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(status(&runs, "whole"), "done");
+    assert_eq!(status(&runs, "wild"), "non-finite");
+    assert_eq!(status(&runs, "killed"), "crashed");
+    let whole = runs.iter().find(|run| run["name"] == "whole").unwrap();
+    let changed = json!({"hidden": [8], "lr": 0.05, "seed": 3, "epochs": 2, "data": "digits"});
+    assert_eq!(whole["changed"], changed);
+    assert_eq!(whole["steps"], 46);
+    let summary = bench.summary("whole");
+    assert_eq!(whole["last"]["eval/accuracy"], summary["metrics"]["eval/accuracy"]);
+    assert_eq!(whole["best"], summary["best"]);
+    assert!(whole["bytes"].as_u64().unwrap() > 10_000);
+
+    // A summary of an earlier process says nothing of a run that went on and was killed.
+    let path = bench.run_file("whole", "metrics.jsonl");
+    let later = fs::File::options().append(true).open(path).unwrap();
+    later.set_modified(std::time::SystemTime::now() + Duration::from_secs(5)).unwrap();
+    assert_eq!(status(&listed(&bench, "").0, "whole"), "crashed");
+    for (filter, expected) in [
+        ("--status crashed", 2),
+        ("--status non-finite,done", 1),
+        ("--where lr=5e-2", 1),
+        ("--where hidden=8", 3),
+        ("--where nothing=8", 0),
+        ("--newer 1h", 3),
+        ("whole", 1),
+        ("selector_mnist/ki", 1),
+        ("--limit 2", 2),
+    ] {
+        assert_eq!(listed(&bench, filter).0.len(), expected, "{filter}");
+    }
+    let refused = lab(&bench, "runs --newer soon").expect(2);
+    assert!(refused.error().contains("soon"));
+    assert!(lab(&bench, "runs --runs nowhere").expect(1).error().contains("nowhere"));
+}
+
+#[test]
+fn what_is_damaged_is_said_and_the_rest_is_shown() {
+    let bench = Bench::new();
+    for name in ["whole", "torn", "config", "empty"] {
+        bench.run(&format!("{RUN} --name {name}")).expect(0);
+    }
+    let text = fs::read(bench.run_file("torn", "summary.json")).unwrap();
+    fs::write(bench.run_file("torn", "summary.json"), &text[..text.len() / 2]).unwrap();
+    fs::write(bench.run_file("config", "config.json"), "{\"seed\": ").unwrap();
+    for entry in fs::read_dir(bench.path("runs/selector_mnist/empty")).unwrap().flatten() {
+        if entry.path().is_file() {
+            fs::write(entry.path(), "").unwrap();
+        }
+    }
+    fs::create_dir_all(bench.path("runs/my notes/pictures")).unwrap();
+    fs::write(bench.path("runs/README"), "mine").unwrap();
+    fs::create_dir_all(bench.path("runs/selector_mnist/unborn")).unwrap();
+    let (runs, problems) = listed(&bench, "");
+    assert_eq!(runs.len(), 4);
+    assert_eq!(status(&runs, "whole"), "done");
+    assert_eq!(status(&runs, "torn"), "crashed");
+    assert_eq!(status(&runs, "config"), "done");
+    let all = problems.join("\n");
+    for words in
+        ["torn/summary.json", "config/config.json", "empty/config.json", "pictures", "unborn"]
+    {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    let out = lab(&bench, "runs").expect(0);
+    assert_eq!(out.stdout.lines().count(), 5);
+    assert_eq!(out.warnings().len(), problems.len());
+    for name in ["torn", "config", "empty"] {
+        assert!(!lab(&bench, &format!("show {name}")).expect(0).warnings().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_run_is_shown_with_the_commands_that_repeat_and_resume_it() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name first --checkpoint-every 10")).expect(0);
+    bench.run(&format!("{RUN} --name second --lr 0.02")).expect(0);
+    let out = lab(&bench, "show --json first").expect(0);
+    let shown: Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!(shown["config"]["hidden"], json!([8]));
+    assert!(shown["figures"].as_array().unwrap().len() > 1);
+    assert!(shown["checkpoints"].as_array().unwrap().len() > 1);
+    // The commands do what they say.
+    let repeat = shown["repeat"].as_str().unwrap();
+    bench.execute("sh", &["-c", &format!("{repeat} --name again --quiet")]).expect(0);
+    bench.assert_same("again", "first", 46, "repeated");
+    let resume = shown["resume"].as_str().unwrap();
+    bench.execute("sh", &["-c", &format!("{resume} --epochs 3 --quiet")]).expect(0);
+    assert_eq!(bench.summary("first")["steps"], 69);
+    let run = &listed(&bench, "first").0[0];
+    assert_eq!(run["changed"]["epochs"], 3);
+
+    let text = lab(&bench, "show first").expect(0).stdout;
+    for words in ["* epochs", "eval/accuracy", "figures/", "step-00000069.safetensors", "repeat "] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let out = lab(&bench, "diff --json first second").expect(0);
+    let diff: Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!(diff["config"]["lr"], json!([0.01, 0.02]));
+    assert_eq!(diff["code"], json!({}));
+    assert!(diff["metrics"]["eval/accuracy"][1].is_number());
+    assert!(lab(&bench, "diff first second").expect(0).stdout.contains("code: the same"));
+    assert!(lab(&bench, "show firts").expect(2).error().contains("did you mean \"first\""));
+    assert!(lab(&bench, "show s").expect(2).error().contains("called so"));
+}
+
+#[test]
+fn a_checkpoint_becomes_a_plain_state_dict() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name two --replicates 2 --optimizer adam")).expect(0);
+    let out = lab(&bench, "checkpoint two --json").expect(0);
+    let shown: Value = serde_json::from_str(&out.stdout).unwrap();
+    let find = |name: &str| {
+        let mut tensors = shown["tensors"].as_array().unwrap().iter();
+        tensors.find(|tensor| tensor["name"] == name).unwrap().clone()
+    };
+    assert_eq!(find("output.weight")["shape"], json!([2, 10, 8]));
+    assert_eq!(find("optim.exp_avg.output.bias")["finite"], true);
+    assert!(find("layer1.selection.weight")["norm"].as_f64().unwrap() > 0.0);
+    let line = "checkpoint two --best --replicate 1 --to-torch one.safetensors --to-numpy one.npz";
+    lab(&bench, line).expect(0);
+    let bytes = fs::read(bench.path("one.safetensors")).unwrap();
+    let parsed = SafeTensors::deserialize(&bytes).unwrap();
+    assert!(
+        parsed
+            .names()
+            .iter()
+            .all(|name| !name.starts_with("optim.") && !name.starts_with("state."))
+    );
+    assert_eq!(parsed.tensor("output.weight").unwrap().shape(), [10, 8]);
+    // The second half of the tensor with both.
+    let whole = fs::read(bench.checkpoints("two").join("step-00000046.safetensors")).unwrap();
+    let whole = SafeTensors::deserialize(&whole).unwrap();
+    let both = whole.tensor("output.weight").unwrap().data();
+    assert_eq!(parsed.tensor("output.weight").unwrap().data(), &both[both.len() / 2..]);
+    let arrays = tch::Tensor::read_npz(bench.path("one.npz")).unwrap();
+    let (_, array) = arrays.iter().find(|(name, _)| name == "output.weight").unwrap();
+    let same = tch::Tensor::read_safetensors(bench.path("one.safetensors")).unwrap();
+    let (_, tensor) = same.iter().find(|(name, _)| name == "output.weight").unwrap();
+    assert_eq!(array, tensor);
+    for (line, words) in [
+        ("checkpoint two --replicate 2 --to-torch a.safetensors", "--replicate 2"),
+        ("checkpoint two --to-torch a.pt", ".safetensors"),
+        ("checkpoint nothing", "nothing"),
+    ] {
+        assert!(lab(&bench, line).expect(2).error().contains(words), "{line}");
+    }
+    let path = bench.checkpoints("two").join("step-00000046.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let line = format!("checkpoint {}", path.display());
+    assert!(lab(&bench, &line).expect(1).error().contains("damaged"));
+}
+
+#[test]
+fn a_report_is_one_file() {
+    let bench = Bench::new();
+    for (name, flags) in [("a", "--seed 0"), ("b", "--seed 1"), ("c", "--lr 0.1")] {
+        bench.run(&format!("{RUN} --name {name} {flags}")).expect(0);
+    }
+    lab(&bench, "report selector_mnist --out out/page.html").expect(0);
+    let page = fs::read_to_string(bench.path("out/page.html")).unwrap();
+    assert!(!page.contains("src=\"runs") && !page.contains("http"), "it needs something else");
+    assert!(page.matches("data:image/png;base64,").count() >= 4);
+    let text = fs::read_to_string(bench.path("out/page.md")).unwrap();
+    assert!(text.contains("| 0.01 | 2 of 2 |") && text.contains("±"), "{text}");
+    for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        assert!(bench.path("out").join(link).is_file(), "{link}");
+    }
+    assert!(lab(&bench, "report nothing").expect(1).error().contains("no such run"));
+}
+
+/// A run's folder as a run leaves it, copied with another name.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for name in ["config.json", "provenance.json", "summary.json", "metrics.jsonl", ".lock"] {
+        fs::hard_link(from.join(name), to.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn ten_thousand_runs_are_listed_in_two_seconds() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name one")).expect(0);
+    let one = bench.path("runs/selector_mnist/one");
+    for i in 0..10_000 {
+        copy(&one, &bench.path(format!("runs/selector_mnist/copy-{i:05}")));
+    }
+    // Other programs may disturb one try, or several.
+    let quick = (0..10).any(|_| {
+        let start = Instant::now();
+        assert_eq!(lab(&bench, "runs").expect(0).stdout.lines().count(), 10_002);
+        start.elapsed() < Duration::from_secs(2)
+    });
+    assert!(quick, "ten tries took longer");
+}

@@ -1,0 +1,192 @@
+//! Sweeps that are refused, killed, resumed, and what is left of them.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::SystemTime;
+
+use common::{Bench, Outcome, wait_until, words};
+use serde_json::{Value, json};
+
+const LAB: &str = env!("CARGO_BIN_EXE_lab");
+const GRID: &str = "--grid lr=0.02,0.2 --grid seed=0..4";
+
+fn lab(bench: &Bench, line: &str) -> Outcome {
+    bench.execute(LAB, &words(line))
+}
+
+fn spawn(bench: &Bench, line: &str) -> Child {
+    let mut command = Command::new(LAB);
+    command.args(words(line)).current_dir(bench.path("")).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn runs(bench: &Bench) -> Vec<Value> {
+    let out = lab(bench, "runs --json").expect(0);
+    let whole: Value = serde_json::from_str(&out.stdout).unwrap();
+    whole["runs"].as_array().unwrap().clone()
+}
+
+/// Names of the runs that are done, with the time of their summary.
+fn done(bench: &Bench, sweep: &str) -> Vec<(String, SystemTime)> {
+    let home = format!("runs/sweeps/{sweep}/selector_mnist");
+    let time = |name: &String| {
+        let path = bench.path(format!("{home}/{name}/summary.json"));
+        let summary: Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let is_done = summary["status"] == "done";
+        is_done.then(|| fs::metadata(&path).unwrap().modified().unwrap())
+    };
+    let names = bench.names_or_none(&home);
+    names.iter().filter_map(|name| Some((name.clone(), time(name)?))).collect()
+}
+
+#[test]
+fn killed_twice_and_resumed_it_ends_with_ten_runs() {
+    let bench = Bench::new();
+    let line = "--data digits --epochs 40 --hidden 8 --device cpu --log-every 20";
+    let begin =
+        format!("sweep selector_mnist {line} {GRID} --jobs 2 --name s --checkpoint-every 25");
+    let mut process = spawn(&bench, &begin);
+    wait_until("two runs are done", || done(&bench, "s").len() >= 2);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let first = done(&bench, "s");
+    assert!(first.len() < 10, "the sweep was over before it was killed");
+    // What the killed sweep left running saves and ends; the next one waits for it.
+    let mut process = spawn(&bench, "sweep --resume s --jobs 2");
+    wait_until("five runs are done", || done(&bench, "s").len() >= 5);
+    // One member is killed as well.
+    let running = runs(&bench).into_iter().find(|run| run["status"] == "running");
+    if let Some(run) = running {
+        let lock = bench.path(run["path"].as_str().unwrap()).join(".lock");
+        let pid = fs::read_to_string(lock).unwrap();
+        let _ = Command::new("kill").args(["-9", pid.trim()]).status();
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let second = done(&bench, "s");
+    assert!(second.len() < 10, "the sweep was over before it was killed");
+    let out = lab(&bench, "sweep --resume s --jobs 2").expect(0);
+    let third = done(&bench, "s");
+    assert_eq!(third.len(), 10);
+    for earlier in first.iter().chain(&second) {
+        assert!(third.contains(earlier), "{earlier:?} was run again");
+    }
+    assert!(out.stdout.contains("5 of 5") && out.stdout.contains("±"), "{out:#?}");
+    for name in [
+        "table.md",
+        "table.csv",
+        "figures/curves.png",
+        "figures/response.png",
+        "figures/response.csv",
+    ] {
+        assert!(bench.path("runs/sweeps/s").join(name).is_file(), "{name}");
+    }
+    let all = runs(&bench);
+    assert_eq!(all.len(), 10);
+    for run in &all {
+        assert_eq!(run["status"], "done");
+        let log =
+            fs::read_to_string(bench.path(run["path"].as_str().unwrap()).join("metrics.jsonl"));
+        let steps: Vec<u64> = log
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["step"].as_u64().unwrap())
+            .collect();
+        assert!(steps.is_sorted() && steps.last() == Some(&(40 * 23)), "{steps:?}");
+    }
+    // A point is the run that it would be alone, however often it was interrupted.
+    bench.run(&format!("{line} --lr 0.2 --seed 3 --name alone --quiet")).expect(0);
+    let point = bench.json("runs/sweeps/s/selector_mnist/lr=0.2,seed=3/summary.json");
+    let alone = bench.summary("alone");
+    assert_eq!(point["metrics"]["eval/loss"], alone["metrics"]["eval/loss"]);
+    assert_eq!(point["best"], alone["best"]);
+    let again = lab(&bench, "sweep --resume s").expect(0);
+    assert!(again.stdout.contains("5 of 5"));
+    assert_eq!(done(&bench, "s"), third);
+}
+
+#[test]
+fn nothing_starts_where_a_point_is_refused() {
+    let bench = Bench::new();
+    for (line, words) in [
+        ("selector_mnist --data digits --grid lr=0.1,-1", "1 of 2 points"),
+        ("selector_mnist --data digits --grid batch-size=5000", "1 of 1 points"),
+        ("selector_mnist --data digits --grid lrr=1", "1 of 1 points"),
+        ("selector_mnist --data mnist --data-dir nowhere --grid lr=1", "1 of 1 points"),
+        ("selector_mnist --data digits --grid lr", "--grid lr"),
+        ("selector_mnist --data digits", "--grid"),
+        ("selector_mnits --grid lr=1", "did you mean \"selector_mnist\""),
+        ("selector_mnist --grid lr=1 --name a/b", "a/b"),
+        ("selector_mnist --grid lr=1 --eval x", "--eval"),
+        ("--resume nothing", "no sweep nothing"),
+        ("selector_mnist --data digits --grid seed=0,2 --together", "--together"),
+    ] {
+        let out = lab(&bench, &format!("sweep {line}")).expect(2);
+        assert!(out.error().contains(words), "{line}: {out:#?}");
+    }
+    assert!(!bench.path("runs").exists());
+    let out =
+        lab(&bench, "sweep selector_mnist --data digits --grid lr=0.1,0.2 --dry-run").expect(2);
+    assert!(out.stdout.contains("lr=0.2  46 steps") && !bench.path("runs").exists(), "{out:#?}");
+}
+
+#[test]
+fn a_point_that_fails_is_named_and_the_others_go_on() {
+    let bench = Bench::new();
+    let line = "--data digits --epochs 2 --hidden 8 --device cpu --log-every 5";
+    let out =
+        lab(&bench, &format!("sweep selector_mnist {line} --grid lr=0.1,1e30 --name s")).expect(1);
+    assert!(out.stderr.contains("lr=1e30: non-finite"), "{out:#?}");
+    assert_eq!(done(&bench, "s").len(), 1);
+    // What is not finite would not be so the next time either.
+    let again = lab(&bench, "sweep --resume s").expect(1);
+    assert!(again.stderr.contains("lr=1e30: non-finite"), "{again:#?}");
+    assert_eq!(bench.names("runs/sweeps/s/logs"), ["lr=0.1.txt", "lr=1e30.txt"]);
+    let refused =
+        lab(&bench, &format!("sweep selector_mnist {line} --grid lr=0.1 --name s")).expect(2);
+    assert!(refused.error().contains("--resume s"));
+}
+
+#[test]
+fn seeds_that_are_trained_together_have_the_same_spread() {
+    let bench = Bench::new();
+    let line = "sweep selector_mnist --data digits --epochs 4 --hidden 8 --device cpu";
+    lab(&bench, &format!("{line} {GRID} --name apart")).expect(0);
+    lab(&bench, &format!("{line} {GRID} --name together --together")).expect(0);
+    assert_eq!(bench.names("runs/sweeps/together/selector_mnist").len(), 2);
+    let table = |name: &str| {
+        let text = fs::read_to_string(bench.path(format!("runs/sweeps/{name}/table.csv"))).unwrap();
+        let cells = |line: &str| line.split(',').skip(2).map(str::to_string).collect::<Vec<_>>();
+        text.lines().skip(1).map(cells).collect::<Vec<_>>()
+    };
+    let (apart, together) = (table("apart"), table("together"));
+    assert_eq!(apart.len(), 2);
+    for (a, b) in apart.iter().flatten().zip(together.iter().flatten()) {
+        let numbers = |text: &str| -> Vec<f64> {
+            text.split(" ± ").map(|number| number.parse().unwrap()).collect()
+        };
+        for (a, b) in numbers(a).iter().zip(numbers(b)) {
+            assert!((a - b).abs() < 1e-3 * a.abs().max(1e-2), "{apart:?} {together:?}");
+        }
+    }
+}
+
+#[test]
+fn interrupted_it_saves_every_run_and_says_how_to_go_on() {
+    let bench = Bench::new();
+    let line = "sweep selector_mnist --data digits --epochs 500 --hidden 8 --device cpu";
+    let mut process = spawn(&bench, &format!("{line} --grid seed=0..1 --jobs 2 --name s"));
+    let running = || {
+        let names = bench.names_or_none("checkpoints/sweeps/s/selector_mnist/seed=1");
+        names.iter().any(|name| name.ends_with(".json"))
+    };
+    wait_until("the second run has saved", running);
+    Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    let statuses: Vec<Value> = runs(&bench).iter().map(|run| run["status"].clone()).collect();
+    assert_eq!(statuses, [json!("interrupted"), json!("interrupted")]);
+}
