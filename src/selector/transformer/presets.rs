@@ -9,23 +9,17 @@ use crate::lab::Preset;
 /// Named sets of values.
 pub const PRESETS: &[Preset] = &[
     Preset {
-        name: "base",
-        reason: "plain linear layers, the notebook's standard model, on the State of the Union \
-                 addresses (scripts/data text)",
-        values: r#"{"replace": "none", "data": "sotu", "vocab": 1000, "sequence": 32,
-            "batch_size": 4}"#,
-    },
-    Preset {
         name: "k1",
-        reason: "one computation neuron and none that selects: the standard model once more",
+        reason: "one computation neuron and none that selects: the notebook's standard model, on the \
+                 State of the Union addresses (scripts/data text)",
         values: r#"{"num_computation": 1, "data": "sotu", "vocab": 1000, "sequence": 32,
             "batch_size": 4}"#,
     },
     Preset {
         name: "linear-k2",
         reason: "two computation neurons in the linear layers only: the notebook's first version",
-        values: r#"{"replace": "linear", "num_computation": 2, "data": "sotu", "vocab": 1000, "sequence": 32,
-            "batch_size": 4}"#,
+        values: r#"{"replace": "linear", "num_computation": 2, "data": "sotu", "vocab": 1000,
+            "sequence": 32, "batch_size": 4}"#,
     },
     Preset {
         name: "k2",

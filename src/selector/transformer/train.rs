@@ -147,7 +147,9 @@ impl Experiment for SelectorTransformer {
     }
 
     fn source(&self) -> Value {
-        self.text.source.clone()
+        let mut source = self.text.source.clone();
+        source["vocabulary"] = self.text.vocabulary.words().into();
+        source
     }
 
     fn charts(&self) -> Vec<Chart> {
