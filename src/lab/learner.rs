@@ -63,6 +63,8 @@ impl LearnerConfig {
 pub struct Learner {
     /// The parameters and their gradient.
     pub params: Params,
+    /// Which parameters the next updates change, where not all: [replicate, parameter] bool.
+    pub only: Option<Tensor>,
     optimizer: Optimizer,
     schedule: Schedule,
     clip_value: Option<f64>,
@@ -78,7 +80,36 @@ impl Learner {
         let optimizer = Optimizer::new(config.optimizer.clone(), &params.values);
         let schedule = Schedule::new(config.schedule.clone(), config.lr, steps);
         let (clip_value, clip_norm) = (config.clip_value, config.clip_norm);
-        Self { params, optimizer, schedule, clip_value, clip_norm, prefix: "optim" }
+        Self { params, only: None, optimizer, schedule, clip_value, clip_norm, prefix: "optim" }
+    }
+
+    /// Goes on with other parameters, as of a model that grows. `carry` gives a buffer of the
+    /// optimizer's state for a parameter, in its new shape, from the old one.
+    ///
+    /// # Errors
+    /// Where the shapes don't fit, and what `carry` returns.
+    pub fn change(
+        &mut self,
+        params: Params,
+        optimizer: &OptimizerConfig,
+        carry: impl Fn(&str, &Tensor) -> Result<Tensor>,
+    ) -> Result<()> {
+        let mut changed = Optimizer::new(optimizer.clone(), &params.values);
+        let old = self.optimizer.state();
+        changed.load_state(|name| {
+            let (_, buffer) =
+                old.iter().find(|(known, _)| *known == name).with_context(|| name.to_string())?;
+            if name == "step" {
+                return Ok(buffer.shallow_clone());
+            }
+            let parts = self.params.split(buffer);
+            let parts = parts
+                .iter()
+                .map(|(key, part)| Ok(carry(key, part)?.f_reshape([params.replicates(), -1])?));
+            Ok(Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 1)?)
+        })?;
+        (self.params, self.optimizer, self.only) = (params, changed, None);
+        Ok(())
     }
 
     /// Gives a second learner of one model tags and state of its own: `optim.<part>` for `optim`.
@@ -113,7 +144,7 @@ impl Learner {
     /// # Errors
     /// As [`Learner::descend`].
     pub fn apply(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
-        let Self { params, optimizer, schedule, .. } = self;
+        let Self { params, only, optimizer, schedule, .. } = self;
         let _guard = no_grad_guard();
         let finite = step.time(Phase::Optimizer, || {
             all_finite(&params.gradient).logical_and(&all_finite(&loss.detach()))
@@ -134,7 +165,8 @@ impl Learner {
             if let Some(limit) = norm {
                 let _ = clip::by_norm(&mut params.gradient, limit);
             }
-            optimizer.step(&mut params.values, &params.gradient, lr, apply.as_ref());
+            let (values, gradient) = (&mut params.values, &params.gradient);
+            optimizer.step_where(values, gradient, lr, apply.as_ref(), only.as_ref());
         });
         Ok(apply)
     }

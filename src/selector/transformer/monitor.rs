@@ -105,8 +105,8 @@ impl Watch {
     /// # Errors
     /// Where the device can't be read.
     pub fn read(&self) -> Result<Selection> {
-        let [choices, neurons] = self.axes;
-        let usage = Usage::read(&self.tally, 1, choices, self.words as u64)?;
+        let [_, neurons] = self.axes;
+        let usage = Usage::read(&self.tally, 1)?;
         let entropy = read::scalar(&self.entropy)? / (self.words * neurons) as f64;
         Ok(Selection { usage, entropy })
     }
