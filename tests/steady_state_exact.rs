@@ -5,7 +5,8 @@
 mod steady_brute;
 
 use neuron_lab::steady_state::effects::Memory;
-use neuron_lab::steady_state::lms::{Rules, Runs, advance, masks};
+use neuron_lab::steady_state::lms::{Rules, Runs, advance};
+use neuron_lab::steady_state::nested::Nested;
 use neuron_lab::steady_state::overlay::one_step;
 use neuron_lab::steady_state::reference::ReferenceKind;
 use neuron_lab::steady_state::task::Task;
@@ -62,13 +63,13 @@ fn stretches_are_substeps() {
     let world = world(&[4, 9], 3, KIND, 0.1);
     let task = Task::measure(&world, 60);
     let (expansions, updates) = ([1, 3], 60);
-    let mask = masks(&expansions, 10, Device::Cpu);
+    let nested = Nested::new(&expansions, 10, Device::Cpu);
     let gamma = Tensor::from_slice(&[0.05, 0.2]).view([1, 1, 1, 2]).expand([2, 2, 2, 2], false);
     let eta = Tensor::from_slice(&[0.0, 0.03]).view([1, 1, 1, 2]).expand([2, 2, 2, 2], false);
-    let rules = Rules { gamma: gamma.contiguous(), eta: eta.contiguous(), mask };
+    let rules = Rules { gamma: gamma.contiguous(), eta: eta.contiguous(), nested: &nested };
     tch::manual_seed(5);
     let drawn = Tensor::randn([2, 2, updates, 30], F64);
-    let start = world.granule.initial.view([2, 1, 1, 1, 30]) * rules.mask.view([1, 2, 1, 1, 30]);
+    let start = world.granule.initial.view([2, 1, 1, 1, 30]) * nested.mask.view([1, 2, 1, 1, 30]);
     let mut runs = Runs {
         weights: start.expand([2, 2, 2, 2, 30], false).contiguous(),
         plant: Tensor::zeros([2, 2, 2, 2, 6], F64),
@@ -123,7 +124,8 @@ fn learning_is_that_of_the_differential_equations() {
         plant: Tensor::zeros([1, 1, 1, 1, 6], F64),
     };
     let gamma = Tensor::full([1, 1, 1, 1], 0.1, F64);
-    let rules = Rules { eta: gamma.zeros_like(), gamma, mask: masks(&[1], 10, Device::Cpu) };
+    let nested = Nested::new(&[1], 10, Device::Cpu);
+    let rules = Rules { eta: gamma.zeros_like(), gamma, nested: &nested };
     let memory = Memory::new(&world, 60);
     let _ = advance(&world.stretch(0, 60), &memory, &task, &rules, None, &mut runs);
     let network = Network::of(&world, 0, 10, KIND);

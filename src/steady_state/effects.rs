@@ -2,6 +2,8 @@
 
 use tch::{Kind, Tensor};
 
+use super::nested::Nested;
+use super::task::Task;
 use super::world::{Stretch, World};
 
 /// How an error depends on earlier changes of the loop's state within a stretch.
@@ -61,26 +63,34 @@ pub(super) struct Responses {
     pub(super) errors: Tensor,
     /// Effect of h_j on the final state of the loop: [seed, q, U, 6].
     pub(super) plant: Tensor,
+    /// h_i·H h_j: [seed, q, i, j].
+    pub(super) curvature: Tensor,
 }
 
 /// Effects of the LMS part of every update within a stretch.
-pub(super) fn respond(stretch: &Stretch, memory: &Memory, mask: &Tensor) -> Responses {
+pub(super) fn respond(
+    stretch: &Stretch,
+    memory: &Memory,
+    task: &Task,
+    nested: &Nested,
+) -> Responses {
     let (seeds, blocks, cells) = stretch.answers.size3().unwrap_or_default();
+    let (mask, answers) = (&nested.mask, &stretch.answers);
     let sizes = mask.size()[0];
-    let answers = stretch.answers.unsqueeze(1) * mask.unsqueeze(1);
-    let direct = answers.matmul(&stretch.error.narrow(2, 0, cells).transpose(1, 2).unsqueeze(1));
+    let direct = nested.products(&stretch.error.narrow(2, 0, cells), answers);
     // P_{j+1} h_j: [seed, U, 6, q].
     let after = stretch.state.narrow(1, 1, blocks).narrow(3, 0, cells);
-    let state = after.matmul(&answers.permute([0, 2, 3, 1]));
+    let state = (after * answers.unsqueeze(2)).matmul(&mask.tr());
     // [j, k, 6] x [j, 6, seed q] -> [j, k, seed q]
     let by_update = state.permute([1, 2, 0, 3]).reshape([blocks, 6, seeds * sizes]);
     let past = memory.past.transpose(0, 1).matmul(&by_update);
     let past = past.permute([2, 1, 0]).view([seeds, sizes, blocks, blocks]);
     let plant = memory.to_end.matmul(&by_update).permute([2, 0, 1]);
     Responses {
-        errors: (direct.transpose(2, 3) - past).tril(-1),
+        errors: (direct - past).tril(-1),
         plant: plant.reshape([seeds, sizes, blocks, 6]),
-        answers,
+        curvature: nested.forms(answers, &task.hessian),
+        answers: answers.unsqueeze(1) * mask.unsqueeze(1),
     }
 }
 

@@ -7,9 +7,10 @@
 //! the losses follow from ē_k by prefix sums, since L(w + d) − L(w) = g·d + ½ d·Hd. Nothing is
 //! approximated; what is saved is the pass over all the weights at every update.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::effects::{Memory, Noise, Responses, add_up, respond};
+use super::nested::Nested;
 use super::task::Task;
 use super::world::Stretch;
 
@@ -28,13 +29,13 @@ pub struct Runs {
 
 /// How the runs learn.
 #[derive(Debug)]
-pub struct Rules {
+pub struct Rules<'a> {
     /// γ of each run: [seed, q, repeat, rule]; 0 for one that has stopped.
     pub gamma: Tensor,
     /// Length η of the noise at each update: as γ.
     pub eta: Tensor,
-    /// 1 for the cells of an expansion: [q, cell].
-    pub mask: Tensor,
+    /// The cells of the expansions.
+    pub nested: &'a Nested,
 }
 
 /// Takes the runs through a stretch, in place, and gives their losses after each update:
@@ -53,8 +54,8 @@ pub fn advance(
     let shape = runs.weights.size();
     let [seeds, sizes, repeats, count, cells] = shape[..] else { unreachable!("five axes") };
     let blocks = stretch.blocks;
-    let responses = respond(stretch, memory, &rules.mask);
-    let noise = noise.map(|drawn| add_up(stretch, memory, &rules.mask, drawn));
+    let responses = respond(stretch, memory, task, rules.nested);
+    let noise = noise.map(|drawn| add_up(stretch, memory, &rules.nested.mask, drawn));
 
     let rows = runs.weights.view([seeds, -1, cells]);
     let plant = runs.plant.view([seeds, -1, 6]);
@@ -139,9 +140,7 @@ fn follow(
             * 0.5;
     let begin = half + task.constant.view([-1, 1, 1]);
     let by_size = |tensor: &Tensor| tensor.reshape([seeds, sizes, repeats * count, -1]);
-    let hessian = task.hessian.unsqueeze(1);
-    let answers = &responses.answers;
-    let curvature = answers.matmul(&hessian).matmul(&answers.transpose(2, 3));
+    let (answers, curvature) = (&responses.answers, &responses.curvature);
     let own = curvature.diagonal(0, 2, 3).unsqueeze(2) * 0.5;
     let a = by_size(steps);
     let slope = by_size(&gradient).matmul(&answers.transpose(2, 3));
@@ -155,13 +154,4 @@ fn follow(
     let cross = answers.unsqueeze(2).matmul(&sums.transpose(3, 4)).triu(0);
     let along = gradient.view(&shape[..]).matmul(&noise.sums.transpose(3, 4));
     lms + eta * (along - steps.matmul(&cross)) + eta.square() * 0.5 * alone
-}
-
-/// 1 for the cells of each expansion, 0 beyond: [q, cell].
-pub fn masks(expansions: &[i64], cells_per: i64, device: Device) -> Tensor {
-    let largest = expansions.iter().copied().max().unwrap_or(0) * cells_per;
-    let index = Tensor::arange(largest, (Kind::Int64, device));
-    let sizes: Vec<i64> = expansions.iter().map(|q| q * cells_per).collect();
-    let sizes = Tensor::from_slice(&sizes).to_device(device);
-    index.unsqueeze(0).lt_tensor(&sizes.unsqueeze(1)).to_kind(Kind::Double)
 }

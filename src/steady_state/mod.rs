@@ -20,6 +20,7 @@ pub mod init_figures;
 pub mod lms;
 pub mod measure;
 pub mod modes;
+pub mod nested;
 pub mod optimal;
 pub mod ou;
 pub mod overlay;

@@ -86,10 +86,10 @@ impl SteadyState {
         let (end, share) = (first + self.pretrain.length(first), 1.0 / self.averaged() as f64);
         let plain = (first..end).take_while(|k| !self.counts(k + 1)).count() as i64;
         if plain > 0 {
-            self.pretrain.advance(&self.groups, &self.mask, first, plain);
+            self.pretrain.advance(&self.groups, &self.nested, first, plain);
         }
         for k in first + plain..end {
-            self.pretrain.advance(&self.groups, &self.mask, k, 1);
+            self.pretrain.advance(&self.groups, &self.nested, k, 1);
             self.optimum += self.pretrained() * share;
         }
     }
@@ -138,7 +138,7 @@ impl SteadyState {
 
     /// The whole of gradient descent by its closed form.
     fn descend_at_once(&self) {
-        let (seconds, device) = (self.pretrain.seconds, self.mask.device());
+        let (seconds, device) = (self.pretrain.seconds, self.nested.mask.device());
         self.each_size(|networks| {
             let Networks { size, task, mut weights, losses, mut optimum, .. } = networks;
             let descent = Descent::new(&task, &networks.initial, self.rate(size));

@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::effects::Memory;
 use super::grid::Grid;
 use super::lms::{Rules, Runs, advance};
+use super::nested::Nested;
 use super::task::Task;
 use super::world::World;
 use crate::lab::rng;
@@ -110,13 +111,13 @@ impl Stage {
     }
 
     /// Takes all runs through the `blocks` updates that follow update `first`, within one step.
-    pub fn advance(&mut self, groups: &[Group], mask: &Tensor, first: i64, blocks: i64) {
+    pub fn advance(&mut self, groups: &[Group], nested: &Nested, first: i64, blocks: i64) {
         let known = self.memory.take().filter(|(length, _)| *length == blocks);
         let memory = known.map(|(_, memory)| memory);
         let memory = memory.unwrap_or_else(|| Memory::new(&groups[0].world, blocks));
         for group in groups {
             let stretch = group.world.stretch(first, blocks);
-            self.advance_group(group, &memory, &stretch, mask, first);
+            self.advance_group(group, &memory, &stretch, nested, first);
         }
         self.memory = Some((blocks, memory));
     }
@@ -126,7 +127,7 @@ impl Stage {
         group: &Group,
         memory: &Memory,
         stretch: &super::world::Stretch,
-        mask: &Tensor,
+        nested: &Nested,
         first: i64,
     ) {
         let count = group.seeds.len() as i64;
@@ -134,11 +135,11 @@ impl Stage {
         let mut diverged = cut(&self.diverged);
         let alive = diverged.lt(0).to_kind(Kind::Double);
         let rate = |rule: &Tensor| rule.unsqueeze(1).unsqueeze(0) * &alive;
-        let rules =
-            Rules { gamma: rate(&self.gamma), eta: rate(&self.eta), mask: mask.shallow_clone() };
+        let rules = Rules { gamma: rate(&self.gamma), eta: rate(&self.eta), nested };
         let mut runs =
             Runs { weights: cut(&self.runs.weights).copy(), plant: cut(&self.runs.plant).copy() };
-        let noise = self.noisy.then(|| self.draw(group, first, stretch.blocks, mask.device()));
+        let noise =
+            self.noisy.then(|| self.draw(group, first, stretch.blocks, nested.mask.device()));
         let losses = advance(stretch, memory, &group.task, &rules, noise.as_ref(), &mut runs);
         let limit = (&group.task.constant * LIMIT).view([-1, 1, 1, 1, 1]);
         // A loss that is not a number is not below the limit either.

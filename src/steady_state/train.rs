@@ -7,7 +7,7 @@ use super::block::BlockMap;
 use super::config::SteadyStateConfig;
 use super::granule::{CELLS, Granule};
 use super::grid::Grid;
-use super::lms::masks;
+use super::nested::Nested;
 use super::plant::ClosedLoop;
 use super::presets::PRESETS;
 use super::pretrain::TRACED;
@@ -31,7 +31,7 @@ pub struct SteadyState {
     pub(super) groups: Vec<Group>,
     /// All seeds, on the CPU.
     pub(super) granule: Granule,
-    pub(super) mask: Tensor,
+    pub(super) nested: Nested,
     pub(super) pretrain: Stage,
     pub(super) train: Stage,
     pub(super) steady: Stage,
@@ -101,7 +101,7 @@ impl Experiment for SteadyState {
         };
         let train = stage("train", config.train_seconds);
         let steady = stage("steady", config.steady_seconds);
-        let mask = masks(&grid.expansions, CELLS, device);
+        let nested = Nested::new(&grid.expansions, CELLS, device);
         let options = (Kind::Double, device);
         let mut sweep = Self {
             optimum: Tensor::zeros([seeds, sizes, cells], options),
@@ -110,7 +110,7 @@ impl Experiment for SteadyState {
             grid,
             groups,
             granule: all.granule,
-            mask,
+            nested,
             pretrain,
             train,
             steady,
@@ -150,7 +150,7 @@ impl Experiment for SteadyState {
                 stage.begin(&self.groups, &start, &lost);
             }
             let blocks = stage.length(first);
-            stage.advance(&self.groups, &self.mask, first, blocks);
+            stage.advance(&self.groups, &self.nested, first, blocks);
         });
         report::log_losses(step, stage, &self.grid, first + UPDATES);
         Ok(())
@@ -204,11 +204,11 @@ impl Experiment for SteadyState {
 impl SteadyState {
     /// Weights before learning: [seed, q, cell].
     pub(super) fn initial(&self) -> Tensor {
-        let initial = self.granule.initial.to_device(self.mask.device());
-        initial.unsqueeze(1) * &self.mask
+        let initial = self.granule.initial.to_device(self.nested.mask.device());
+        initial.unsqueeze(1) * &self.nested.mask
     }
 
     fn nothing_lost(&self) -> Tensor {
-        Tensor::zeros(&self.grid.shape()[..2], (Kind::Bool, self.mask.device()))
+        Tensor::zeros(&self.grid.shape()[..2], (Kind::Bool, self.nested.mask.device()))
     }
 }
