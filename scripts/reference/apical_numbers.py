@@ -122,20 +122,22 @@ def entries_at(entries, step):
 
 def single():
     entries, config = history("apical_train", "docs-single")
-    for i in range(config.get("replicates", 0)):
-        losses = [(step / config["steps_per_phase"] - 1, value)
-                  for step, value in column(entries, f"run{i}/loss")]
-        start = column(entries, f"run{i}/phase1/loss_before")[0][1]
-        shown = ", ".join(f"{int(p)}: {v:.2f}" for p, v in losses if p % 5 == 0)
-        at = column(entries, f"run{i}/exploded_at")
-        print(f"single, network {i}: start {start:.2f}; after passes {shown};",
-              f"exploded after {at[-1][1]:.2f}" if at else "not exploded")
-        for k in range(4):
-            share = column(entries, f"run{i}/rates/layer{k}/power_above_one")
-            power = column(entries, f"run{i}/rates/layer{k}/power")
-            print(f"  layer {k}: share of power above 1: first {share[0][1]:.2f}, last",
-                  f"{share[-1][1]:.2f}; power first {power[0][1]:.3g}, least",
-                  f"{min(v for _, v in power):.3g}, last {power[-1][1]:.3g}")
+    if not entries:
+        return
+    losses = [(step / config["steps_per_phase"] - 1, value)
+              for step, value in column(entries, "eval/loss")]
+    start = column(entries, "phase1/loss_before")[0][1]
+    shown = ", ".join(f"{int(p)}: {v:.2f}" for p, v in losses if p % 5 == 0)
+    at = column(entries, "run0/exploded_at")
+    print(f"single: start {start:.2f}; after passes {shown};",
+          f"exploded after {at[-1][1]:.2f}" if at else "not exploded")
+    for k in range(4):
+        share = column(entries, f"rates/layer{k}/power_above_one")
+        power = column(entries, f"rates/layer{k}/power")
+        above = column(entries, f"apical/layer{k}/above_one")[0][1]
+        print(f"  layer {k}: neurons above 1: {above:.2f}; their share of the power: first",
+              f"{share[0][1]:.2f}, last {share[-1][1]:.2f}; power: first {power[0][1]:.3g}, least",
+              f"{min(v for _, v in power):.3g}, last {power[-1][1]:.3g}")
     print()
 
 

@@ -126,8 +126,9 @@ fn training(run: &ApicalTrain, log: &Log) -> Panels {
         };
         let share = panel("Activity in neurons with a > 1", "share", of("power_above_one"));
         panels.push(LineFigure { y_range: Some((0.0, 1.0)), ..share });
-        let power = panel("Activity of network 0", "mean squared rate", of("power"));
+        let power = panel("Activity", "mean squared rate", of("power"));
         panels.push(LineFigure { y_log: true, ..power });
+        panels.iter_mut().for_each(|panel| panel.x_label = "phase, of which 1 is phase 1".into());
     } else {
         let variance = layers(run, log, |k| format!("apical/layer{k}/variance"));
         let variance = panel("Variance of the multipliers", "mean over live runs", variance);
@@ -149,7 +150,9 @@ fn subtitle(run: &ApicalTrain) -> String {
     match config.pairs().as_slice() {
         [(lr_a, lr_w)] => {
             parts.push(format!("lr_a {lr_a}, lr_w {lr_w:e}"));
-            parts.push(format!("{} networks", run.rates.len()));
+            if run.rates.len() > 1 {
+                parts.push(format!("{} networks", run.rates.len()));
+            }
         }
         _ => parts.push(format!("{} runs", run.rates.len())),
     }
