@@ -14,6 +14,7 @@ import board_http
 from browser import open_browser
 
 SIZE = (1500, 1150)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def written(run):
@@ -77,6 +78,20 @@ def shoot(page, base, name, shown, out):
     page.wait("hyper-parameters", lambda counts, text: counts.get("canvas", 0) + len(text) > 100)
 
 
+def list_pictures(out, page):
+    """Puts every picture of a dashboard in `out` into the page, between its two marks."""
+    begin, end = "<!-- pictures: scripts/dashboard-shots -->", "<!-- end of pictures -->"
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    names = sorted(path.stem.removeprefix("dashboard_") for path in out.glob("dashboard_*.png"))
+    words = lambda name: f"the pictures of {name[:-7]}" if name.endswith("_images") else name
+    where = pathlib.Path(os.path.relpath(out, page.parent))
+    lines = [f"![{words(name)}]({where}/dashboard_{name}.png)\n" for name in names]
+    body = "\n".join(lines)
+    page.write_text(f"{before}{begin}\n{body}{end}{after}", encoding="utf-8")
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -93,6 +108,8 @@ def main():
             except (AssertionError, RuntimeError) as error:
                 failed.append(f"{error}")
                 print(f"FAILED {error}")
+    if out.resolve() == ROOT / "docs/figures":
+        list_pictures(out.resolve(), ROOT / "docs/lab.md")
     if failed:
         sys.exit("\n".join(failed))
 
