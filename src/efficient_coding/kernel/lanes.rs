@@ -222,13 +222,13 @@ impl<const L: usize> Work<L> {
                     }
                 }
                 if top == left && a == b {
-                    for lane in 0..L {
-                        value[lane] = value[lane].sqrt();
-                        self.pivots[top + a][lane] = 1.0 / value[lane];
+                    for (value, pivot) in value.iter_mut().zip(&mut self.pivots[top + a]) {
+                        *value = value.sqrt();
+                        *pivot = 1.0 / *value;
                     }
                 } else {
-                    for lane in 0..L {
-                        value[lane] *= self.pivots[left + b][lane];
+                    for (value, pivot) in value.iter_mut().zip(&self.pivots[left + b]) {
+                        *value *= pivot;
                     }
                 }
                 self.factor[row + left + b] = value;
@@ -276,8 +276,8 @@ impl<const L: usize> Work<L> {
                         value[lane] -= x[lane] * y[lane];
                     }
                 }
-                for lane in 0..L {
-                    value[lane] *= self.pivots[top + a][lane];
+                for (value, pivot) in value.iter_mut().zip(&self.pivots[top + a]) {
+                    *value *= pivot;
                 }
                 self.inverse[row + a] = value;
             }
