@@ -48,7 +48,7 @@ pub const PRESETS: &[Preset] = &[
         name: "colour-300",
         reason: "300 neurons and three colours, a learning rate that halves every 500 000 steps; \
                  for a GPU",
-        values: r#"{"neurons": 300, "colours": 3, "shape": "difference-of-gaussians", "lr": 0.01,
+        values: r#"{"neurons": 300, "colours": 3, "shape": "difference-of-gaussian", "lr": 0.01,
                     "steps": 2000000, "schedule": "step", "decay_steps": 500000,
                     "decay_factor": 0.5, "jitter_start": 500000, "jitter_stop": 800000,
                     "centring_start": 500000, "centring_stop": 800000}"#,
