@@ -86,7 +86,7 @@ fn main() -> Result<()> {
         "| hidden | CPU us a step | data % | forward % | backward % | optimizer % | logging % |"
     );
     println!("|---|---|---|---|---|---|---|");
-    for (hidden, steps) in [("64,64", 400), ("1024,1024", 20)] {
+    for (hidden, steps) in [("64,64", 400), ("128,128", 300), ("1024,1024", 20)] {
         let (time, shares) = step_time(hidden, steps, data)?;
         let shares: Vec<String> = shares[..5].iter().map(|share| format!("{share:.1}")).collect();
         println!("| {hidden} | {time:.0} | {} |", shares.join(" | "));

@@ -54,6 +54,11 @@ fn both_ways(
     let dx = layer.backward(&pass, delta, true).unwrap();
     let mut written = vec![dx];
     written.extend(names.iter().map(|name| params.gradient_of(name).unwrap().copy()));
+    // A first layer's input needs no gradient, and its parameters' are the same.
+    let whole = params.gradient.copy();
+    params.gradient.shallow_clone().copy_(&params.gradient.zeros_like());
+    assert!(layer.backward(&pass, delta, false).is_none());
+    assert_eq!(params.gradient, whole);
     [(y.detach(), by_graph), (pass.output, written)]
 }
 
@@ -146,6 +151,60 @@ fn a_large_layer_streams_in_blocks_and_gives_the_same() {
             }
         }
     }
+}
+
+#[test]
+fn the_loss_for_even_use_has_the_gradient_of_its_definition() {
+    tch::set_num_threads(1);
+    let shape = shape(SelectorKind::Softmax, 4, SteSign::Consistent);
+    let params = parameters(&[shape], 1);
+    let mut layer = SelectorLayer::new(shape, "layer0", &params, Device::Cpu).unwrap();
+    let x = Tensor::randn([40, INPUTS], OPTIONS);
+    let gradient = |layer: &SelectorLayer| {
+        let pass = layer.run(&x, None);
+        // Of a loss that doesn't see the output.
+        layer.backward(&pass, &pass.output.zeros_like(), false);
+        params.gradient_of("layer0.selection.weight").unwrap().copy()
+    };
+    assert_eq!(gradient(&layer).abs().max().double_value(&[]), 0.0);
+    layer.set_evenness(0.3);
+    let written = gradient(&layer);
+    let get = |name: &str| params.get(&format!("layer0.selection.{name}")).unwrap();
+    let (weight, bias) = (get("weight"), get("bias"));
+    let z = x.linear(&weight.view([-1, INPUTS]), Some(&bias.view([-1]))).view([40, 4, NEURONS]);
+    let mean = z.softmax(1, Kind::Double).mean_dim(0, false, Kind::Double);
+    let share = layer.tally(&layer.run(&x, None).choice) / 40.0;
+    let loss = 0.3 * 4.0 * (share * mean).sum(Kind::Double) / NEURONS as f64;
+    let graph = Tensor::run_backward(&[loss], &[&weight], false, false);
+    assert_close(&written, &graph[0], "selection weight");
+}
+
+#[test]
+fn a_preference_evens_out_the_choice_and_leaves_the_output_alone() {
+    tch::set_num_threads(1);
+    let shape = shape(SelectorKind::Softmax, 4, SteSign::Consistent);
+    let params = parameters(&[shape], 1);
+    let mut layer = SelectorLayer::new(shape, "layer0", &params, Device::Cpu).unwrap();
+    let x = Tensor::randn([400, INPUTS], OPTIONS);
+    let unevenness = |layer: &SelectorLayer| {
+        let share = layer.tally(&layer.run(&x, None).choice) / 400.0;
+        (share - 0.25).abs().max().double_value(&[])
+    };
+    let before = unevenness(&layer);
+    layer.add_preference();
+    for _ in 0..2000 {
+        let tally = layer.tally(&layer.run(&x, None).choice);
+        layer.nudge_preference(&tally, 400, 0.01);
+    }
+    let after = unevenness(&layer);
+    assert!(before > 0.2 && after < 0.03, "{before} {after}");
+    // What answers is still exactly a computation neuron's output.
+    let pass = layer.run(&x, None);
+    let get = |name: &str| params.get(&format!("layer0.computation.{name}")).unwrap();
+    let h = x.linear(&get("weight").view([-1, INPUTS]), Some(&get("bias").view([-1]))).relu();
+    let index = pass.choice.to_kind(Kind::Int64).unsqueeze(1);
+    let chosen = h.view([400, 4, NEURONS]).gather(1, &index, false).squeeze_dim(1);
+    assert_eq!(pass.output, chosen.detach());
 }
 
 #[test]

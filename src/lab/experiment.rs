@@ -72,6 +72,15 @@ pub trait Experiment: Sized {
     /// Everything that the next steps depend on, as aliases of the live tensors.
     fn state(&self) -> State;
 
+    /// Takes on the shape that the model has after `step` steps, where that depends on them, before
+    /// a checkpoint of that step is read into it.
+    ///
+    /// # Errors
+    /// Whatever goes wrong in it.
+    fn reach(&mut self, _step: u64) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes what is not a live tensor from a checkpoint whose tensors are already restored.
     ///
     /// # Errors

@@ -181,6 +181,7 @@ fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<
     cli::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;
     let (settings, device) = prepare::<E>(&map)?;
     let mut experiment = E::build(&settings, device)?;
+    experiment.reach(manifest.step)?;
     checkpoint.restore(&experiment.state(), checkpoint::is_model)?;
     let (console, mut log) = (Console::new(actions.quiet, actions.json), Log::silent());
     let mut evaluation = Evaluation {

@@ -63,6 +63,8 @@ impl LearnerConfig {
 pub struct Learner {
     /// The parameters and their gradient.
     pub params: Params,
+    /// Which parameters the next updates change, where not all: [replicate, parameter] bool.
+    pub only: Option<Tensor>,
     optimizer: Optimizer,
     schedule: Schedule,
     clip_value: Option<f64>,
@@ -76,7 +78,36 @@ impl Learner {
         let optimizer = Optimizer::new(config.optimizer.clone(), &params.values);
         let schedule = Schedule::new(config.schedule.clone(), config.lr, steps);
         let (clip_value, clip_norm) = (config.clip_value, config.clip_norm);
-        Self { params, optimizer, schedule, clip_value, clip_norm }
+        Self { params, only: None, optimizer, schedule, clip_value, clip_norm }
+    }
+
+    /// Goes on with other parameters, as of a model that grows. `carry` gives a buffer of the
+    /// optimizer's state for a parameter, in its new shape, from the old one.
+    ///
+    /// # Errors
+    /// Where the shapes don't fit, and what `carry` returns.
+    pub fn change(
+        &mut self,
+        params: Params,
+        optimizer: &OptimizerConfig,
+        carry: impl Fn(&str, &Tensor) -> Result<Tensor>,
+    ) -> Result<()> {
+        let mut changed = Optimizer::new(optimizer.clone(), &params.values);
+        let old = self.optimizer.state();
+        changed.load_state(|name| {
+            let (_, buffer) =
+                old.iter().find(|(known, _)| *known == name).with_context(|| name.to_string())?;
+            if name == "step" {
+                return Ok(buffer.shallow_clone());
+            }
+            let parts = self.params.split(buffer);
+            let parts = parts
+                .iter()
+                .map(|(key, part)| Ok(carry(key, part)?.f_reshape([params.replicates(), -1])?));
+            Ok(Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 1)?)
+        })?;
+        (self.params, self.optimizer, self.only) = (params, changed, None);
+        Ok(())
     }
 
     /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
@@ -88,11 +119,27 @@ impl Learner {
     /// # Errors
     /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
     pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
-        let Self { params, optimizer, schedule, .. } = self;
-        step.time(Phase::Backward, || match loss.dim() {
+        self.descend_by(step, loss, |params| match loss.dim() {
             0 => params.backward(loss),
             _ => params.backward(&loss.sum(loss.kind())),
-        })?;
+        })
+    }
+
+    /// As [`Learner::descend`], where `backward` writes the gradient of `loss` into
+    /// [`Params::gradient`].
+    ///
+    /// - loss: [] or [replicate]
+    ///
+    /// # Errors
+    /// What `backward` says, and as [`Learner::descend`].
+    pub fn descend_by(
+        &mut self,
+        step: &mut Step,
+        loss: &Tensor,
+        backward: impl FnOnce(&mut Params) -> Result<()>,
+    ) -> Result<Option<Tensor>> {
+        let Self { params, only, optimizer, schedule, .. } = self;
+        step.time(Phase::Backward, || backward(params))?;
         let _guard = no_grad_guard();
         let finite = step.time(Phase::Optimizer, || {
             all_finite(&params.gradient).logical_and(&all_finite(&loss.detach()))
@@ -114,7 +161,8 @@ impl Learner {
             if let Some(limit) = norm {
                 let _ = clip::by_norm(&mut params.gradient, limit);
             }
-            optimizer.step(&mut params.values, &params.gradient, lr, apply.as_ref());
+            let (values, gradient) = (&mut params.values, &params.gradient);
+            optimizer.step_where(values, gradient, lr, apply.as_ref(), only.as_ref());
         });
         Ok(apply)
     }

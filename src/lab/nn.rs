@@ -1,7 +1,7 @@
 //! Layers that work with and without a leading axis of replicates.
 
 use anyhow::Result;
-use tch::{Device, Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor, no_grad_guard};
 
 use super::{init, rng};
 
@@ -32,6 +32,22 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
     let rows = log_p.view([-1, classes]);
     let each = rows.g_nll_loss::<Tensor>(&labels.reshape([-1]), None, Reduction::None, -100);
     each.view_as(labels).mean_dim(-1, false, logits.kind())
+}
+
+/// [`cross_entropy`], and its gradient with respect to the logits, (softmax - onehot) / batch.
+///
+/// Gives [] or [replicate], and [batch, class] or [replicate, batch, class]: the gradient of the
+/// sum over replicates.
+pub fn cross_entropy_with_gradient(logits: &Tensor, labels: &Tensor) -> (Tensor, Tensor) {
+    let _guard = no_grad_guard();
+    let log_p = logits.log_softmax(-1, logits.kind());
+    let index = labels.unsqueeze(-1);
+    let rows = labels.size()[labels.dim() - 1] as f64;
+    let loss = -log_p.gather(-1, &index, false).squeeze_dim(-1).mean_dim(-1, false, logits.kind());
+    let minus_one = Tensor::full([], -1.0, (logits.kind(), logits.device()));
+    let mut gradient = log_p.exp();
+    let _ = gradient.scatter_add_(-1, &index, &minus_one.expand_as(&index));
+    (loss, gradient / rows)
 }
 
 /// Draws the initial values of one parameter of one replicate from libtorch's global generator,
@@ -97,6 +113,22 @@ mod tests {
             let log_p = logits.log_softmax(-1, Kind::Double);
             let alone = log_p.nll_loss(&labels.get(r));
             assert!((loss.double_value(&[r]) - alone.double_value(&[])).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_cross_entropy_is_that_of_its_graph() {
+        tch::manual_seed(0);
+        let options = (Kind::Double, Device::Cpu);
+        for lead in [vec![], vec![3]] {
+            let size = |rest: &[i64]| [lead.as_slice(), rest].concat();
+            let logits = Tensor::randn(size(&[5, 4]), options).set_requires_grad(true);
+            let labels = Tensor::randint(4, size(&[5]), (Kind::Int64, Device::Cpu));
+            let expected = cross_entropy(&logits, &labels);
+            expected.sum(Kind::Double).backward();
+            let (loss, gradient) = cross_entropy_with_gradient(&logits, &labels);
+            assert!((loss - expected).abs().max().double_value(&[]) < 1e-14);
+            assert!((gradient - logits.grad()).abs().max().double_value(&[]) < 1e-15);
         }
     }
 

@@ -40,10 +40,11 @@ pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Res
     let stop = StopSignal::install()?;
     let folder = RunFolder::open(&path, &run.checkpoints, E::NAME)?;
     let console = Console::new(actions.quiet, actions.json);
-    let experiment = E::build(&settings, device)?;
-    let (config, state) = (settings.to_map()?, experiment.state());
+    let mut experiment = E::build(&settings, device)?;
+    let config = settings.to_map()?;
     let (checkpoint, skipped) = Checkpoint::newest(&folder.checkpoints, |checkpoint| {
-        fits(checkpoint, E::NAME, &config, &state)
+        experiment.reach(checkpoint.manifest.step)?;
+        fits(checkpoint, E::NAME, &config, &experiment.state())
     })?;
     for (manifest, reason) in skipped {
         set_aside(&manifest);

@@ -100,6 +100,16 @@ impl<E: Experiment> Session<E> {
         })
     }
 
+    /// The experiment: for tests that look into it between steps.
+    pub fn experiment(&self) -> &E {
+        &self.experiment
+    }
+
+    /// The same, to change it.
+    pub fn experiment_mut(&mut self) -> &mut E {
+        &mut self.experiment
+    }
+
     /// The configuration, every value.
     pub fn config(&self) -> &Map<String, Value> {
         &self.config

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layer::LayerShape;
 use super::rules::{Compute, Inner, LayerOptions, Rule};
+use crate::lab::LearnerConfig;
 use crate::lab::error::refuse;
-use crate::lab::{LearnerConfig, Preset};
 
 /// How a neuron picks one of its computation neurons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -121,43 +121,3 @@ impl SelectorMnistConfig {
         }
     }
 }
-
-/// The runs of the notebook, and the same with one thing changed.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "as-printed",
-        reason: "the notebook's neuron, whose straight-through gradient has the wrong sign: its \
-                 92.6 % and 93.1 %, its cosine from 0.1 to 0.2",
-        values: r#"{"ste_sign": "as-printed"}"#,
-    },
-    Preset {
-        name: "consistent",
-        reason: "the same neuron with the sign that descends the loss (the defaults)",
-        values: "{}",
-    },
-    Preset {
-        name: "k1",
-        reason: "one computation neuron: a plain multilayer perceptron",
-        values: r#"{"num_computation": 1, "selector": "none"}"#,
-    },
-    Preset {
-        name: "k2",
-        reason: "two computation neurons, softmax selector",
-        values: r#"{"num_computation": 2, "selector": "softmax"}"#,
-    },
-    Preset {
-        name: "k3",
-        reason: "three computation neurons",
-        values: r#"{"num_computation": 3, "selector": "softmax"}"#,
-    },
-    Preset {
-        name: "k4",
-        reason: "four computation neurons",
-        values: r#"{"num_computation": 4, "selector": "softmax"}"#,
-    },
-    Preset {
-        name: "k5",
-        reason: "five computation neurons",
-        values: r#"{"num_computation": 5, "selector": "softmax"}"#,
-    },
-];

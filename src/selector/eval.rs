@@ -64,11 +64,8 @@ pub fn test(
     let Some((loss, correct)) = sums else { anyhow::bail!("the test set is empty") };
     let scores = read::values(&Tensor::cat(&[loss.reshape([-1]), correct.reshape([-1])], 0))?;
     let (loss, correct) = scores.split_at(replicates as usize);
-    let usage = tallies
-        .iter()
-        .zip(&network.layers)
-        .map(|(tally, layer)| Usage::read(tally, replicates, layer.choices(), samples as u64))
-        .collect::<Result<Vec<_>>>()?;
+    let usage =
+        tallies.iter().map(|tally| Usage::read(tally, replicates)).collect::<Result<Vec<_>>>()?;
     let loss = loss.iter().map(|sum| sum / samples as f64).collect();
     Ok(TestResult { loss, correct: correct.to_vec(), samples, usage })
 }
@@ -81,26 +78,20 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Reads a tally of `samples` samples and `choices` computation neurons from the device.
+    /// Reads a tally from the device.
     ///
     /// - tally: as [`SelectorLayer::tally`] gives it
     ///
     /// # Errors
     /// Where the device can't be read.
-    pub fn read(tally: &Tensor, replicates: i64, choices: i64, samples: u64) -> Result<Self> {
+    pub fn read(tally: &Tensor, replicates: i64) -> Result<Self> {
         let shape = tally.size();
         let neurons = shape[shape.len() - 1];
         let rows = tally.numel() as i64 / neurons / replicates;
         let flat = read::values(tally)?;
         let mut counts = Vec::with_capacity(replicates as usize);
         for block in flat.chunks((rows * neurons) as usize) {
-            let mut of_each: Vec<Vec<f64>> =
-                block.chunks(neurons as usize).map(<[f64]>::to_vec).collect();
-            if rows < choices {
-                let rest = of_each[0].iter().map(|a| samples as f64 - a).collect();
-                of_each.push(rest);
-            }
-            counts.push(of_each);
+            counts.push(block.chunks(neurons as usize).map(<[f64]>::to_vec).collect());
         }
         Ok(Self { counts })
     }
@@ -221,9 +212,7 @@ mod tests {
     fn measures_of_a_small_layer() {
         // Three neurons: one even, one that only takes B, one that takes A 19 times of 20.
         let counts = Tensor::from_slice(&[10i64, 0, 19, 10, 20, 1]).view([2, 3]);
-        let usage = Usage::read(&counts, 1, 2, 20).unwrap();
-        let of_a = Usage::read(&counts.narrow(0, 0, 1), 1, 2, 20).unwrap();
-        assert_eq!(of_a.shares(), usage.shares());
+        let usage = Usage::read(&counts, 1).unwrap();
         assert_eq!(usage.ratio(0), [29.0 / 60.0]);
         assert_eq!(usage.dominance(), [2.0 / 3.0]);
         assert_eq!(usage.never_used(), [0.5 / 3.0]);

@@ -7,11 +7,16 @@ pub mod continual;
 pub mod depth_width;
 pub mod eval;
 pub mod figures;
+pub mod growth;
 pub mod kernel;
 pub mod layer;
 pub mod model;
+pub mod presets;
 pub mod report;
+mod rows;
 pub mod rules;
+pub mod settings;
+mod step;
 pub mod tape;
 pub mod train;
 

@@ -5,16 +5,26 @@ use tch::{Device, Tensor, no_grad_guard};
 
 use super::config::SelectorMnistConfig;
 use super::layer::{Activation, LayerShape, SelectorLayer};
+use super::rows::{Rows, Sum};
 use crate::lab::nn::{draw, linear, linear_samplers};
 use crate::lab::params::{Params, ParamsBuilder};
+use crate::selector::layer::{Noise, Pass};
 
 /// The network `layer1`, `layer2`, ..., `output`.
 #[derive(Debug)]
 pub struct SelectorNetwork {
     /// The hidden layers.
     pub layers: Vec<SelectorLayer>,
-    output_weight: Tensor,
-    output_bias: Tensor,
+    output: Rows,
+}
+
+/// A forward pass, with what its backward pass needs.
+#[derive(Debug)]
+pub struct NetworkPass {
+    /// [.., batch, class]
+    pub logits: Tensor,
+    /// That of each layer.
+    pub layers: Vec<Pass>,
 }
 
 /// Draws the parameters of a network for each replicate: [replicate, ...] each.
@@ -74,9 +84,10 @@ impl SelectorNetwork {
                 SelectorLayer::with_options(shape, config.options(), &layer_name(i), params, device)
             })
             .collect::<Result<Vec<_>>>()?;
-        let (output_weight, output_bias) =
-            (params.get("output.weight")?, params.get("output.bias")?);
-        Ok(Self { layers, output_weight, output_bias })
+        let before = config.hidden.last().copied().unwrap_or(inputs);
+        let classes = params.get("output.bias")?.size();
+        let output = Rows::new(params, "output", classes[classes.len() - 1], before)?;
+        Ok(Self { layers, output })
     }
 
     /// Logits, and which computation neuron each neuron of each layer selected.
@@ -92,12 +103,48 @@ impl SelectorNetwork {
             choices.push(choice);
             x = output;
         }
-        (linear(&x, &self.output_weight, &self.output_bias), choices)
+        (linear(&x, &self.output.weight, &self.output.bias), choices)
     }
 
-    /// As [`SelectorNetwork::forward`], without a graph for a backward pass.
+    /// Logits and choices as [`SelectorNetwork::forward`] gives them, without a graph and without
+    /// what would be needed for one.
     pub fn infer(&self, x: &Tensor) -> (Tensor, Vec<Tensor>) {
+        let pass = self.run(x, |_| None);
+        (pass.logits, pass.layers.into_iter().map(|layer| layer.choice).collect())
+    }
+
+    /// The forward pass, whose backward pass is [`SelectorNetwork::backward`].
+    ///
+    /// - x: [.., batch, input]
+    /// - noise: that of the i-th layer
+    pub fn run(&self, x: &Tensor, noise: impl Fn(usize) -> Option<Noise>) -> NetworkPass {
         let _guard = no_grad_guard();
-        self.forward(x)
+        let mut layers: Vec<Pass> = Vec::with_capacity(self.layers.len());
+        for (i, layer) in self.layers.iter().enumerate() {
+            let before = layers.last().map_or(x, |pass| &pass.output);
+            let pass = layer.run(before, noise(i));
+            layers.push(pass);
+        }
+        let last = layers.last().map_or(x, |pass| &pass.output);
+        let logits = linear(last, &self.output.weight, &self.output.bias);
+        NetworkPass { logits, layers }
+    }
+
+    /// Writes the gradient of every parameter, from the loss's in the logits.
+    ///
+    /// - delta: [.., batch, class]
+    pub fn backward(&self, pass: &NetworkPass, delta: &Tensor) {
+        let _guard = no_grad_guard();
+        let Some(last) = pass.layers.last() else { return };
+        let classes = (0, delta.size()[delta.dim() - 1]);
+        let mut sum = Sum::default();
+        self.output.backward(classes, delta, &last.output, Some(&mut sum));
+        let mut delta = sum.take(&last.output);
+        for (i, (layer, pass)) in self.layers.iter().zip(&pass.layers).enumerate().rev() {
+            match layer.backward(pass, &delta, i > 0) {
+                Some(before) => delta = before,
+                None => break,
+            }
+        }
     }
 }

@@ -129,7 +129,7 @@ fn report_training(run: &mut SelectorMnist, evaluation: &mut Evaluation) -> Resu
     evaluation.say(&format!("Train Epoch {epoch}: Average loss: {}", number(&loss, 4)));
     evaluation.scalar("train/epoch_loss", loss);
     for (i, tally) in run.tallies.iter().enumerate() {
-        let usage = Usage::read(tally, run.replicates, run.config.num_computation, run.samples)?;
+        let usage = Usage::read(tally, run.replicates)?;
         report_usage(evaluation, "train", i, &usage);
     }
     Ok(())

@@ -1,44 +1,49 @@
 //! The experiment `selector_mnist`: a selector network learns to tell digits apart.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Device, Tensor};
 
-use super::config::{PRESETS, SelectorMnistConfig};
+use super::config::SelectorMnistConfig;
 use super::eval::Usage;
+use super::growth::{self, Change};
 use super::layer::SelectorLayer;
 use super::model::{SelectorNetwork, layer_name, parameters};
+use super::presets::PRESETS;
 use super::report;
+use super::settings::{Balance, SelectorMnistSettings};
 use crate::data::{self, ImageData};
 use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::refuse;
 use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
 use crate::lab::learner::Learner;
 use crate::lab::log::Log;
-use crate::lab::nn::{cross_entropy, epoch_order};
-use crate::lab::phase::Phase;
+use crate::lab::params::Params;
 use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read};
+use crate::lab::{Preset, Settings};
 
 /// A selector network in training.
 pub struct SelectorMnist {
+    pub(super) settings: SelectorMnistSettings,
+    /// The network's settings as they are now: K changes where it grows.
     pub(super) config: SelectorMnistConfig,
-    pub(super) data: ImageData,
-    pub(super) network: SelectorNetwork,
+    pub(super) changes: Vec<Change>,
+    /// The images.
+    pub data: ImageData,
+    /// The network, whose parameters are the learner's.
+    pub network: SelectorNetwork,
     pub(super) learner: Learner,
     pub(super) replicates: i64,
-    /// How often each computation neuron was selected since the last evaluation, for each layer,
-    /// as [`SelectorLayer::tally`](super::layer::SelectorLayer::tally) counts.
+    /// How often each computation neuron was selected in the epoch under way, for each layer, as
+    /// [`SelectorLayer::tally`] counts.
     pub(super) tallies: Vec<Tensor>,
-    /// Samples since the last evaluation.
-    pub(super) samples: u64,
     /// Selections over the test set at the last evaluation, for each layer.
     pub(super) last_usage: Vec<Usage>,
-    seed: u64,
+    pub(super) seed: u64,
     pub(super) plan: Plan,
-    device: Device,
+    pub(super) device: Device,
     /// The order of the epoch under way: its number, and [replicate, sample] i64.
-    order: Option<(u64, Tensor)>,
+    pub(super) order: Option<(u64, Tensor)>,
 }
 
 impl Experiment for SelectorMnist {
@@ -49,9 +54,9 @@ impl Experiment for SelectorMnist {
     const PRESETS: &'static [Preset] = PRESETS;
     const METRICS: &'static [&'static str] = &["eval/accuracy", "eval/loss", "train/epoch_loss"];
     const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
-    type Config = SelectorMnistConfig;
+    type Config = SelectorMnistSettings;
 
-    fn resolve(settings: &mut Settings<SelectorMnistConfig>) -> Result<()> {
+    fn resolve(settings: &mut Settings<SelectorMnistSettings>) -> Result<()> {
         if settings.run.steps.is_none() && settings.run.epochs == 0 {
             return Err(refuse("--epochs 0: expected 1 or more"));
         }
@@ -61,10 +66,10 @@ impl Experiment for SelectorMnist {
         settings.experiment.resolve()
     }
 
-    fn build(settings: &Settings<SelectorMnistConfig>, device: Device) -> Result<Self> {
-        let (run, config) = (&settings.run, settings.experiment.clone());
+    fn build(settings: &Settings<SelectorMnistSettings>, device: Device) -> Result<Self> {
+        let (run, config) = (&settings.run, settings.experiment.model.clone());
         let data = data::load(&run.data, &run.data_dir, device)?;
-        let (inputs, replicates) = (data.height * data.width, i64::from(run.replicates));
+        let replicates = i64::from(run.replicates);
         let (samples, batch) = (data.train.len(), config.batch_size);
         if batch > samples {
             let name = &data.name;
@@ -72,28 +77,25 @@ impl Experiment for SelectorMnist {
                 "--batch-size {batch}: {name} has {samples} training images"
             )));
         }
-        let sizes = (inputs, data.num_classes);
-        let params = parameters(&config, sizes, (run.seed, replicates), device)?;
-        let network = SelectorNetwork::new(&config, inputs, &params, device)?;
+        let (params, network) =
+            make(&settings.experiment, &config, &data, (run.seed, replicates), device)?;
         let evaluate_every = (samples as u64).div_ceil(batch as u64);
         let steps = run.steps.unwrap_or(run.epochs.saturating_mul(evaluate_every));
-        let plan = Plan { steps, evaluate_every };
         let learner = Learner::new(&config.learner, params, steps);
-        let tallies = network.layers.iter().map(SelectorLayer::no_tally).collect();
-        let (seed, order) = (run.seed, None);
         Ok(Self {
+            changes: settings.experiment.changes()?,
+            settings: settings.experiment.clone(),
             config,
             data,
+            tallies: network.layers.iter().map(SelectorLayer::no_tally).collect(),
             network,
             learner,
             replicates,
-            tallies,
-            samples: 0,
             last_usage: Vec::new(),
-            seed,
-            plan,
+            seed: run.seed,
+            plan: Plan { steps, evaluate_every },
             device,
-            order,
+            order: None,
         })
     }
 
@@ -102,44 +104,42 @@ impl Experiment for SelectorMnist {
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
-        let index = step.index;
-        let (images, labels) = step.time(Phase::Data, || self.batch(index));
-        let (loss, choices) = step.time(Phase::Forward, || {
-            let (logits, choices) = self.network.forward(&images);
-            (cross_entropy(&logits, &labels), choices)
-        });
-        self.learner.descend(step, &loss)?;
-        step.mean("train/loss", &loss);
-        step.time(Phase::Logging, || self.count(&choices));
-        self.samples += labels.size()[labels.dim() - 1] as u64;
-        if step.logging {
-            self.log_gradients(step);
-        }
-        Ok(())
+        self.train(step)
     }
 
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
-        let score = report::report(self, evaluation)?;
-        let _guard = no_grad_guard();
-        for tally in &mut self.tallies {
-            let _ = tally.zero_();
-        }
-        self.samples = 0;
-        Ok(Some(score))
+        report::report(self, evaluation).map(Some)
     }
 
     fn state(&self) -> State {
         let mut state = self.learner.state();
-        for (i, tally) in self.tallies.iter().enumerate() {
-            state.push((format!("state.tally.{}", layer_name(i)), tally.shallow_clone()));
+        for (i, (tally, layer)) in self.tallies.iter().zip(&self.network.layers).enumerate() {
+            let name = layer_name(i);
+            state.push((format!("state.tally.{name}"), tally.shallow_clone()));
+            if let Some(bias) = layer.preference() {
+                state.push((format!("{name}.preference"), bias.shallow_clone()));
+            }
         }
-        state.push(("state.samples".into(), Tensor::from(self.samples as i64)));
         state
     }
 
+    fn reach(&mut self, step: u64) -> Result<()> {
+        let first = self.settings.model.num_computation;
+        let past = self.changes.iter().filter(|change| self.step_of(change) < step);
+        let choices = past.last().map_or(first, |change| change.to);
+        if choices == self.config.num_computation {
+            return Ok(());
+        }
+        let (params, network) = self.with_choices(choices)?;
+        let learner = &self.config.learner;
+        let steps = self.plan.steps;
+        self.learner = Learner::new(learner, params, steps);
+        self.tallies = network.layers.iter().map(SelectorLayer::no_tally).collect();
+        self.network = network;
+        Ok(())
+    }
+
     fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let samples = checkpoint.tensors.get("state.samples").context("no state.samples")?;
-        self.samples = read::scalar(samples)? as u64;
         self.learner.restored(checkpoint)
     }
 
@@ -156,53 +156,89 @@ impl Experiment for SelectorMnist {
     }
 }
 
+/// Draws a network.
+fn make(
+    settings: &SelectorMnistSettings,
+    config: &SelectorMnistConfig,
+    data: &ImageData,
+    (seed, replicates): (u64, i64),
+    device: Device,
+) -> Result<(Params, SelectorNetwork)> {
+    let inputs = data.height * data.width;
+    let params = parameters(config, (inputs, data.num_classes), (seed, replicates), device)?;
+    let mut network = SelectorNetwork::new(config, inputs, &params, device)?;
+    for layer in &mut network.layers {
+        match settings.balance {
+            Balance::None => {}
+            Balance::Loss => layer.set_evenness(settings.balance_rate),
+            Balance::Bias => layer.add_preference(),
+        }
+    }
+    Ok((params, network))
+}
+
 impl SelectorMnist {
-    /// The batch of a step: images [batch, pixel] and labels [batch], or [replicate, batch, ...].
-    /// The last batch of an epoch may be smaller.
-    fn batch(&mut self, index: u64) -> (Tensor, Tensor) {
-        let (epoch, within) = (index / self.plan.evaluate_every, index % self.plan.evaluate_every);
-        let samples = self.data.train.len();
-        if self.order.as_ref().is_none_or(|(known, _)| *known != epoch) {
-            let order = epoch_order(self.seed, self.replicates, samples, epoch, self.device);
-            self.order = Some((epoch, order));
-        }
-        let Some((_, order)) = &self.order else { unreachable!("the order was just made") };
-        let start = within as i64 * self.config.batch_size;
-        let length = self.config.batch_size.min(samples - start);
-        let (images, labels) = self.data.train.batch(&order.narrow(1, start, length).reshape([-1]));
-        if self.replicates == 1 {
-            return (images, labels);
-        }
-        let lead = [self.replicates, length];
-        (images.view([lead[0], lead[1], -1]), labels.view(lead))
+    /// The step before which a change happens, from 0.
+    fn step_of(&self, change: &Change) -> u64 {
+        (change.epoch - 1) * self.plan.evaluate_every
     }
 
-    fn count(&mut self, choices: &[Tensor]) {
-        let _guard = no_grad_guard();
-        for ((tally, layer), choice) in
-            self.tallies.iter_mut().zip(&self.network.layers).zip(choices)
-        {
-            let _ = tally.g_add_(&layer.tally(choice));
-        }
+    /// A new network with this many computation neurons, which the settings then have.
+    fn with_choices(&mut self, choices: i64) -> Result<(Params, SelectorNetwork)> {
+        self.config.num_computation = choices;
+        let draw = (self.seed, self.replicates);
+        make(&self.settings, &self.config, &self.data, draw, self.device)
     }
 
-    /// Euclidean norm of the gradient of each computation neuron's weights, over the layer's
-    /// neurons: once a log entry, since it is a pass over the gradient.
-    fn log_gradients(&mut self, step: &mut Step) {
-        let _guard = no_grad_guard();
-        let params = &self.learner.params;
-        for (name, gradient) in params.split(&params.gradient) {
-            let Some(layer) = name.strip_suffix(".computation.weight") else { continue };
-            let squares = gradient.to_kind(Kind::Double).square().sum_dim_intlist(
-                [-2i64, -1].as_slice(),
-                false,
-                Kind::Double,
-            );
-            let norms = squares.sqrt();
-            for k in 0..self.config.num_computation.min(report::NAMED) {
-                let tag = format!("gradient/{layer}/{}", report::letter(k));
-                step.last(&tag, &norms.select(-1, k));
+    /// Makes the change of K that comes before this step, if there is one.
+    ///
+    /// # Errors
+    /// Where libtorch can't hold the changed network.
+    pub fn change_now(&mut self, step: u64) -> Result<()> {
+        let Some(change) = self.changes.iter().find(|change| self.step_of(change) == step) else {
+            return Ok(());
+        };
+        let change = *change;
+        let (params, network) = self.with_choices(change.to)?;
+        let origins: Vec<Tensor> =
+            self.tallies.iter().map(|tally| growth::origins(change, tally)).collect();
+        let of_layer = |name: &str| {
+            let layer = (0..origins.len()).find(|i| name.starts_with(&layer_name(*i)))?;
+            let changes = name.contains(".selection.") || name.contains(".computation.");
+            changes.then(|| &origins[layer])
+        };
+        let _guard = tch::no_grad_guard();
+        let (scale, replicated) = (self.settings.grow_noise, self.replicates > 1);
+        for ((name, old), (_, mut new)) in self.learner.params.named().iter().zip(params.named()) {
+            match of_layer(name) {
+                None => new.copy_(old),
+                Some(origins) => {
+                    new.copy_(&growth::rows(old, origins));
+                    if change.to > change.from {
+                        let key = (name.as_str(), self.seed, step);
+                        _ = new.g_add_(&growth::noise(&new, change, key, (scale, replicated)));
+                    }
+                }
             }
         }
+        let axis = i64::from(replicated);
+        self.learner.change(params, &self.config.learner.optimizer, |name, buffer| {
+            let Some(origins) = of_layer(name) else { return Ok(buffer.shallow_clone()) };
+            let carried = growth::rows(buffer, origins);
+            if change.to > change.from {
+                let fresh = change.to - change.from;
+                _ = carried.narrow(axis, change.from, fresh).zero_();
+            }
+            Ok(carried)
+        })?;
+        for ((layer, old), origins) in network.layers.iter().zip(&self.network.layers).zip(&origins)
+        {
+            if let (Some(new), Some(old)) = (layer.preference(), old.preference()) {
+                new.shallow_clone().copy_(&old.gather(-2, origins, false));
+            }
+        }
+        self.tallies = network.layers.iter().map(SelectorLayer::no_tally).collect();
+        self.network = network;
+        Ok(())
     }
 }

@@ -69,7 +69,7 @@ impl Checkpoint {
     /// Where there are checkpoints, but none can be used.
     pub fn newest(
         folder: &Path,
-        fits: impl Fn(&Self) -> Result<()>,
+        mut fits: impl FnMut(&Self) -> Result<()>,
     ) -> Result<(Option<Self>, Vec<Skipped>)> {
         let mut skipped = Vec::new();
         for path in Manifest::list(folder) {

@@ -70,7 +70,8 @@ impl Adam {
             false => (self.weight_decay, 1.0),
         };
         let (exp_avg, exp_avg_sq) = (&mut self.exp_avg, &mut self.exp_avg_sq);
-        if let Some(buffers) = Buffers::of(parameters, gradient, exp_avg, exp_avg_sq) {
+        let buffers = Buffers::of(parameters, gradient, exp_avg, exp_avg_sq);
+        if let Some(buffers) = buffers.filter(|_| !writer.is_partial()) {
             let mean = (1.0 - self.beta1) as f32;
             let square = (1.0 - self.beta2) as f32;
             let (l2, stay, c, eps) = (l2 as f32, stay as f32, c as f32, eps as f32);

@@ -73,9 +73,26 @@ impl Optimizer {
         lr: f64,
         apply: Option<&Tensor>,
     ) {
+        self.step_where(parameters, gradient, lr, apply, None);
+    }
+
+    /// As [`Optimizer::step`], on some parameters only: the others and their state stay as they are,
+    /// to the bit. The step counts for all of them.
+    ///
+    /// - only: [replicate, parameter] bool
+    pub fn step_where(
+        &mut self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        lr: f64,
+        apply: Option<&Tensor>,
+        only: Option<&Tensor>,
+    ) {
         let _no_grad = tch::no_grad_guard();
         self.count(apply);
         let step = self.calls;
+        let both = apply.zip(only).map(|(apply, only)| apply.logical_and(only));
+        let apply = both.as_ref().or(only).or(apply);
         let writer = Writer { workspace: &self.workspace, apply };
         match &mut self.rule {
             Rule::Sgd(sgd) => sgd.step(parameters, gradient, lr, step, &writer),

@@ -13,6 +13,7 @@ pub(super) struct Workspace {
 /// Replaces buffers by new values, if the step's flag is true.
 pub(super) struct Writer<'a> {
     pub(super) workspace: &'a Workspace,
+    /// [] or [replicate, parameter] bool
     pub(super) apply: Option<&'a Tensor>,
 }
 
@@ -20,6 +21,11 @@ impl Writer<'_> {
     /// A buffer for what a step computes on its way, of the shape of `like`.
     pub(super) fn scratch(&self, like: &Tensor) -> &Tensor {
         self.workspace.scratch.get_or_init(|| like.empty_like())
+    }
+
+    /// Whether the step is for some parameters only.
+    pub(super) fn is_partial(&self) -> bool {
+        self.apply.is_some_and(|flag| flag.dim() > 0)
     }
 
     /// The flag of a step on the CPU, where nothing waits for a device.

@@ -3,8 +3,8 @@
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::pass::{Pass, Selection};
-use super::rows::Sum;
 use super::{Compute, Inner, Rule, SelectorLayer};
+use crate::selector::rows::Sum;
 
 /// What a backward pass sends down from the output: [.., batch, neuron] each.
 struct Signal<'a> {
@@ -14,8 +14,8 @@ struct Signal<'a> {
     credit: Option<Tensor>,
     /// ∂L/∂(w x + b) of the selected computation neuron.
     to_selected: Tensor,
-    /// i64
-    choice: Tensor,
+    /// As the pass has it.
+    choice: &'a Tensor,
 }
 
 impl SelectorLayer {
@@ -47,7 +47,7 @@ impl SelectorLayer {
             }
         }
         if pass.plan.compute == Compute::Gather {
-            self.scatter(&pass.x, &signal.choice, &signal.to_selected, dx.as_mut());
+            self.scatter(&pass.x, signal.choice, &signal.to_selected, dx.as_mut());
         }
         if let (Some(map), Some(features)) = (&self.projection, to_features) {
             let path = dx.as_mut().filter(|_| through);
@@ -56,7 +56,7 @@ impl SelectorLayer {
         dx.map(|sum| sum.take(&pass.x))
     }
 
-    fn signal<'a>(&self, pass: &Pass, delta: &'a Tensor) -> Signal<'a> {
+    fn signal<'a>(&self, pass: &'a Pass, delta: &'a Tensor) -> Signal<'a> {
         let y = &pass.output;
         let to_selected = match self.options.inner {
             // Of a scaled output, too: its sign is that of the selected computation neuron.
@@ -68,12 +68,7 @@ impl SelectorLayer {
             None => to_selected,
         };
         let credit = matches!(self.options.rule, Rule::SelectedOnly | Rule::Switch);
-        Signal {
-            delta,
-            credit: credit.then(|| delta * y),
-            to_selected,
-            choice: pass.choice.to_kind(Kind::Int64),
-        }
+        Signal { delta, credit: credit.then(|| delta * y), to_selected, choice: &pass.choice }
     }
 
     /// Probabilities and outputs of a block, kept or computed again, where the rule needs them.
@@ -118,7 +113,7 @@ impl SelectorLayer {
         };
         let mut dz = match (&signal.credit, mean, h) {
             (Some(credit), ..) => {
-                let selected = self.one_hot(&signal.choice, (start, count)).to_kind(p.kind());
+                let selected = self.one_hot(signal.choice, (start, count)).to_kind(p.kind());
                 (selected - p) * credit.unsqueeze(-2)
             }
             (None, Some(mean), Some(h)) => {
@@ -126,7 +121,7 @@ impl SelectorLayer {
             }
             _ => return,
         };
-        self.add_evenness(&mut dz, p, &signal.choice);
+        self.add_evenness(&mut dz, p, signal.choice);
         let n = self.shape.neurons;
         rows.backward((start * n, count * n), &dz.flatten(-2, -1), &pass.features, path);
     }
@@ -139,7 +134,10 @@ impl SelectorLayer {
             return;
         };
         let dz = match (&signal.credit, slopes) {
-            (Some(credit), _) => levels.selected_slopes(q, &signal.choice) * credit.unsqueeze(-2),
+            (Some(credit), _) => {
+                levels.selected_slopes(q, &signal.choice.to_kind(Kind::Int64))
+                    * credit.unsqueeze(-2)
+            }
             (None, Some(slopes)) => slopes * (signal.delta * self.direction()).unsqueeze(-2),
             (None, None) => return,
         };
@@ -163,7 +161,7 @@ impl SelectorLayer {
                 }
             }
             _ if self.shape.choices == 1 => signal.to_selected.unsqueeze(-2),
-            _ => signal.to_selected.unsqueeze(-2) * self.one_hot(&signal.choice, block),
+            _ => signal.to_selected.unsqueeze(-2) * self.one_hot(signal.choice, block),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use tch::{Kind, Tensor};
 
-use super::rows::Sum;
 use super::{Inner, SelectorLayer};
 use crate::selector::kernel::{self, Gradients, Layer, Real, Sizes};
+use crate::selector::rows::Sum;
 
 impl SelectorLayer {
     /// Outputs of the selected computation neurons: [.., batch, neuron].
@@ -84,7 +84,7 @@ fn by_neuron(of: &Tensor) -> Tensor {
 /// The memory of a tensor.
 ///
 /// # Safety
-/// The tensor holds T.
+/// The tensor holds T and lies contiguous in CPU memory.
 unsafe fn memory<T>(of: &Tensor) -> &[T] {
     debug_assert!(of.is_contiguous());
     // SAFETY: the caller's promise.
@@ -97,6 +97,10 @@ unsafe fn memory<T>(of: &Tensor) -> &[T] {
 /// As [`memory`]; no one else touches it.
 unsafe fn memory_mut<T>(of: &mut Tensor) -> &mut [T] {
     debug_assert!(of.is_contiguous());
+    if of.numel() == 0 {
+        // The address of no memory is null, which a slice must not have.
+        return &mut [];
+    }
     // SAFETY: the caller's promise.
     unsafe { std::slice::from_raw_parts_mut(of.data_ptr().cast::<T>(), of.numel()) }
 }

@@ -18,25 +18,28 @@ mod levels;
 mod noise;
 mod pass;
 mod plan;
-mod rows;
+
 mod shape;
 mod softmax;
 
 use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
+use super::rows::{Projection, Rows, leading};
 pub use differentiable::Activation;
 use levels::Levels;
 pub use noise::{Noise, NoiseKind};
 pub use pass::Pass;
 use plan::Plan;
-use rows::{Projection, Rows, leading};
 pub use shape::LayerShape;
 
 use super::config::{SelectorKind, SteSign};
 pub use super::rules::{Compute, Inner, LayerOptions, Rule};
 use crate::lab::error::refuse;
 use crate::lab::params::Params;
+
+/// Computation neurons up to which a comparison with each is faster than a sorting addition.
+const FEW: i64 = 8;
 
 /// A layer whose weights are views of a model's parameters.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub struct SelectorLayer {
     /// [K N, D]
     computation: Rows,
     levels: Option<Levels>,
-    /// [K, 1] i64, the number of each computation neuron.
+    /// [K, 1], the number of each computation neuron: u8, or i16 for K above 256.
     numbers: Tensor,
     /// [.., K, N], added to the logits where the largest is taken and nowhere else.
     preference: Option<Tensor>,
@@ -98,6 +101,7 @@ impl SelectorLayer {
         };
         let levels = matches!(shape.selector, SelectorKind::Threshold | SelectorKind::Tree);
         let kind = params.values.kind();
+        let number = if shape.choices <= 256 { Kind::Uint8 } else { Kind::Int16 };
         Ok(Self {
             shape,
             options,
@@ -109,7 +113,7 @@ impl SelectorLayer {
             },
             computation: rows("computation", shape.choices, shape.inputs)?,
             levels: levels.then(|| Levels::new(shape.choices, shape.logits(), (kind, device))),
-            numbers: Tensor::arange(shape.choices, (Kind::Int64, device)).unsqueeze(-1),
+            numbers: Tensor::arange(shape.choices, (number, device)).unsqueeze(-1),
             preference: None,
             evenness: 0.0,
         })
@@ -121,6 +125,10 @@ impl SelectorLayer {
     /// - choice: as in [`Activation`] or [`Pass`]
     pub fn tally(&self, choice: &Tensor) -> Tensor {
         let _guard = no_grad_guard();
+        if self.shape.choices <= FEW {
+            let here = choice.unsqueeze(-2).eq_tensor(&self.numbers);
+            return here.sum_dim_intlist(-3, false, Kind::Int64).to_kind(Kind::Double);
+        }
         let mut tally = self.no_tally();
         let choice = choice.to_kind(Kind::Int64);
         let one = Tensor::ones([], (Kind::Double, self.numbers.device())).expand_as(&choice);
@@ -177,6 +185,16 @@ impl SelectorLayer {
     }
 
     fn plan(&self, rows: i64) -> Plan {
-        Plan::new(&self.shape, &self.options, rows, self.numbers.device(), self.lead.is_empty())
+        let mut options = self.options;
+        if self.evenness > 0.0 {
+            options.compute = Compute::Dense;
+        }
+        Plan::new(
+            &self.shape,
+            &options,
+            rows,
+            self.computation.weight.kind(),
+            self.numbers.device(),
+        )
     }
 }

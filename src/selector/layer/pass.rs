@@ -46,7 +46,7 @@ pub(super) struct Kept {
 
 /// What a forward pass finds out about the selection.
 pub(super) struct Found {
-    /// [.., batch, neuron] i64
+    /// [.., batch, neuron], whole numbers of any kind
     pub(super) choice: Tensor,
     /// Outputs of the selected ones; none where they are still to be computed.
     pub(super) selected: Option<Tensor>,
@@ -84,10 +84,9 @@ impl SelectorLayer {
             (Rule::Switch, _, Some(share)) => selected * share,
             _ => selected,
         };
-        let compact = if self.shape.choices <= 256 { Kind::Uint8 } else { Kind::Int16 };
         Pass {
             output,
-            choice: choice.to_kind(compact),
+            choice: choice.to_kind(self.numbers.kind()),
             x,
             features,
             selection: found.selection,

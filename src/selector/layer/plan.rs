@@ -1,8 +1,8 @@
 //! How a layer goes through its computation neurons for a batch.
 
-use tch::Device;
+use tch::{Device, Kind};
 
-use super::{Compute, LayerOptions, LayerShape};
+use super::{Compute, LayerOptions, LayerShape, Rule};
 
 /// Numbers of one block, [batch, count, neuron]: small enough for a core's cache, large enough for
 /// the cost of calling libtorch not to matter.
@@ -24,11 +24,11 @@ impl Plan {
         shape: &LayerShape,
         options: &LayerOptions,
         rows: i64,
+        kind: Kind,
         device: Device,
-        single: bool,
     ) -> Self {
         let compute = match options.compute {
-            Compute::Auto => automatic(shape, options, rows, device, single),
+            Compute::Auto => automatic(shape, options.rule, rows, (kind, device)),
             asked => asked,
         };
         let block = match compute {
@@ -46,13 +46,8 @@ impl Plan {
 }
 
 /// The fastest way by measurement, see the table in `docs/selector_mnist.md`.
-fn automatic(
-    shape: &LayerShape,
-    _options: &LayerOptions,
-    rows: i64,
-    _device: Device,
-    _single: bool,
-) -> Compute {
+fn automatic(shape: &LayerShape, rule: Rule, rows: i64, (kind, device): (Kind, Device)) -> Compute {
+    let _ = (rule, kind, device);
     match shape.choices * shape.neurons * rows {
         0..=DENSE_LIMIT => Compute::Dense,
         _ => Compute::Streaming,

@@ -4,8 +4,8 @@ use tch::Tensor;
 
 use super::pass::{Found, Kept, Selection};
 use super::plan::Plan;
-use super::rows::Rows;
 use super::{Compute, Noise, Rule, SelectorLayer};
+use crate::selector::rows::Rows;
 
 /// What is known after some blocks: [.., batch, neuron] each.
 struct Best {

@@ -8,18 +8,23 @@ use crate::lab::params::Params;
 
 /// Weight rows and biases of a layer's neurons, as views of a model's parameters and gradient.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(in crate::selector) struct Rows {
     /// [.., row, input]
-    pub(super) weight: Tensor,
+    pub(in crate::selector) weight: Tensor,
     /// [.., row]
-    pub(super) bias: Tensor,
+    pub(in crate::selector) bias: Tensor,
     weight_gradient: Tensor,
     bias_gradient: Tensor,
 }
 
 impl Rows {
     /// The rows `<name>.weight` and `<name>.bias` of `params`.
-    pub(super) fn new(params: &Params, name: &str, rows: i64, inputs: i64) -> Result<Self> {
+    pub(in crate::selector) fn new(
+        params: &Params,
+        name: &str,
+        rows: i64,
+        inputs: i64,
+    ) -> Result<Self> {
         let mut shape = leading(params);
         shape.extend([rows, inputs]);
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
@@ -39,7 +44,7 @@ impl Rows {
     /// w x + b of some rows: [.., batch, count].
     ///
     /// - x: [.., batch, input]
-    pub(super) fn outputs(&self, x: &Tensor, start: i64, count: i64) -> Tensor {
+    pub(in crate::selector) fn outputs(&self, x: &Tensor, start: i64, count: i64) -> Tensor {
         if count == self.count() {
             return linear(x, &self.weight, &self.bias);
         }
@@ -50,7 +55,7 @@ impl Rows {
     ///
     /// - delta: ∂L/∂(w x + b), [.., batch, count]
     /// - x: [.., batch, input]
-    pub(super) fn backward(
+    pub(in crate::selector) fn backward(
         &self,
         (start, count): (i64, i64),
         delta: &Tensor,
@@ -67,33 +72,38 @@ impl Rows {
     }
 
     /// The gradient's memory, for a kernel that writes it: [.., row, input] and [.., row].
-    pub(super) fn gradients(&self) -> (&Tensor, &Tensor) {
+    pub(in crate::selector) fn gradients(&self) -> (&Tensor, &Tensor) {
         (&self.weight_gradient, &self.bias_gradient)
     }
 }
 
 /// The map from the input to fewer numbers, without biases.
 #[derive(Debug)]
-pub(super) struct Projection {
+pub(in crate::selector) struct Projection {
     /// [.., rank, input]
-    pub(super) weight: Tensor,
+    pub(in crate::selector) weight: Tensor,
     gradient: Tensor,
 }
 
 impl Projection {
     /// The matrix `<name>.weight` of `params`.
-    pub(super) fn new(params: &Params, name: &str) -> Result<Self> {
+    pub(in crate::selector) fn new(params: &Params, name: &str) -> Result<Self> {
         let name = format!("{name}.weight");
         Ok(Self { weight: params.get(&name)?, gradient: params.gradient_of(&name)? })
     }
 
     /// [.., batch, rank]
-    pub(super) fn outputs(&self, x: &Tensor) -> Tensor {
+    pub(in crate::selector) fn outputs(&self, x: &Tensor) -> Tensor {
         x.matmul(&self.weight.transpose(-2, -1))
     }
 
     /// As [`Rows::backward`].
-    pub(super) fn backward(&self, delta: &Tensor, x: &Tensor, to_input: Option<&mut Sum>) {
+    pub(in crate::selector) fn backward(
+        &self,
+        delta: &Tensor,
+        x: &Tensor,
+        to_input: Option<&mut Sum>,
+    ) {
         write_product(&self.gradient, &delta.transpose(-2, -1), x);
         if let Some(sum) = to_input {
             sum.add_product(delta, &self.weight);
@@ -102,7 +112,7 @@ impl Projection {
 }
 
 /// The axis of replicates, where there are several.
-pub(super) fn leading(params: &Params) -> Vec<i64> {
+pub(in crate::selector) fn leading(params: &Params) -> Vec<i64> {
     if params.replicates() == 1 { vec![] } else { vec![params.replicates()] }
 }
 
@@ -118,11 +128,11 @@ fn write_product(out: &Tensor, a: &Tensor, b: &Tensor) {
 
 /// A sum of matrix products.
 #[derive(Debug, Default)]
-pub(super) struct Sum(Option<Tensor>);
+pub(in crate::selector) struct Sum(Option<Tensor>);
 
 impl Sum {
     /// Adds a b.
-    pub(super) fn add_product(&mut self, a: &Tensor, b: &Tensor) {
+    pub(in crate::selector) fn add_product(&mut self, a: &Tensor, b: &Tensor) {
         match &mut self.0 {
             None => self.0 = Some(a.matmul(b)),
             Some(sum) if sum.dim() == 2 => _ = sum.addmm_(a, b),
@@ -131,7 +141,7 @@ impl Sum {
     }
 
     /// Adds a tensor of the same shape.
-    pub(super) fn add(&mut self, term: Tensor) {
+    pub(in crate::selector) fn add(&mut self, term: Tensor) {
         match &mut self.0 {
             None => self.0 = Some(term),
             Some(sum) => _ = sum.g_add_(&term),
@@ -139,12 +149,12 @@ impl Sum {
     }
 
     /// The sum; none where nothing was added.
-    pub(super) fn into_inner(self) -> Option<Tensor> {
+    pub(in crate::selector) fn into_inner(self) -> Option<Tensor> {
         self.0
     }
 
     /// The sum; zeros like `x` where nothing was added.
-    pub(super) fn take(self, x: &Tensor) -> Tensor {
+    pub(in crate::selector) fn take(self, x: &Tensor) -> Tensor {
         self.0.unwrap_or_else(|| x.zeros_like())
     }
 }

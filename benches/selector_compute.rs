@@ -1,0 +1,224 @@
+//! Forward and backward pass of a selector layer by rule, selector and computation, the kernels
+//! alone beside the matrix product of all computation neurons, and the memory of a pass. One
+//! libtorch thread, CPU time. `scripts/reference/selector_compute.py` has the same in PyTorch eager.
+//!
+//! ```text
+//! cargo bench --bench selector_compute            # speed: 256 x 512 x 512
+//! cargo bench --bench selector_compute -- memory  # peak memory of a pass, K = 2 to 1000
+//! cargo bench --bench selector_compute -- small   # 64 x 784 x 64, for the choice of --compute auto
+//! ```
+
+#![allow(clippy::print_stdout)]
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use neuron_lab::lab::params::{Params, ParamsBuilder};
+use neuron_lab::selector::config::{SelectorKind, SteSign};
+use neuron_lab::selector::kernel::{self, Gradients, Layer, Sizes};
+use neuron_lab::selector::layer::{LayerOptions, LayerShape, SelectorLayer};
+use neuron_lab::selector::rules::{Compute, Inner, Rule};
+use rustix::time::{ClockId, clock_gettime};
+use tch::{Device, Kind, Tensor};
+
+const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Milliseconds of CPU time: the median of some turns.
+fn milliseconds(turns: usize, mut work: impl FnMut()) -> f64 {
+    work();
+    let mut times: Vec<f64> = (0..turns)
+        .map(|_| {
+            let start = cpu_time();
+            work();
+            1e3 * (cpu_time() - start).as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[turns / 2]
+}
+
+fn layer(
+    (inputs, neurons, choices): (i64, i64, i64),
+    selector: SelectorKind,
+    rule: Rule,
+    compute: Compute,
+) -> Result<(SelectorLayer, Params)> {
+    let sign = SteSign::Consistent;
+    let shape = LayerShape { inputs, neurons, choices, selector, sign, rank: 16 };
+    tch::manual_seed(0);
+    let mut builder = ParamsBuilder::default();
+    for (name, draw) in shape.parameters("layer") {
+        builder.add(name, draw().unsqueeze(0));
+    }
+    let params = builder.build(Device::Cpu)?;
+    let options = LayerOptions { rule, inner: Inner::Relu, compute };
+    let layer = SelectorLayer::with_options(shape, options, "layer", &params, Device::Cpu)?;
+    Ok((layer, params))
+}
+
+/// Milliseconds of the forward pass, and of both.
+fn times(layer: &SelectorLayer, rows: i64, turns: usize) -> (f64, f64) {
+    let inputs = layer.shape().inputs;
+    let (x, delta) = (
+        Tensor::randn([rows, inputs], OPTIONS),
+        Tensor::randn([rows, layer.shape().neurons], OPTIONS),
+    );
+    let forward = milliseconds(turns, || drop(layer.run(&x, None)));
+    let both = milliseconds(turns, || {
+        let pass = layer.run(&x, None);
+        drop(layer.backward(&pass, &delta, true));
+    });
+    (forward, both)
+}
+
+fn speed(rows: i64, sizes: (i64, i64), choices: &[i64], turns: usize) -> Result<()> {
+    println!("{rows} samples, {} inputs, {} neurons, 1 thread; CPU ms", sizes.0, sizes.1);
+    println!("| K | selector | rule | compute | forward | forward and backward |");
+    println!("|---|---|---|---|---|---|");
+    for &k in choices {
+        let dense = if k > 200 { None } else { Some(Compute::Dense) };
+        for (selector, rule, ways) in [
+            (SelectorKind::Softmax, Rule::FullSte, vec![dense, Some(Compute::Streaming)]),
+            (
+                SelectorKind::Softmax,
+                Rule::SelectedOnly,
+                vec![dense, Some(Compute::Streaming), Some(Compute::Gather)],
+            ),
+            (SelectorKind::LowRank, Rule::SelectedOnly, vec![dense, Some(Compute::Gather)]),
+            (SelectorKind::Tree, Rule::SelectedOnly, vec![dense, Some(Compute::Gather)]),
+            (SelectorKind::Softmax, Rule::Frozen, vec![dense, Some(Compute::Gather)]),
+        ] {
+            for compute in ways.into_iter().flatten() {
+                let (layer, _params) = layer((sizes.0, sizes.1, k), selector, rule, compute)?;
+                let (forward, both) = times(&layer, rows, turns);
+                println!(
+                    "| {k} | {selector:?} | {rule:?} | {compute:?} | {forward:.1} | {both:.1} |"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The computation part alone: a matrix product for every K, of which one is taken, beside the
+/// kernels, on choices at random.
+fn kernels(
+    (samples, inputs, neurons): (i64, i64, i64),
+    choices: &[i64],
+    turns: usize,
+) -> Result<()> {
+    println!("\nThe computation part alone; CPU ms");
+    println!("| K | product forward | kernel forward | product backward | kernel backward |");
+    println!("|---|---|---|---|---|");
+    for &k in choices {
+        let x = Tensor::randn([samples, inputs], OPTIONS);
+        let weight = Tensor::randn([k * neurons, inputs], OPTIONS);
+        let bias = Tensor::randn([k * neurons], OPTIONS);
+        let delta = Tensor::randn([samples, neurons], OPTIONS);
+        let choice = Tensor::randint(k, [samples, neurons], (Kind::Int64, Device::Cpu));
+        let index = choice.unsqueeze(1);
+        let product_forward = milliseconds(turns, || {
+            let h = x.linear(&weight, Some(&bias)).view([samples, k, neurons]);
+            drop(h.gather(1, &index, false));
+        });
+        let product_backward = milliseconds(turns, || {
+            let dh = Tensor::zeros([samples, k, neurons], OPTIONS);
+            let dh = dh.scatter(1, &index, &delta.unsqueeze(1)).view([samples, -1]);
+            drop((dh.tr().mm(&x), dh.mm(&weight), dh.sum_dim_intlist(0, false, Kind::Float)));
+        });
+        let numbers = |of: &Tensor| Vec::<f32>::try_from(&of.reshape([-1]));
+        let (x, weight, bias) = (numbers(&x)?, numbers(&weight)?, numbers(&bias)?);
+        let delta = numbers(&delta.tr())?;
+        let choice = Vec::<i16>::try_from(&choice.tr().to_kind(Kind::Int16).reshape([-1]))?;
+        let [samples, neurons, choices, inputs] =
+            [samples, neurons, k, inputs].map(|length| length as usize);
+        let sizes = Sizes { samples, neurons, choices, inputs };
+        let layer = Layer { sizes, x: &x, weight: &weight, choice: &choice };
+        let mut out = vec![0f32; samples * neurons];
+        let kernel_forward = milliseconds(turns, || kernel::forward(layer, &bias, &mut out));
+        let (mut to_weight, mut to_bias) = (weight.clone(), bias.clone());
+        let mut to_x = x.clone();
+        let kernel_backward = milliseconds(turns, || {
+            let (weight, bias, x) = (&mut to_weight[..], &mut to_bias[..], &mut to_x[..]);
+            kernel::backward(layer, &delta, Gradients { weight, bias, x });
+        });
+        println!(
+            "| {k} | {product_forward:.1} | {kernel_forward:.1} | {product_backward:.1} | \
+             {kernel_backward:.1} |"
+        );
+    }
+    Ok(())
+}
+
+/// The peak of the process's memory so far in MB, by the kernel's count.
+fn peak() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+}
+
+/// Peak memory of a forward and backward pass beyond what was there before it: parameters, their
+/// gradient, input and libtorch itself.
+fn pass_memory(k: i64, rule: Rule, compute: Compute) -> Result<f64> {
+    tch::set_num_threads(1);
+    let (layer, _params) = layer((512, 128, k), SelectorKind::Softmax, rule, compute)?;
+    let (x, delta) = (Tensor::randn([1024, 512], OPTIONS), Tensor::randn([1024, 128], OPTIONS));
+    // The first product of a process sets libtorch up.
+    drop(x.mm(&x.tr()));
+    let before = peak()?;
+    let pass = layer.run(&x, None);
+    drop(layer.backward(&pass, &delta, true));
+    Ok(peak()? - before)
+}
+
+const WAYS: [(Rule, Compute); 4] = [
+    (Rule::FullSte, Compute::Dense),
+    (Rule::FullSte, Compute::Streaming),
+    (Rule::SelectedOnly, Compute::Streaming),
+    (Rule::SelectedOnly, Compute::Gather),
+];
+
+/// The table of [`pass_memory`], each entry in a process of its own.
+fn memory() -> Result<()> {
+    println!("Peak memory of a pass beyond parameters, gradient and input, MB");
+    println!("1024 samples, 512 inputs, 128 neurons");
+    let names = WAYS.map(|(rule, compute)| format!("{rule:?}, {compute:?}"));
+    println!("| K | {} |", names.join(" | "));
+    println!("|---|---|---|---|---|");
+    let program = std::env::current_exe()?;
+    for k in [2, 5, 20, 50, 75, 200, 1000] {
+        let mut cells = Vec::new();
+        for way in 0..WAYS.len() {
+            let arguments = ["pass".to_string(), k.to_string(), way.to_string()];
+            let output = std::process::Command::new(&program).args(arguments).output()?;
+            let text = String::from_utf8(output.stdout)?;
+            cells.push(if output.status.success() { text.trim().into() } else { "-".to_string() });
+        }
+        println!("| {k} | {} |", cells.join(" | "));
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    tch::set_num_threads(1);
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["memory"] => memory(),
+        ["pass", k, way] => {
+            let (rule, compute) = WAYS[way.parse::<usize>()?];
+            println!("{:.1}", pass_memory(k.parse()?, rule, compute)?);
+            Ok(())
+        }
+        ["small"] => speed(64, (784, 64), &[2, 3, 5, 10, 20, 50, 200, 1000], 21),
+        ["kernels"] => kernels((256, 512, 512), &[2, 3, 5, 10, 50, 75], 9),
+        _ => {
+            speed(256, (512, 512), &[2, 5, 50, 75], 5)?;
+            kernels((256, 512, 512), &[2, 3, 5, 10, 50, 75], 9)
+        }
+    }
+}

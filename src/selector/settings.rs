@@ -1,0 +1,124 @@
+//! Settings of `selector_mnist`'s training, beside those of its network.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::config::{SelectorKind, SelectorMnistConfig};
+use super::growth::{self, Change};
+use super::layer::NoiseKind;
+use super::rules::{Compute, Rule};
+use crate::lab::error::refuse;
+
+/// How a neuron is led to use all of its computation neurons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Not at all
+    None,
+    /// An auxiliary loss for each neuron, weight x K x sum over k of (share of the batch) x (mean
+    /// probability)
+    Loss,
+    /// No loss: a bias that only the choice sees goes up where a computation neuron is selected less
+    /// than its share, and down where more
+    Bias,
+}
+
+/// Settings of a selector network in training.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectorMnistSettings {
+    /// The network and its learning
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub model: SelectorMnistConfig,
+    /// Noise on the selectors' logits in training
+    #[arg(long, value_enum, value_name = "LAW")]
+    pub explore: Option<NoiseKind>,
+    /// Scale of that noise at the first step
+    #[arg(long, default_value_t = 1.0)]
+    pub explore_scale: f64,
+    /// Epochs over which the noise falls to 0
+    #[arg(long, default_value_t = 1.0, value_name = "EPOCHS")]
+    pub explore_epochs: f64,
+    /// How the use of computation neurons is evened out
+    #[arg(long, value_enum, default_value = "none")]
+    pub balance: Balance,
+    /// Weight of that loss, or step of that bias
+    #[arg(long, default_value_t = 0.01)]
+    pub balance_rate: f64,
+    /// Growth of K at the start of an epoch, e.g. 2:5@epoch3
+    #[arg(long, value_delimiter = ',', value_name = "K:K@epochE")]
+    pub grow: Vec<String>,
+    /// Standard deviation of what is added to the copies that growth makes
+    #[arg(long, default_value_t = 0.01)]
+    pub grow_noise: f64,
+    /// The same downwards: each neuron loses what it used least in the epoch before
+    #[arg(long, value_delimiter = ',', value_name = "K:K@epochE")]
+    pub shrink: Vec<String>,
+    /// Update only computation neurons that some sample of the batch selected: neither momentum
+    /// nor weight decay moves the others
+    #[arg(long)]
+    pub lazy: bool,
+}
+
+impl SelectorMnistSettings {
+    /// The changes of K, in order of time.
+    ///
+    /// # Errors
+    /// Exit code 2 for one that can't be read, or that doesn't begin where the one before ends.
+    pub fn changes(&self) -> Result<Vec<Change>> {
+        growth::changes(self.model.num_computation, &self.grow, &self.shrink)
+    }
+
+    /// Fills in the selector and checks every value.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn resolve(&mut self) -> Result<()> {
+        let changes = self.changes()?;
+        let many = !changes.is_empty() || self.balance != Balance::None;
+        if many && self.model.selector.is_none() && self.model.num_computation > 0 {
+            self.model.selector = Some(SelectorKind::Softmax);
+        }
+        self.model.resolve()?;
+        let by_logits = matches!(self.model.kind(), SelectorKind::Softmax | SelectorKind::LowRank);
+        if many && !by_logits {
+            return Err(refuse(
+                "--grow, --shrink and --balance need a logit for each computation neuron: use \
+                 --selector softmax or low-rank",
+            ));
+        }
+        if self.balance == Balance::Loss {
+            self.check_loss()?;
+        }
+        let numbers = [
+            ("explore-scale", self.explore_scale),
+            ("explore-epochs", self.explore_epochs),
+            ("balance-rate", self.balance_rate),
+            ("grow-noise", self.grow_noise),
+        ];
+        for (flag, value) in numbers {
+            if !(0.0..=f64::from(f32::MAX)).contains(&value) {
+                return Err(refuse(format!("--{flag} {value}: expected a number from 0 up")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_loss(&self) -> Result<()> {
+        if matches!(self.model.compute, Compute::Streaming | Compute::Gather) {
+            return Err(refuse(
+                "--balance loss needs the probabilities of the whole batch at once: use --compute \
+                 dense or auto, or --balance bias",
+            ));
+        }
+        if self.model.rule == Rule::Frozen {
+            return Err(refuse(
+                "--balance loss moves the selectors, and --rule frozen keeps them: use --balance \
+                 bias",
+            ));
+        }
+        Ok(())
+    }
+}
