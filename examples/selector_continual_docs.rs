@@ -97,6 +97,7 @@ fn print_permuted() -> Result<()> {
     }
     let pairs = [
         ("permuted-k5", "permuted-mlp-440"),
+        ("permuted-k2", "permuted-mlp-440"),
         ("permuted-k5", "permuted-mlp-64"),
         ("permuted-k5", "permuted-k5-frozen"),
     ];
