@@ -29,7 +29,7 @@ class Encoder(torch.nn.Module):
             self.W /= self.W.norm(dim=0, keepdim=True)
 
     def logdet(self, G, covariance, noise):
-        C = G @ (self.W.T @ covariance @ self.W) @ G + noise
+        C = G[:, :, None] * (self.W.T @ covariance @ self.W) * G[:, None, :] + noise
         L = torch.linalg.cholesky(C)
         return 2 * L.diagonal(dim1=-2, dim2=-1).log2().sum(-1)
 
@@ -37,7 +37,7 @@ class Encoder(torch.nn.Module):
         gain = self.logA.exp()
         y = (x + INPUT_NOISE * torch.randn_like(x)) @ self.W - self.logB.exp()
         r = gain * torch.nn.functional.softplus(y, beta=2.5)
-        G = torch.diag_embed(gain * torch.sigmoid(2.5 * y))
+        G = gain * torch.sigmoid(2.5 * y)
         KL = self.logdet(G, C_x + C_nx, C_nr) - self.logdet(G, C_nx, C_nr)
         h = r.mean(0) - RATE
         return -0.5 * KL.mean() + (self.Lambda * h).sum() + RHO / 2 * h.square().sum()

@@ -82,13 +82,13 @@ pub struct EfficientCodingConfig {
     #[arg(long, value_enum, default_value = "softplus")]
     pub nonlinearity: Nonlinearity,
     /// Standard deviation of the noise of each pixel (sigma_in)
-    #[arg(long, default_value_t = 0.4)]
+    #[arg(long, default_value_t = 0.4, allow_negative_numbers = true)]
     pub input_noise: f64,
     /// Standard deviation of the noise of each response (sigma_out)
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 3.0, allow_negative_numbers = true)]
     pub output_noise: f64,
     /// Mean rate that each neuron may have; for linear neurons the mean square
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub firing_rate: f64,
     /// How it is held there
     #[arg(long, value_enum, default_value = "lagrange")]
@@ -163,9 +163,13 @@ pub struct PlacingConfig {
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Measuring")]
 pub struct MeasuringConfig {
-    /// Steps between two evaluations, with images and histograms; there is one after step 1 too
+    /// Steps between two evaluations; there is one after step 1 too
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub evaluate_every: u64,
+    /// Steps between evaluations that come with images and histograms; 0 for none at all, which
+    /// makes many small runs faster
+    #[arg(long, default_value_t = 1000)]
+    pub image_every: u64,
     /// Patches that an evaluation is on, the same every time
     #[arg(long, default_value_t = 4096)]
     pub eval_patches: i64,

@@ -174,7 +174,10 @@ impl Experiment for EfficientCoding {
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
         let _guard = no_grad_guard();
-        super::figures::draw(self, log, step)
+        match self.config.measuring.image_every {
+            0 => Ok(()),
+            _ => super::figures::draw(self, log, step),
+        }
     }
 }
 
@@ -206,6 +209,12 @@ impl EfficientCoding {
         rng::seed_torch(self.seed, "held-out-noise", 0);
         let noise = patches.randn_like() * self.config.input_noise;
         Ok((patches + noise).to_device(self.device))
+    }
+
+    /// Whether the evaluation after so many steps comes with images and histograms.
+    pub(super) fn has_pictures(&self, step: u64) -> bool {
+        let every = self.config.measuring.image_every;
+        every > 0 && (step == 1 || step == self.plan.steps || step.is_multiple_of(every))
     }
 
     /// The gradient that the filters descend at a step, by the filters: [input, neuron].

@@ -132,9 +132,12 @@ pub fn report(run: &mut EfficientCoding, evaluation: &mut Evaluation) -> Result<
     let frozen = Frozen::measure(run)?;
     let covariances = Covariances::measure(run, run.config.measuring.covariance_batches)?;
     let information = numbers(run, evaluation, &frozen)?;
-    histograms(run, evaluation, &frozen)?;
-    images(run, evaluation, &frozen)?;
-    matrices(run, evaluation, &covariances)?;
+    let pictures = run.has_pictures(evaluation.step);
+    if pictures {
+        histograms(run, evaluation, &frozen)?;
+        images(run, evaluation, &frozen)?;
+    }
+    matrices(run, evaluation, &covariances, pictures)?;
     Ok(Score { tag: "eval/MI".into(), value: information, higher_is_better: true })
 }
 
@@ -232,13 +235,14 @@ fn matrices(
     run: &mut EfficientCoding,
     evaluation: &mut Evaluation,
     covariances: &Covariances,
+    pictured: bool,
 ) -> Result<()> {
     let batches = covariances.batches;
     let mut kept: State = vec![
         ("batches".into(), Tensor::from(batches)),
         ("step".into(), Tensor::from(evaluation.step as i64)),
     ];
-    let legacy = run.legacy.as_mut().map(legacy::Legacy::take);
+    let legacy = run.legacy.as_mut().filter(|_| pictured).map(legacy::Legacy::take);
     let (numerator, denominator) = (&covariances.numerator, &covariances.denominator);
     let none = None;
     for (tag, mean, error, old) in [
@@ -257,11 +261,14 @@ fn matrices(
         } else if tag != "WCxW" {
             how = "one batch: no standard error".into();
         }
-        let image = match old {
-            Some(old) => legacy::image(old)?,
-            None => pictures::matrix(mean, tag, &how, "covariance")?.render()?,
-        };
-        evaluation.image(tag, &image);
+        match old {
+            Some(old) => evaluation.image(tag, &legacy::image(old)?),
+            None if pictured => {
+                let figure = pictures::matrix(mean, tag, &how, "covariance")?;
+                evaluation.image(tag, &figure.render()?);
+            }
+            None => {}
+        }
         kept.push((format!("{tag}.eigenvalues"), pictures::eigenvalues(mean)));
         kept.push((tag.into(), mean.shallow_clone()));
     }
@@ -269,6 +276,8 @@ fn matrices(
     let rms = read::scalar(&off.square().mean(tch::Kind::Double).sqrt())?;
     evaluation.scalar("covariance/off_diagonal", vec![rms]);
     evaluation.scalar("covariance/batches", vec![batches as f64]);
-    evaluation.image("spectra", &pictures::spectra(covariances)?.render()?);
+    if pictured {
+        evaluation.image("spectra", &pictures::spectra(covariances)?.render()?);
+    }
     evaluation.tensors("covariances", &kept)
 }

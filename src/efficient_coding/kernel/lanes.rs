@@ -212,24 +212,15 @@ impl<const L: usize> Work<L> {
             for (b, dot) in dots.iter().enumerate().take(columns) {
                 let mut value = self.factor[row + left + b];
                 let other = self.lower(left + b);
-                for lane in 0..L {
-                    value[lane] -= dot[lane];
-                }
+                subtract(&mut value, dot);
                 for c in left..left + b {
-                    let (x, y) = (self.factor[row + c], self.factor[other + c]);
-                    for lane in 0..L {
-                        value[lane] -= x[lane] * y[lane];
-                    }
+                    subtract_product(&mut value, &self.factor[row + c], &self.factor[other + c]);
                 }
                 if top == left && a == b {
-                    for (value, pivot) in value.iter_mut().zip(&mut self.pivots[top + a]) {
-                        *value = value.sqrt();
-                        *pivot = 1.0 / *value;
-                    }
+                    value = value.map(f32::sqrt);
+                    self.pivots[top + a] = value.map(f32::recip);
                 } else {
-                    for (value, pivot) in value.iter_mut().zip(&self.pivots[left + b]) {
-                        *value *= pivot;
-                    }
+                    multiply(&mut value, &self.pivots[left + b]);
                 }
                 self.factor[row + left + b] = value;
             }
@@ -267,18 +258,12 @@ impl<const L: usize> Work<L> {
                 // The right-hand side is the identity: 1 where row and column are the same.
                 let one = if top == left && a == b { 1.0 } else { 0.0 };
                 let mut value = [one; L];
-                for lane in 0..L {
-                    value[lane] -= dots[b][lane];
-                }
+                subtract(&mut value, &dots[b]);
                 for c in 0..a {
-                    let (x, y) = (self.factor[factor + c], self.inverse[row + c]);
-                    for lane in 0..L {
-                        value[lane] -= x[lane] * y[lane];
-                    }
+                    let (x, y) = (&self.factor[factor + c], &self.inverse[row + c]);
+                    subtract_product(&mut value, x, y);
                 }
-                for (value, pivot) in value.iter_mut().zip(&self.pivots[top + a]) {
-                    *value *= pivot;
-                }
+                multiply(&mut value, &self.pivots[top + a]);
                 self.inverse[row + a] = value;
             }
         }
@@ -326,6 +311,21 @@ impl<const L: usize> Work<L> {
             }
         }
     }
+}
+
+#[inline(always)]
+fn subtract<const L: usize>(value: &mut Lane<L>, other: &Lane<L>) {
+    value.iter_mut().zip(other).for_each(|(value, other)| *value -= other);
+}
+
+#[inline(always)]
+fn subtract_product<const L: usize>(value: &mut Lane<L>, x: &Lane<L>, y: &Lane<L>) {
+    value.iter_mut().zip(x.iter().zip(y)).for_each(|(value, (x, y))| *value -= x * y);
+}
+
+#[inline(always)]
+fn multiply<const L: usize>(value: &mut Lane<L>, factor: &Lane<L>) {
+    value.iter_mut().zip(factor).for_each(|(value, factor)| *value *= factor);
 }
 
 /// Dot products of four rows with four rows, of one length all.

@@ -1,0 +1,121 @@
+//! The table and the comparison of docs/efficient_coding.md, from the runs that
+//! `scripts/docs_efficient_coding` makes. Prints the table as Markdown.
+
+#![allow(clippy::print_stdout)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use neuron_lab::lab::figure::{LineFigure, Panels, Series};
+use neuron_lab::lab::log::mean_and_sd;
+use serde_json::Value;
+
+const RUNS: &str = "runs/efficient_coding";
+const SEEDS: u64 = 5;
+const STEPS: u64 = 2000;
+/// Runs by the name in their folders, with what the table calls them.
+const METHODS: [(&str, &str); 13] = [
+    ("exact", "exact"),
+    ("lagrange", "lagrange"),
+    ("pi", "pi"),
+    ("total-derivative", "total-derivative"),
+    ("project", "project"),
+    ("two-losses", "two-losses, alternate"),
+    ("leak", "two-losses, leak"),
+    ("clean", "two-losses, clean"),
+    ("x10", "two-losses, rates x 10"),
+    ("x100", "two-losses, rates x 100"),
+    ("gamma-v1", "gamma-v1"),
+    ("gamma-v2", "gamma-v2"),
+    ("none", "none"),
+];
+/// Those that the figure shows.
+const SHOWN: usize = 6;
+
+/// Every seed's value of a tag at a step.
+type Values = BTreeMap<(String, u64), Vec<f64>>;
+
+fn read(method: &str) -> Result<Values> {
+    let mut values = Values::new();
+    for seed in 0..SEEDS {
+        let path = Path::new(RUNS).join(format!("docs-small-{method}-s{seed}/metrics.jsonl"));
+        let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+        for line in text.lines() {
+            let entry: Value = serde_json::from_str(line)?;
+            let step = entry["step"].as_u64().context("step")?;
+            for (tag, value) in entry["values"].as_object().into_iter().flatten() {
+                let value = value.as_f64().unwrap_or(f64::NAN);
+                values.entry((tag.clone(), step)).or_default().push(value);
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn cell(values: &Values, tag: &str, step: u64, decimals: usize) -> Result<String> {
+    let each = values.get(&(tag.into(), step)).with_context(|| format!("no {tag}"))?;
+    let (mean, sd) = mean_and_sd(each);
+    Ok(format!("{mean:.decimals$} ± {sd:.decimals$}"))
+}
+
+fn curve(values: &Values, tag: &str, label: &str) -> Series {
+    let (mut x, mut y, mut low, mut high) = (vec![], vec![], vec![], vec![]);
+    for ((_, step), each) in values.iter().filter(|((known, _), _)| known == tag) {
+        let (mean, sd) = mean_and_sd(each);
+        x.push(*step as f64);
+        y.push(mean);
+        low.push(mean - sd);
+        high.push(mean + sd);
+    }
+    Series::new(label, x, y).with_band(low, high)
+}
+
+fn main() -> Result<()> {
+    let all: Vec<(&str, Values)> = METHODS
+        .iter()
+        .filter(|(method, _)| read(method).is_ok())
+        .map(|(method, label)| Ok((*label, read(method)?)))
+        .collect::<Result<_>>()?;
+    println!("| constraint | KL, bits | MI, bits | rms h | DC | KKT residual | own KL, bits |");
+    println!("|---|---|---|---|---|---|---|");
+    let (_, first) = all.first().context("no run: scripts/docs_efficient_coding makes them")?;
+    println!(
+        "| start | {} | | | {} | | |",
+        cell(first, "eval/KL", 1, 2)?,
+        cell(first, "eval/dc", 1, 2)?
+    );
+    for (label, values) in &all {
+        let at = |tag: &str, decimals| cell(values, tag, STEPS, decimals);
+        println!(
+            "| {label} | {} | {} | {} | {} | {} | {} |",
+            at("eval/KL", 2)?,
+            at("eval/MI", 2)?,
+            at("eval/rate_rms", 3)?,
+            at("eval/dc", 2)?,
+            at("eval/kkt_residual", 2)?,
+            at("eval/own_KL", 2)?,
+        );
+    }
+    let panel = |title: &str, y_label: &str, tag: &str| LineFigure {
+        title: title.into(),
+        x_label: "step".into(),
+        y_label: y_label.into(),
+        series: all.iter().take(SHOWN).map(|(label, values)| curve(values, tag, label)).collect(),
+        ..LineFigure::default()
+    };
+    let figure = Panels {
+        title: "Ways to keep the rates".into(),
+        subtitle: format!(
+            "8x8 Gaussian 1/f^2 patches, 32 neurons, SGD 0.01: mean and standard deviation of {SEEDS} seeds"
+        ),
+        columns: 2,
+        panels: vec![
+            panel("KL of the training batch", "bits", "terms/KL"),
+            panel("Excess of the rates in a batch", "rms over neurons", "terms/h_rms"),
+        ],
+    };
+    fs::write("docs/figures/efficient_coding_constraints.png", figure.render()?.to_png()?)?;
+    Ok(())
+}

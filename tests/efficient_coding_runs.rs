@@ -1,0 +1,226 @@
+//! The program `efficient_coding`: resuming under every constraint, what it refuses, what a step
+//! reads, and what its tags mean.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use common::Random;
+use neuron_lab::efficient_coding::{EfficientCoding, report};
+use neuron_lab::lab::checkpoint::{Checkpoint, find};
+use neuron_lab::lab::console::Console;
+use neuron_lab::lab::finite::FinitePolicy;
+use neuron_lab::lab::folder::RunFolder;
+use neuron_lab::lab::session::Session;
+use neuron_lab::lab::signals::StopSignal;
+use neuron_lab::lab::{Experiment, configure, read, tags};
+use serde_json::Value;
+use tch::Device;
+
+const TINY: &str = "--device cpu --kernel-size 6 --neurons 7 --batch-size 20 --eval-patches 64 \
+                    --covariance-batches 2 --image-every 0 --log-every 7 --evaluate-every 50 \
+                    --lr 0.02";
+
+/// Every constraint, and what else has a state of its own.
+const CONSTRAINTS: [&str; 13] = [
+    "lagrange",
+    "gamma-v1",
+    "gamma-v2",
+    "none",
+    "two-losses --variant alternate --rate-lr-multiplier 10",
+    "two-losses --variant leak",
+    "two-losses --variant clean --optimizer adam",
+    "project",
+    "total-derivative",
+    "exact --legacy-logging",
+    "pi --optimizer momentum",
+    "lagrange --shape difference-of-gaussian --colours 3 --jitter-stop 200 --jitter-interval 13",
+    "exact --jitter-stop 200 --jitter-interval 13 --centring-stop 150 --data contrast",
+];
+
+fn command(home: &Path, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_efficient_coding"));
+    command.args(line.split_whitespace()).current_dir(home).stdin(Stdio::null());
+    command
+}
+
+fn run(home: &Path, line: &str) -> Output {
+    command(home, line).output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(home: &Path, line: &str) {
+    let output = run(home, &format!("{line} --quiet"));
+    assert!(output.status.success(), "{line}: {output:?}");
+}
+
+#[track_caller]
+fn refused(home: &Path, line: &str, code: i32, part: &str) {
+    let output = run(home, line);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{line}: {said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.starts_with("error: ") && last.contains(part), "{line}: {said}");
+    assert!(said.lines().count() == 1 && said.len() < 400, "{line}: {said}");
+}
+
+fn metrics(home: &Path, name: &str) -> Vec<Value> {
+    let path = home.join("runs/efficient_coding").join(name).join("metrics.jsonl");
+    let text = fs::read_to_string(path).unwrap();
+    let clean = |line: &str| {
+        let mut entry: Value = serde_json::from_str(line).unwrap();
+        entry.as_object_mut().unwrap().shift_remove("time");
+        let values = entry["values"].as_object_mut().unwrap();
+        values.retain(|tag, _| !tag.starts_with("time/"));
+        entry
+    };
+    text.lines().map(clean).collect()
+}
+
+fn last(home: &Path, name: &str, step: u64) -> Vec<u8> {
+    let folder = home.join("checkpoints/efficient_coding").join(name);
+    fs::read(folder.join(format!("step-{step:08}.safetensors"))).unwrap()
+}
+
+/// Killed at a random moment and resumed, every constraint ends in the same bits.
+#[test]
+fn resume_is_bit_for_bit_under_every_constraint() {
+    let (home, mut random) = (tempfile::tempdir().unwrap(), Random::new());
+    let steps = 260;
+    for (i, constraint) in CONSTRAINTS.iter().enumerate() {
+        let line = format!("{TINY} --constraint {constraint} --steps {steps} --keep 3");
+        let (whole, cut) = (format!("whole{i}"), format!("cut{i}"));
+        succeeds(home.path(), &format!("{line} --checkpoint-every 11 --name {whole}"));
+        let mut child =
+            command(home.path(), &format!("{line} --checkpoint-every 11 --name {cut} --quiet"))
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+        let folder = home.path().join("checkpoints/efficient_coding").join(&cut);
+        common::wait_until("the first checkpoint", || find(&folder, false).is_ok());
+        std::thread::sleep(Duration::from_millis(random.below(60)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        succeeds(home.path(), &format!("--resume {cut}"));
+        let context = format!("{constraint}, seed {}", random.seed);
+        let same = last(home.path(), &whole, steps) == last(home.path(), &cut, steps);
+        assert!(same, "{context}");
+        assert_eq!(metrics(home.path(), &whole), metrics(home.path(), &cut), "{context}");
+    }
+}
+
+#[test]
+fn a_checkpoint_holds_its_covariance() {
+    let home = tempfile::tempdir().unwrap();
+    succeeds(home.path(), &format!("{TINY} --steps 3 --name a"));
+    let folder = home.path().join("checkpoints/efficient_coding/a");
+    let checkpoint = Checkpoint::read(&find(&folder, false).unwrap()).unwrap();
+    for (name, size) in [
+        ("encoder.W", vec![36, 7]),
+        ("encoder.logA", vec![7]),
+        ("encoder.logB", vec![7]),
+        ("Lambda", vec![7]),
+        ("state.covariance", vec![36, 36]),
+    ] {
+        assert_eq!(checkpoint.tensors[name].size(), size, "{name}");
+    }
+    let covariances = home.path().join("runs/efficient_coding/a/figures/covariances.safetensors");
+    let bytes = fs::read(covariances).unwrap();
+    let parsed = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    for name in ["MI_numerator", "MI_numerator.standard_error", "MI_denominator", "WCxW"] {
+        assert_eq!(parsed.tensor(name).unwrap().shape(), [7, 7], "{name}");
+    }
+}
+
+#[test]
+fn bad_values_are_one_line() {
+    let home = tempfile::tempdir().unwrap();
+    for (flags, part) in [
+        ("--input-noise -0.1", "--input-noise -0.1"),
+        ("--output-noise 0", "--output-noise 0"),
+        ("--kernel-size 100", "64 pixels"),
+        ("--kernel-size 6 --neurons 37", "--neurons 37: more than the 36 inputs"),
+        ("--colours 2", "--colours 2"),
+        ("--firing-rate nan", "--firing-rate nan"),
+        ("--variant leak", "two-losses"),
+        ("--rate-lr-multiplier 10", "--constraint two-losses"),
+        ("--replicates 2", "--replicates 2"),
+        ("--data nothing", "--data nothing"),
+        ("--shape round", "--shape round"),
+        ("--constraint lagrang", "lagrange"),
+    ] {
+        refused(home.path(), flags, 2, part);
+    }
+}
+
+#[test]
+fn bad_files_are_one_line() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("pictures");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("a.jpg"), b"\xff\xd8\xff\xe0 not a picture").unwrap();
+    refused(home.path(), "--kernel-size 6 --neurons 7 --data pictures", 1, "a.jpg");
+    fs::write(home.path().join("b.mat"), b"no MATLAB file").unwrap();
+    refused(home.path(), "--kernel-size 3 --neurons 7 --data b.mat", 1, "b.mat");
+    let whole = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/kyoto.mat"));
+    fs::write(home.path().join("c.mat"), &whole.unwrap()[..300]).unwrap();
+    refused(home.path(), "--kernel-size 3 --neurons 7 --data c.mat", 1, "c.mat");
+    // Images without contrast have no covariance to speak of.
+    refused(home.path(), "--kernel-size 12 --neurons 7 --slope 4 --image-size 4096", 1, "positive");
+}
+
+#[test]
+fn a_step_reads_nothing_from_the_device() {
+    let home = tempfile::tempdir().unwrap();
+    tch::set_num_threads(1);
+    for (i, constraint) in CONSTRAINTS.iter().enumerate() {
+        let line = format!("efficient_coding {TINY} --log-every 4 --constraint {constraint}");
+        let line = line.replacen("--log-every 7", "", 1);
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let settings = configure::<EfficientCoding>(words).unwrap();
+        let experiment = EfficientCoding::build(&settings, Device::Cpu).unwrap();
+        let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
+        let name = format!("reads{i}");
+        let folder = RunFolder::create(&runs, &checkpoints, EfficientCoding::NAME, &name).unwrap();
+        let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
+        let mut session = Session::new(settings, experiment, folder, None, parts).unwrap();
+        session.set_finite_policy(FinitePolicy::WhenLogging);
+        let found: Vec<u64> = (0..8)
+            .map(|_| {
+                let before = read::count();
+                session.one_step().unwrap();
+                read::count() - before
+            })
+            .collect();
+        // Step 1 is logged, since an evaluation follows it.
+        assert_eq!(found, [1, 0, 0, 1, 0, 0, 0, 1], "{constraint}");
+    }
+}
+
+#[test]
+fn every_tag_is_explained() {
+    let home = tempfile::tempdir().unwrap();
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/efficient_coding.md"))
+            .unwrap();
+    for (tag, _) in report::TAGS {
+        assert!(page.contains(&format!("| `{tag}` |")), "docs/efficient_coding.md lacks {tag}");
+    }
+    for (i, constraint) in ["lagrange", "two-losses", "exact --legacy-logging"].iter().enumerate() {
+        succeeds(
+            home.path(),
+            &format!("{TINY} --constraint {constraint} --steps 14 --name tags{i}"),
+        );
+        for entry in metrics(home.path(), &format!("tags{i}")) {
+            for tag in entry["values"].as_object().unwrap().keys() {
+                assert!(tags::meaning(report::TAGS, tag).is_some(), "{tag}");
+            }
+        }
+    }
+}
