@@ -116,3 +116,31 @@ fn what_cannot_be_shown_is_no_panic() {
     let uneven = Series::new("s", vec![1.0], vec![1.0, 2.0]);
     assert!(LineFigure { series: vec![uneven], ..LineFigure::default() }.render().is_err());
 }
+
+#[test]
+fn a_scale_may_leave_out_a_few_extremes() {
+    let values: Vec<f64> =
+        (1..=100).map(|v| f64::from(v) * if v % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    assert_eq!(ColourScale::symmetric_for(0.9, &values, "").range, (-90.0, 90.0));
+    assert_eq!(ColourScale::symmetric_for(1.0, &values, "").range, (-100.0, 100.0));
+    assert_eq!(ColourScale::symmetric_for(0.9, &[], "").range, (-1.0, 1.0));
+}
+
+#[test]
+fn equal_units_make_circles_round() {
+    let angles = (0..=90).map(|i| f64::from(i) * std::f64::consts::TAU / 90.0);
+    let (x, y) = angles.map(|a| (5.0 * a.cos(), 5.0 * a.sin())).unzip();
+    let figure =
+        LineFigure { equal_units: true, series: vec![Series::new("", x, y)], ..Default::default() };
+    let image = figure.render().unwrap();
+    // The curve's own colour: the first of the palette.
+    let mut bounds = (u32::MAX, 0, u32::MAX, 0);
+    for (i, pixel) in image.pixels.chunks_exact(3).enumerate() {
+        if pixel == [0, 114, 178] {
+            let (px, py) = (i as u32 % image.width, i as u32 / image.width);
+            bounds = (bounds.0.min(px), bounds.1.max(px), bounds.2.min(py), bounds.3.max(py));
+        }
+    }
+    let (wide, high) = (bounds.1 - bounds.0, bounds.3 - bounds.2);
+    assert!(wide > 400 && wide.abs_diff(high) <= 3, "{wide} x {high}");
+}

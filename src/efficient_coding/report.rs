@@ -102,6 +102,7 @@ pub const TAGS: &[(&str, &str)] = &[
                 determinants, whose factorisation is a phase of its own",
     ),
     ("figures/*", "the figures of the run's end"),
+    ("receptive_fields", "what the analysis of the filters found at the run's end, in words"),
 ];
 
 /// The charts that put related curves together.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::Kind;
 
 use super::{PatchShape, PatchSource};
-use crate::lab::figure::{ColourMap, ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
+use crate::lab::figure::{ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
 use crate::lab::read;
 
 /// Patches that are shown.
@@ -37,10 +37,6 @@ fn patches(
     // The colours of a patch stand side by side.
     let shown = shown.reshape([SHOWN, colours, side, side]).transpose(1, 2);
     let values = read::values(&shown.contiguous())?;
-    let mut magnitudes: Vec<f64> = values.iter().map(|v| v.abs()).collect();
-    magnitudes.sort_by(f64::total_cmp);
-    // A few extreme pixels would leave the others pale.
-    let end = magnitudes[magnitudes.len() * 99 / 100].max(f64::MIN_POSITIVE);
     let planes = if colours > 1 { "; L, M and S side by side" } else { "" };
     Ok(TilesFigure {
         title: format!("Patches: {name}"),
@@ -51,11 +47,7 @@ fn patches(
             .chunks_exact(patch.inputs() as usize)
             .map(|values| Tile { label: String::new(), values: values.to_vec() })
             .collect(),
-        scale: ColourScale {
-            map: ColourMap::Diverging,
-            range: (-end, end),
-            label: "standard deviations".into(),
-        },
+        scale: ColourScale::symmetric_for(0.99, &values, "standard deviations"),
     })
 }
 

@@ -23,7 +23,7 @@ pub struct CellType {
     pub members: Vec<usize>,
     /// Mean distance at half height, in pixels.
     pub half_radius: f64,
-    /// How evenly its fields are spread; none for fewer than four.
+    /// How evenly its fields are spread; none for fewer than eight.
     pub regularity: Option<Regularity>,
     /// Fields that cover a point of the patch, within their half height.
     pub coverage: f64,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::analysis::{Analysis, CellType};
 use super::mosaic::Disc;
 use crate::efficient_coding::data::PatchShape;
-use crate::lab::figure::{ColourMap, ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
+use crate::lab::figure::{ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
 use crate::lab::log::mean_and_sd;
 
 /// Colours of the palette for types of ON fields, warm, and of OFF fields, cold.
@@ -55,10 +55,7 @@ fn tiles(analysis: &Analysis, filters: &[Vec<f64>], patch: PatchShape) -> TilesF
         label: if named { analysis.type_of(*i).to_string() } else { String::new() },
         values: (0..side).flat_map(|y| row(&filters[*i], y)).collect(),
     };
-    let mut magnitudes: Vec<f64> = filters.iter().flatten().map(|w| w.abs()).collect();
-    magnitudes.sort_by(f64::total_cmp);
-    // A few extreme pixels would leave the others pale.
-    let end = magnitudes[(magnitudes.len() - 1) * 995 / 1000].max(f64::MIN_POSITIVE);
+    let weights: Vec<f64> = filters.iter().flatten().copied().collect();
     let each: Vec<String> = analysis
         .types
         .iter()
@@ -73,11 +70,7 @@ fn tiles(analysis: &Analysis, filters: &[Vec<f64>], patch: PatchShape) -> TilesF
         size: (side, side * colours),
         columns: ((filters.len() as f64 / colours as f64).sqrt().ceil() as usize).clamp(1, 20),
         tiles: order.iter().map(tile).collect(),
-        scale: ColourScale {
-            map: ColourMap::Diverging,
-            range: (-end, end),
-            label: "weight".into(),
-        },
+        scale: ColourScale::symmetric_for(0.995, &weights, "weight"),
     }
 }
 

@@ -5,6 +5,9 @@ use std::f64::consts::{PI, TAU};
 use crate::lab::log::mean_and_sd;
 use crate::lab::rng;
 
+/// Places that a mosaic has at least: with fewer, single pairs decide.
+const LEAST: usize = 8;
+
 /// Row and column of a field, in pixels.
 pub type Place = [f64; 2];
 
@@ -75,13 +78,13 @@ fn compare(value: f64, shuffles: u64, draw: impl FnMut(u64) -> f64) -> Compared 
     }
 }
 
-/// The regularity of a mosaic; none with fewer than four places.
+/// The regularity of a mosaic; none with fewer than eight places.
 pub fn regularity(places: &[Place], disc: Disc, shuffles: u64, seed: u64) -> Option<Regularity> {
     let index = |places: &[Place]| {
         let (mean, sd) = mean_and_sd(&nearest(places, places));
         (mean, mean / sd.max(1e-9))
     };
-    if places.len() < 4 {
+    if places.len() < LEAST {
         return None;
     }
     let (spacing, value) = index(places);
@@ -102,7 +105,7 @@ pub fn regularity(places: &[Place], disc: Disc, shuffles: u64, seed: u64) -> Opt
 
 /// Mean distance from each place of one mosaic to the nearest of another, beside the same with the
 /// other mosaic turned about the patch's middle, mirrored or not: that keeps each mosaic as regular
-/// as it is. Small is aligned, large is anti-aligned. None with fewer than four places in either.
+/// as it is. Small is aligned, large is anti-aligned. None with fewer than eight places in either.
 pub fn alignment(
     one: &[Place],
     other: &[Place],
@@ -110,7 +113,7 @@ pub fn alignment(
     shuffles: u64,
     seed: u64,
 ) -> Option<Compared> {
-    if one.len() < 4 || other.len() < 4 {
+    if one.len() < LEAST || other.len() < LEAST {
         return None;
     }
     let distance = |other: &[Place]| {

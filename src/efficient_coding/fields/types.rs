@@ -4,23 +4,26 @@ use std::f64::consts::TAU;
 
 /// Principal components that groups are told apart by.
 const COMPONENTS: usize = 2;
-/// Groups, at most.
+/// Groups, at most, and neurons for each of them: fewer tell nothing of a spread.
 const MOST: usize = 4;
+const LEAST: usize = 10;
 /// Least variance of a group along either component, as a share of the first one's over all: what
 /// is closer together than a tenth of the whole spread is alike.
 const FLOOR: f64 = 0.01;
 
 /// Sorts profiles into groups: a mixture of up to four Gaussians with axis-parallel ellipses in the
 /// plane of the first two principal components, as many as the Bayesian information criterion
-/// wants. Groups have numbers from 0 by growing first component; fewer than 8 profiles are one.
+/// wants, and one for every ten profiles at most. Groups have numbers from 0 by growing first
+/// component.
 ///
 /// - profiles: [neuron][radius]
 pub fn groups(profiles: &[Vec<f64>]) -> Vec<usize> {
-    if profiles.len() < 2 * MOST {
+    let most = (profiles.len() / LEAST).min(MOST);
+    if most < 2 {
         return vec![0; profiles.len()];
     }
     let scores = scores(profiles);
-    let fits = (1..=MOST).map(|count| mixture(&scores, count));
+    let fits = (1..=most).map(|count| mixture(&scores, count));
     let best = fits.fold(None, |best: Option<Mixture>, fit| match best {
         Some(best) if best.criterion <= fit.criterion => Some(best),
         _ => Some(fit),

@@ -30,6 +30,16 @@ impl ColourScale {
         Self { map: ColourMap::Diverging, range: (-end, end), label: label.into() }
     }
 
+    /// Symmetric about 0, to the magnitude that a share of the values stays below, so that a few
+    /// extreme ones don't leave the others pale.
+    pub fn symmetric_for(share: f64, values: &[f64], label: &str) -> Self {
+        let mut sorted: Vec<f64> =
+            values.iter().filter(|v| v.is_finite()).map(|v| v.abs()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let end = (sorted.len() as f64 * share).ceil() as usize;
+        Self::symmetric(&sorted[..end.min(sorted.len())], label)
+    }
+
     /// The colour of a value; grey where it is not finite.
     fn colour(&self, value: f64) -> Rgb {
         let (low, high) = self.range;

@@ -1,0 +1,126 @@
+//! Data and receptive fields from the command line: what is wrong is one line, and an analysis
+//! leaves its figures and tables.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A run of one step of a few neurons, with its folders in `folder`.
+fn run(folder: &Path, flags: &[&str]) -> Output {
+    let small = ["--steps", "1", "--neurons", "4", "--batch-size", "4", "--eval-patches", "16"];
+    Command::new(env!("CARGO_BIN_EXE_efficient_coding"))
+        .args(["--kernel-size", "6", "--covariance-batches", "1", "--threads", "1", "--quiet"])
+        .args(small)
+        .args(flags)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// The exit code and the one line of an error.
+fn refusal(output: &Output) -> (i32, String) {
+    let text = String::from_utf8_lossy(&output.stderr).trim_end().to_string();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.starts_with("error: ") && text.len() < 300, "{text}");
+    (output.status.code().unwrap(), text)
+}
+
+#[test]
+fn what_is_wrong_with_the_data_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let picture = image::RgbImage::from_fn(20, 5, |x, y| image::Rgb([(9 * x + y) as u8; 3]));
+    picture.save(path("small.png")).unwrap();
+    let whole = include_bytes!("reference/kyoto_compressed.mat");
+    fs::write(path("cut.mat"), &whole[..200]).unwrap();
+    fs::write(path("other.mat"), "not a mat file").unwrap();
+    fs::write(path("whole.mat"), whole).unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    fs::create_dir(path("empty")).unwrap();
+    picture.save(path("folder/a.png")).unwrap();
+    fs::write(path("folder/b.jpg"), b"\xff\xd8\xff\xe0\0\x10JFIF, and no more").unwrap();
+    for (data, code, parts) in [
+        ("folder", 1, ["b.jpg", "not a whole picture"]),
+        ("other.mat", 1, ["other.mat", "not a MATLAB 5 file"]),
+        ("cut.mat", 1, ["cut.mat", "cut short"]),
+        ("empty", 1, ["empty", "no .jpg, .png or .mat file"]),
+        ("whole.mat", 2, ["--kernel-size 6", "5 x 3 pixels"]),
+        ("small.png", 2, ["--kernel-size 6", "20 x 5 pixels"]),
+        ("gausian", 2, ["--data gausian", "did you mean \"gaussian\"?"]),
+        ("photos", 1, ["Dragonfly", "scripts/data photos"]),
+    ] {
+        let (found, line) = refusal(&run(folder.path(), &["--data", data]));
+        assert_eq!(found, code, "{line}");
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
+    for (flags, part) in [
+        (["--shape", "difference-of-gausians"], "did you mean \"difference-of-gaussian\"?"),
+        (["--slope", "5"], "--slope 5"),
+        (["--image-size", "4"], "--kernel-size 6"),
+        (["--contrast-spread", "3"], "--contrast-spread 3"),
+    ] {
+        let (code, line) =
+            refusal(&run(folder.path(), &[&flags[..], &["--data", "contrast"]].concat()));
+        assert!(code == 2 && line.contains(part), "{line}");
+    }
+    assert!(!path("runs").exists(), "a refused run leaves a folder");
+}
+
+#[test]
+fn every_shape_on_every_ensemble_can_be_trained_and_analysed() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = image::RgbImage::from_fn(24, 16, |x, y| {
+        image::Rgb([(10 * x) as u8, (255 - 13 * y) as u8, (7 * (x ^ y)) as u8])
+    });
+    picture.save(folder.path().join("own.png")).unwrap();
+    for (data, shape, colours) in [
+        ("own.png", "difference-of-t", "3"),
+        ("dead-leaves", "difference-of-gaussian", "1"),
+        ("contrast", "single-t", "1"),
+    ] {
+        let own = ["--data", data, "--shape", shape, "--colours", colours, "--name", shape];
+        let output = run(folder.path(), &[&own[..], &["--image-size", "32"]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let checkpoint = format!("checkpoints/efficient_coding/{shape}");
+        let output = Command::new(env!("CARGO_BIN_EXE_efficient_coding"))
+            .args(["--analyse", &checkpoint, "--json"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let numbers: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let count = numbers["on"].as_f64().unwrap() + numbers["off"].as_f64().unwrap();
+        assert_eq!((count, numbers["step"].as_u64()), (4.0, Some(1)));
+        let out = folder.path().join(format!("runs/efficient_coding/{shape}/receptive_fields"));
+        let table = fs::read_to_string(out.join("receptive_fields.csv")).unwrap();
+        // The figures of the run's end are of the same filters.
+        let figures = folder.path().join(format!("runs/efficient_coding/{shape}/figures"));
+        assert_eq!(table, fs::read_to_string(figures.join("receptive_fields.csv")).unwrap());
+        for name in ["receptive_fields.png", "profiles.png", "mosaic.png", "receptive_fields.json"]
+        {
+            assert!(out.join(name).exists(), "{name}");
+        }
+        assert!(figures.join("patches.png").exists());
+        let provenance =
+            folder.path().join(format!("runs/efficient_coding/{shape}/provenance.json"));
+        let provenance = fs::read_to_string(provenance).unwrap();
+        assert!(provenance.contains("\"covariance\": \"exact: "), "{provenance}");
+    }
+}
+
+#[test]
+fn an_analysis_of_what_is_no_checkpoint_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let analyse = |flags: &[&str]| {
+        let binary = env!("CARGO_BIN_EXE_efficient_coding");
+        Command::new(binary).args(flags).current_dir(folder.path()).output().unwrap()
+    };
+    let (code, line) = refusal(&analyse(&["--analyse", "none"]));
+    assert!(code == 1 && line.contains("none"), "{line}");
+    let (code, line) = refusal(&analyse(&["--analyse", "none", "--steps", "3"]));
+    assert!(code == 2 && line.contains("--steps"), "{line}");
+    let help = analyse(&["--analyse", "x", "--help"]);
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("--out"));
+}
