@@ -1,11 +1,8 @@
 //! w_sel x + b_sel.
 
 use super::order::Order;
-use super::real::{Real, dots};
+use super::real::{Real, dot};
 use super::{Layer, over_neurons, threads};
-
-/// Samples that share the loading of a row of weights.
-const TOGETHER: usize = 2;
 
 /// Writes w_sel·x + b_sel of every neuron and sample.
 ///
@@ -46,16 +43,9 @@ fn some<T: Real>(layer: Layer<T>, bias: &[T], first: usize, out: &mut [T]) {
             }
             let (weight, bias) =
                 (layer.row_of_weight(choice, neuron), bias[choice * sizes.neurons + neuron]);
-            let (pairs, last) = samples.as_chunks::<TOGETHER>();
-            for pair in pairs {
-                let rows = pair.map(|sample| layer.row_of_x(sample as usize));
-                for (sample, sum) in pair.iter().zip(dots(rows, weight)) {
-                    out[*sample as usize] = sum + bias;
-                }
-            }
-            for sample in last {
+            for sample in samples {
                 let sample = *sample as usize;
-                out[sample] = dots([layer.row_of_x(sample)], weight)[0] + bias;
+                out[sample] = dot(layer.row_of_x(sample), weight) + bias;
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use std::ops::{Add, AddAssign, Mul};
 
-/// Numbers that are added at a time: as many as hide an addition's latency.
-const LANES: usize = 32;
+/// Numbers that are added at a time. The compiler makes vector instructions of the loop over 64; a
+/// loop over 32 it unrolls first, into code that takes three times as long.
+const LANES: usize = 64;
 
 /// f32 or f64.
 pub trait Real:
@@ -14,34 +15,27 @@ pub trait Real:
 impl Real for f32 {}
 impl Real for f64 {}
 
-/// Σ_i a_i w_i for each of some a: the weights are loaded once for all. The order of the sums is
-/// the same whatever their number.
+/// Σ_i a_i b_i.
 #[inline(always)]
-pub(super) fn dots<T: Real, const N: usize>(a: [&[T]; N], w: &[T]) -> [T; N] {
-    let mut lanes = [[T::default(); LANES]; N];
-    let whole = w.len() / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        let w = &w[start..start + LANES];
-        for (lanes, a) in lanes.iter_mut().zip(a) {
-            let a = &a[start..start + LANES];
-            for ((lane, a), w) in lanes.iter_mut().zip(a).zip(w) {
-                *lane += *a * *w;
-            }
+pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+    let mut lanes = [T::default(); LANES];
+    let (a_blocks, b_blocks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let tail = a_blocks.remainder().iter().zip(b_blocks.remainder());
+    let mut rest = T::default();
+    tail.for_each(|(a, b)| rest += *a * *b);
+    for (a, b) in a_blocks.zip(b_blocks) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += *a * *b;
         }
     }
-    let mut sums = [T::default(); N];
-    for ((sum, mut lanes), a) in sums.iter_mut().zip(lanes).zip(a) {
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                lanes[i] += lanes[i + width];
-            }
-            width /= 2;
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
         }
-        *sum = lanes[0];
-        a[whole..].iter().zip(&w[whole..]).for_each(|(a, w)| *sum += *a * *w);
+        width /= 2;
     }
-    sums
+    lanes[0] + rest
 }
 
 /// y += s x.

@@ -85,9 +85,11 @@ impl SelectorLayer {
     ) -> Result<Self> {
         shape.check()?;
         options.check(&shape)?;
-        if options.compute == Compute::Gather && device != Device::Cpu {
+        let real = matches!(params.values.kind(), Kind::Float | Kind::Double);
+        if options.compute == Compute::Gather && (device != Device::Cpu || !real) {
             return Err(refuse(
-                "--compute gather is there on the CPU only: use --compute dense or streaming",
+                "--compute gather is there on the CPU only, for f32 and f64: use --compute dense \
+                 or streaming",
             ));
         }
         let low_rank = shape.selector == SelectorKind::LowRank;
