@@ -205,11 +205,9 @@ fn main() -> Result<()> {
     losses()?;
     table()?;
     curves()?;
-    for (run, figure, copy) in [
-        (name(5, 2), "frequency", "frequency"),
-        (name(5, 16), "monitoring", "depth"),
-        ("unscaled-l2".into(), "monitoring", "unscaled"),
-    ] {
+    for (run, figure, copy) in
+        [(name(5, 16), "monitoring", "depth"), ("unscaled-l2".into(), "monitoring", "unscaled")]
+    {
         for extension in ["png", "csv"] {
             let from = folder(&run).join("figures").join(figure).with_extension(extension);
             let to = Path::new(FIGURES).join(format!("selector_transformer_{copy}.{extension}"));
