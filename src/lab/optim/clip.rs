@@ -14,20 +14,26 @@ pub fn by_value(gradient: &mut Tensor, limit: f64) {
 }
 
 /// Numbers that are widened to f64 at once: a bound on the memory beside a large gradient.
-const WIDENED: i64 = 1 << 22;
+const WIDENED: i64 = 1 << 20;
 
 /// Euclidean norm of each replicate's gradient, summed in f64: `[replicate]`, on the device.
 ///
 /// - gradient: [replicate, parameter]
 pub fn norm(gradient: &Tensor) -> Tensor {
     let _no_grad = tch::no_grad_guard();
-    let length = gradient.size()[1];
-    let squares = (0..length).step_by(WIDENED as usize).map(|start| {
-        let part = gradient.narrow(1, start, WIDENED.min(length - start)).to_kind(Kind::Double);
-        part.square().sum_dim_intlist(1, false, Kind::Double)
-    });
-    let zero = Tensor::zeros([gradient.size()[0]], (Kind::Double, gradient.device()));
-    squares.fold(zero, |sum, part| sum + part).sqrt()
+    let (rows, length) = (gradient.size()[0], gradient.size()[1]);
+    let width = (WIDENED / rows.max(1)).clamp(1, length.max(1));
+    let options = (Kind::Double, gradient.device());
+    let mut sum = Tensor::zeros([rows], options);
+    // One buffer for all parts: fresh ones of this size would break the heap into pieces.
+    let wide = Tensor::empty([rows, width], options);
+    for start in (0..length).step_by(width as usize) {
+        let count = width.min(length - start);
+        let mut part = wide.narrow(1, 0, count);
+        part.copy_(&gradient.narrow(1, start, count));
+        let _ = sum.g_add_(&part.square_().sum_dim_intlist(1, false, Kind::Double));
+    }
+    sum.sqrt()
 }
 
 /// Scales each replicate's gradient down to the Euclidean norm `max_norm` where it is longer, as

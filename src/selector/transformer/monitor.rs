@@ -4,12 +4,13 @@ use anyhow::Result;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::layout::LinearShape;
+use crate::lab::optim::clip::norm;
 use crate::lab::params::Params;
 use crate::lab::read;
 use crate::selector::config::SelectorKind;
 use crate::selector::eval::Usage;
 
-/// Numbers of logits, or of gradients, that are worked on at once: a bound on the memory.
+/// Numbers of logits that are worked on at once: a bound on the memory.
 const CHUNK: i64 = 1 << 22;
 
 /// A selector layer over a text.
@@ -169,7 +170,7 @@ impl GradientNorms {
             let Some((_, gradient)) = gradients.iter().find(|(known, _)| known == name) else {
                 continue;
             };
-            norms.push(row_norms(&gradient.reshape([*choices, -1])));
+            norms.push(norm(&gradient.reshape([*choices, -1])));
         }
         let _ = self.sums.g_add_(&Tensor::cat(&norms, 0));
         let _ = self.steps.g_add_scalar_(1.0);
@@ -198,22 +199,9 @@ impl GradientNorms {
     }
 }
 
-/// Euclidean norm of each row, summed in f64: [row].
-fn row_norms(rows: &Tensor) -> Tensor {
-    let (count, length) = rows.size2().unwrap_or((0, 1));
-    let at_once = (CHUNK / length.max(1)).max(1);
-    let parts: Vec<Tensor> = (0..count)
-        .step_by(at_once as usize)
-        .map(|start| rows.narrow(0, start, at_once.min(count - start)).to_kind(Kind::Double))
-        .map(|part| part.square().sum_dim_intlist(1, false, Kind::Double).sqrt())
-        .collect();
-    Tensor::cat(&parts, 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     #[test]
     fn leaves_share_all_the_probability() {
@@ -231,14 +219,5 @@ mod tests {
         }
         let threshold = leaves(&q.narrow(1, 1, 1), 2).view(-1);
         assert_eq!(threshold, Tensor::from_slice(&[0.75, 0.25]));
-    }
-
-    #[test]
-    fn norms_are_those_of_each_row() {
-        let rows = Tensor::from_slice(&[3.0_f32, 4.0, 0.0, 0.0, 6.0, 8.0]).view([3, 2]);
-        assert_eq!(row_norms(&rows), Tensor::from_slice(&[5.0_f64, 0.0, 10.0]));
-        let long = Tensor::full([2, CHUNK + 1], 0.5, (Kind::Float, Device::Cpu));
-        let expected = 0.5 * ((CHUNK + 1) as f64).sqrt();
-        assert!((row_norms(&long).double_value(&[1]) / expected - 1.0).abs() < 1e-12);
     }
 }
