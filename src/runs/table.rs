@@ -36,7 +36,7 @@ impl Table {
         let mut widths: Vec<usize> = (0..self.header.len())
             .map(|column| lines().map(|row| length(&row[column])).max().unwrap_or(0))
             .collect();
-        let whole = widths.iter().sum::<usize>() + 2 * widths.len();
+        let whole = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
         if let (Some(width), Some(widest)) = (width, widths.iter_mut().max()) {
             *widest = widest.saturating_sub(whole.saturating_sub(width)).max(12);
         }
@@ -103,7 +103,10 @@ pub fn number(value: f64) -> String {
     } else if (1e-3..1e5).contains(&size) {
         let digits = (4 - size.log10().floor() as i32).clamp(0, 6) as usize;
         let text = format!("{value:.digits$}");
-        text.trim_end_matches('0').trim_end_matches('.').into()
+        match text.contains('.') {
+            true => text.trim_end_matches('0').trim_end_matches('.').into(),
+            false => text,
+        }
     } else {
         format!("{value:.3e}")
     }
@@ -119,7 +122,7 @@ mod tests {
         let mut table = Table::new(&["run", "empty", "settings"]);
         table.rows.push(vec!["a".into(), String::new(), "lr=0.1 and much more than fits".into()]);
         table.drop_empty_columns();
-        assert_eq!(table.text(Some(20)), "run  settings\na    lr=0.1 and mu…\n");
+        assert_eq!(table.text(Some(20)), "run  settings\na    lr=0.1 and muc…\n");
         let whole = "run  settings\na    lr=0.1 and much more than fits\n";
         assert_eq!(table.text(None), whole);
         let page = "| run | settings |\n|---|---|\n| a | lr=0.1 and much more than fits |\n";
@@ -128,9 +131,13 @@ mod tests {
 
     #[test]
     fn numbers_and_settings() {
-        for (value, text) in
-            [(0.123456, "0.12346"), (0.5, "0.5"), (1234.5678, "1234.6"), (1e-7, "1.000e-7")]
-        {
+        for (value, text) in [
+            (0.123456, "0.12346"),
+            (0.5, "0.5"),
+            (1234.5678, "1234.6"),
+            (12340.4, "12340"),
+            (1e-7, "1.000e-7"),
+        ] {
             assert_eq!(number(value), text);
         }
         assert_eq!(number(120.0), "120");
