@@ -72,7 +72,9 @@ def shoot(page, base, name, shown, out):
         page.wait("pictures", lambda counts, _: counts.get("img", 0) >= 1)
         page.shot(out / f"dashboard_{name}_images.png")
     page.go(f"{base}/#text")
-    page.wait("the text panels", lambda _, text: "meaning" in text and "tag" in text)
+    # Only the first panels are open at first: the table of tags may be closed, that of the
+    # configuration never is.
+    page.wait("the text panels", lambda _, text: "value" in text and "tags" in text)
     page.go(f"{base}/#hparams")
     # The table is drawn once its frame has loaded.
     page.wait("hyper-parameters", lambda counts, text: counts.get("canvas", 0) + len(text) > 100)
