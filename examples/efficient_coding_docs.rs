@@ -15,6 +15,8 @@ use serde_json::Value;
 const RUNS: &str = "runs/efficient_coding";
 const SEEDS: u64 = 5;
 const STEPS: u64 = 2000;
+const NEURONS: f64 = 32.0;
+const TARGET_RATE: f64 = 1.0;
 /// Runs by the name in their folders, with what the table calls them.
 const METHODS: [(&str, &str); 13] = [
     ("exact", "exact"),
@@ -60,6 +62,19 @@ fn cell(values: &Values, tag: &str, step: u64, decimals: usize) -> Result<String
     Ok(format!("{mean:.decimals$} ± {sd:.decimals$}"))
 }
 
+/// Adds the mean of the neurons' mean rates and its standard deviation over neurons, from what an
+/// evaluation logs: bits a spike has the mean, and rms h holds both.
+fn add_spread(values: &mut Values) -> Result<()> {
+    let last = |tag: &str| values.get(&(tag.into(), STEPS)).with_context(|| format!("no {tag}"));
+    let (kl, bits) = (last("eval/own_KL")?, last("eval/own_bits_per_spike")?);
+    let mean: Vec<f64> = kl.iter().zip(bits).map(|(kl, bits)| kl / 2.0 / bits / NEURONS).collect();
+    let spread = |(rms, mean): (&f64, &f64)| (rms.powi(2) - (mean - TARGET_RATE).powi(2)).sqrt();
+    let spread = last("eval/rate_rms")?.iter().zip(&mean).map(spread).collect();
+    values.insert(("mean rate".into(), STEPS), mean);
+    values.insert(("spread".into(), STEPS), spread);
+    Ok(())
+}
+
 fn curve(values: &Values, tag: &str, label: &str) -> Series {
     let (mut x, mut y, mut low, mut high) = (vec![], vec![], vec![], vec![]);
     for ((_, step), each) in values.iter().filter(|((known, _), _)| known == tag) {
@@ -72,32 +87,50 @@ fn curve(values: &Values, tag: &str, label: &str) -> Series {
     Series::new(label, x, y).with_band(low, high)
 }
 
-fn main() -> Result<()> {
-    let all: Vec<(&str, Values)> = METHODS
-        .iter()
-        .filter(|(method, _)| read(method).is_ok())
-        .map(|(method, label)| Ok((*label, read(method)?)))
-        .collect::<Result<_>>()?;
-    println!("| constraint | KL, bits | MI, bits | rms h | DC | KKT residual | own KL, bits |");
-    println!("|---|---|---|---|---|---|---|");
-    let (_, first) = all.first().context("no run: scripts/docs_efficient_coding makes them")?;
+fn print_table(all: &[(&str, Values)]) -> Result<()> {
     println!(
-        "| start | {} | | | {} | | |",
-        cell(first, "eval/KL", 1, 2)?,
-        cell(first, "eval/dc", 1, 2)?
+        "| constraint | KL, bits | MI, bits | own KL, bits | rms h | mean rate | sd of rates | DC | \
+         KKT residual |"
     );
-    for (label, values) in &all {
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let (_, first) = all.first().context("no method")?;
+    let at = |tag: &str| cell(first, tag, 1, 2);
+    println!(
+        "| start | {} | {} | | | | | {} | {} |",
+        at("eval/KL")?,
+        at("eval/MI")?,
+        at("eval/dc")?,
+        at("eval/kkt_residual")?
+    );
+    for (label, values) in all {
         let at = |tag: &str, decimals| cell(values, tag, STEPS, decimals);
         println!(
-            "| {label} | {} | {} | {} | {} | {} | {} |",
+            "| {label} | {} | {} | {} | {} | {} | {} | {} | {} |",
             at("eval/KL", 2)?,
             at("eval/MI", 2)?,
+            at("eval/own_KL", 2)?,
             at("eval/rate_rms", 3)?,
+            at("mean rate", 3)?,
+            at("spread", 3)?,
             at("eval/dc", 2)?,
             at("eval/kkt_residual", 2)?,
-            at("eval/own_KL", 2)?,
         );
     }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let of_method = |(method, label): &(&'static str, &'static str)| {
+        let mut values = read(method)?;
+        add_spread(&mut values)?;
+        Ok((*label, values))
+    };
+    let all: Vec<(&str, Values)> = METHODS
+        .iter()
+        .map(of_method)
+        .collect::<Result<_>>()
+        .context("a run is missing: scripts/docs_efficient_coding makes them")?;
+    print_table(&all)?;
     let panel = |title: &str, y_label: &str, tag: &str| LineFigure {
         title: title.into(),
         x_label: "step".into(),
