@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::eval::{Held, hold_out};
-use super::layout::LinearShape;
+use super::layout::{LinearShape, PER_LAYER};
 use super::sample::{self, Sampling};
 use super::train::SelectorTransformer;
 use crate::lab::checkpoint::Score;
@@ -52,7 +52,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("figures/*", "the figures of the run's end"),
 ];
 
-/// The charts that put related curves together.
+/// The charts of related curves; of the gradients those of the first, the middle and the last layer.
 pub fn charts(rows: &[LinearShape]) -> Vec<Chart> {
     let losses = ["train/loss", "train/average_loss", "eval/loss"];
     let below = ["train/below_uniform", "eval/below_uniform"];
@@ -69,7 +69,10 @@ pub fn charts(rows: &[LinearShape]) -> Vec<Chart> {
     ] {
         charts.push(Chart::pattern("selection", title, &format!("^{category}/")));
     }
-    for row in rows {
+    // All sixteen layers of the notebook would make a hundred charts. SCALARS has the others.
+    let layers = rows.len() / PER_LAYER;
+    let shown = |layer: usize| layer == 0 || layer == layers / 2 || layer + 1 >= layers;
+    for (_, row) in rows.iter().enumerate().filter(|(i, _)| shown(i / PER_LAYER)) {
         let name = row.name.replace('.', "\\.");
         let title = format!("gradient norms, {}", row.name);
         charts.push(Chart::pattern("gradient", &title, &format!("^gradient/{name}/")));
