@@ -69,8 +69,6 @@ def select(x, weight, bias, selector):
         logit = x @ weight.T + bias
         return np.where(1 / (1 + np.exp(-logit)) < 0.5, 0, 1), np.abs(logit)
     logits = apply(x, weight, bias)
-    if logits.shape[1] == 1:
-        return logits.argmax(1), np.full(logits[:, 0].shape, np.inf)
     ranked = np.sort(logits, axis=1)
     return logits.argmax(1), ranked[:, -1] - ranked[:, -2]
 
@@ -94,8 +92,11 @@ def evaluate(tensors, selector, images, labels):
     tags, x, near = {}, images, np.zeros(len(images), bool)
     for layer in sorted({name.split(".")[0] for name in w if name.startswith("layer")}):
         weight, bias = w[f"{layer}.computation.weight"], w[f"{layer}.computation.bias"]
-        chosen, margin = select(x, w[f"{layer}.selection.weight"],
-                                w[f"{layer}.selection.bias"], selector)
+        if selector == "none":  # one computation neuron, and nothing to choose
+            chosen, margin = np.zeros((len(x), weight.shape[1]), int), np.full((len(x), 1), np.inf)
+        else:
+            chosen, margin = select(x, w[f"{layer}.selection.weight"],
+                                    w[f"{layer}.selection.bias"], selector)
         near |= margin.min(1) < TIE
         every = apply(x, weight, bias)
         x = np.maximum(np.take_along_axis(every, chosen[:, None], 1)[:, 0], 0)
