@@ -102,36 +102,40 @@ def later():
     slow = {1: "3e-4 .0066 .0121 .0166 .0198 .0221 .025 .0275 .0297 .0328",
             9: "1e-3 .0201 .0338 .046 .058 .0709 .0794 .0864 .0937 .1021"}
     numbers = lambda text: [float(word) for word in text.split()]
-    for q, text in slow.items():
-        row(f"dynamic speed over 50 s, no noise, q = {q} (numpy)",
-            medians(long, "dynamic_50", "no_noise", q), numbers(text))
+
+    def curves(name, source, rows, column, noise, texts):
+        for q, text in texts.items():
+            row(f"{name}, q = {q} ({source})", medians(rows, column, noise, q), numbers(text))
+
+    curves("dynamic speed over 50 s, no noise", "numpy", long, "dynamic_50", "no_noise", slow)
     stored = {1: ".001 .011 .023 .032 .036 .079 .085 .111 .126 .285",
               3: ".001 .017 .038 .059 .079 .104 .142 .162 .172 .179",
               9: ".001 .028 .061 .107 .133 .127 .129 .155 .127 .141"}
-    for q, text in stored.items():
-        row(f"the same, SNR 3, q = {q} (stored, one seed)",
-            medians(long, "dynamic_50", "snr3", q), numbers(text))
+    curves("the same, SNR 3", "stored, one seed", long, "dynamic_50", "snr3", stored)
     for q, low, high in [(1, .009, .12), (3, NAN, .177), (9, NAN, .195)]:
         means = medians(long, "dynamic_50", "snr3", q, of=statistics.mean)
         row(f"the same, mean of ten seeds, second γ and largest, q = {q} (notes)",
             [means[1], max(means)], [low, high])
     row("last ten updates, no noise, q = 1 (numpy)", medians(long, "naive", "no_noise", 1),
         numbers("1.3e-2 7.0e-4 3.8e-4 1.5e-4 9.6e-5 8.4e-5 7.9e-5 7.3e-5 6.7e-5 6.2e-5"))
+    row("last ten updates, SNR 3, q = 1, first three γ (stored, one seed)",
+        medians(long, "naive", "snr3", 1, 3), numbers("3.6e-2 8e-4 5.9e-5"))
+    row("loss before learning (stored, one seed)",
+        logged("steady_state", "docs-long", "network/begin/q1"), .0446)
+    row("loss of w*, q = 1, 3, 4, 9: online LMS, default (stored, gradient descent)",
+        [logged("steady_state", "docs-default", f"network/pretrained/q{q}") for q in (1, 3, 4, 9)],
+        numbers("2.95e-5 2.95e-5 3.23e-5 3.38e-5"))
     ends = medians(exact, "window", "no_noise", 1)
     row("from the minimum, no noise, q = 1, ends (numpy)", [ends[0], ends[-1]],
         [2.372e-6, 2.391e-6], 4)
     noisy = {1: "2.6e-6 3.6e-5 1.2e-4 1.4e-4 1.7e-4 3.4e-4 3.5e-4 5.0e-4 5.2e-4 6.2e-4",
              3: "2.3e-6 1.1e-5 2.4e-5 4.3e-5 6.1e-5 7.8e-5 nan nan nan 1.7e-4",
              9: "2.1e-6 4.8e-6 6.9e-6 8.9e-6 2.0e-5 2.0e-5 2.6e-5 2.9e-5 3.9e-5 4.5e-5"}
-    for q, text in noisy.items():
-        row(f"from the minimum, SNR 3, 400 s, q = {q} (numpy)",
-            medians(exact, "window", "snr3", q), numbers(text))
+    curves("from the minimum, SNR 3, 400 s", "numpy", exact, "window", "snr3", noisy)
     kept = {1: "3.0e-5 3.7e-5 3.9e-4 2.5e-4 3.6e-4 3.9e-4 7.5e-4 3.5e-4 6.1e-4 7.1e-4",
             3: "3.1e-5 nan nan nan nan nan nan nan nan 3.7e-4",
             9: "3.4e-5 3.5e-5 4.1e-5 2.7e-5 5.1e-5 5.9e-5 5.4e-5 4.4e-5 8.7e-5 1.4e-4"}
-    for q, text in kept.items():
-        row(f"from w*, SNR 3, 5000 s, q = {q} (stored, one seed)",
-            medians(long, "window", "snr3", q), numbers(text))
+    curves("from w*, SNR 3, 5000 s", "stored, one seed", long, "window", "snr3", kept)
     for q, theirs in [(1, [1e-4, 9.8e-4]), (3, [NAN, 2.5e-4]), (9, [NAN, 1.1e-4])]:
         means = medians(long, "window", "snr3", q, of=statistics.mean)
         row(f"the same, mean of ten seeds, second γ and largest, q = {q} (notes)",
@@ -154,10 +158,10 @@ def first_attempts():
     naive = medians(sines, "naive", "no_noise", 1, 24)
     row("last ten updates, q = 1, γ = 0.002, 0.0391, 0.088 to 0.26, 0.76 (numpy)",
         [naive[0], naive[11], min(naive[14:19]), naive[22]], [.0238, .0011, .0006, .004])
-    for index, theirs in [(22, "0 %"), (23, "20 to 30 %")]:
+    for index, theirs in [(21, "0 %"), (22, "0 %"), (23, "20 to 30 %")]:
         runs = [r for r in sines if r["index"] == index]
         lost = [r for r in runs if r["diverged_train"] == r["diverged_train"]]
-        step = "0.76" if index == 22 else "1"
+        step = {21: "0.58", 22: "0.76", 23: "1"}[index]
         line(f"runs that diverge at γ q = {step} (numpy)", f"{100 * len(lost) / len(runs):.0f} %", theirs)
     row("with phases: loss before learning (numpy)", at("network/begin/q1", "attempt-2"), .032)
     row("with phases: least loss, q = 1, 9 (numpy)",
@@ -165,6 +169,32 @@ def first_attempts():
     naive = [x for q in (1, 3, 9) for x in medians(phase, "naive", "no_noise", q)[3:]]
     row("with phases: last ten updates, γ above 0.06/√q, q = 1, 3, 9, range (notebook's Figure 4)",
         [min(naive), max(naive)], [1.1e-3, 1.4e-3])
+
+
+def steady(rows, noise, q, index):
+    """How many runs count as steady, and the median of the interval's half width over the mean."""
+    runs = [r for r in rows if (r["snr"], r["q"], r["index"]) == (noise, q, index)]
+    reached = [r["stationary_since"] >= 0 and r["independent"] >= 10 for r in runs]
+    return sum(reached), statistics.median(r["stationary_half_width"] / r["stationary_mean"]
+                                           for r in runs)
+
+
+def steadiness():
+    print("\n## Which runs have reached their steady state\n")
+    print("Stationary, with ten independent samples or more. Of ten seeds each.")
+    default, long = table("default"), table("long")
+    head("quantity", "ours")
+    share = logged("steady_state", "docs-default", "runs/stationary")
+    line("400 s from w*, default: share of all runs", f"{100 * share:.0f} %")
+    for noise in ("no_noise", "snr3"):
+        counts = [str(steady(default, noise, q, 0)[0]) for q in range(1, 10)]
+        line(f"the same, smallest γ, {noise}: seeds, q = 1 to 9", " ".join(counts))
+    for q in (1, 3):
+        found = [steady(long, "snr3", q, index) for index in range(10)]
+        line(f"5000 s from the minimum, SNR 3, q = {q}: seeds at each γ",
+             " ".join(str(count) for count, _ in found))
+        line(f"the same, half width of the 95 % interval over the mean, q = {q}, median",
+             " ".join(f"{width:.2f}" for _, width in found))
 
 
 def pretraining():
@@ -263,6 +293,7 @@ def main():
     print("within the spread of ten seeds, often a factor of two.")
     later()
     first_attempts()
+    steadiness()
     pretraining()
     originals()
     scaling()
