@@ -88,6 +88,9 @@ def sweep(name):
                      f"{sum(drop > 0 for drop in drops)} of {len(drops)}"])
     print(name)
     table(*rows)
+    accuracies = [v for i in range(len(pairs(config)))
+                  for _, v in column(entries, f"run{i}/accuracy")]
+    print(f"accuracy over all curves: {min(accuracies):.3f} to {max(accuracies):.3f}\n")
 
 
 def variance():
@@ -120,8 +123,8 @@ def entries_at(entries, step):
             yield from values.items()
 
 
-def single():
-    entries, config = history("apical_train", "docs-single")
+def single(name):
+    entries, config = history("apical_train", name)
     if not entries:
         return
     losses = [(step / config["steps_per_phase"] - 1, value)
@@ -129,14 +132,21 @@ def single():
     start = column(entries, "phase1/loss_before")[0][1]
     shown = ", ".join(f"{int(p)}: {v:.2f}" for p, v in losses if p % 5 == 0)
     at = column(entries, "run0/exploded_at")
-    print(f"single: start {start:.2f}; after passes {shown};",
+    print(f"{name}: start {start:.2f}; after passes {shown};",
           f"exploded after {at[-1][1]:.2f}" if at else "not exploded")
     for k in range(4):
         share = column(entries, f"rates/layer{k}/power_above_one")
         power = column(entries, f"rates/layer{k}/power")
         above = column(entries, f"apical/layer{k}/above_one")[0][1]
+        # The pass from which on the share is above a bound to the end.
+        since = []
+        for bound in (0.5, 0.95):
+            below = [i for i, (_, v) in enumerate(share) if v < bound]
+            first = below[-1] + 1 if below else 0
+            since.append(f"from pass {first} on" if first < len(share) else "not at the end")
         print(f"  layer {k}: neurons above 1: {above:.2f}; their share of the power: first",
-              f"{share[0][1]:.2f}, last {share[-1][1]:.2f}; power: first {power[0][1]:.3g}, least",
+              f"{share[0][1]:.2f}, last {share[-1][1]:.2f}, above 0.5 {since[0]}, above 0.95",
+              f"{since[1]}; power: first {power[0][1]:.3g}, least",
               f"{min(v for _, v in power):.3g}, last {power[-1][1]:.3g}")
     print()
 
@@ -176,5 +186,6 @@ batch_sizes()
 for each in ["docs-sweep", "docs-sweep-cosine"]:
     sweep(each)
 variance()
-single()
+single("docs-single")
+single("docs-single-half")
 multi()
