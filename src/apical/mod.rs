@@ -2,11 +2,13 @@
 //! weights then take over what the multipliers learned, by a local rule (phase 2).
 //!
 //! The experiments are [`Toy`], one layer in double precision with its closed form,
-//! [`Characterize`], one phase of each kind, and [`ApicalTrain`], many of them; their page is `docs/apical.md`.
+//! [`Characterize`], one phase of each kind, and [`ApicalTrain`], many of them; their page is
+//! `docs/apical.md`.
 
 pub mod activation;
 pub mod characterize;
 pub mod loss;
+pub mod model;
 pub mod network;
 pub mod presets;
 pub mod rule;

@@ -151,6 +151,15 @@ impl Network {
     }
 }
 
+/// Notes when runs that are no longer alive ended; the first time counts.
+///
+/// - ends: [run] f64, NaN for those that had not ended
+/// - alive: [run] bool
+pub fn note_ends(ends: &mut Tensor, alive: &Tensor, now: f64) {
+    let known = ends.isnan().logical_not().logical_or(alive);
+    ends.copy_(&ends.where_self(&known, &Tensor::full_like(ends, now)));
+}
+
 /// W x of every run for the input that they share: [run, sample, output].
 ///
 /// - weight: [run, output, input]

@@ -4,8 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::apical::activation::Activation;
-use crate::apical::loss::Loss;
+use crate::apical::model::ModelConfig;
 use crate::apical::rule::Pre;
 use crate::apical::train::config::AReduce;
 use crate::lab::error::refuse;
@@ -14,15 +13,10 @@ use crate::lab::error::refuse;
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
 pub struct CharacterizeConfig {
-    /// Neurons of each hidden layer, e.g. 256,256,256
-    #[arg(long, value_delimiter = ',', default_values_t = [256, 256, 256], value_name = "N,N,...")]
-    pub hidden: Vec<i64>,
-    /// Activation of the hidden neurons; the output is linear
-    #[arg(long, value_enum, default_value = "relu")]
-    pub activation: Activation,
-    /// Loss
-    #[arg(long, value_enum, default_value = "mse")]
-    pub loss: Loss,
+    /// The networks
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub model: ModelConfig,
     /// Learning rates of the map
     #[arg(long, value_delimiter = ',', value_name = "LR,LR,...",
         default_values_t = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])]
@@ -61,9 +55,7 @@ impl CharacterizeConfig {
     /// # Errors
     /// Exit code 2, with the flag and the value.
     pub fn validate(&self) -> Result<()> {
-        if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
-            return Err(refuse("--hidden: expected numbers of neurons, e.g. 256,256,256"));
-        }
+        self.model.validate()?;
         if self.grid_lr.is_empty() || self.grid_lr.iter().any(|lr| lr.is_nan() || *lr <= 0.0) {
             return Err(refuse("--grid-lr: expected positive numbers"));
         }

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 use super::config::CharacterizeConfig;
 use super::grid;
 use super::samples::{Statistics, gradients};
-use crate::apical::network::Network;
+use crate::apical::network::{Network, note_ends};
 use crate::apical::rule;
 use crate::apical::split::Split;
 use crate::data;
@@ -97,17 +97,14 @@ impl Experiment for Characterize {
         }
         let seeds = (0..u64::from(run.replicates)).map(|i| run.seed.wrapping_add(i));
         let seeds: Vec<u64> = seeds.collect();
-        let mut widths = vec![data.height * data.width];
-        widths.extend(&config.hidden);
-        widths.push(data.num_classes);
-        let mut network = Network::new(&widths, config.activation, &seeds, Kind::Float, device);
-        let (gradient, statistics) = gradients(&network, &split.a, config.loss, config.range)?;
+        let mut network = config.model.network(&data, &seeds, device);
+        let (gradient, statistics) = gradients(&network, &split.a, config.model.loss, config.range)?;
         let (lr, batches) = (&config.grid_lr, &config.grid_batch);
         let mut steps = vec![0.0];
         steps.extend(grid::steps(lr, batches, split.a.samples(), config.a_reduce));
         let (mut drops, mut start) = (Vec::new(), Vec::new());
         for i in 0..network.runs {
-            let losses = grid::losses(&network, i, &gradient, &split.w, config.loss, &steps);
+            let losses = grid::losses(&network, i, &gradient, &split.w, config.model.loss, &steps);
             let losses = read::values(&losses)?;
             start.push(losses[0]);
             drops.push(losses[1..].iter().map(|loss| losses[0] - loss).collect());
@@ -125,7 +122,7 @@ impl Experiment for Characterize {
         Ok(Self {
             alive: Tensor::ones([network.runs], (Kind::Bool, device)),
             diverged_at: Tensor::full([network.runs], f64::NAN, (Kind::Double, device)),
-            constant: read::scalar(&config.loss.of_constant(&split.w.labels, data.num_classes))?,
+            constant: read::scalar(&config.model.loss.of_constant(&split.w.labels, data.num_classes))?,
             name: data.name,
             source: data.source,
             config,
@@ -156,11 +153,11 @@ impl Experiment for Characterize {
         let changes = step.time(Phase::Forward, || {
             rule::moving(&self.network, &x, length, self.config.pre, &rates)
         });
-        let loss = self.config.loss.mean(changes.pass.output(), &target);
+        let loss = self.config.model.loss.mean(changes.pass.output(), &target);
         self.freeze(&loss, step.index + 1);
         step.mean("train/loss", &self.mean(&loss));
         let one = Tensor::full([], 1.0 / length as f64, options);
-        let delta = self.config.loss.gradient(changes.pass.output(), &target, &one);
+        let delta = self.config.model.loss.gradient(changes.pass.output(), &target, &one);
         let slopes = step
             .time(Phase::Backward, || self.network.backward(&x, &changes.pass, delta, true).weight);
         for (k, slope) in slopes.iter().enumerate() {
@@ -182,7 +179,7 @@ impl Experiment for Characterize {
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         let _guard = no_grad_guard();
         let pass = self.network.forward(&self.split.test.images, true);
-        let loss = self.config.loss.mean(pass.output(), &self.split.test.target);
+        let loss = self.config.model.loss.mean(pass.output(), &self.split.test.target);
         evaluation.scalar("eval/loss", vec![read::scalar(&self.mean(&loss))?]);
         for (i, at) in read::values(&self.diverged_at)?.into_iter().enumerate() {
             if at.is_finite() {
@@ -254,9 +251,7 @@ impl Characterize {
     /// - loss: [run]
     fn freeze(&mut self, loss: &Tensor, batch: u64) {
         let _ = self.alive.logical_and_(&loss.le(self.config.cap));
-        let known = self.diverged_at.isnan().logical_not().logical_or(&self.alive);
-        let now = Tensor::full_like(&self.diverged_at, batch as f64);
-        self.diverged_at.copy_(&self.diverged_at.where_self(&known, &now));
+        note_ends(&mut self.diverged_at, &self.alive, batch as f64);
     }
 
     /// The mean over the networks that have not diverged; NaN where none is left.

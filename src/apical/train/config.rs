@@ -7,8 +7,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::apical::activation::Activation;
-use crate::apical::loss::Loss;
+use crate::apical::model::ModelConfig;
 use crate::apical::rule::{Pre, Target};
 use crate::lab::error::refuse;
 
@@ -101,15 +100,10 @@ pub enum LrSchedule {
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
 pub struct ApicalTrainConfig {
-    /// Neurons of each hidden layer, e.g. 256,256,256
-    #[arg(long, value_delimiter = ',', default_values_t = [256, 256, 256], value_name = "N,N,...")]
-    pub hidden: Vec<i64>,
-    /// Activation of the hidden neurons; the output is linear
-    #[arg(long, value_enum, default_value = "relu")]
-    pub activation: Activation,
-    /// Loss
-    #[arg(long, value_enum, default_value = "mse")]
-    pub loss: Loss,
+    /// The networks
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub model: ModelConfig,
     /// Learning rates of the multipliers (phase 1); every pair with --lr-w is a run of its own
     #[arg(long, value_delimiter = ',', default_values_t = [0.1], value_name = "LR,LR,...")]
     pub lr_a: Vec<f64>,
@@ -168,13 +162,7 @@ impl ApicalTrainConfig {
     /// # Errors
     /// Exit code 2, with the flag and the value.
     pub fn validate(&self) -> Result<()> {
-        if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
-            let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();
-            let text = text.join(",");
-            return Err(refuse(format!(
-                "--hidden {text}: expected numbers of neurons, e.g. 256,256,256"
-            )));
-        }
+        self.model.validate()?;
         for (flag, rates) in [("lr-a", &self.lr_a), ("lr-w", &self.lr_w)] {
             if rates.is_empty() {
                 return Err(refuse(format!("--{flag}: expected at least one learning rate")));

@@ -8,7 +8,6 @@ use super::config::ApicalTrainConfig;
 use super::cycle::{Cycle, Place};
 use super::report;
 use super::trainer::Trainer;
-use crate::apical::network::Network;
 use crate::apical::presets::TRAIN;
 use crate::apical::split::Split;
 use crate::data;
@@ -79,17 +78,14 @@ impl Experiment for ApicalTrain {
             )));
         }
         let (rates, seeds) = runs(&config, run.seed, run.replicates);
-        let mut widths = vec![data.height * data.width];
-        widths.extend(&config.hidden);
-        widths.push(data.num_classes);
-        let network = Network::new(&widths, config.activation, &seeds, Kind::Float, device);
+        let network = config.model.network(&data, &seeds, device);
         let cycle = Cycle::new(&config, run.epochs);
         let steps = run.steps.unwrap_or(cycle.total());
         let plan = Plan { steps, evaluate_every: cycle.steps };
         let count = rates.len() as i64;
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Double, device));
         let constant =
-            read::scalar(&config.loss.of_constant(&split.test.labels, data.num_classes))?;
+            read::scalar(&config.model.loss.of_constant(&split.test.labels, data.num_classes))?;
         Ok(Self {
             trainer: Trainer::new(network, &config, &rates),
             before: zeros(&[4, count]),

@@ -19,7 +19,7 @@ impl Trainer {
             for (from, to) in pieces((0, part.samples()), CHUNK) {
                 let piece = |of: &Tensor| of.narrow(0, from, to - from);
                 let pass = network.forward(&piece(&part.images), modulated);
-                let loss = self.config.loss.each(pass.output(), &piece(&part.target));
+                let loss = self.config.model.loss.each(pass.output(), &piece(&part.target));
                 let correct = pass.output().argmax(-1, false).eq_tensor(&piece(&part.labels));
                 let rows = [loss, correct].map(|e| e.sum_dim_intlist(-1, false, Kind::Double));
                 let mut sum = sums.narrow(1, first, network.runs);

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::config::{AReduce, AUpdate, ApicalTrainConfig};
-use crate::apical::network::{Layer, Network};
+use crate::apical::network::{Layer, Network, note_ends};
 use crate::apical::rule::{self, Target};
 use crate::apical::split::Part;
 use crate::lab::checkpoint::State;
@@ -104,8 +104,8 @@ impl Trainer {
                 let target = part.target.narrow(0, from, to - from);
                 let weight = weights.narrow(0, from - range.0, to - from);
                 let pass = network.forward(&x, true);
-                let each = self.config.loss.each(pass.output(), &target);
-                let delta = self.config.loss.gradient(pass.output(), &target, &weight);
+                let each = self.config.model.loss.each(pass.output(), &target);
+                let delta = self.config.model.loss.gradient(pass.output(), &target, &weight);
                 let found = network.backward(&x, &pass, delta, false).apical;
                 for (sum, gradient) in self.gradient.iter().zip(found) {
                     let mut sum = sum.narrow(0, first, network.runs);
@@ -181,8 +181,8 @@ impl Trainer {
     }
 
     /// Steps of phase 2 on batches that follow each other, and the mean of their losses, each
-    /// before its step: [run] f64, NaN for runs that are left out. A run whose loss is over the cap in one of them, or not finite,
-    /// keeps the weights that it had before them.
+    /// before its step: [run] f64, NaN for runs that are left out. A run whose loss is over the cap
+    /// in one of them, or not finite, keeps the weights that it had before them.
     ///
     /// - order: samples of `part`: [sample] i64
     pub fn learn(&mut self, part: &Part, order: &Tensor, factor: f64) -> Tensor {
@@ -235,7 +235,7 @@ impl Trainer {
             let teacher = self.teacher(first, network).forward(x, true);
             rule::frozen(network, x, (&teacher, own), pre, &rates)
         };
-        let each = self.config.loss.each(changes.pass.output(), target);
+        let each = self.config.model.loss.each(changes.pass.output(), target);
         let loss = each.view([network.runs, -1, batch]).mean_dim(-1, false, each.kind());
         let mut alive = self.alive.narrow(0, first, network.runs);
         let alive = alive.logical_and_(&loss.le(self.config.cap).all_dim(1, false));
@@ -263,9 +263,7 @@ impl Trainer {
 
     /// Notes when the runs that are no longer alive exploded.
     pub fn mark(&mut self, passes: f64) {
-        let known = self.exploded_at.isnan().logical_not().logical_or(&self.alive);
-        let now = Tensor::full_like(&self.exploded_at, passes);
-        self.exploded_at.copy_(&self.exploded_at.where_self(&known, &now));
+        note_ends(&mut self.exploded_at, &self.alive, passes);
     }
 
     /// Every tensor by name; with the axis of runs only where there are several.
