@@ -7,7 +7,7 @@ mod steady_brute;
 use neuron_lab::steady_state::effects::Memory;
 use neuron_lab::steady_state::lms::{Rules, Runs, advance};
 use neuron_lab::steady_state::nested::Nested;
-use neuron_lab::steady_state::overlay::one_step;
+use neuron_lab::steady_state::measure::one_step;
 use neuron_lab::steady_state::reference::ReferenceKind;
 use neuron_lab::steady_state::task::Task;
 use steady_brute::{Network, numbers, world};
@@ -158,7 +158,7 @@ fn loss_changes_by_its_gradient_and_curvature() {
     let trace = numbers(&task.hessian.squeeze_dim(0).trace())[0];
     let expected = 0.05 * 0.05 * trace / 180.0;
     println!("mean cost of noise {cost:.4e}, predicted {expected:.4e}");
-    assert!((cost / expected - 1.0).abs() < 0.01);
+    assert!((cost / expected - 1.0).abs() < 1e-3);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn least_loss_falls_with_the_expansion() {
         "largest rise of the least loss with q: ridge {rise:.1e}, cut at 1e-12 {rise_cut:.1e}"
     );
     assert!(rise < 1e-9, "{rise:e}");
-    assert!(rise_cut < 1e-6, "{rise_cut:e}");
+    assert!(rise_cut < 2e-7, "{rise_cut:e}");
 }
 
 /// The predicted gain of one mean update with noise, against the losses that it is the mean of:

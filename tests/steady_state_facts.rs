@@ -90,7 +90,7 @@ fn from_the_minimum_the_largest_step_is_worst() {
             let rise = quantile(&rise, 0.5);
             println!("{noise} q {q}: larger in {worse} of 10 seeds, median ratio {rise:.4}");
             assert_eq!(worse, 10);
-            assert!(if noise == "snr3" { (10.0..400.0).contains(&rise) } else { rise < 1.05 });
+            assert!(if noise == "snr3" { (12.0..250.0).contains(&rise) } else { rise < 1.05 });
         }
     }
 }
@@ -120,7 +120,8 @@ fn numbers_are_those_of_the_later_simulations() {
     println!(
         "SNR 3, q 1: {large:.2e} at step .181, {near} of 10 seeds within 2x at .001, {speed:.3}"
     );
-    assert!((3e-4..2e-3).contains(&large) && (0.02..0.4).contains(&speed) && near >= 5);
+    assert!((3e-4..2e-3).contains(&large) && (0.02..0.4).contains(&speed));
+    assert_eq!(near, 10);
 }
 
 /// Without noise the learning depends on γq alone: the notebook's Issue 1.
@@ -245,6 +246,7 @@ fn noise_floor_is_predicted() {
     let get = |name: &str| &checkpoint.tensors[name];
     // [seed, q, repeat, rule, second + 1], the rules being without noise and with it.
     let losses = get("steady.loss");
+    let mut beyond = 0;
     for (size, q) in [1i64, 3, 9].into_iter().enumerate() {
         let cells = 10 * q;
         let cut = |name: &str| get(name).narrow(1, 0, cells).narrow(2, 0, cells);
@@ -261,15 +263,17 @@ fn noise_floor_is_predicted() {
             let (found, predicted) = (numbers(&excess), numbers(&predicted));
             let ratios: Vec<f64> = found.iter().zip(&predicted).map(|(f, p)| f / p).collect();
             println!("q {q} t {t}: {found:?}, {ratios:.2?} of the prediction");
-            // The reference's momentary course moves single seeds by more than a factor of two.
             assert!((0.5..2.0).contains(&quantile(&ratios, 0.5)));
-            assert!(ratios.iter().all(|ratio| (0.33..3.0).contains(ratio)));
+            assert!(ratios.iter().all(|ratio| (0.5..2.5).contains(ratio)));
+            beyond += ratios.iter().filter(|ratio| **ratio >= 2.0).count();
             for (found, largest) in found.iter().zip(numbers(&largest)) {
                 let bound = eta * eta / (4.0 * gamma) * (1.0 + gamma * largest);
                 assert!(*found <= bound, "{found:e} {bound:e}");
             }
         }
     }
+    // The reference's momentary course can move a single seed by more than a factor of two.
+    assert!(beyond <= 1, "{beyond} of 60");
 }
 
 /// Where the averaged rule misses the noise floor, the simulation is right: the covariance of

@@ -138,6 +138,11 @@ impl SteadyStateConfig {
         self.snr.iter().map(|word| signal_to_noise(word).unwrap_or(f64::INFINITY)).collect()
     }
 
+    /// The learning step of the pre-training of expansion q.
+    pub fn pretrain_rate(&self, q: i64) -> f64 {
+        self.scaled(self.pretrain_gamma.unwrap_or_default(), q)
+    }
+
     /// The learning step of expansion q that `gamma` at q = 1 stands for.
     pub fn scaled(&self, gamma: f64, q: i64) -> f64 {
         gamma / (q as f64).powf(self.gamma_exponent)

@@ -126,7 +126,7 @@ impl Experiment for SteadyStateInit {
 fn measure(sweep: &SteadyState) -> Result<Vec<Seed>> {
     let (mut early, mut predicted) = (Vec::new(), Vec::new());
     let (stage, q) = (&sweep.pretrain, sweep.grid.expansions[0]);
-    let gamma = sweep.config.scaled(sweep.config.pretrain_gamma.unwrap_or_default(), q);
+    let gamma = sweep.config.pretrain_rate(q);
     for group in &sweep.groups {
         early.extend(read::values(&group.world.early(EARLY))?);
         let start = group.world.granule.initial.narrow(1, 0, q * CELLS);

@@ -124,19 +124,53 @@ pub(super) fn networks(sweep: &SteadyState) -> Result<Vec<NetworkResult>> {
     Ok(networks)
 }
 
+/// One mean update −γ d, d = R w − p, seen from the task loss: [seed].
+struct MeanUpdate {
+    /// g·d.
+    along: Tensor,
+    /// d·Hd.
+    curvature: Tensor,
+    /// |g| |d|.
+    norms: Tensor,
+}
+
+impl MeanUpdate {
+    /// - weights: [seed, cell]
+    fn new(task: &Task, weights: &Tensor) -> Self {
+        let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
+        let mean = task.rule.matmul(&weights.unsqueeze(-1)).squeeze_dim(-1) - &task.rule_linear;
+        let curved = task.hessian.matmul(&mean.unsqueeze(-1)).squeeze_dim(-1);
+        let dot = |a: &Tensor, b: &Tensor| (a * b).sum_dim_intlist(-1, false, Kind::Double);
+        Self {
+            along: dot(&gradient, &mean),
+            curvature: dot(&mean, &curved),
+            norms: (dot(&gradient, &gradient) * dot(&mean, &mean)).sqrt(),
+        }
+    }
+}
+
 /// Of one mean update −γ d with d = R w − p before learning: cosine between d and the gradient, the
 /// γ = g·d / d·Hd that lowers the loss most, and the share of the loss that it takes away: [seed].
+///
+/// - weights: [seed, cell]
 pub fn static_speed(task: &Task, weights: &Tensor) -> (Tensor, Tensor, Tensor) {
-    let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
-    let mean = task.rule.matmul(&weights.unsqueeze(-1)).squeeze_dim(-1) - &task.rule_linear;
-    let dot = |a: &Tensor, b: &Tensor| (a * b).sum_dim_intlist(-1, false, Kind::Double);
-    let along = dot(&gradient, &mean);
-    let norms = (dot(&gradient, &gradient) * dot(&mean, &mean)).sqrt();
-    let curved = task.hessian.matmul(&mean.unsqueeze(-1)).squeeze_dim(-1);
-    let curvature = dot(&mean, &curved);
-    let step = &along / &curvature;
+    let MeanUpdate { along, curvature, norms } = MeanUpdate::new(task, weights);
+    let step = &along / curvature;
     let drop = &along * &step * 0.5 / task.loss(weights);
     (along / norms, step, drop)
+}
+
+/// Share of the loss that one mean update takes away before learning: (γ g·d − ½ γ² d·Hd −
+/// ½ η² Tr H / N) / L with d = R w − p: [seed].
+///
+/// - weights: [seed, cell]
+pub fn one_step(task: &Task, weights: &Tensor, gamma: f64, eta: f64) -> Tensor {
+    let MeanUpdate { along, curvature, .. } = MeanUpdate::new(task, weights);
+    let cells = weights.size()[1] as f64;
+    let trace = task.hessian.diagonal(0, 1, 2).sum_dim_intlist(-1, false, Kind::Double);
+    let gain =
+        along * gamma - curvature * (0.5 * gamma * gamma) - trace * (0.5 * eta * eta / cells);
+    gain / task.loss(weights)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(super) fn modes(sweep: &SteadyState, results: &Results) -> Panels {
     let (mut values, mut times, mut done) = (Vec::new(), Vec::new(), Vec::new());
     for size in some(grid.expansions.len()) {
         let q = grid.expansions[size];
-        let gamma = sweep.config.scaled(asked, q);
+        let gamma = sweep.config.pretrain_rate(q);
         let label = format!("q = {q}");
         let eigenvalue = |mode: usize, share: f64| {
             let from_top = |network: &NetworkResult| {

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use super::descent::Descent;
 use super::figures::noise_title;
 use super::granule::CELLS;
-use super::measure::LAST;
+use super::measure::{LAST, one_step};
 use super::results::{Results, RunResult, mean, quantile};
 use super::stage::Group;
 use super::task::Task;
@@ -143,21 +143,4 @@ impl Overlay<'_> {
         let repeats = self.sweep.grid.repeats as usize;
         differences.chunks(repeats).map(mean).filter(|difference| difference.is_finite()).collect()
     }
-}
-
-/// Share of the loss that one mean update takes away before learning: (γ g·d − ½ γ² d·Hd −
-/// ½ η² Tr H / N) / L with d = R w − p: [seed].
-///
-/// - weights: [seed, cell]
-pub fn one_step(task: &Task, weights: &Tensor, gamma: f64, eta: f64) -> Tensor {
-    let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
-    let mean = task.rule.matmul(&weights.unsqueeze(-1)).squeeze_dim(-1) - &task.rule_linear;
-    let curved = task.hessian.matmul(&mean.unsqueeze(-1)).squeeze_dim(-1);
-    let dot = |a: &Tensor, b: &Tensor| (a * b).sum_dim_intlist(-1, false, Kind::Double);
-    let cells = weights.size()[1] as f64;
-    let trace = task.hessian.diagonal(0, 1, 2).sum_dim_intlist(-1, false, Kind::Double);
-    let gain = dot(&gradient, &mean) * gamma
-        - dot(&mean, &curved) * (0.5 * gamma * gamma)
-        - trace * (0.5 * eta * eta / cells);
-    gain / task.loss(weights)
 }

@@ -31,7 +31,7 @@ impl SteadyState {
         }
         let asked = self.config.pretrain_gamma.unwrap_or_default();
         for q in &self.grid.expansions {
-            let gamma = self.config.scaled(asked, *q);
+            let gamma = self.config.pretrain_rate(*q);
             for group in &self.groups {
                 let start = group.world.granule.initial.narrow(1, 0, q * CELLS);
                 let limit = Descent::new(&group.task.leading(q * CELLS), &start, gamma).limit();
@@ -118,8 +118,7 @@ impl SteadyState {
 
     /// The learning step of gradient descent for a network size.
     fn rate(&self, size: usize) -> f64 {
-        let asked = self.config.pretrain_gamma.unwrap_or_default();
-        self.config.scaled(asked, self.grid.expansions[size])
+        self.config.pretrain_rate(self.grid.expansions[size])
     }
 
     fn descend(&self, first: i64) {

@@ -79,11 +79,7 @@ impl Experiment for SteadyState {
         let all = World { map, granule, dt: config.dt };
         let groups = group(&all, &grid, config.loss_seconds, config.batch_runs, device);
         let [seeds, sizes, ..] = grid.shape();
-        let rates: Vec<f64> = grid
-            .expansions
-            .iter()
-            .map(|q| config.scaled(config.pretrain_gamma.unwrap_or_default(), *q))
-            .collect();
+        let rates: Vec<f64> = grid.expansions.iter().map(|q| config.pretrain_rate(*q)).collect();
         let rates = Tensor::from_slice(&rates).view([sizes, 1]).to_device(device);
         let quiet = rates.zeros_like();
         let cells = grid.cells();
