@@ -7,13 +7,14 @@ mod common;
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use common::Random;
 use neuron_lab::efficient_coding::{EfficientCoding, report};
-use neuron_lab::lab::checkpoint::{Checkpoint, find};
+use neuron_lab::lab::checkpoint::{Checkpoint, Manifest, find};
 use neuron_lab::lab::console::Console;
 use neuron_lab::lab::finite::FinitePolicy;
 use neuron_lab::lab::folder::RunFolder;
@@ -103,12 +104,15 @@ fn resume_is_bit_for_bit_under_every_constraint() {
                 .spawn()
                 .unwrap();
         let folder = home.path().join("checkpoints/efficient_coding").join(&cut);
-        common::wait_until("the first checkpoint", || find(&folder, false).is_ok());
-        std::thread::sleep(Duration::from_millis(random.below(60)));
+        // Anywhere in the run, and well before its end, however fast the machine is.
+        let least = random.below(steps - 60);
+        let newest = || anyhow::Ok(Manifest::read(&find(&folder, false)?)?.step);
+        common::wait_until("a checkpoint", || newest().is_ok_and(|step| step > least));
+        std::thread::sleep(Duration::from_millis(random.below(20)));
         child.kill().unwrap();
-        child.wait().unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(9), "{constraint} ended before its kill");
         succeeds(home.path(), &format!("--resume {cut}"));
-        let context = format!("{constraint}, seed {}", random.seed);
+        let context = format!("{constraint}, seed {}, after step {least}", random.seed);
         let same = last(home.path(), &whole, steps) == last(home.path(), &cut, steps);
         assert!(same, "{context}");
         assert_eq!(metrics(home.path(), &whole), metrics(home.path(), &cut), "{context}");

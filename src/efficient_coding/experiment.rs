@@ -7,20 +7,19 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::{Constraint, EfficientCodingConfig};
-use super::constraint::{Direction, KL_WEIGHT, Rule};
+use super::constraint::Rule;
 use super::controller::Controller;
 use super::data::{self, PatchSource};
 use super::gradient::{Pass, Surroundings};
 use super::information::{Information, entropy};
 use super::legacy::Legacy;
-use super::parameters::{GAIN, MULTIPLIER, Parameters, THRESHOLD};
+use super::parameters::{GAIN, MULTIPLIER, Parameters};
 use super::placing::Grid;
 use super::presets::PRESETS;
 use super::{report, terms};
 use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::refuse;
 use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::learner::Learner;
 use crate::lab::log::Log;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
@@ -42,7 +41,7 @@ pub struct EfficientCoding {
     pub(super) device: Device,
     /// C_x as it is trained with: [input, input].
     covariance: Tensor,
-    controller: Controller,
+    pub(super) controller: Controller,
     plan: Plan,
     log_every: u64,
 }
@@ -194,19 +193,20 @@ fn surroundings(config: &EfficientCodingConfig, covariance: &Tensor) -> Surround
 }
 
 impl EfficientCoding {
-    /// Patches with the noise of their pixels, drawn from (seed, stream, t): [patch, input].
+    /// A batch of [`EfficientCoding::noisy`] patches.
     pub(super) fn batch(&self, stream: &str, t: u64) -> Result<Tensor> {
-        let patches = self.source.patches(self.config.batch_size, self.seed, stream, t)?;
-        rng::seed_torch(self.seed, &format!("{stream}-noise"), t);
-        let noise = patches.randn_like() * self.config.input_noise;
-        Ok((patches + noise).to_device(self.device))
+        self.noisy(self.config.batch_size, stream, t)
     }
 
-    /// The patches of evaluations, with their noise: [patch, input].
+    /// The patches of evaluations, as [`EfficientCoding::noisy`] has them.
     pub(super) fn held_out(&self) -> Result<Tensor> {
-        let count = self.config.measuring.eval_patches;
-        let patches = self.source.patches(count, self.seed, "held-out", 0)?;
-        rng::seed_torch(self.seed, "held-out-noise", 0);
+        self.noisy(self.config.measuring.eval_patches, "held-out", 0)
+    }
+
+    /// Patches with the noise of their pixels, drawn from (seed, stream, t): [patch, input].
+    fn noisy(&self, count: i64, stream: &str, t: u64) -> Result<Tensor> {
+        let patches = self.source.patches(count, self.seed, stream, t)?;
+        rng::seed_torch(self.seed, &format!("{stream}-noise"), t);
         let noise = patches.randn_like() * self.config.input_noise;
         Ok((patches + noise).to_device(self.device))
     }
@@ -244,62 +244,6 @@ impl EfficientCoding {
         }
     }
 
-    fn centre(&self, filters: &Tensor, direction: &mut Direction, step: u64) {
-        let placing = &self.config.placing;
-        let on = (placing.centring_start..placing.centring_stop).contains(&step);
-        if let Some(gradient) = direction.filters.as_mut().filter(|_| on) {
-            *gradient += self.grid.gradient(filters) * placing.centring_weight;
-        }
-    }
-
-    /// Clips, and takes the optimizers' steps. Gives the flag that they were taken under.
-    fn descend(
-        &mut self,
-        step: &mut Step,
-        direction: Direction,
-        loss: &Tensor,
-    ) -> Result<Option<Tensor>> {
-        let Direction { filters, log_gain, log_threshold, multiplier, discarded } = direction;
-        let scalars = [(GAIN, log_gain), (THRESHOLD, log_threshold), (MULTIPLIER, multiplier)];
-        let scalars: Vec<(String, Tensor)> =
-            scalars.into_iter().filter_map(|(name, g)| Some((name.to_string(), g?))).collect();
-        let limit = self.config.learner.clip_norm;
-        let mut flag = None;
-        let (rates, mut main) = match &self.parameters.rate {
-            Some(_) => (scalars, Vec::new()),
-            None => (Vec::new(), scalars),
-        };
-        if let Some(learner) = self.parameters.rate.as_mut().filter(|_| !rates.is_empty()) {
-            let _ = put(learner, &rates, &[], limit);
-            flag = learner.apply(step, loss)?;
-        }
-        if let Some(filters) = filters {
-            main.extend(self.parameters.through_shape(filters)?);
-            let norm = put(&mut self.parameters.main, &main, &discarded, limit);
-            if step.logging {
-                step.last("train/grad_norm", &norm);
-            }
-            flag = self.parameters.main.apply(step, loss)?;
-            self.parameters.normalise(flag.as_ref())?;
-        }
-        Ok(flag)
-    }
-
-    /// Sets what follows the rates by a formula.
-    fn follow(&mut self, pass: &Pass, apply: Option<&Tensor>) -> Result<()> {
-        let new = match self.rule.constraint {
-            Constraint::GammaV1 | Constraint::GammaV2 => {
-                self.controller.log_gain(&pass.mean_activity)
-            }
-            Constraint::Exact => pass.gain.log(),
-            _ => return Ok(()),
-        };
-        let mut gain = self.parameters.get(GAIN)?;
-        let new = apply.map_or_else(|| new.shallow_clone(), |flag| new.where_self(flag, &gain));
-        gain.copy_(&new);
-        Ok(())
-    }
-
     /// Whether KL before and after a rate step is logged at this step. Under `alternate` that is
     /// the last step with one before the log entry.
     fn has_rates_to_compare(&self, step: &Step) -> bool {
@@ -308,45 +252,4 @@ impl EfficientCoding {
             && (step.index + 2).is_multiple_of(self.log_every);
         (formula && step.logging) || (self.rule.moves_rates(step.index) && (step.logging || soon))
     }
-
-    fn shake(&self, index: u64) -> Result<()> {
-        let placing = &self.config.placing;
-        let on = (placing.jitter_start..placing.jitter_stop).contains(&index);
-        if on && index.is_multiple_of(placing.jitter_interval) {
-            self.parameters.jitter(placing.jitter_power, self.seed, index)?;
-        }
-        Ok(())
-    }
-
-    /// -KL/2 of a batch in bits: [].
-    pub(super) fn kl_loss(information: &Information) -> Tensor {
-        information.kl().mean(None::<Kind>) * KL_WEIGHT
-    }
-}
-
-/// Writes gradients to their places in a learner's buffer, zero where there is none, and scales
-/// them down to the norm `limit` of all of them, `discarded` ones included. Gives that norm: [].
-fn put(
-    learner: &mut Learner,
-    gradients: &[(String, Tensor)],
-    discarded: &[Tensor],
-    limit: Option<f64>,
-) -> Tensor {
-    let params = &learner.params;
-    for (name, mut place) in params.split(&params.gradient) {
-        match gradients.iter().find(|(known, _)| *known == name) {
-            Some((_, gradient)) => place.copy_(gradient),
-            None => _ = place.zero_(),
-        }
-    }
-    let mut squares = params.gradient.square().sum(Kind::Double);
-    for tensor in discarded {
-        squares += tensor.square().sum(Kind::Double);
-    }
-    let norm = squares.sqrt();
-    if let Some(limit) = limit {
-        let scale = ((&norm + 1e-6).reciprocal() * limit).clamp_max(1.0);
-        let _ = learner.params.gradient.g_mul_(&scale.to_kind(Kind::Float));
-    }
-    norm
 }

@@ -25,5 +25,6 @@ pub mod response;
 pub mod shapes;
 pub mod terms;
 pub mod toy;
+mod update;
 
 pub use experiment::EfficientCoding;

@@ -5,10 +5,32 @@ use tch::{Kind, Tensor};
 
 use super::data::PatchShape;
 use super::frozen::Covariances;
-use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Series, Tile, TilesFigure};
+use crate::lab::figure::{
+    ColourScale, LineFigure, MatrixFigure, RgbImage, Series, Tile, TilesFigure,
+};
 use crate::lab::read;
 
-/// One column a picture, colours side by side: L, M, S from the left.
+/// A figure: its name, the picture, and the data behind it as CSV.
+pub type Drawn = (&'static str, RgbImage, String);
+
+/// Rows and columns of a tile.
+pub fn tile_size(patch: PatchShape) -> (usize, usize) {
+    (patch.kernel as usize, (patch.kernel * patch.colours) as usize)
+}
+
+/// A patch as a tile, its colours side by side: L, M, S from the left.
+///
+/// - inputs: [input]
+pub fn tile(inputs: &[f64], patch: PatchShape, label: String) -> Tile {
+    let side = patch.kernel as usize;
+    let row = |y: usize| {
+        let planes = inputs.chunks_exact(side * side);
+        planes.flat_map(move |plane| plane[y * side..(y + 1) * side].iter().copied())
+    };
+    Tile { label, values: (0..side).flat_map(row).collect() }
+}
+
+/// One column a picture.
 ///
 /// - columns: [input, neuron]
 ///
@@ -19,20 +41,13 @@ pub fn tiles(
     patch: PatchShape,
     (title, subtitle, label): (&str, &str, &str),
 ) -> Result<TilesFigure> {
-    let neurons = columns.size()[1];
-    let k = patch.kernel;
-    // [neuron, row, colour, column]
-    let pictures = columns.tr().reshape([neurons, patch.colours, k, k]).transpose(1, 2);
-    let values = read::values(&pictures)?;
+    let values = read::values(&columns.tr())?;
     let scale = ColourScale::symmetric(&values, label);
-    let size = (k as usize, (k * patch.colours) as usize);
-    let tiles = values
-        .chunks(size.0 * size.1)
-        .map(|values| Tile { label: String::new(), values: values.to_vec() })
-        .collect();
-    let columns = (neurons as f64).sqrt().ceil() as usize;
+    let each = values.chunks_exact(patch.inputs() as usize);
+    let tiles = each.map(|inputs| tile(inputs, patch, String::new())).collect();
+    let columns = (columns.size()[1] as f64).sqrt().ceil() as usize;
     let (title, subtitle) = (title.into(), subtitle.into());
-    Ok(TilesFigure { title, subtitle, size, columns, tiles, scale })
+    Ok(TilesFigure { title, subtitle, size: tile_size(patch), columns, tiles, scale })
 }
 
 /// Each column divided by its own norm; one without any stays 0.

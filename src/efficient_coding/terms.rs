@@ -24,7 +24,7 @@ pub fn loss(
     information: &Information,
     multiplier: Option<&Tensor>,
 ) -> Tensor {
-    let loss = EfficientCoding::kl_loss(information);
+    let loss = information.kl().mean(None::<Kind>) * KL_WEIGHT;
     match multiplier {
         Some(multiplier) => {
             let (linear, quadratic) = penalties(rule, pass, multiplier);

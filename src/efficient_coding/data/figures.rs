@@ -4,14 +4,12 @@ use anyhow::Result;
 use tch::Kind;
 
 use super::{PatchShape, PatchSource};
-use crate::lab::figure::{ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
+use crate::efficient_coding::pictures::{Drawn, tile, tile_size};
+use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
 use crate::lab::read;
 
 /// Patches that are shown.
 const SHOWN: i64 = 60;
-
-/// A figure: its name, the picture, and the data behind it as CSV.
-pub type Drawn = (&'static str, RgbImage, String);
 
 /// Draws some `patches`, and the `input_spectrum`: the eigenvalues of their covariance.
 ///
@@ -32,20 +30,17 @@ fn patches(
     seed: u64,
     name: &str,
 ) -> Result<TilesFigure> {
-    let (side, colours) = (patch.kernel, patch.colours);
-    let shown = source.patches(SHOWN, seed, "shown", 0)?;
-    // The colours of a patch stand side by side.
-    let shown = shown.reshape([SHOWN, colours, side, side]).transpose(1, 2);
-    let values = read::values(&shown.contiguous())?;
+    let values = read::values(&source.patches(SHOWN, seed, "shown", 0)?)?;
+    let colours = patch.colours;
     let planes = if colours > 1 { "; L, M and S side by side" } else { "" };
     Ok(TilesFigure {
         title: format!("Patches: {name}"),
         subtitle: format!("{SHOWN} drawn at random, less their mean{planes}"),
-        size: (side as usize, (side * colours) as usize),
+        size: tile_size(patch),
         columns: if colours > 1 { 5 } else { 12 },
         tiles: values
             .chunks_exact(patch.inputs() as usize)
-            .map(|values| Tile { label: String::new(), values: values.to_vec() })
+            .map(|inputs| tile(inputs, patch, String::new()))
             .collect(),
         scale: ColourScale::symmetric_for(0.99, &values, "standard deviations"),
     })

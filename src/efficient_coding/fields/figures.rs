@@ -7,15 +7,13 @@ use anyhow::Result;
 use super::analysis::{Analysis, CellType};
 use super::mosaic::Disc;
 use crate::efficient_coding::data::PatchShape;
-use crate::lab::figure::{ColourScale, LineFigure, RgbImage, Series, Tile, TilesFigure};
+use crate::efficient_coding::pictures::{Drawn, tile, tile_size};
+use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
 use crate::lab::log::mean_and_sd;
 
 /// Colours of the palette for types of ON fields, warm, and of OFF fields, cold.
 const COLOURS: [[usize; 3]; 2] = [[1, 4, 3], [0, 5, 2]];
 const BLACK: usize = 6;
-
-/// A figure: its name, the picture, and the data behind it as CSV.
-pub type Drawn = (&'static str, RgbImage, String);
 
 /// Draws `receptive_fields` (whose data are the table of all neurons), `profiles` and `mosaic`.
 ///
@@ -41,19 +39,14 @@ fn colour(analysis: &Analysis, found: &CellType) -> usize {
 
 /// Every filter, type by type; those without a type come last.
 fn tiles(analysis: &Analysis, filters: &[Vec<f64>], patch: PatchShape) -> TilesFigure {
-    let (side, colours) = (patch.kernel as usize, patch.colours as usize);
+    let colours = patch.colours;
     let mut order: Vec<usize> =
         analysis.types.iter().flat_map(|found| found.members.iter().copied()).collect();
     order.extend((0..filters.len()).filter(|i| analysis.type_of(*i) == "-"));
-    // The planes of a neuron's colours stand side by side.
-    let row = |filter: &[f64], y: usize| -> Vec<f64> {
-        let planes = filter.chunks_exact(side * side);
-        planes.flat_map(|plane| plane[y * side..(y + 1) * side].to_vec()).collect()
-    };
     let named = filters.len() <= 40;
-    let tile = |i: &usize| Tile {
-        label: if named { analysis.type_of(*i).to_string() } else { String::new() },
-        values: (0..side).flat_map(|y| row(&filters[*i], y)).collect(),
+    let one = |i: &usize| {
+        let label = if named { analysis.type_of(*i).to_string() } else { String::new() };
+        tile(&filters[*i], patch, label)
     };
     let weights: Vec<f64> = filters.iter().flatten().copied().collect();
     let each: Vec<String> = analysis
@@ -67,9 +60,9 @@ fn tiles(analysis: &Analysis, filters: &[Vec<f64>], patch: PatchShape) -> TilesF
     TilesFigure {
         title: "Receptive fields, type by type".into(),
         subtitle: format!("{}{planes}", counts.join(", ")),
-        size: (side, side * colours),
+        size: tile_size(patch),
         columns: ((filters.len() as f64 / colours as f64).sqrt().ceil() as usize).clamp(1, 20),
-        tiles: order.iter().map(tile).collect(),
+        tiles: order.iter().map(one).collect(),
         scale: ColourScale::symmetric_for(0.995, &weights, "weight"),
     }
 }
