@@ -5,7 +5,7 @@
 //! ```text
 //! cargo bench --bench selector_compute            # speed: 256 x 512 x 512
 //! cargo bench --bench selector_compute -- memory  # peak memory of a pass, K = 2 to 1000
-//! cargo bench --bench selector_compute -- small   # 64 x 784 x 64, for the choice of --compute auto
+//! cargo bench --bench selector_compute -- small   # 64 x 784 x 64, the first layer of selector_mnist
 //! ```
 
 #![allow(clippy::print_stdout)]

@@ -43,6 +43,8 @@ fn what_can_not_be_is_refused_in_one_line() {
         ("--grow 2:5", "e.g. 2:5@epoch3"),
         ("--grow 2:5@epoch1", "epoch from 2 on"),
         ("--grow 3:5@epoch2", "there are 2 computation neurons at epoch 2, not 3"),
+        ("--grow 2:3@epoch2,3:5@epoch2", "3:5@epoch2: K changes at epoch 2 already"),
+        ("--grow 2:5@epoch2 --shrink 5:3@epoch2", "5:3@epoch2: K changes at epoch 2 already"),
         ("--grow 2:5@epoch2 --selector tree", "--selector softmax or low-rank"),
         ("--balance loss --compute streaming", "--balance bias"),
         ("--balance loss --rule frozen", "--balance bias"),

@@ -7,7 +7,7 @@ use neuron_lab::data;
 use neuron_lab::lab::learner::LearnerConfig;
 use neuron_lab::lab::nn::cross_entropy;
 use neuron_lab::lab::params::Params;
-use neuron_lab::selector::config::{SelectorKind, SelectorMnistConfig, SteSign};
+use neuron_lab::selector::config::{SelectionConfig, SelectorKind, SelectorMnistConfig, SteSign};
 use neuron_lab::selector::model::{SelectorNetwork, parameters};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -24,7 +24,8 @@ fn config(sign: SteSign) -> SelectorMnistConfig {
     let defaults = <Defaults as clap::Parser>::parse_from(["test"]).config;
     let learner = LearnerConfig { lr: 0.01, ..defaults.learner.clone() };
     let selector = Some(SelectorKind::Threshold);
-    SelectorMnistConfig { hidden: vec![64], selector, ste_sign: sign, learner, ..defaults }
+    let selection = SelectionConfig { selector, ste_sign: sign, ..defaults.selection };
+    SelectorMnistConfig { hidden: vec![64], selection, learner, ..defaults }
 }
 
 fn loss(network: &SelectorNetwork, images: &Tensor, labels: &Tensor) -> Tensor {

@@ -171,6 +171,11 @@ impl Learner {
         Ok(apply)
     }
 
+    /// The learning rate of a step.
+    pub fn lr(&self, step: u64) -> f64 {
+        self.schedule.lr(step)
+    }
+
     /// Tells a plateau schedule the value of an evaluation.
     pub fn observe(&mut self, value: f64) {
         self.schedule.observe(value);

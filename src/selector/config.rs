@@ -1,4 +1,4 @@
-//! Settings of `selector_mnist`.
+//! Settings of `selector_mnist`, and of selector layers in every experiment.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -36,18 +36,15 @@ pub enum SteSign {
     Consistent,
 }
 
-/// Settings of a network of selection and computation neurons on an image set.
+/// How the neurons of a model's layers select, and what they back-propagate.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
-pub struct SelectorMnistConfig {
-    /// Neurons of each hidden layer, e.g. 64,64
-    #[arg(long, value_delimiter = ',', default_value = "64,64", value_name = "N,N,...")]
-    pub hidden: Vec<i64>,
+pub struct SelectionConfig {
     /// Computation neurons of each neuron (K)
     #[arg(long, default_value_t = 2)]
     pub num_computation: i64,
-    /// How a neuron picks one; by default threshold for two computation neurons, softmax
-    /// for more
+    /// How a neuron picks one; by default softmax, and in a network of images threshold for two
+    /// computation neurons
     #[arg(long, value_enum)]
     pub selector: Option<SelectorKind>,
     /// Numbers that the low-rank selector reduces a layer's input to
@@ -62,6 +59,58 @@ pub struct SelectorMnistConfig {
     /// Sign of the threshold selector's straight-through gradient
     #[arg(long, value_enum, default_value = "consistent")]
     pub ste_sign: SteSign,
+}
+
+impl SelectionConfig {
+    /// The selector: softmax where none is given and there is something to choose.
+    pub fn kind(&self) -> SelectorKind {
+        match (self.selector, self.num_computation) {
+            (Some(kind), _) => kind,
+            (None, 1) => SelectorKind::None,
+            (None, _) => SelectorKind::Softmax,
+        }
+    }
+
+    /// Fills in the selector and checks every value, for neurons with this inner activation.
+    ///
+    /// # Errors
+    /// Exit code 2, with the flag and the value.
+    pub fn resolve(&mut self, inner: Inner) -> Result<()> {
+        self.selector = Some(self.kind());
+        let shape = self.shape(1, 1);
+        shape.check()?;
+        self.options(inner).check(&shape)
+    }
+
+    /// The shape of a selector layer.
+    pub fn shape(&self, inputs: i64, neurons: i64) -> LayerShape {
+        LayerShape {
+            inputs,
+            neurons,
+            choices: self.num_computation,
+            selector: self.kind(),
+            sign: self.ste_sign,
+            rank: self.rank,
+        }
+    }
+
+    /// What a layer does beyond its shape.
+    pub fn options(&self, inner: Inner) -> LayerOptions {
+        LayerOptions { rule: self.rule, inner, compute: self.compute }
+    }
+}
+
+/// Settings of a network of selection and computation neurons on an image set.
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Model")]
+pub struct SelectorMnistConfig {
+    /// Neurons of each hidden layer, e.g. 64,64
+    #[arg(long, value_delimiter = ',', default_value = "64,64", value_name = "N,N,...")]
+    pub hidden: Vec<i64>,
+    /// How its neurons select
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub selection: SelectionConfig,
     /// Images in a batch
     #[arg(long, default_value_t = 64)]
     pub batch_size: i64,
@@ -72,19 +121,9 @@ pub struct SelectorMnistConfig {
 }
 
 impl SelectorMnistConfig {
-    /// The selector, which [`SelectorMnistConfig::resolve`] has filled in.
-    pub fn kind(&self) -> SelectorKind {
-        match (self.selector, self.num_computation) {
-            (Some(kind), _) => kind,
-            (None, 1) => SelectorKind::None,
-            (None, 2) => SelectorKind::Threshold,
-            (None, _) => SelectorKind::Softmax,
-        }
-    }
-
-    /// What every layer does beyond its shape.
+    /// What every layer does beyond its shape: the notebook's neuron has a ReLU.
     pub fn options(&self) -> LayerOptions {
-        LayerOptions { rule: self.rule, inner: Inner::Relu, compute: self.compute }
+        self.selection.options(Inner::Relu)
     }
 
     /// Fills in the selector and checks every value.
@@ -92,7 +131,9 @@ impl SelectorMnistConfig {
     /// # Errors
     /// Exit code 2, with the flag and the value.
     pub fn resolve(&mut self) -> Result<()> {
-        self.selector = Some(self.kind());
+        if self.selection.selector.is_none() && self.selection.num_computation == 2 {
+            self.selection.selector = Some(SelectorKind::Threshold);
+        }
         if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
             let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();
             let text = text.join(",");
@@ -103,21 +144,7 @@ impl SelectorMnistConfig {
         if self.batch_size < 1 {
             return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));
         }
-        let shape = self.shape(1, 1);
-        shape.check()?;
-        self.options().check(&shape)?;
+        self.selection.resolve(Inner::Relu)?;
         self.learner.validate()
-    }
-
-    /// The shape of a layer of this network.
-    pub fn shape(&self, inputs: i64, neurons: i64) -> LayerShape {
-        LayerShape {
-            inputs,
-            neurons,
-            choices: self.num_computation,
-            selector: self.kind(),
-            sign: self.ste_sign,
-            rank: self.rank,
-        }
     }
 }

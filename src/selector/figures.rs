@@ -70,7 +70,7 @@ fn learning(run: &SelectorMnist, log: &Log) -> Panels {
         panel("Loss", "cross-entropy (nats)", loss),
         panel("Test accuracy", "share correct", vec![marked("eval/accuracy", "")]),
     ];
-    let choices = run.config.num_computation;
+    let choices = run.config.selection.num_computation;
     if choices > 1 {
         let mut entropy =
             panel("Entropy of the selection ratios", "nats, test set", layers("entropy/test"));
@@ -133,10 +133,12 @@ fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
     };
     for (name, weight) in &params {
         let weight = if run.replicates > 1 { weight.get(0) } else { weight.shallow_clone() };
-        if name == "layer1.selection.weight" && run.config.kind() == SelectorKind::Threshold {
+        if name == "layer1.selection.weight"
+            && run.config.selection.kind() == SelectorKind::Threshold
+        {
             add(&|neuron| format!("{}: selects", neuron + 1), &weight)?;
         } else if name == "layer1.computation.weight" {
-            for k in 0..run.config.num_computation.min(5) {
+            for k in 0..run.config.selection.num_computation.min(5) {
                 add(&|neuron| format!("{}: {}", neuron + 1, letter(k)), &weight.get(k))?;
             }
         }

@@ -25,8 +25,8 @@ pub struct Change {
 /// Reads the changes of `--grow` and `--shrink`, in order of time.
 ///
 /// # Errors
-/// Exit code 2 for one that can't be read, that goes the other way, or that doesn't begin with the
-/// K that there is.
+/// Exit code 2 for one that can't be read, that goes the other way, that doesn't begin with the K
+/// that there is, or that is the second of its epoch.
 pub fn changes(choices: i64, grow: &[String], shrink: &[String]) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     for (flag, texts) in [("grow", grow), ("shrink", shrink)] {
@@ -36,7 +36,14 @@ pub fn changes(choices: i64, grow: &[String], shrink: &[String]) -> Result<Vec<C
     }
     changes.sort_by_key(|(_, _, change)| change.epoch);
     let mut now = choices;
+    let mut last = None;
     for (flag, text, change) in &changes {
+        if last.replace(change.epoch) == Some(change.epoch) {
+            return Err(refuse(format!(
+                "--{flag} {text}: K changes at epoch {} already; give one change an epoch",
+                change.epoch
+            )));
+        }
         if change.from != now {
             return Err(refuse(format!(
                 "--{flag} {text}: there are {now} computation neurons at epoch {}, not {}",

@@ -61,7 +61,7 @@ fn shapes(config: &SelectorMnistConfig, inputs: i64) -> Vec<LayerShape> {
     let mut before = inputs;
     let shape = |neurons: &i64| {
         let inputs = std::mem::replace(&mut before, *neurons);
-        config.shape(inputs, *neurons)
+        config.selection.shape(inputs, *neurons)
     };
     config.hidden.iter().map(shape).collect()
 }

@@ -162,9 +162,9 @@ fn report_weights(
     let name = format!("{layer}.computation.weight");
     let find = |views: Vec<(String, tch::Tensor)>| views.into_iter().find(|(key, _)| *key == name);
     let Some((_, weight)) = find(params.named()) else { return Ok(()) };
-    if run.config.num_computation > 1 {
+    if run.config.selection.num_computation > 1 {
         let cosine = cosine(&weight, run.replicates)?;
-        let between = match run.config.num_computation {
+        let between = match run.config.selection.num_computation {
             2 => "between Neuron A and B",
             _ => "between Computation Neurons (mean over pairs)",
         };
@@ -179,7 +179,7 @@ fn report_weights(
     if let Some((_, gradient)) = find(params.split(&params.gradient)) {
         evaluation.histogram(&format!("gradients/{layer}"), &read::values_f32(&gradient)?);
     }
-    let norms: Vec<String> = (0..run.config.num_computation.min(NAMED))
+    let norms: Vec<String> = (0..run.config.selection.num_computation.min(NAMED))
         .map(|k| (letter(k), evaluation.train_mean(&format!("gradient/{layer}/{}", letter(k)))))
         .map(|(letter, norm)| format!("Neuron {letter}: {}", number(&norm, 4)))
         .collect();

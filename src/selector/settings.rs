@@ -66,9 +66,9 @@ impl SelectorMnistSettings {
     /// The changes of K, in order of time.
     ///
     /// # Errors
-    /// Exit code 2 for one that can't be read, or that doesn't begin where the one before ends.
+    /// Exit code 2 as [`growth::changes`] has it.
     pub fn changes(&self) -> Result<Vec<Change>> {
-        growth::changes(self.model.num_computation, &self.grow, &self.shrink)
+        growth::changes(self.model.selection.num_computation, &self.grow, &self.shrink)
     }
 
     /// Fills in the selector and checks every value.
@@ -78,11 +78,13 @@ impl SelectorMnistSettings {
     pub fn resolve(&mut self) -> Result<()> {
         let changes = self.changes()?;
         let many = !changes.is_empty() || self.balance != Balance::None;
-        if many && self.model.selector.is_none() && self.model.num_computation > 0 {
-            self.model.selector = Some(SelectorKind::Softmax);
+        let selection = &mut self.model.selection;
+        if many && selection.selector.is_none() && selection.num_computation > 0 {
+            selection.selector = Some(SelectorKind::Softmax);
         }
         self.model.resolve()?;
-        let by_logits = matches!(self.model.kind(), SelectorKind::Softmax | SelectorKind::LowRank);
+        let kind = self.model.selection.kind();
+        let by_logits = matches!(kind, SelectorKind::Softmax | SelectorKind::LowRank);
         if many && !by_logits {
             return Err(refuse(
                 "--grow, --shrink and --balance need a logit for each computation neuron: use \
@@ -107,13 +109,13 @@ impl SelectorMnistSettings {
     }
 
     fn check_loss(&self) -> Result<()> {
-        if matches!(self.model.compute, Compute::Streaming | Compute::Gather) {
+        if matches!(self.model.selection.compute, Compute::Streaming | Compute::Gather) {
             return Err(refuse(
                 "--balance loss needs the probabilities of the whole batch at once: use --compute \
                  dense or auto, or --balance bias",
             ));
         }
-        if self.model.rule == Rule::Frozen {
+        if self.model.selection.rule == Rule::Frozen {
             return Err(refuse(
                 "--balance loss moves the selectors, and --rule frozen keeps them: use --balance \
                  bias",

@@ -118,7 +118,7 @@ impl SelectorMnist {
                 Kind::Double,
             );
             let norms = squares.sqrt();
-            for k in 0..self.config.num_computation.min(report::NAMED) {
+            for k in 0..self.config.selection.num_computation.min(report::NAMED) {
                 let tag = format!("gradient/{layer}/{}", report::letter(k));
                 step.last(&tag, &norms.select(-1, k));
             }

@@ -124,10 +124,10 @@ impl Experiment for SelectorMnist {
     }
 
     fn reach(&mut self, step: u64) -> Result<()> {
-        let first = self.settings.model.num_computation;
+        let first = self.settings.model.selection.num_computation;
         let past = self.changes.iter().filter(|change| self.step_of(change) < step);
         let choices = past.last().map_or(first, |change| change.to);
-        if choices == self.config.num_computation {
+        if choices == self.config.selection.num_computation {
             return Ok(());
         }
         let (params, network) = self.with_choices(choices)?;
@@ -185,7 +185,7 @@ impl SelectorMnist {
 
     /// A new network with this many computation neurons, which the settings then have.
     fn with_choices(&mut self, choices: i64) -> Result<(Params, SelectorNetwork)> {
-        self.config.num_computation = choices;
+        self.config.selection.num_computation = choices;
         let draw = (self.seed, self.replicates);
         make(&self.settings, &self.config, &self.data, draw, self.device)
     }

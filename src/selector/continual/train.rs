@@ -18,7 +18,6 @@ use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
 use crate::lab::learner::Learner;
 use crate::lab::log::Log;
 use crate::lab::nn::cross_entropy;
-use crate::lab::optim::schedule::Schedule;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
 use crate::lab::{Preset, Settings};
@@ -36,7 +35,6 @@ pub struct SelectorContinual {
     pub(super) record: Record,
     penalty: Option<Penalty>,
     batches: Batches,
-    schedule: Schedule,
     seed: u64,
 }
 
@@ -111,9 +109,7 @@ impl Experiment for SelectorContinual {
         let evaluate_every = batches.task_steps;
         let plan = Plan { steps: evaluate_every * TASKS as u64, evaluate_every };
         let penalty = config.method.has_penalty().then(|| Penalty::new(&config, &params.values));
-        let learning = &config.model.learner;
-        let schedule = Schedule::new(learning.schedule.clone(), learning.lr, plan.steps);
-        let learner = Learner::new(learning, params, plan.steps);
+        let learner = Learner::new(&config.model.learner, params, plan.steps);
         let record = Record::new(replicates, tasks.outputs, device);
         Ok(Self {
             config,
@@ -126,7 +122,6 @@ impl Experiment for SelectorContinual {
             record,
             penalty,
             batches,
-            schedule,
             seed,
         })
     }
@@ -212,7 +207,7 @@ impl SelectorContinual {
             None => loss.shallow_clone(),
         };
         let apply = self.learner.descend(step, &total)?;
-        let (lr, params) = (self.schedule.lr(step.index), &self.learner.params);
+        let (lr, params) = (self.learner.lr(step.index), &self.learner.params);
         step.time(Phase::Optimizer, || penalty.after(params, &before, lr, apply.as_ref()));
         if step.logging {
             step.last("penalty/gradient_norm", &pull_norm(&penalty.gradient(&params.values)));

@@ -5,8 +5,9 @@
 //! samples, whatever K. For every neuron the samples are put in the order of their computation
 //! neuron, so that each row of weights comes from memory once and stays in the nearest cache for
 //! all of its samples; rows that no sample selected are not read. A sum of products is slower here
-//! than in a matrix product, which reuses every number that it loads many times: below the K of
-//! `docs/selector_mnist.md` the matrix product is faster, although it computes more.
+//! than in a matrix product, which reuses every number that it loads many times: for few
+//! computation neurons the matrix product is faster, although it computes more
+//! (`docs/selector_mnist.md` has a table for one size).
 //!
 //! Threads divide the neurons among them, as many as libtorch has. Products and sums are rounded
 //! one by one, in an order that depends on the sizes alone, so every CPU gives the same bits; the

@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::{Rule, SelectorLayer};
+use crate::selector::rows::Rows;
 
 /// What a layer gives.
 #[derive(Debug)]
@@ -31,20 +32,38 @@ impl SelectorLayer {
             return Activation { output, choice };
         };
         let seen = if self.options.rule == Rule::Hidden { x.detach() } else { x.shallow_clone() };
-        let features = self.features(&seen);
-        let logits = self.shape.logits();
-        let z = selection.outputs(&features, 0, logits * self.shape.neurons);
-        let z = z.unflatten(-1, [logits, self.shape.neurons]);
-        let (p, choice) = match &self.levels {
-            Some(levels) => {
-                let q = z.sigmoid();
-                let p = levels.probabilities(&q, (0, self.shape.choices));
-                (p, levels.choice(&z.detach()).unsqueeze(-2))
-            }
-            None => (z.softmax(-2, z.kind()), self.keys(&z.detach()).argmax(-2, true)),
+        let z = self.all_logits(selection, &seen);
+        let choice = match &self.levels {
+            Some(levels) => levels.choice(&z.detach()).unsqueeze(-2),
+            None => self.keys(&z.detach()).argmax(-2, true),
         };
-        let output = self.combine(&p, &h, &choice);
+        let output = self.combine(&self.likelihoods(&z), &h, &choice);
         Activation { output, choice: choice.squeeze_dim(-2) }
+    }
+
+    /// The probabilities that the selectors give: [.., batch, computation, neuron]; none where there
+    /// is nothing to choose.
+    ///
+    /// - x: [.., batch, input]
+    pub fn probabilities(&self, x: &Tensor) -> Option<Tensor> {
+        let selection = self.selection.as_ref()?;
+        Some(self.likelihoods(&self.all_logits(selection, x)))
+    }
+
+    /// [.., batch, logit, neuron]
+    fn all_logits(&self, selection: &Rows, x: &Tensor) -> Tensor {
+        let (logits, neurons) = (self.shape.logits(), self.shape.neurons);
+        selection.outputs(&self.features(x), 0, logits * neurons).unflatten(-1, [logits, neurons])
+    }
+
+    /// - z: [.., batch, logit, neuron]
+    ///
+    /// Gives [.., batch, computation, neuron].
+    fn likelihoods(&self, z: &Tensor) -> Tensor {
+        match &self.levels {
+            Some(levels) => levels.probabilities(&z.sigmoid(), (0, self.shape.choices)),
+            None => z.softmax(-2, z.kind()),
+        }
     }
 
     /// y of the rule.

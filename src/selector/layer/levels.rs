@@ -218,3 +218,30 @@ impl SelectorLayer {
         (h * here).sum_dim_intlist(-2, false, h.kind())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_share_all_the_probability() {
+        let options = (Kind::Double, Device::Cpu);
+        let q = Tensor::from_slice(&[0.5, 0.25, 0.9]).view([1, 3, 1]);
+        let leaves = |q: &Tensor, choices: i64| {
+            Levels::new(choices, q.size()[1], options).probabilities(q, (0, choices))
+        };
+        for choices in [5, 6, 7, 8] {
+            let p = leaves(&q, choices);
+            assert_eq!(p.size(), [1, choices, 1]);
+            assert!((p.sum(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-15);
+        }
+        // Of 5, only leaf 0 has another one, 4, on the other side of the highest level.
+        let p = leaves(&q, 5).view(-1);
+        let expected = [0.5 * 0.75 * 0.1, 0.5 * 0.75, 0.5 * 0.25, 0.5 * 0.25, 0.5 * 0.75 * 0.9];
+        for (k, expected) in expected.iter().enumerate() {
+            assert!((p.double_value(&[k as i64]) - expected).abs() < 1e-15, "{k}");
+        }
+        let threshold = leaves(&q.narrow(1, 1, 1), 2).view(-1);
+        assert_eq!(threshold, Tensor::from_slice(&[0.75, 0.25]));
+    }
+}

@@ -45,8 +45,8 @@ impl Plan {
     }
 }
 
-/// The fastest way by measurement, see the table in `docs/selector_mnist.md`. It depends on nothing
-/// that changes from run to run, so that a run's numbers don't either.
+/// The way that two fixed limits give. They are not the break-even of every size, but they depend on
+/// nothing that changes from run to run, so that a run's numbers don't either.
 fn automatic(shape: &LayerShape, rule: Rule, rows: i64, (kind, device): (Kind, Device)) -> Compute {
     let real = matches!(kind, Kind::Float | Kind::Double);
     if device == Device::Cpu && real && !rule.needs_all() && shape.choices >= GATHER_FROM {
@@ -58,9 +58,12 @@ fn automatic(shape: &LayerShape, rule: Rule, rows: i64, (kind, device): (Kind, D
     }
 }
 
-/// Computation neurons from which the kernels are faster than products for all of them.
+/// Computation neurons from which the kernels are used: at 256 samples, 512 inputs and 512 neurons
+/// they were faster than products for all of them from here on, see the table in
+/// `docs/selector_mnist.md`; other sizes may break even elsewhere.
 const GATHER_FROM: i64 = 5;
 
-/// Numbers [batch, computation, neuron] up to which everything is held: above, a pass over memory
-/// costs what is saved by not computing twice.
+/// Numbers [batch, computation, neuron] up to which everything is held: 8 MB in f32 for the
+/// probabilities and as much for the outputs of a layer. It was chosen to bound the memory; from
+/// which size on computing twice is the faster was not measured.
 const DENSE_LIMIT: i64 = 1 << 21;

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::LearnerConfig;
 use crate::lab::error::refuse;
-use crate::selector::config::{SelectorKind, SteSign};
-use crate::selector::layer::LayerShape;
-use crate::selector::rules::{Compute, Inner, LayerOptions, Rule};
+use crate::selector::config::SelectionConfig;
+use crate::selector::rules::{Inner, LayerOptions};
+
+/// In place of `nn.Linear`, a selector layer has no activation of its own.
+const INNER: Inner = Inner::Identity;
 
 /// Which linear layers are made of selection and computation neurons; the others are plain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -53,24 +55,10 @@ pub struct TransformerConfig {
     /// Which linear layers become selector layers
     #[arg(long, value_enum, default_value = "all")]
     pub replace: Replace,
-    /// Computation neurons of each neuron (K)
-    #[arg(long, default_value_t = 5)]
-    pub num_computation: i64,
-    /// How a neuron picks one of them; by default softmax for two or more
-    #[arg(long, value_enum)]
-    pub selector: Option<SelectorKind>,
-    /// Numbers that the low-rank selector reduces a layer's input to
-    #[arg(long, default_value_t = 16)]
-    pub rank: i64,
-    /// What is back-propagated
-    #[arg(long, value_enum, default_value = "full-ste")]
-    pub rule: Rule,
-    /// How a layer goes through its computation neurons
-    #[arg(long, value_enum, default_value = "auto")]
-    pub compute: Compute,
-    /// Sign of the threshold selector's straight-through gradient
-    #[arg(long, value_enum, default_value = "consistent")]
-    pub ste_sign: SteSign,
+    /// How its neurons select
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub selection: SelectionConfig,
     /// What embeddings, drawn from N(0, 1), are multiplied by
     #[arg(long, value_enum, default_value = "sqrt-d")]
     pub embedding_scale: EmbeddingScale,
@@ -107,11 +95,8 @@ impl TransformerConfig {
     /// # Errors
     /// Exit code 2, with the flag and the value.
     pub fn resolve(&mut self) -> Result<()> {
-        self.selector = Some(self.kind());
         self.check_sizes()?;
-        let shape = self.shape(1, 1);
-        shape.check()?;
-        self.options().check(&shape)?;
+        self.selection.resolve(INNER)?;
         self.learner.validate()
     }
 
@@ -148,31 +133,9 @@ impl TransformerConfig {
         Ok(())
     }
 
-    /// A linear layer, if it is a selector layer.
-    pub fn shape(&self, inputs: i64, neurons: i64) -> LayerShape {
-        LayerShape {
-            inputs,
-            neurons,
-            choices: self.num_computation,
-            selector: self.kind(),
-            sign: self.ste_sign,
-            rank: self.rank,
-        }
-    }
-
-    /// What a selector layer does beyond its shape: in place of `nn.Linear`, it has no activation
-    /// of its own.
+    /// What a selector layer does beyond its shape.
     pub fn options(&self) -> LayerOptions {
-        LayerOptions { rule: self.rule, inner: Inner::Identity, compute: self.compute }
-    }
-
-    /// The selector, which [`TransformerConfig::resolve`] has filled in.
-    fn kind(&self) -> SelectorKind {
-        match (self.selector, self.num_computation) {
-            (Some(kind), _) => kind,
-            (None, 1) => SelectorKind::None,
-            (None, _) => SelectorKind::Softmax,
-        }
+        self.selection.options(INNER)
     }
 
     /// The factor of the embeddings.

@@ -65,13 +65,13 @@ fn subtitle(run: &SelectorTransformer) -> String {
     let config = &run.config;
     format!(
         "L = {}, d = {}, K = {}, seed {}",
-        config.layers, config.d_model, config.num_computation, run.seed
+        config.layers, config.d_model, config.selection.num_computation, run.seed
     )
 }
 
 /// Entropy, dominance and gradients over the linear layers, a curve for each of the six linear layers.
 fn monitoring(run: &SelectorTransformer, held: &Held, gradients: &[Vec<f64>]) -> Panels {
-    let choices = run.config.num_computation;
+    let choices = run.config.selection.num_computation;
     let of = |measure: &dyn Fn(&Selection) -> f64| -> Vec<f64> {
         let value = |found: &Option<Selection>| found.as_ref().map_or(f64::NAN, measure);
         held.selections.iter().map(value).collect()
@@ -121,7 +121,7 @@ fn by_row(title: &str, y_label: &str, values: &[f64]) -> LineFigure {
 
 /// How often each computation neuron of each layer was selected.
 fn frequency(run: &SelectorTransformer, held: &Held) -> Option<MatrixFigure> {
-    let choices = run.config.num_computation;
+    let choices = run.config.selection.num_computation;
     let rows = run.rows.iter().zip(&held.selections);
     let shares = |found: &Selection| -> Vec<f64> {
         (0..choices as usize).map(|k| 100.0 * found.usage.ratio(k)[0]).collect()

@@ -28,7 +28,7 @@ pub fn linears(config: &TransformerConfig, vocabulary: i64) -> Vec<LinearShape> 
     let linear = matches!(config.replace, Replace::Linear | Replace::All);
     let row = |name: String, inputs: i64, neurons: i64, selects: bool| LinearShape {
         name,
-        shape: config.shape(inputs, neurons),
+        shape: config.selection.shape(inputs, neurons),
         selects,
     };
     let mut rows = Vec::new();

@@ -33,9 +33,9 @@ impl Memory {
             OptimizerKind::Adam | OptimizerKind::Adamw => 4,
         };
         let rows = config.batch_size * config.sequence;
-        let kept = match config.compute {
+        let kept = match config.selection.compute {
             // Probabilities and outputs for every computation neuron, and one more in the making.
-            Compute::Dense => 3 * config.num_computation,
+            Compute::Dense => 3 * config.selection.num_computation,
             _ => 0,
         };
         // Input with its gradient; output with its gradient, choice, and what the selectors keep.

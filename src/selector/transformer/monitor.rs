@@ -7,8 +7,8 @@ use super::layout::LinearShape;
 use crate::lab::optim::clip::norm;
 use crate::lab::params::Params;
 use crate::lab::read;
-use crate::selector::config::SelectorKind;
 use crate::selector::eval::Usage;
+use crate::selector::layer::SelectorLayer;
 
 /// Numbers of logits that are worked on at once: a bound on the memory.
 const CHUNK: i64 = 1 << 22;
@@ -16,14 +16,8 @@ const CHUNK: i64 = 1 << 22;
 /// A selector layer over a text.
 #[derive(Debug)]
 pub struct Watch {
-    kind: SelectorKind,
-    /// Computation neurons (K) and neurons (N).
-    axes: [i64; 2],
-    /// Of the low-rank selector.
-    projection: Option<Tensor>,
-    weight: Tensor,
-    bias: Tensor,
-    /// Selections so far: [computation, neuron] i64.
+    layer: SelectorLayer,
+    /// Selections so far: [computation, neuron] f64.
     tally: Tensor,
     /// Sum over words and neurons of the selectors' entropy: [] f64.
     entropy: Tensor,
@@ -48,21 +42,10 @@ impl Watch {
         if !row.selects || !row.shape.has_selection() {
             return Ok(None);
         }
-        let get = |part: &str| params.get(&format!("{}.{part}", row.name));
-        let (weight, bias) = (get("selection.weight")?, get("selection.bias")?);
-        let low = row.shape.selector == SelectorKind::LowRank;
-        let axes = [row.shape.choices, row.shape.neurons];
-        let options = (Kind::Int64, weight.device());
-        Ok(Some(Self {
-            kind: row.shape.selector,
-            axes,
-            projection: if low { Some(get("projection.weight")?) } else { None },
-            weight: weight.reshape([-1, weight.size()[weight.dim() - 1]]),
-            bias: bias.reshape([-1]),
-            tally: Tensor::zeros(axes, options),
-            entropy: Tensor::zeros([], (Kind::Double, options.1)),
-            words: 0,
-        }))
+        let device = params.values.device();
+        let layer = SelectorLayer::new(row.shape, &row.name, params, device)?;
+        let (tally, entropy) = (layer.no_tally(), Tensor::zeros([], (Kind::Double, device)));
+        Ok(Some(Self { layer, tally, entropy, words: 0 }))
     }
 
     /// Adds what the selectors do with an input.
@@ -70,35 +53,16 @@ impl Watch {
     /// - x: [row, input]; choice: [row, neuron]
     pub fn see(&mut self, x: &Tensor, choice: &Tensor) {
         let _guard = no_grad_guard();
-        let [choices, neurons] = self.axes;
-        let neuron = Tensor::arange(neurons, (Kind::Int64, x.device()));
-        let pairs = choice.to_kind(Kind::Int64) * neurons + neuron;
-        let counts = pairs.flatten(0, 1).bincount::<Tensor>(None, choices * neurons);
-        let _ = self.tally.g_add_(&counts.view([choices, neurons]));
+        let _ = self.tally.g_add_(&self.layer.tally(choice));
         let length = x.size()[0];
-        let chunk = (CHUNK / (choices * neurons)).max(1);
+        let chunk = (CHUNK / self.tally.numel() as i64).max(1);
         for start in (0..length).step_by(chunk as usize) {
-            let p = self.probabilities(&x.narrow(0, start, chunk.min(length - start)));
-            let entropy = p.special_entr().sum(Kind::Double);
-            let _ = self.entropy.g_add_(&entropy);
+            let x = x.narrow(0, start, chunk.min(length - start));
+            if let Some(p) = self.layer.probabilities(&x) {
+                let _ = self.entropy.g_add_(&p.special_entr().sum(Kind::Double));
+            }
         }
         self.words += length;
-    }
-
-    /// - x: [row, input]
-    ///
-    /// Gives [row, computation, neuron].
-    fn probabilities(&self, x: &Tensor) -> Tensor {
-        let [choices, neurons] = self.axes;
-        let x = match &self.projection {
-            Some(projection) => x.linear::<Tensor>(projection, None),
-            None => x.shallow_clone(),
-        };
-        let logits = x.linear(&self.weight, Some(&self.bias)).unflatten(-1, [-1, neurons]);
-        match self.kind {
-            SelectorKind::Threshold | SelectorKind::Tree => leaves(&logits.sigmoid(), choices),
-            _ => logits.softmax(1, logits.kind()),
-        }
     }
 
     /// What was seen.
@@ -106,33 +70,11 @@ impl Watch {
     /// # Errors
     /// Where the device can't be read.
     pub fn read(&self) -> Result<Selection> {
-        let [_, neurons] = self.axes;
+        let neurons = self.layer.shape().neurons;
         let usage = Usage::read(&self.tally, 1)?;
         let entropy = read::scalar(&self.entropy)? / (self.words * neurons) as f64;
         Ok(Selection { usage, entropy })
     }
-}
-
-/// Probabilities of the leaves of half-spaces that are on the side 1 with probability q: leaf k has the
-/// bits of k, the lowest at the first level. Where k and the highest bit together are no leaf, k
-/// has both sides of the highest level.
-///
-/// - q: [row, level, neuron]
-///
-/// Gives [row, leaf, neuron].
-fn leaves(q: &Tensor, choices: i64) -> Tensor {
-    let levels = q.size()[1];
-    let top = 1 << (levels - 1);
-    let leaf = |k: i64| {
-        let matters = |level: &i64| *level < levels - 1 || k >= top || k + top < choices;
-        let side = |level: i64| {
-            let q = q.select(1, level);
-            if k >> level & 1 == 1 { q } else { 1.0 - q }
-        };
-        let sides = (0..levels).filter(matters).map(side);
-        sides.reduce(|p, side| p * side).unwrap_or_else(|| q.select(1, 0).ones_like())
-    };
-    Tensor::stack(&(0..choices).map(leaf).collect::<Vec<Tensor>>(), 1)
 }
 
 /// Norms of the weight gradients of each computation neuron of each linear layer, summed over the
@@ -196,28 +138,5 @@ impl GradientNorms {
     pub fn state(&self) -> [(String, Tensor); 2] {
         let (sums, steps) = (self.sums.shallow_clone(), self.steps.shallow_clone());
         [("state.gradient_norms".into(), sums), ("state.gradient_steps".into(), steps)]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn leaves_share_all_the_probability() {
-        let q = Tensor::from_slice(&[0.5, 0.25, 0.9]).view([1, 3, 1]);
-        for choices in [5, 6, 7, 8] {
-            let p = leaves(&q, choices);
-            assert_eq!(p.size(), [1, choices, 1]);
-            assert!((p.sum(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-15);
-        }
-        // Of 5, only leaf 0 has another one, 4, on the other side of the highest level.
-        let p = leaves(&q, 5).view(-1);
-        let expected = [0.5 * 0.75 * 0.1, 0.5 * 0.75, 0.5 * 0.25, 0.5 * 0.25, 0.5 * 0.75 * 0.9];
-        for (k, expected) in expected.iter().enumerate() {
-            assert!((p.double_value(&[k as i64]) - expected).abs() < 1e-15, "{k}");
-        }
-        let threshold = leaves(&q.narrow(1, 1, 1), 2).view(-1);
-        assert_eq!(threshold, Tensor::from_slice(&[0.75, 0.25]));
     }
 }

@@ -48,8 +48,8 @@ impl Experiment for SelectorTransformer {
     const NAME: &'static str = "selector_transformer";
     const ABOUT: &'static str = "Trains a transformer of selection and computation neurons on text \
                                  (docs/selector_transformer.md)";
-    const DEFAULTS: &'static str =
-        r#"{"steps": 300, "data": "built-in", "optimizer": "adam", "lr": 0.001, "log_every": 20}"#;
+    const DEFAULTS: &'static str = r#"{"num_computation": 5, "steps": 300, "data": "built-in", "optimizer": "adam", "lr": 0.001,
+        "log_every": 20}"#;
     const PRESETS: &'static [Preset] = PRESETS;
     const METRICS: &'static [&'static str] = &["eval/loss", "train/average_loss"];
     const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
