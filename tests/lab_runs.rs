@@ -137,9 +137,13 @@ fn a_run_is_shown_with_the_commands_that_repeat_and_resume_it() {
     assert_eq!(bench.summary("first")["steps"], 69);
     let run = &listed(&bench, "first").0[0];
     assert_eq!(run["changed"]["epochs"], 3);
+    bench.execute("sh", &["-c", &format!("{resume} --epochs 5 --quiet")]).expect(0);
+    let run = &listed(&bench, "first").0[0];
+    assert_eq!(run["steps"], 115);
+    assert_eq!(run["changed"], json!({"hidden": [8], "data": "digits"}), "5 is the default");
 
     let text = lab(&bench, "show first").expect(0).stdout;
-    for words in ["* epochs", "eval/accuracy", "figures/", "step-00000069.safetensors", "repeat "] {
+    for words in ["* hidden", "eval/accuracy", "figures/", "step-00000115.safetensors", "repeat "] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let out = lab(&bench, "diff --json first second").expect(0);

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from steps import Threshold
+
 
 def milliseconds(work, turns):
     work()
@@ -57,24 +59,12 @@ def layer_times(choices, rule, turns=5, samples=256, inputs=512, neurons=512):
     return milliseconds(lambda: layer(x), turns), milliseconds(both, turns)
 
 
-class Neuron(nn.Module):
-    """The notebook's neuron, one module each, with the sign that descends."""
-
-    def __init__(self, inputs):
-        super().__init__()
-        self.selection, self.a, self.b = (nn.Linear(inputs, 1) for _ in range(3))
-
-    def forward(self, x):
-        p = torch.sigmoid(self.selection(x))
-        hard = (p < 0.5).float()
-        mask = hard + p.detach() - p
-        return mask * torch.relu(self.a(x)) + (1 - mask) * torch.relu(self.b(x))
-
-
 class OneByOne(nn.Module):
+    """The notebook's neurons, one module each, with the sign that descends."""
+
     def __init__(self, inputs, neurons):
         super().__init__()
-        self.neurons = nn.ModuleList(Neuron(inputs) for _ in range(neurons))
+        self.neurons = nn.ModuleList(Threshold(inputs, 1) for _ in range(neurons))
 
     def forward(self, x):
         return torch.cat([neuron(x) for neuron in self.neurons], dim=1)

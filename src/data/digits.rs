@@ -9,8 +9,8 @@ use flate2::read::GzDecoder;
 use serde_json::json;
 use tch::Device;
 
-use super::verify::sha256;
 use super::{ImageData, RawSplit, Scale};
+use crate::lab::durable::sha256_of;
 
 const CSV_GZ: &[u8] = include_bytes!("../../assets/digits.csv.gz");
 const TRAIN_SAMPLES: usize = 1437;
@@ -39,7 +39,7 @@ pub(super) fn load(device: Device) -> Result<ImageData> {
         std,
         train: train.to_device(scale, device)?,
         test: test.to_device(scale, device)?,
-        source: json!({"name": "digits", "files": [{"file": "embedded digits.csv.gz", "sha256": sha256(&[CSV_GZ])}]}),
+        source: json!({"name": "digits", "files": [{"file": "embedded digits.csv.gz", "sha256": sha256_of(&[CSV_GZ])}]}),
     })
 }
 
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn the_embedded_file_is_the_published_one() {
         let expected = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22";
-        assert_eq!(sha256(&[CSV_GZ]), expected);
+        assert_eq!(sha256_of(&[CSV_GZ]), expected);
     }
 
     #[test]

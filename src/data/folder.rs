@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tch::Device;
 
 use super::idx::{self, Idx};
-use super::verify::{Known, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, sha256};
+use super::verify::{Known, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS};
 use super::{ImageData, RawSplit, Scale};
+use crate::lab::durable::sha256_of;
 
 /// Loads a known set from the folder of its name under `data_dir`.
 pub(super) fn load_known(known: &Known, data_dir: &Path, device: Device) -> Result<ImageData> {
@@ -40,7 +41,7 @@ fn read_splits(folder: &Path, known: Option<&Known>) -> Result<(Splits, Vec<Valu
     let mut read = |name: &str, axes: usize| -> Result<(PathBuf, Idx)> {
         let path = find(folder, name)?;
         let idx = idx::read(&path, axes, known.map(|known| known.shape(name)))?;
-        let hash = sha256(&[&idx.header, &idx.values]);
+        let hash = sha256_of(&[&idx.header, &idx.values]);
         if let Some(known) = known {
             known.check(name, &hash).with_context(|| path.display().to_string())?;
         }

@@ -17,7 +17,6 @@ use anyhow::{Result, bail};
 use tch::{Device, Kind, Tensor};
 
 use crate::lab::error::refuse;
-pub(crate) use verify::sha256;
 use verify::{FASHION_MNIST, MNIST};
 
 /// The data sets that are known by name.

@@ -1,7 +1,6 @@
 //! What the known data sets must look like, to the byte.
 
 use anyhow::{Result, bail};
-use sha2::{Digest, Sha256};
 
 /// The names of the four files of a data set in idx format, as MNIST introduced them.
 pub(super) const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
@@ -72,27 +71,14 @@ impl Known {
     }
 }
 
-/// SHA-256 of the `parts` one after the other, as 64 lower-case hexadecimal digits.
-pub(crate) fn sha256(parts: &[&[u8]]) -> String {
-    let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sha256_equals_the_published_test_vector() {
-        // FIPS 180-2, appendix B.1: the message "abc".
-        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(sha256(&[b"a", b"bc"]), expected);
-    }
+    use crate::lab::durable::sha256_of;
 
     #[test]
     fn a_foreign_hash_is_refused_with_both_hashes() {
-        let found = sha256(&[b"abc"]);
+        let found = sha256_of(&[b"abc"]);
         let error = MNIST.check(TEST_LABELS, &found).unwrap_err().to_string();
         assert!(error.contains(&found) && error.contains("ff7bcfd4"), "{error}");
     }

@@ -33,20 +33,29 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Writes `bytes` to `path` durably. On failure nothing is left behind and an old `path` is whole.
+/// Makes the file that `work` writes at the path that it is given appear at `path`, durably. On
+/// failure nothing is left behind and an old `path` is whole.
 ///
 /// # Errors
-/// Whatever the file system says, with the path.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// What `work` or the file system says, with the path.
+pub fn produce(path: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let temporary = temporary(path);
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| publish(path))
-        .and_then(|()| sync_folder(path));
+    let written = work(&temporary).and_then(|()| {
+        publish(path)?;
+        Ok(sync_folder(path)?)
+    });
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     written.with_context(|| format!("writing {}", path.display()))
+}
+
+/// Writes `bytes` to `path` as [`produce`] does.
+///
+/// # Errors
+/// Whatever the file system says, with the path.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    produce(path, |temporary| Ok(File::create(temporary)?.write_all(bytes)?))
 }
 
 /// Writes a value as indented JSON, durably. A non-finite number becomes null.
@@ -93,8 +102,15 @@ pub fn sha256(path: &Path) -> io::Result<(String, u64)> {
     Ok((hex(&hasher.finalize()), length))
 }
 
+/// The SHA-256 of the `parts` one after the other, in hexadecimal.
+pub fn sha256_of(parts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hex(&hasher.finalize())
+}
+
 /// Bytes in lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -125,11 +141,13 @@ mod tests {
 
     #[test]
     fn hash_of_abc() {
+        // FIPS 180-2, appendix B.1: the message "abc".
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("abc");
         write(&path, b"abc").unwrap();
         let (hash, length) = sha256(&path).unwrap();
-        assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(length, 3);
+        assert_eq!((hash.as_str(), length), (expected, 3));
+        assert_eq!(sha256_of(&[b"a", b"bc"]), expected);
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -28,15 +28,17 @@ pub fn launch<E: Experiment>() -> ExitCode {
 }
 
 /// The `main` of a binary whose command line asks for something else than the experiment itself:
-/// `action` gets the words of the command line, the program's name first.
-pub fn launch_action(action: impl FnOnce(std::env::ArgsOs) -> Result<()>) -> ExitCode {
+/// `action` gets the words of the command line, the program's name first, and may give an exit code.
+pub fn launch_action<T: Termination>(
+    action: impl FnOnce(std::env::ArgsOs) -> Result<T>,
+) -> ExitCode {
     let quiet = std::env::args_os().any(|argument| argument == "--quiet");
     let console = Console::new(quiet, false);
     // A panic is a mistake of ours: one line, and no backtrace of libtorch's.
     std::panic::set_hook(Box::new(|panic| note_panic(panic.location())));
     let ran = std::panic::catch_unwind(AssertUnwindSafe(|| action(std::env::args_os())));
     match ran {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(ended)) => ended.report(),
         Ok(Err(error)) => match error.downcast_ref::<clap::Error>() {
             Some(help) => {
                 console.print(help.to_string().trim_end());

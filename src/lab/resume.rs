@@ -80,8 +80,7 @@ pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Res
     durable::write_json(&path.join("config.json"), &config)?;
     let mut record = provenance::record(device, tch::get_num_threads());
     record["step"] = json!(at);
-    let typed = provenance::changed(&invocation.defaults, &invocation.typed);
-    record_resumption(&path, record, typed, E::METRICS);
+    record_resumption(&path, record, invocation, E::METRICS);
     let parts = (console, stop, device);
     let session = Session::new(settings, experiment, folder, checkpoint.as_ref(), parts)?;
     train(session, actions, at == 0)
@@ -181,19 +180,20 @@ fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, devic
     }
 }
 
-/// Adds this process to the run's provenance, and the settings that were typed to those that differ
-/// from the defaults.
-fn record_resumption(folder: &Path, record: Value, typed: Map<String, Value>, results: &[&str]) {
+/// Adds this process to the run's provenance, and brings the settings that differ from the defaults
+/// up to what was typed now, which may be a default again.
+fn record_resumption(folder: &Path, record: Value, invocation: &Invocation, results: &[&str]) {
     let path = folder.join("provenance.json");
     let mut whole = durable::read_json(&path).unwrap_or_else(|_| record.clone());
     match whole["resumed"].as_array_mut() {
         Some(entries) => entries.push(record),
         None => whole["resumed"] = json!([record]),
     }
-    match whole["changed"].as_object_mut() {
-        Some(changed) => changed.extend(typed),
-        None => whole["changed"] = typed.into(),
-    }
+    let Invocation { defaults, typed, .. } = invocation;
+    let mut changed = whole["changed"].as_object().cloned().unwrap_or_default();
+    changed.retain(|key, _| !typed.contains_key(key));
+    changed.extend(provenance::changed(defaults, typed));
+    whole["changed"] = changed.into();
     whole["results"] = json!(results);
     // A record that can't be written is no reason not to go on.
     let _ = durable::write_json(&path, &whole);

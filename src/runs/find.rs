@@ -5,16 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::record::Run;
-use super::scan::{self, Candidate};
+use super::scan;
 use crate::lab::error::{closest, refuse};
-
-fn id((path, sweep): &Candidate) -> String {
-    let part = |path: Option<&Path>| {
-        path.and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
-    };
-    let own = format!("{}/{}", part(path.parent()), part(Some(path)));
-    sweep.as_ref().map_or(own.clone(), |sweep| format!("{sweep}/{own}"))
-}
 
 /// The run that a word means: a path, `<experiment>/<name>`, a name, or a part of it that only one
 /// run has.
@@ -29,7 +21,8 @@ pub fn run(root: &Path, asked: &str) -> Result<Run> {
         }
     }
     let all = scan::candidates(root)?;
-    let ids: Vec<String> = all.iter().map(id).collect();
+    let ids: Vec<String> =
+        all.iter().map(|(path, sweep)| scan::id(path, sweep.as_deref())).collect();
     let exact = |id: &&String| *id == asked || id.ends_with(&format!("/{asked}"));
     let mut found: Vec<&String> = ids.iter().filter(exact).collect();
     if found.is_empty() {
@@ -58,7 +51,5 @@ pub fn run(root: &Path, asked: &str) -> Result<Run> {
 /// The sweep that a run folder belongs to, by its place.
 fn sweep_of(path: &Path) -> Option<String> {
     let home = path.parent()?.parent()?;
-    home.join(scan::MANIFEST)
-        .is_file()
-        .then(|| home.file_name().unwrap_or_default().to_string_lossy().into_owned())
+    home.join(scan::MANIFEST).is_file().then(|| scan::name(home))
 }

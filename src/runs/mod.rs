@@ -23,25 +23,13 @@ pub mod tensors;
 
 use std::process::ExitCode;
 
-use crate::lab::console::Console;
-use crate::lab::error::{exit_code, note_panic, one_line};
+use crate::lab::launch_action;
 
 /// The `main` of the binary `lab`.
 pub fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| note_panic(panic.location())));
-    let console = Console::new(false, false);
-    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let (cli, passed) = match cli::parse(words.collect()) {
-        Ok(parsed) => parsed,
-        Err(error) => error.exit(),
-    };
-    let ran = std::panic::catch_unwind(|| cli::run(cli, passed))
-        .unwrap_or_else(|payload| Err(crate::lab::error::from_panic(&*payload)));
-    match ran {
-        Ok(code) => code,
-        Err(error) => {
-            console.fail(&one_line(&error));
-            exit_code(&error)
-        }
-    }
+    launch_action(|words| {
+        let words = words.map(|word| word.to_string_lossy().into_owned());
+        let (cli, passed) = cli::parse(words.collect()).unwrap_or_else(|error| error.exit());
+        cli::run(cli, passed)
+    })
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::scan;
 use crate::lab::error::one_line;
 use crate::lab::folder;
 use crate::lab::metrics::is_replicate;
@@ -158,11 +159,8 @@ impl Run {
         let read: Option<Summary> = part(path, "summary.json", false, &mut problems);
         let status = status(path, running, read.as_ref());
         let summary = read.unwrap_or_default();
-        let name = |path: Option<&Path>| {
-            let name = path.and_then(Path::file_name).unwrap_or_default();
-            name.to_string_lossy().into_owned()
-        };
-        let (experiment, own) = (name(path.parent()), name(Some(path)));
+        let (experiment, own) =
+            (path.parent().map(scan::name).unwrap_or_default(), scan::name(path));
         let home = origin.folder.clone().unwrap_or_default();
         let checkpoints = home.join(config.checkpoints.unwrap_or("checkpoints".into()));
         let checkpoints = checkpoints.join(&experiment).join(&own);
@@ -225,8 +223,7 @@ impl Run {
 
     /// `<experiment>/<name>`, with the sweep before it where it is a point of one.
     pub fn id(&self) -> String {
-        let own = format!("{}/{}", self.experiment, self.name);
-        self.sweep.as_ref().map_or(own.clone(), |sweep| format!("{sweep}/{own}"))
+        scan::id(&self.path, self.sweep.as_deref())
     }
 
     /// The settings that differ from the defaults, in one line.

@@ -62,7 +62,6 @@ fn markdown(title: &str, runs: Vec<Run>, figures: usize, assets: &Path) -> Resul
     let mut text = format!("# {title}\n\n{count} runs, {now}.\n");
     let every = list::table(&runs);
     let mut experiments: Vec<String> = runs.iter().map(|run| run.experiment.clone()).collect();
-    experiments.dedup();
     experiments.sort();
     experiments.dedup();
     for experiment in &experiments {

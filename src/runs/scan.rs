@@ -35,8 +35,15 @@ fn folders(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn name(path: &Path) -> String {
+/// The last part of a path.
+pub fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// `<experiment>/<name>` of a run folder, with the sweep before it where it is a point of one.
+pub fn id(path: &Path, sweep: Option<&str>) -> String {
+    let own = format!("{}/{}", path.parent().map(name).unwrap_or_default(), name(path));
+    sweep.map_or(own.clone(), |sweep| format!("{sweep}/{own}"))
 }
 
 /// The folders `<experiment>/<name>` in a folder of runs, those of sweeps included.

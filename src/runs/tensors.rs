@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
@@ -89,18 +89,13 @@ pub fn show(args: &CheckpointArgs) -> Result<()> {
     Ok(())
 }
 
-/// Writes beside the file, and moves it there when it is whole.
+/// Writes a file whose name says its kind.
 fn write(path: &Path, kind: &str, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let named = path.extension().is_some_and(|extension| extension == kind);
     if !named {
         return Err(refuse(format!("{}: expected a name that ends in .{kind}", path.display())));
     }
-    let temporary = durable::temporary(path);
-    let written = work(&temporary).and_then(|()| Ok(durable::publish(path)?));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written.with_context(|| format!("writing {}", path.display()))
+    durable::produce(path, work)
 }
 
 /// The model's tensors, of one replicate where there are several and one is asked for.

@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::verify::sha256;
+use crate::lab::durable::sha256_of;
 use crate::lab::error::refuse;
 pub use words::{UNKNOWN, Vocabulary, tokens};
 
@@ -53,7 +53,7 @@ pub struct TextData {
 /// a text without words.
 pub fn load(selection: &str, data_dir: &Path, size: usize) -> Result<TextData> {
     let (bytes, file) = read(selection, data_dir)?;
-    let sum = sha256(&[&bytes]);
+    let sum = sha256_of(&[&bytes]);
     if selection == "sotu" {
         let expected = SOTU.1;
         ensure!(

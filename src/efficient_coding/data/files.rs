@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::window::Planes;
 use super::{Images, PatchShape, kyoto, picture};
-use crate::data::sha256;
+use crate::lab::durable::sha256_of;
 
 /// The photographs of `scripts/data photos`, with the SHA-256 of each.
 const PHOTOS: [(&str, &str); 7] = [
@@ -55,7 +55,7 @@ pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Re
         let bytes = fs::read(&path).map_err(|error| {
             anyhow!("the photograph {} can't be read: {error}; {advice}", path.display())
         })?;
-        let found = sha256(&[&bytes]);
+        let found = sha256_of(&[&bytes]);
         ensure!(found == expected, "{}: its SHA-256 is {found}; {advice}", path.display());
         files.push((path, bytes));
     }
@@ -121,7 +121,7 @@ fn build(
         };
         record.push(json!({
             "file": path.display().to_string(),
-            "sha256": sha256(&[&bytes]),
+            "sha256": sha256_of(&[&bytes]),
             "height": image.height,
             "width": image.width,
         }));

@@ -71,10 +71,7 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
     manifest.file = file_name(manifest.step);
     let path = folder.join(&manifest.file);
     let temporary = durable::temporary(&path);
-    let payloads = state
-        .iter()
-        .map(|(name, tensor)| Ok((name.as_str(), payload(tensor).context(name.clone())?)))
-        .collect::<Result<Vec<_>>>()?;
+    let payloads = payloads(state)?;
     let described = serde_json::json!({
         "format": manifest.format,
         "experiment": manifest.experiment,
@@ -107,11 +104,14 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
 /// # Errors
 /// Where a tensor is of a kind that no file can hold.
 pub fn serialize(tensors: &State) -> Result<Vec<u8>> {
-    let payloads = tensors
+    Ok(safetensors::serialize(payloads(tensors)?, None)?)
+}
+
+fn payloads(state: &State) -> Result<Vec<(&str, Payload)>> {
+    state
         .iter()
         .map(|(name, tensor)| Ok((name.as_str(), payload(tensor).context(name.clone())?)))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(payloads, None)?)
+        .collect()
 }
 
 fn payload(tensor: &Tensor) -> Result<Payload> {

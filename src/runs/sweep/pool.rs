@@ -21,6 +21,9 @@ use crate::runs::record::{Run, Status};
 /// Times that a point is begun again after its process was killed.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
+/// Pauses from one look at the progress to the next: it reads the log of every running point, on the
+/// cores that compute them.
+const LOOK_EVERY: u64 = 10;
 
 /// A place in which a point can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +93,7 @@ impl<'a> Pool<'a> {
     pub fn run(&mut self, stop: &StopSignal, quiet: bool) -> Result<()> {
         let bar = self.bar(quiet)?;
         let console = Console::new(quiet, false);
-        loop {
+        for pause in 0_u64.. {
             if let Some(signal) = stop.received() {
                 bar.finish_and_clear();
                 console.note("stopping: every run saves first");
@@ -100,12 +103,15 @@ impl<'a> Pool<'a> {
             self.reap()?;
             self.start()?;
             if self.waiting.is_empty() && self.running.is_empty() {
-                bar.finish_and_clear();
-                return Ok(());
+                break;
             }
-            self.show(&bar);
+            if pause.is_multiple_of(LOOK_EVERY) {
+                self.show(&bar);
+            }
             std::thread::sleep(PAUSE);
         }
+        bar.finish_and_clear();
+        Ok(())
     }
 
     /// Starts what there is a slot for. A point that another process still works on, such as one
