@@ -6,8 +6,8 @@ mod steady_brute;
 
 use neuron_lab::steady_state::effects::Memory;
 use neuron_lab::steady_state::lms::{Rules, Runs, advance};
-use neuron_lab::steady_state::nested::Nested;
 use neuron_lab::steady_state::measure::one_step;
+use neuron_lab::steady_state::nested::Nested;
 use neuron_lab::steady_state::reference::ReferenceKind;
 use neuron_lab::steady_state::task::Task;
 use steady_brute::{Network, numbers, world};

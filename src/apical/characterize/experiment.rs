@@ -98,7 +98,8 @@ impl Experiment for Characterize {
         let seeds = (0..u64::from(run.replicates)).map(|i| run.seed.wrapping_add(i));
         let seeds: Vec<u64> = seeds.collect();
         let mut network = config.model.network(&data, &seeds, device);
-        let (gradient, statistics) = gradients(&network, &split.a, config.model.loss, config.range)?;
+        let (gradient, statistics) =
+            gradients(&network, &split.a, config.model.loss, config.range)?;
         let (lr, batches) = (&config.grid_lr, &config.grid_batch);
         let mut steps = vec![0.0];
         steps.extend(grid::steps(lr, batches, split.a.samples(), config.a_reduce));
@@ -122,7 +123,9 @@ impl Experiment for Characterize {
         Ok(Self {
             alive: Tensor::ones([network.runs], (Kind::Bool, device)),
             diverged_at: Tensor::full([network.runs], f64::NAN, (Kind::Double, device)),
-            constant: read::scalar(&config.model.loss.of_constant(&split.w.labels, data.num_classes))?,
+            constant: read::scalar(
+                &config.model.loss.of_constant(&split.w.labels, data.num_classes),
+            )?,
             name: data.name,
             source: data.source,
             config,
