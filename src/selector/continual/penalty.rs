@@ -68,21 +68,9 @@ impl Penalty {
         (&self.importance * values - &self.pull) * self.lambda
     }
 
-    /// A term for the loss that has the penalty's gradient, [], or none where the penalty is solved
-    /// for after the step.
-    ///
-    /// # Errors
-    /// Where a parameter is missing.
-    pub fn term(&self, params: &Params) -> anyhow::Result<Option<Tensor>> {
-        if self.how == PenaltyStep::Implicit {
-            return Ok(None);
-        }
-        let mut sum: Option<Tensor> = None;
-        for (name, gradient) in params.split(&self.gradient(&params.values)) {
-            let term = (params.get(&name)? * gradient).sum(params.values.kind());
-            sum = Some(sum.map_or(term.shallow_clone(), |sum| sum + term));
-        }
-        Ok(sum)
+    /// What joins the loss's gradient before the step; none where the penalty is solved for after it.
+    pub fn added(&self, values: &Tensor) -> Option<Tensor> {
+        (self.how == PenaltyStep::Gradient).then(|| self.gradient(values))
     }
 
     /// After the optimizer's step from `before`, at this learning rate: solves for the penalty where
@@ -225,10 +213,11 @@ mod tests {
                 penalty.consolidate(anchor, Some(fisher));
             }
             assert!(near(&penalty.gradient(w), &expected), "{line}");
-            let mut params = super::tests::params();
-            let term = penalty.term(&params).unwrap().unwrap();
-            params.backward(&term).unwrap();
-            assert!(near(&params.gradient, &expected), "{line}: by autograd");
+            assert!(near(&penalty.added(w).unwrap(), &expected), "{line}: before the step");
+            let leaf = w.detach().set_requires_grad(true);
+            let quadratic = &penalty.importance * leaf.square() * 0.5 - &penalty.pull * &leaf;
+            (quadratic.sum(Kind::Double) * 7.0).backward();
+            assert!(near(&leaf.grad(), &expected), "{line}: by autograd");
         }
     }
 
@@ -242,7 +231,7 @@ mod tests {
             // Half of the weights don't matter.
             let fisher = anchor.rand_like() * anchor.gt(0.0);
             penalty.consolidate(&anchor, Some(&fisher));
-            assert!(penalty.term(&params).unwrap().is_none());
+            assert!(penalty.added(&params.values).is_none());
             let before = params.values.copy();
             penalty.after(&params, &before, 0.01, None);
             // (w - w') / rate + lambda F (w - w*) = 0.

@@ -17,11 +17,11 @@ use crate::lab::error::refuse;
 use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
 use crate::lab::learner::Learner;
 use crate::lab::log::Log;
-use crate::lab::nn::cross_entropy;
+use crate::lab::nn::cross_entropy_with_gradient;
 use crate::lab::phase::Phase;
 use crate::lab::tensorboard::Chart;
 use crate::lab::{Preset, Settings};
-use crate::selector::model::{SelectorNetwork, parameters};
+use crate::selector::model::{NetworkPass, SelectorNetwork, parameters};
 
 /// A network that learns five tasks one after another.
 pub struct SelectorContinual {
@@ -134,7 +134,9 @@ impl Experiment for SelectorContinual {
         let index = step.index;
         let Self { batches, tasks, data, .. } = self;
         let parts = step.time(Phase::Data, || batches.step(tasks, &data.train, index));
-        let loss = step.time(Phase::Forward, || self.loss(&parts));
+        let (pass, loss, delta) = step.time(Phase::Forward, || self.pass(&parts));
+        let network = &self.network;
+        step.time(Phase::Backward, || network.backward(&pass, &delta));
         self.descend(step, &loss)?;
         step.mean("train/loss", &loss);
         if step.logging {
@@ -142,7 +144,7 @@ impl Experiment for SelectorContinual {
         }
         if (index + 1).is_multiple_of(self.batches.task_steps) {
             let task = self.batches.task(index);
-            step.time(Phase::Backward, || self.consolidate(task))?;
+            step.time(Phase::Backward, || self.consolidate(task));
         }
         Ok(())
     }
@@ -187,26 +189,40 @@ impl Experiment for SelectorContinual {
 }
 
 impl SelectorContinual {
-    /// The loss of a step: [], or [replicate].
-    fn loss(&self, parts: &[(f64, Batch)]) -> Tensor {
+    /// The forward pass of a step's batches at once, with the loss, [] or [replicate], and its
+    /// gradient in the logits: [.., batch, class].
+    fn pass(&self, parts: &[(f64, Batch)]) -> (NetworkPass, Tensor, Tensor) {
+        let _guard = no_grad_guard();
+        let images: Vec<&Tensor> = parts.iter().map(|(_, batch)| &batch.images).collect();
+        let images = match images.as_slice() {
+            [only] => only.shallow_clone(),
+            many => Tensor::cat(many, -2),
+        };
+        let pass = self.network.run(&images, |_| None);
+        let mut start = 0;
         let each = parts.iter().map(|(weight, batch)| {
-            let (logits, _) = self.network.forward(&batch.images);
-            cross_entropy(&self.tasks.judged(&logits, &batch.tasks), &batch.targets) * *weight
+            let rows = batch.images.size()[batch.images.dim() - 2];
+            let logits = pass.logits.narrow(-2, start, rows);
+            start += rows;
+            let judged = self.tasks.judged(&logits, &batch.tasks);
+            let (loss, delta) = cross_entropy_with_gradient(&judged, &batch.targets);
+            (loss * *weight, delta * *weight)
         });
-        each.sum()
+        let (losses, deltas): (Vec<Tensor>, Vec<Tensor>) = each.unzip();
+        (pass, losses.iter().sum(), Tensor::cat(&deltas, -2))
     }
 
     /// The update, with what the penalty adds to it.
     fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
         let Some(penalty) = &self.penalty else {
-            return self.learner.descend(step, loss).map(drop);
+            return self.learner.apply(step, loss).map(drop);
         };
-        let before = self.learner.params.values.copy();
-        let total = match penalty.term(&self.learner.params)? {
-            Some(term) => loss.sum(loss.kind()) + term,
-            None => loss.shallow_clone(),
-        };
-        let apply = self.learner.descend(step, &total)?;
+        let params = &mut self.learner.params;
+        let before = params.values.copy();
+        if let Some(pull) = penalty.added(&params.values) {
+            let _ = params.gradient.g_add_(&pull);
+        }
+        let apply = self.learner.apply(step, loss)?;
         let (lr, params) = (self.learner.lr(step.index), &self.learner.params);
         step.time(Phase::Optimizer, || penalty.after(params, &before, lr, apply.as_ref()));
         if step.logging {
@@ -228,29 +244,29 @@ impl SelectorContinual {
     }
 
     /// What a penalty takes along from a task that ends.
-    fn consolidate(&mut self, task: i64) -> Result<()> {
-        let Some(mut penalty) = self.penalty.take() else { return Ok(()) };
-        let fisher = if penalty.needs_fisher() { Some(self.fisher(task)?) } else { None };
+    fn consolidate(&mut self, task: i64) {
+        let Some(mut penalty) = self.penalty.take() else { return };
+        let fisher = penalty.needs_fisher().then(|| self.fisher(task));
         penalty.consolidate(&self.learner.params.values, fisher.as_ref());
         self.penalty = Some(penalty);
-        Ok(())
     }
 
     /// The diagonal of a task's Fisher information: the mean square of the gradient of the
     /// log-likelihood of the right answer, image by image. [replicate, parameter].
-    fn fisher(&mut self, task: i64) -> Result<Tensor> {
+    fn fisher(&self, task: i64) -> Tensor {
         let (count, seeds) = (self.config.fisher_samples, (self.seed, self.replicates));
         let places = sample(&self.tasks, task, count, seeds, "fisher");
         let images = places.size()[1];
-        let mut sum = self.learner.params.values.zeros_like();
+        let params = &self.learner.params;
+        let mut sum = params.values.zeros_like();
         for i in 0..images {
             let place = places.narrow(1, i, 1);
             let batch = self.tasks.batch(&self.data.train, &place, &place.full_like(task));
-            let loss = self.loss(&[(1.0, batch)]);
-            self.learner.params.backward(&loss.sum(loss.kind()))?;
-            add_square(&mut sum, &self.learner.params.gradient);
+            let (pass, _, delta) = self.pass(&[(1.0, batch)]);
+            self.network.backward(&pass, &delta);
+            add_square(&mut sum, &params.gradient);
         }
-        Ok(sum / images as f64)
+        sum / images as f64
     }
 
     /// What was run, in a few words.
