@@ -9,6 +9,7 @@ Needs the package `tensorboard`, and nothing else beyond Python itself.
 
 import contextlib
 import json
+import pathlib
 import socket
 import struct
 import subprocess
@@ -26,16 +27,18 @@ START_SECONDS = 120
 def serve(logdir, fast=True):
     """Starts TensorBoard on `logdir`, gives its address once it has loaded, stops it at the end.
 
+    The dashboard names the folder as it was given: by its own name, from the folder above it.
     `fast` chooses between TensorBoard's default loader and the one in Python.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir)]
+    logdir = pathlib.Path(logdir).resolve()
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", logdir.name]
     command += ["--host", "127.0.0.1", "--port", str(port), "--reload_interval", "1"]
     command += ["--load_fast", "true" if fast else "false"]
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, cwd=logdir.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         base = f"http://127.0.0.1:{port}"

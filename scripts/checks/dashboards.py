@@ -101,8 +101,10 @@ def main():
     for argument in sys.argv[2:]:
         name, _, folder = argument.partition("=")
         run = pathlib.Path(folder).resolve()
-        with tempfile.TemporaryDirectory() as logdir, open_browser(SIZE) as page:
-            os.symlink(run, pathlib.Path(logdir) / name)
+        with tempfile.TemporaryDirectory() as home, open_browser(SIZE) as page:
+            logdir = pathlib.Path(home) / "runs"
+            logdir.mkdir()
+            os.symlink(run, logdir / name)
             try:
                 with board_http.serve(logdir) as base:
                     shown = check_data(base, name, run)

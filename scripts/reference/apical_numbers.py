@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -71,26 +72,44 @@ def characterize():
           f"{last['map/largest_drop']:.2f}\n")
 
 
+def spent(passes, config):
+    """Passes at the starting rate that so many passes of a schedule add up to."""
+    if config["schedule"] == "constant":
+        return passes
+    whole = int(passes)
+    rates = [(1 + math.cos(math.pi * e / config["epochs"])) / 2 for e in range(whole + 1)]
+    return sum(rates[:whole]) + (passes - whole) * rates[whole]
+
+
 def sweep(name):
     entries, config = history("apical_train", name)
     if not entries:
         return
     rows = [["lr_a", "lr_w", "loss at start", "best loss", "last loss", "accuracy then",
-             "exploded after passes", "phases 1 that lowered it"]]
+             "largest rise", "exploded after passes", "at the starting rate",
+             "phases 1 that lowered it"]]
     for i, (lr_a, lr_w) in enumerate(pairs(config)):
         losses = column(entries, f"run{i}/loss")
         start = column(entries, f"run{i}/phase1/loss_before")[0][1]
         drops = [drop for _, drop in column(entries, f"run{i}/phase1/drop")]
         exploded = column(entries, f"run{i}/exploded_at")
+        at = exploded[-1][1] if exploded else None
+        # From the lowest loss so far, of a curve that goes on.
+        values = [v for _, v in losses]
+        rise = max(v - min(values[:n + 1]) for n, v in enumerate(values))
         rows.append([lr_a, lr_w, f"{start:.2f}", f"{min(v for _, v in losses):.3f}",
                      f"{losses[-1][1]:.3f}", f"{column(entries, f'run{i}/accuracy')[-1][1]:.3f}",
-                     f"{exploded[-1][1]:.2f}" if exploded else "",
+                     f"{rise:.2f}", f"{at:.2f}" if exploded else "",
+                     f"{spent(at, config):.2f}" if exploded else "",
                      f"{sum(drop > 0 for drop in drops)} of {len(drops)}"])
     print(name)
     table(*rows)
     accuracies = [v for i in range(len(pairs(config)))
                   for _, v in column(entries, f"run{i}/accuracy")]
-    print(f"accuracy over all curves: {min(accuracies):.3f} to {max(accuracies):.3f}\n")
+    drops = [drop for i in range(len(pairs(config)))
+             for _, drop in column(entries, f"run{i}/phase1/drop")]
+    print(f"accuracy over all curves: {min(accuracies):.3f} to {max(accuracies):.3f};",
+          f"{sum(drop > 0 for drop in drops)} of {len(drops)} phases 1 lowered the loss\n")
 
 
 def variance():
@@ -100,18 +119,18 @@ def variance():
             continue
         steps = config["steps_per_phase"] * (1 + config["phase2_per_phase1"])
         rows = [["phases 1 done", "loss", "layer 0", "layer 1", "layer 2", "layer 3", "3 to 0"]]
-        for epoch in [2, 3, 4, 5, 10]:
+        networks = range(config["replicates"])
+        for epoch in [3, 5, 10, 12, 23]:
             # Just after this phase 1; the multipliers stay as they are in phase 2.
             at = (epoch - 1) * steps + config["steps_per_phase"]
             values = dict(entries_at(entries, at))
             if not values:
                 continue
-            row = [epoch, ", ".join(f"{values[f'run{i}/loss']:.3f}" for i in range(2))]
+            row = [epoch, ", ".join(f"{values[f'run{i}/loss']:.3f}" for i in networks)]
             for k in range(4):
-                # Of the two networks that both runs have.
-                each = [values[f"run{i}/apical/layer{k}/variance"] for i in range(2)]
+                each = [values[f"run{i}/apical/layer{k}/variance"] for i in networks]
                 row.append(", ".join(f"{value:.2e}" for value in each))
-            of = [[values[f"run{i}/apical/layer{k}/variance"] for i in range(2)] for k in (0, 3)]
+            of = [[values[f"run{i}/apical/layer{k}/variance"] for i in networks] for k in (0, 3)]
             rows.append(row + [f"{sum(of[1]) / sum(of[0]):.0f}"])
         print(name)
         table(*rows)
@@ -151,6 +170,26 @@ def single(name):
     print()
 
 
+def seeds():
+    entries, config = history("apical_train", "docs-single-seeds")
+    if not entries:
+        return
+    rows = [["seed", "start", "after phase 1", "5 passes", "20", "40", "lowest", "after pass",
+             "largest rise", "exploded after"]]
+    for i in range(config["replicates"]):
+        losses = [v for _, v in column(entries, f"run{i}/loss")]
+        low = min(range(len(losses)), key=losses.__getitem__)
+        at = column(entries, f"run{i}/exploded_at")
+        start = column(entries, f"run{i}/phase1/loss_before")[0][1]
+        shown = [f"{losses[p]:.2f}" if p < len(losses) else "-" for p in (0, 5, 20, 40)]
+        dip = max(range(len(losses)), key=lambda n: losses[n] - min(losses[:n + 1]))
+        rows.append([config["seed"] + i, f"{start:.2f}", *shown, f"{losses[low]:.2f}", low,
+                     f"{losses[dip] - min(losses[:dip + 1]):.2f}",
+                     f"{at[-1][1]:.2f}" if at else ""])
+    print("one phase 1, other networks")
+    table(*rows)
+
+
 def multi():
     entries, _ = history("apical_train", "docs-multi")
     befores, drops = column(entries, "phase1/loss_before"), column(entries, "phase1/drop")
@@ -183,9 +222,10 @@ def batch_sizes():
 toy()
 characterize()
 batch_sizes()
-for each in ["docs-sweep", "docs-sweep-cosine"]:
+for each in ["docs-sweep", "docs-sweep-cosine", "docs-sweep-bs1"]:
     sweep(each)
 variance()
 single("docs-single")
 single("docs-single-half")
+seeds()
 multi()

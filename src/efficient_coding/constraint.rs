@@ -56,6 +56,11 @@ impl Rule {
         self.constraint == Constraint::Exact
     }
 
+    /// Whether a formula sets the gains after every step, from the rates that it had.
+    pub fn follows_rates(&self) -> bool {
+        matches!(self.constraint, Constraint::GammaV1 | Constraint::GammaV2)
+    }
+
     /// Whether gains and thresholds take a step of their own at this step.
     pub fn moves_rates(&self, step: u64) -> bool {
         match (self.constraint, self.variant) {

@@ -168,7 +168,7 @@ impl Experiment for EfficientCoding {
     }
 
     fn charts(&self) -> Vec<Chart> {
-        report::charts()
+        report::charts(self.rule.follows_rates() || self.rule.moves_rates(0))
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
@@ -247,9 +247,9 @@ impl EfficientCoding {
     /// Whether KL before and after a rate step is logged at this step. Under `alternate` that is
     /// the last step with one before the log entry.
     fn has_rates_to_compare(&self, step: &Step) -> bool {
-        let formula = matches!(self.rule.constraint, Constraint::GammaV1 | Constraint::GammaV2);
         let soon = !self.rule.moves_rates(step.index + 1)
             && (step.index + 2).is_multiple_of(self.log_every);
-        (formula && step.logging) || (self.rule.moves_rates(step.index) && (step.logging || soon))
+        (self.rule.follows_rates() && step.logging)
+            || (self.rule.moves_rates(step.index) && (step.logging || soon))
     }
 }

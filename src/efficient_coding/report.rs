@@ -106,8 +106,8 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts that put related curves together.
-pub fn charts() -> Vec<Chart> {
-    vec![
+pub fn charts(rate_step: bool) -> Vec<Chart> {
+    let mut charts = vec![
         Chart::lines("information", "bits", &["terms/MI", "eval/MI"]),
         Chart::lines(
             "information",
@@ -115,13 +115,16 @@ pub fn charts() -> Vec<Chart> {
             &["terms/bits_per_spike", "eval/bits_per_spike"],
         ),
         Chart::lines("rates", "excess", &["terms/h_rms", "terms/h_max", "eval/rate_rms"]),
-        Chart::lines(
+    ];
+    if rate_step {
+        charts.push(Chart::lines(
             "rates",
             "KL around a rate step",
             &["terms/KL_before_rate_step", "terms/KL_after_rate_step"],
-        ),
-        Chart::lines("optimum", "distance", &["eval/kkt_residual", "eval/cosine"]),
-    ]
+        ));
+    }
+    charts.push(Chart::lines("optimum", "distance", &["eval/kkt_residual", "eval/cosine"]));
+    charts
 }
 
 /// Evaluates the model, logs and says the result, and gives the score.

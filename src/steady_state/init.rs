@@ -41,7 +41,7 @@ impl Experiment for SteadyStateInit {
     const NAME: &'static str = "steady_state_init";
     const ABOUT: &'static str =
         "Good and bad initialisations of online LMS over many seeds (docs/steady_state.md)";
-    const DEFAULTS: &'static str = r#"{"replicates": 80, "log_every": 10, "reference": "sines-phase",
+    const DEFAULTS: &'static str = r#"{"replicates": 80, "log_every": 1, "reference": "sines-phase",
         "expansions": [1], "gammas": [0.05], "snr": ["none"], "pretrain_seconds": 2000,
         "train_seconds": 50, "steady_seconds": 100}"#;
     const PRESETS: &'static [Preset] = &[];

@@ -27,7 +27,7 @@ impl Experiment for SteadyStateTheory {
     const NAME: &'static str = "steady_state_theory";
     const ABOUT: &'static str =
         "Predicted and simulated speed and noise floor of online LMS (docs/steady_state.md)";
-    const DEFAULTS: &'static str = r#"{"replicates": 10, "log_every": 10, "expansions": [1, 3, 9],
+    const DEFAULTS: &'static str = r#"{"replicates": 10, "log_every": 1, "expansions": [1, 3, 9],
         "snr": ["none", "3", "0.5"], "pretrain": "exact", "pretrain_seconds": 50}"#;
     const PRESETS: &'static [Preset] = &[];
     const METRICS: &'static [&'static str] = &report::METRICS;

@@ -47,8 +47,7 @@ impl Experiment for SteadyState {
     const NAME: &'static str = "steady_state";
     const ABOUT: &'static str =
         "Learning speed against steady-state loss of online LMS (docs/steady_state.md)";
-    const DEFAULTS: &'static str =
-        r#"{"replicates": 10, "log_every": 10, "checkpoint_every": 200}"#;
+    const DEFAULTS: &'static str = r#"{"replicates": 10, "log_every": 1, "checkpoint_every": 200}"#;
     const PRESETS: &'static [Preset] = PRESETS;
     const METRICS: &'static [&'static str] = &report::METRICS;
     const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;

@@ -36,11 +36,16 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts that put related curves together.
-pub fn charts() -> Vec<Chart> {
-    vec![
+///
+/// - own_outputs: whether tasks have outputs of their own, so that a network can be told the task
+pub fn charts(own_outputs: bool) -> Vec<Chart> {
+    let told = Chart::pattern("tasks", "accuracy after tasks, task told", "^eval/told/task[0-9]+$");
+    let mut charts = vec![
         Chart::pattern("tasks", "accuracy within tasks", "^within/task[0-9]+$"),
         Chart::pattern("tasks", "accuracy after tasks", "^eval/accuracy/task[0-9]+$"),
-        Chart::pattern("tasks", "accuracy after tasks, task told", "^eval/told/task[0-9]+$"),
+    ];
+    charts.extend(own_outputs.then_some(told));
+    charts.extend([
         Chart::lines(
             "summary",
             "forgetting",
@@ -49,7 +54,8 @@ pub fn charts() -> Vec<Chart> {
         Chart::lines("summary", "collapse", &["within/largest_share", "eval/largest_share"]),
         Chart::lines("learning", "loss", &["train/loss"]),
         Chart::pattern("time", "milliseconds a step", "^time/.*_ms$"),
-    ]
+    ]);
+    charts
 }
 
 /// Rows of the accuracy matrix of each replicate, up to `rows`: [replicate][row][task].

@@ -180,7 +180,7 @@ impl Experiment for SelectorContinual {
     }
 
     fn charts(&self) -> Vec<Chart> {
-        report::charts()
+        report::charts(self.tasks.own_outputs())
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

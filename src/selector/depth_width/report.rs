@@ -11,6 +11,10 @@ use crate::lab::tensorboard::Chart;
 pub const TAGS: &[(&str, &str)] = &[
     ("network/start", "loss of the last network before its first step, cross-entropy in nats"),
     ("network/end", "its loss after its last step"),
+    (
+        "network/log_ratio",
+        "ln of the last two's ratio: below 0 its loss came down, far above it exploded",
+    ),
     ("loss/*", "loss of a network after this many steps: rule, rate, initialisation, depth, width"),
     ("decrease/*", "what a network's loss has come down by at the end of its descent, in nats"),
     ("exploded/*", "1 where the loss was a tenth or more above its start after some step, else 0"),
@@ -24,7 +28,12 @@ pub const SHOWN: [usize; 4] = [1, 3, 5, 10];
 /// The charts that put related curves together.
 pub fn charts() -> Vec<Chart> {
     vec![
-        Chart::lines("networks", "one after another", &["network/start", "network/end"]),
+        Chart::lines(
+            "networks",
+            "loss at the start and the end",
+            &["network/start", "network/end"],
+        ),
+        Chart::lines("networks", "ln of end over start", &["network/log_ratio"]),
         Chart::pattern("time", "milliseconds a network", "^time/.*_ms$"),
     ]
 }

@@ -77,8 +77,10 @@ impl Experiment for DepthWidth {
         let losses = step.time(Phase::Forward, || descend(network, &self.examples, steps, seed))?;
         let _guard = no_grad_guard();
         self.losses.select(0, replicate).select(0, point).copy_(&losses);
-        step.last("network/start", &losses.select(0, 0));
-        step.last("network/end", &losses.select(0, i64::from(steps)));
+        let (start, end) = (losses.select(0, 0), losses.select(0, i64::from(steps)));
+        step.last("network/log_ratio", &(&end / &start).log());
+        step.last("network/start", &start);
+        step.last("network/end", &end);
         Ok(())
     }
 
