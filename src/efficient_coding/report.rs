@@ -106,6 +106,8 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts that put related curves together.
+///
+/// - rate_step: whether something moves the rates apart from the filters
 pub fn charts(rate_step: bool) -> Vec<Chart> {
     let mut charts = vec![
         Chart::lines("information", "bits", &["terms/MI", "eval/MI"]),
