@@ -218,10 +218,10 @@ def main():
     when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
                             capture_output=True, check=False).stdout.strip()
+    turns = " to ".join(str(count) for count in sorted({row["turns"] for row in done}))
     head = (f"Measured {when} at commit {commit or 'unknown'} on {machine()}; load {load:.1f} before;\n"
-            f"1 thread, PyTorch {done[0]['torch']}; wall time, medians of "
-            f"{min(row['turns'] for row in done)} to {max(row['turns'] for row in done)} turns (in "
-            "brackets the lowest and highest ratio of a turn).\n\n")
+            f"1 thread, PyTorch {done[0]['torch']}; wall time, medians of {turns} turns (in brackets the "
+            "lowest and highest ratio of a turn).\n\n")
     tail = f"\nNot measured: {'; '.join(missing)}.\n" if missing else ""
     page = arguments.out.read_text(encoding="utf-8")
     begin, end = "<!-- table: scripts/bench -->", "<!-- end of table -->"
