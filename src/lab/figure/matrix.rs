@@ -11,7 +11,7 @@ use super::palette::{GREY, INK};
 use super::plot::{self, LABEL_SIZE, MARGIN, TICK_SIZE};
 use super::{Frame, RgbImage};
 
-/// Width of the figure, in layout units of two pixels each, and bounds of a cell's sides.
+/// Largest width of the figure, in layout units of two pixels each, and bounds of a cell's sides.
 const WIDTH: f32 = 800.0;
 const CELL: (f32, f32) = (2.0, 44.0);
 
@@ -37,7 +37,7 @@ pub struct MatrixFigure {
 }
 
 impl MatrixFigure {
-    /// Draws the matrix, 1600 pixels wide.
+    /// Draws the matrix, at most 1600 pixels wide.
     ///
     /// # Errors
     /// Where there is no value, or rows differ in length.
@@ -54,15 +54,17 @@ impl MatrixFigure {
         let height =
             (room / columns as f32 * rows as f32).clamp(90.0, 560.0).min(CELL.1 * rows as f32);
         let head = 60.0;
-        let mut canvas = Canvas::new(WIDTH, head + height.max(90.0) + 54.0)?;
-        plot::draw_title(&mut canvas, WIDTH, &self.title, &self.subtitle);
         let frame = Frame::new(left, head, left + width, head + height.max(90.0));
+        let bar = frame.right + 16.0;
+        let heading = plot::title_width(&probe, &self.title, &self.subtitle);
+        let whole = heading.max(bar + ColourScale::WIDTH).min(WIDTH);
+        let mut canvas = Canvas::new(whole, frame.bottom + 54.0)?;
+        plot::draw_title(&mut canvas, whole, &self.title, &self.subtitle);
         self.scale
             .shade(&mut canvas, frame, (rows, columns), |row, column| self.values[row][column]);
         canvas.line(&frame.outline(), LineStyle { colour: GREY, width: 0.8, dashed: false });
         self.draw_labels(&mut canvas, frame, rows, columns);
-        let bar = Frame::new(frame.right + 16.0, frame.top, WIDTH, frame.bottom);
-        self.scale.draw(&mut canvas, bar);
+        self.scale.draw(&mut canvas, Frame::new(bar, frame.top, whole, frame.bottom));
         Ok(canvas.into_image())
     }
 

@@ -69,6 +69,13 @@ pub(super) fn draw_title(canvas: &mut Canvas, width: f32, title: &str, subtitle:
     draw_heading(canvas, frame, title, subtitle, Heading::Figure.title())
 }
 
+/// The width that a whole figure's title and subtitle need, with their margins.
+pub(super) fn title_width(canvas: &Canvas, title: &str, subtitle: &str) -> f32 {
+    let TextStyle { size, bold, .. } = Heading::Figure.title();
+    let title = canvas.fonts.width(title, size, bold);
+    title.max(canvas.fonts.width(subtitle, TICK_SIZE, false)) + 2.0 * MARGIN
+}
+
 /// Draws title and subtitle; returns where they end.
 fn draw_heading(
     canvas: &mut Canvas,

@@ -11,7 +11,7 @@ use super::palette::INK;
 use super::plot::{self, MARGIN, TICK_SIZE};
 use super::{Frame, RgbImage};
 
-/// Width of the figure, in layout units of two pixels each.
+/// Largest width of the figure, in layout units of two pixels each.
 const WIDTH: f32 = 800.0;
 const GAP: f32 = 6.0;
 
@@ -42,7 +42,7 @@ pub struct TilesFigure {
 }
 
 impl TilesFigure {
-    /// Draws the pictures, 1600 pixels wide in all.
+    /// Draws the pictures, at most 1600 pixels wide in all.
     ///
     /// # Errors
     /// Where there is no picture, or one has another number of values than the size says.
@@ -64,8 +64,11 @@ impl TilesFigure {
         let tall = side * height as f32 / width as f32;
         let (step_x, step_y) = (side + GAP, tall + label + GAP);
         let head = 56.0;
-        let mut canvas = Canvas::new(WIDTH, head + step_y * rows as f32 + MARGIN)?;
-        plot::draw_title(&mut canvas, WIDTH, &self.title, &self.subtitle);
+        let bar = MARGIN + step_x * self.columns.min(self.tiles.len()) as f32 + 10.0;
+        let heading = plot::title_width(&Canvas::new(1.0, 1.0)?, &self.title, &self.subtitle);
+        let whole = heading.max(bar + ColourScale::WIDTH).min(WIDTH);
+        let mut canvas = Canvas::new(whole, head + step_y * rows as f32 + MARGIN)?;
+        plot::draw_title(&mut canvas, whole, &self.title, &self.subtitle);
         for (i, tile) in self.tiles.iter().enumerate() {
             let x = MARGIN + step_x * (i % self.columns) as f32;
             let y = head + step_y * (i / self.columns) as f32;
@@ -77,9 +80,8 @@ impl TilesFigure {
                 tile.values[row * width + column]
             });
         }
-        let right = MARGIN + step_x * self.columns.min(self.tiles.len()) as f32 + 10.0;
         let bottom = head + (step_y * rows as f32 - GAP).min(260.0);
-        self.scale.draw(&mut canvas, Frame::new(right, head + label, WIDTH, bottom));
+        self.scale.draw(&mut canvas, Frame::new(bar, head + label, whole, bottom));
         Ok(canvas.into_image())
     }
 
