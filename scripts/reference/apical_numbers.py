@@ -13,9 +13,9 @@ RUNS = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
 
 
 def history(binary, name):
-    """What a run logged at its evaluations, as (step, values), and its configuration."""
+    """What a run that has ended logged, as (step, values), and its configuration."""
     folder = RUNS / binary / name
-    if not (folder / "metrics.jsonl").exists():
+    if not (folder / "summary.json").exists():
         return [], {}
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     entries = [(e["step"], e["values"]) for e in map(json.loads, lines)]
