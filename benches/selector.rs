@@ -8,38 +8,24 @@
 
 #![allow(clippy::print_stdout)]
 
+mod selector_parts;
+
 use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::folder::RunFolder;
 use neuron_lab::lab::phase::PHASES;
 use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
-use neuron_lab::lab::{Experiment, configure, durable, run};
+use neuron_lab::lab::{durable, run};
 use neuron_lab::selector::SelectorMnist;
-use rustix::time::{ClockId, clock_gettime};
-use tch::Device;
+use selector_parts::{cpu_seconds, session};
 
 /// Runs of each row; the median counts.
 const TURNS: usize = 7;
 
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
-
 /// Microseconds of CPU time of a step, and the share of each phase in percent.
 fn step_time(hidden: &str, steps: usize, data: &str) -> Result<(f64, Vec<f64>)> {
-    let home = tempfile::tempdir()?;
-    let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
-    let arguments = ["bench", "--hidden", hidden, "--data", data].map(OsString::from);
-    let settings = configure::<SelectorMnist>(arguments)?;
-    let experiment = SelectorMnist::build(&settings, Device::Cpu)?;
-    let folder = RunFolder::create(&runs, &checkpoints, SelectorMnist::NAME, "bench")?;
-    let parts = (Console::new(true, false), StopSignal::default(), Device::Cpu);
-    let mut session = Session::new(settings, experiment, folder, None, parts)?;
+    let (mut session, _home) = session(&format!("--hidden {hidden} --data {data}"))?;
     let totals = |session: &Session<SelectorMnist>| -> Vec<f64> {
         let phases = session.phase_seconds();
         PHASES.iter().map(|(_, name)| phases[*name].as_f64().unwrap_or(f64::NAN)).collect()

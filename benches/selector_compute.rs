@@ -1,73 +1,40 @@
 //! Forward and backward pass of a selector layer by rule, selector and computation, the kernels
 //! alone beside the matrix product of all computation neurons, and the memory of a pass. One
-//! libtorch thread, CPU time. `scripts/reference/selector_compute.py` has the same in PyTorch eager.
+//! libtorch thread, CPU time. `--bench selector_reference` has the same in PyTorch eager beside it.
 //!
 //! ```text
 //! cargo bench --bench selector_compute            # speed: 256 x 512 x 512
 //! cargo bench --bench selector_compute -- memory  # peak memory of a pass, K = 2 to 1000
+//! cargo bench --bench selector_compute -- ways    # what `--compute auto` chooses among
 //! cargo bench --bench selector_compute -- small   # 64 x 784 x 64, the first layer of selector_mnist
 //! ```
 
 #![allow(clippy::print_stdout)]
 
-use std::time::Duration;
+mod selector_parts;
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::params::{Params, ParamsBuilder};
-use neuron_lab::selector::config::{SelectorKind, SteSign};
+use neuron_lab::selector::config::SelectorKind;
 use neuron_lab::selector::kernel::{self, Gradients, Layer, Sizes};
-use neuron_lab::selector::layer::{LayerOptions, LayerShape, SelectorLayer};
-use neuron_lab::selector::rules::{Compute, Inner, Rule};
-use rustix::time::{ClockId, clock_gettime};
+use neuron_lab::selector::layer::SelectorLayer;
+use neuron_lab::selector::rules::{Compute, Rule};
+use selector_parts::{OPTIONS, cpu_seconds, layer, median, signals};
 use tch::{Device, Kind, Tensor};
-
-const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
-
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
 
 /// Milliseconds of CPU time: the median of some turns.
 fn milliseconds(turns: usize, mut work: impl FnMut()) -> f64 {
     work();
-    let mut times: Vec<f64> = (0..turns)
-        .map(|_| {
-            let start = cpu_time();
-            work();
-            1e3 * (cpu_time() - start).as_secs_f64()
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[turns / 2]
-}
-
-fn layer(
-    (inputs, neurons, choices): (i64, i64, i64),
-    selector: SelectorKind,
-    rule: Rule,
-    compute: Compute,
-) -> Result<(SelectorLayer, Params)> {
-    let sign = SteSign::Consistent;
-    let shape = LayerShape { inputs, neurons, choices, selector, sign, rank: 16 };
-    tch::manual_seed(0);
-    let mut builder = ParamsBuilder::default();
-    for (name, draw) in shape.parameters("layer") {
-        builder.add(name, draw().unsqueeze(0));
-    }
-    let params = builder.build(Device::Cpu)?;
-    let options = LayerOptions { rule, inner: Inner::Relu, compute };
-    let layer = SelectorLayer::with_options(shape, options, "layer", &params, Device::Cpu)?;
-    Ok((layer, params))
+    let time = |_| {
+        let start = cpu_seconds();
+        work();
+        1e3 * (cpu_seconds() - start)
+    };
+    median((0..turns).map(time).collect())
 }
 
 /// Milliseconds of the forward pass, and of both.
 fn times(layer: &SelectorLayer, rows: i64, turns: usize) -> (f64, f64) {
-    let inputs = layer.shape().inputs;
-    let (x, delta) = (
-        Tensor::randn([rows, inputs], OPTIONS),
-        Tensor::randn([rows, layer.shape().neurons], OPTIONS),
-    );
+    let (x, delta) = signals(layer, rows);
     let forward = milliseconds(turns, || drop(layer.run(&x, None)));
     let both = milliseconds(turns, || {
         let pass = layer.run(&x, None);
@@ -100,6 +67,52 @@ fn speed(rows: i64, sizes: (i64, i64), choices: &[i64], turns: usize) -> Result<
                     "| {k} | {selector:?} | {rule:?} | {compute:?} | {forward:.1} | {both:.1} |"
                 );
             }
+        }
+    }
+    Ok(())
+}
+
+/// What `--compute auto` chooses among, at some sizes: forward and backward pass of one layer by each
+/// way, which take turns.
+fn ways(turns: usize) -> Result<()> {
+    let ways = [Compute::Dense, Compute::Streaming, Compute::Gather, Compute::Auto];
+    println!("Forward and backward, softmax selector, 1 thread; CPU ms, medians of {turns} turns");
+    println!("| samples, inputs, neurons | rule | K | dense | streaming | gather | auto |");
+    println!("|---|---|---|---|---|---|---|");
+    for (rows, inputs, neurons) in [(64, 784, 64), (64, 64, 64), (128, 64, 1000), (256, 512, 512)] {
+        for (rule, k) in [2, 3, 4, 5, 8, 20, 50]
+            .into_iter()
+            .flat_map(|k| [Rule::SelectedOnly, Rule::FullSte].map(|rule| (rule, k)))
+        {
+            let layers =
+                ways.into_iter().filter(|way| *way != Compute::Gather || !rule.needs_all());
+            let layers = layers
+                .map(|way| {
+                    Ok((way, layer((inputs, neurons, k), SelectorKind::Softmax, rule, way)?))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let (x, delta) = signals(&layers[0].1.0, rows);
+            let mut times = vec![Vec::new(); layers.len()];
+            // About ten milliseconds of work at a time, since the clock ticks.
+            let repeat = (100_000_000 / (rows * inputs * neurons * k)).clamp(1, 50);
+            for turn in 0..=turns {
+                for ((_, (layer, _)), column) in layers.iter().zip(&mut times) {
+                    let start = cpu_seconds();
+                    for _ in 0..repeat {
+                        let pass = layer.run(&x, None);
+                        drop(layer.backward(&pass, &delta, true));
+                    }
+                    let time = 1e3 * (cpu_seconds() - start) / repeat as f64;
+                    // The first turn is to warm up.
+                    column.extend((turn > 0).then_some(time));
+                }
+            }
+            let time = |way: Compute| {
+                let found = layers.iter().position(|(known, _)| *known == way);
+                found.map_or("-".into(), |i| format!("{:.2}", median(times[i].clone())))
+            };
+            let cells = ways.map(time).join(" | ");
+            println!("| {rows}, {inputs}, {neurons} | {rule:?} | {k} | {cells} |");
         }
     }
     Ok(())
@@ -221,6 +234,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         ["small"] => speed(64, (784, 64), &[2, 3, 5, 10, 20, 50, 200, 1000], 21),
+        ["ways"] => ways(7),
         ["kernels"] => kernels((256, 512, 512), &[2, 3, 5, 10, 50, 75], 9),
         _ => {
             speed(256, (512, 512), &[2, 5, 50, 75], 5)?;

@@ -194,7 +194,7 @@ fn a_preference_evens_out_the_choice_and_leaves_the_output_alone() {
     layer.add_preference();
     for _ in 0..2000 {
         let tally = layer.tally(&layer.run(&x, None).choice);
-        layer.nudge_preference(&tally, 400, 0.01);
+        layer.nudge_preference(&tally, (400, 0.01), None);
     }
     let after = unevenness(&layer);
     assert!(before > 0.2 && after < 0.03, "{before} {after}");

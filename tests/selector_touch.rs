@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use neuron_lab::lab::configure;
 use neuron_lab::lab::console::Console;
 use neuron_lab::lab::experiment::Experiment;
+use neuron_lab::lab::finite::FinitePolicy;
 use neuron_lab::lab::folder::RunFolder;
 use neuron_lab::lab::session::Session;
 use neuron_lab::lab::signals::StopSignal;
@@ -114,6 +115,20 @@ fn only_a_lazy_optimizer_leaves_unselected_weights_alone_for_good() {
             assert_eq!(moved_without_being_selected(&format!("{flags} --lazy")), 0, "{flags}");
         }
     }
+}
+
+#[test]
+fn the_bias_for_even_use_stays_where_a_step_is_not_finite() {
+    let mut run = Run::new("--num-computation 5 --balance bias --log-every 100");
+    run.session.set_finite_policy(FinitePolicy::WhenLogging);
+    run.step();
+    let before = run.get("layer1.preference");
+    assert!(count(&before.ne(0.0)) > 0, "a finite step moves it");
+    let state = run.session.experiment().state();
+    let (_, bias) = state.into_iter().find(|(name, _)| name == "output.bias").unwrap();
+    let _ = tch::no_grad(|| bias.get(0).fill_(f64::NAN));
+    run.step();
+    assert_eq!(run.get("layer1.preference"), before);
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub enum Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compute {
-    /// Gather from K = 5 on where it is there, else dense for few numbers and streaming for many
+    /// Gather from K = 4 on where it is there, else dense for few numbers and streaming for many
     Auto,
     /// All computation neurons at once, kept for the backward pass: memory grows with K
     Dense,

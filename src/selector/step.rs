@@ -33,11 +33,11 @@ impl SelectorMnist {
         }
         let network = &self.network;
         step.time(Phase::Backward, || network.backward(&pass, &delta));
-        self.learner.apply(step, &loss)?;
+        let applied = self.learner.apply(step, &loss)?;
         if self.settings.balance == Balance::Bias {
             let (rows, rate) = (labels.size()[labels.dim() - 1], self.settings.balance_rate);
             for (layer, tally) in self.network.layers.iter_mut().zip(&counts) {
-                layer.nudge_preference(tally, rows, rate);
+                layer.nudge_preference(tally, (rows, rate), applied.as_ref());
             }
         }
         step.mean("train/loss", &loss);
@@ -92,7 +92,7 @@ impl SelectorMnist {
     fn touched(&self, counts: &[Tensor]) -> Tensor {
         let _guard = no_grad_guard();
         let params = &self.learner.params;
-        let touched = Tensor::ones_like(&params.values).to_kind(Kind::Bool);
+        let touched = Tensor::ones(params.values.size(), (Kind::Bool, self.device));
         for (name, mut part) in params.split(&touched) {
             let Some((layer, what)) = name.split_once(".computation.") else { continue };
             let found = (0..counts.len()).find(|i| layer_name(*i) == layer);

@@ -22,7 +22,7 @@ enum Stage<'a> {
     /// A tensor with a graph behind it, and the leaf that stands for it.
     Cut { source: Tensor, leaf: Tensor },
     /// A layer, its input and its output, both leaves.
-    Layer { layer: &'a SelectorLayer, pass: Pass, input: Tensor, leaf: Tensor },
+    Layer { layer: &'a SelectorLayer, pass: Box<Pass>, input: Tensor, leaf: Tensor },
 }
 
 impl<'a> Tape<'a> {
@@ -44,7 +44,7 @@ impl<'a> Tape<'a> {
         input: &Tensor,
         noise: Option<Noise>,
     ) -> (Tensor, Tensor) {
-        let pass = layer.run(input, noise);
+        let pass = Box::new(layer.run(input, noise));
         let leaf = pass.output.detach().set_requires_grad(true);
         let choice = pass.choice.shallow_clone();
         let (input, output) = (input.shallow_clone(), leaf.shallow_clone());

@@ -71,13 +71,15 @@ impl Adam {
         };
         let (exp_avg, exp_avg_sq) = (&mut self.exp_avg, &mut self.exp_avg_sq);
         let buffers = Buffers::of(parameters, gradient, exp_avg, exp_avg_sq);
-        if let Some(buffers) = buffers.filter(|_| !writer.is_partial()) {
+        if let Some(buffers) = buffers {
             let mean = (1.0 - self.beta1) as f32;
             let square = (1.0 - self.beta2) as f32;
             let (l2, stay, c, eps) = (l2 as f32, stay as f32, c as f32, eps as f32);
-            if writer.lets_cpu_step() {
-                buffers.step(&Factors { mean, square, l2, stay, c, eps });
-            }
+            let factors = Factors { mean, square, l2, stay, c, eps };
+            writer.on_cpu(|only| match only {
+                Some(only) => buffers.step_where(&factors, only),
+                None => buffers.step(&factors),
+            });
             return;
         }
 

@@ -72,6 +72,32 @@ impl<'a> Buffers<'a> {
         })
     }
 
+    /// One step of the parameters where `only` is true; of each stretch of them at once, since a flag
+    /// is mostly that of its neighbour.
+    ///
+    /// - only: of the length of the parameters
+    pub(super) fn step_where(self, factors: &Factors, only: &[bool]) {
+        let (mut rest, mut only) = (self, only);
+        while let Some(first) = only.first() {
+            let (stretch, flags) = only.split_at(stretch(only, *first));
+            let (part, others) = rest.split(stretch.len());
+            if *first {
+                part.step(factors);
+            }
+            (rest, only) = (others, flags);
+        }
+    }
+
+    /// The first parameters, and the others.
+    fn split(self, length: usize) -> (Self, Self) {
+        let (parameters, p) = self.parameters.split_at_mut(length);
+        let (gradient, g) = self.gradient.split_at(length);
+        let (exp_avg, m) = self.exp_avg.split_at_mut(length);
+        let (exp_avg_sq, v) = self.exp_avg_sq.split_at_mut(length);
+        let others = Self { parameters: p, gradient: g, exp_avg: m, exp_avg_sq: v };
+        (Self { parameters, gradient, exp_avg, exp_avg_sq }, others)
+    }
+
     /// One step.
     pub(super) fn step(self, factors: &Factors) {
         #[cfg(target_arch = "x86_64")]
@@ -102,6 +128,15 @@ impl<'a> Buffers<'a> {
     }
 }
 
+/// How many flags at the beginning are `first`.
+fn stretch(flags: &[bool], first: bool) -> usize {
+    const BLOCK: usize = 64;
+    // Without a way out of the block, so that it takes a few instructions.
+    let same = |block: &&[bool]| !block.iter().fold(false, |other, flag| other | (*flag != first));
+    let blocks = BLOCK * flags.chunks_exact(BLOCK).take_while(same).count();
+    blocks + flags[blocks..].iter().take_while(|flag| **flag == first).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +163,31 @@ mod tests {
         let at_two_threads = applies(&p, &g);
         tch::set_num_threads(1);
         assert!(!at_two_threads);
+    }
+
+    #[test]
+    fn a_step_of_some_parameters_leaves_the_others_to_the_bit() {
+        tch::set_num_threads(1);
+        tch::manual_seed(2);
+        let f = Factors { mean: 0.1, square: 0.001, l2: 0.1, stay: 1.0, c: 1e-3, eps: 1e-8 };
+        let g = Tensor::randn([500], FLOAT);
+        let before = [0; 3].map(|_| Tensor::rand([500], FLOAT));
+        let step = |only: Option<&[bool]>| {
+            let [mut p, mut m, mut v] = before.each_ref().map(Tensor::copy);
+            let buffers = Buffers::of(&mut p, &g, &mut m, &mut v).unwrap();
+            match only {
+                Some(only) => buffers.step_where(&f, only),
+                None => buffers.step(&f),
+            }
+            [p, m, v]
+        };
+        let only: Vec<bool> = (0..500).map(|i| i / 7 % 2 == 1 || i > 300 || i == 49).collect();
+        let flags = Tensor::from_slice(&only);
+        let whole = step(None);
+        for ((some, whole), before) in step(Some(&only)).iter().zip(&whole).zip(&before) {
+            assert!(whole != before);
+            assert_eq!(*some, whole.where_self(&flags, before));
+        }
     }
 
     #[test]

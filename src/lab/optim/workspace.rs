@@ -23,14 +23,26 @@ impl Writer<'_> {
         self.workspace.scratch.get_or_init(|| like.empty_like())
     }
 
-    /// Whether the step is for some parameters only.
-    pub(super) fn is_partial(&self) -> bool {
-        self.apply.is_some_and(|flag| flag.dim() > 0)
-    }
-
-    /// The flag of a step on the CPU, where nothing waits for a device.
-    pub(super) fn lets_cpu_step(&self) -> bool {
-        self.apply.is_none_or(|flag| flag.int64_value(&[]) != 0)
+    /// Runs a step on the CPU, where nothing waits for a device, unless its flag is false. `step` gets
+    /// the flags of the single parameters, where there are any.
+    pub(super) fn on_cpu(&self, step: impl FnOnce(Option<&[bool]>)) {
+        match self.apply {
+            None => step(None),
+            Some(flag) if flag.dim() == 0 => {
+                if flag.int64_value(&[]) != 0 {
+                    step(None);
+                }
+            }
+            Some(flags) => {
+                let flags = flags.contiguous();
+                // SAFETY: a tensor of bools on the CPU in one piece, which lives until the step is
+                // over; libtorch's bools are bytes of 0 or 1.
+                let flags = unsafe {
+                    std::slice::from_raw_parts(flags.data_ptr().cast::<bool>(), flags.numel())
+                };
+                step(Some(flags));
+            }
+        }
     }
 
     /// Lets `compute(old, new)` write the new value of `target` into `new`, which is `target`

@@ -1,8 +1,10 @@
 //! The gradients of w_sel x + b_sel.
 
+use std::ops::Range;
+
 use super::order::Order;
 use super::real::{Real, add_scaled};
-use super::{Layer, over_neurons, threads};
+use super::{Layer, over, threads};
 
 /// Where the gradients go; all of it is written.
 #[derive(Debug)]
@@ -15,44 +17,59 @@ pub struct Gradients<'a, T> {
     pub x: &'a mut [T],
 }
 
-/// The gradients' memory as the threads share it: each writes the rows of its own neurons.
+/// The gradients' memory as the threads share it: each writes the columns of its own inputs, and
+/// the first the biases too.
 #[derive(Clone, Copy)]
 struct Shared<T> {
     weight: *mut T,
     bias: *mut T,
+    /// Null where it is not asked for.
+    x: *mut T,
 }
 
-// SAFETY: the threads write to rows of different neurons, which don't overlap.
+// SAFETY: the threads write to columns of different inputs, which don't overlap.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
+/// Numbers that a thread has at least: a line of the cache, so that no two threads write to one.
+const COLUMNS: usize = 16;
+
 /// Writes the gradients from δ = ∂L/∂(w_sel x + b_sel). A sample whose δ is 0 costs nothing.
+///
+/// The threads divide the inputs: of these every sum is one thread's own, that of ∂L/∂x over the
+/// neurons included, so the bits don't depend on how many there are.
 ///
 /// - delta: [neuron, sample]
 pub fn backward<T: Real>(layer: Layer<T>, delta: &[T], gradients: Gradients<T>) {
     let sizes = layer.sizes;
     assert_eq!(gradients.weight.len(), sizes.choices * sizes.neurons * sizes.inputs);
     assert_eq!(gradients.bias.len(), sizes.choices * sizes.neurons);
-    let shared =
-        Shared { weight: gradients.weight.as_mut_ptr(), bias: gradients.bias.as_mut_ptr() };
-    let (first, count) = (gradients.x, threads(sizes.neurons));
-    first.fill(T::default());
-    let mut others: Vec<Vec<T>> = (1..count).map(|_| vec![T::default(); first.len()]).collect();
-    let parts: Vec<&mut [T]> =
-        std::iter::once(&mut *first).chain(others.iter_mut().map(Vec::as_mut_slice)).collect();
-    over_neurons(sizes.neurons, parts, |neurons, to_x| {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: this CPU has AVX2; the ranges of neurons don't overlap.
-            return unsafe { some_avx2(layer, delta, neurons, shared, to_x) };
-        }
-        // SAFETY: the ranges of neurons don't overlap.
-        unsafe { some(layer, delta, neurons, shared, to_x) };
-    });
-    for other in others {
-        first.iter_mut().zip(other).for_each(|(sum, more)| *sum += more);
-    }
+    assert_eq!(delta.len(), sizes.neurons * sizes.samples);
+    let to_x = !gradients.x.is_empty();
+    assert!(!to_x || gradients.x.len() == sizes.samples * sizes.inputs);
+    gradients.x.fill(T::default());
+    let shared = Shared {
+        weight: gradients.weight.as_mut_ptr(),
+        bias: gradients.bias.as_mut_ptr(),
+        x: if to_x { gradients.x.as_mut_ptr() } else { std::ptr::null_mut() },
+    };
+    let count = threads(sizes.inputs.div_ceil(COLUMNS));
+    let parts = vec![(); count];
+    over(
+        sizes.inputs,
+        sizes.inputs.div_ceil(count).next_multiple_of(COLUMNS),
+        parts,
+        |columns, ()| {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: this CPU has AVX2; the ranges of columns don't overlap.
+                return unsafe { some_avx2(layer, delta, columns, shared) };
+            }
+            // SAFETY: the ranges of columns don't overlap.
+            unsafe { some(layer, delta, columns, shared) };
+        },
+    );
 }
 
 /// The same instructions, eight f32 at a time.
@@ -64,54 +81,51 @@ pub fn backward<T: Real>(layer: Layer<T>, delta: &[T], gradients: Gradients<T>) 
 unsafe fn some_avx2<T: Real>(
     layer: Layer<T>,
     delta: &[T],
-    neurons: std::ops::Range<usize>,
+    columns: Range<usize>,
     shared: Shared<T>,
-    to_x: &mut [T],
 ) {
     // SAFETY: the caller's promise.
-    unsafe { some(layer, delta, neurons, shared, to_x) };
+    unsafe { some(layer, delta, columns, shared) };
 }
 
-/// The gradients of some neurons.
+/// The gradients of some inputs.
 ///
 /// # Safety
-/// `shared` holds [computation, neuron, input] and [computation, neuron] numbers, and no one else
-/// touches the rows of `neurons`.
+/// `shared` holds [computation, neuron, input], [computation, neuron] and, or null, [sample, input]
+/// numbers, and no one else touches `columns` of them; of 0 among `columns`, the biases neither.
 #[inline(always)]
-unsafe fn some<T: Real>(
-    layer: Layer<T>,
-    delta: &[T],
-    neurons: std::ops::Range<usize>,
-    shared: Shared<T>,
-    to_x: &mut [T],
-) {
+unsafe fn some<T: Real>(layer: Layer<T>, delta: &[T], columns: Range<usize>, shared: Shared<T>) {
     let sizes = layer.sizes;
-    let inputs = sizes.inputs;
+    let (inputs, first, width) = (sizes.inputs, columns.start, columns.len());
+    // SAFETY: the caller's promise.
+    let part = |of: *mut T, row: usize| unsafe {
+        std::slice::from_raw_parts_mut(of.add(row * inputs + first), width)
+    };
     let mut order = Order::new(sizes.choices, sizes.samples);
-    for neuron in neurons {
+    for neuron in 0..sizes.neurons {
         order.sort(&layer.choice[neuron * sizes.samples..][..sizes.samples]);
         let delta = &delta[neuron * sizes.samples..][..sizes.samples];
         for choice in 0..sizes.choices {
             let row = choice * sizes.neurons + neuron;
-            // SAFETY: the row lies within the gradients, and belongs to this neuron alone.
-            let (gradient, bias) = unsafe {
-                let start = shared.weight.add(row * inputs);
-                (std::slice::from_raw_parts_mut(start, inputs), &mut *shared.bias.add(row))
-            };
+            let gradient = part(shared.weight, row);
             gradient.fill(T::default());
-            *bias = T::default();
-            let weight = layer.row_of_weight(choice, neuron);
+            let mut bias = T::default();
+            let weight = &layer.row_of_weight(choice, neuron)[columns.clone()];
             for sample in order.of(choice) {
                 let sample = *sample as usize;
                 let d = delta[sample];
                 if d == T::default() {
                     continue;
                 }
-                *bias += d;
-                add_scaled(gradient, d, layer.row_of_x(sample));
-                if !to_x.is_empty() {
-                    add_scaled(&mut to_x[sample * inputs..][..inputs], d, weight);
+                bias += d;
+                add_scaled(gradient, d, &layer.row_of_x(sample)[columns.clone()]);
+                if !shared.x.is_null() {
+                    add_scaled(part(shared.x, sample), d, weight);
                 }
+            }
+            if first == 0 {
+                // SAFETY: the caller's promise.
+                unsafe { *shared.bias.add(row) = bias };
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::order::Order;
 use super::real::{Real, dot};
-use super::{Layer, over_neurons, threads};
+use super::{Layer, over, threads};
 
 /// Writes w_sel·x + b_sel of every neuron and sample.
 ///
@@ -12,13 +12,13 @@ pub fn forward<T: Real>(layer: Layer<T>, bias: &[T], out: &mut [T]) {
     let sizes = layer.sizes;
     let each = sizes.neurons.div_ceil(threads(sizes.neurons));
     let parts: Vec<&mut [T]> = out.chunks_mut(each * sizes.samples).collect();
-    over_neurons(sizes.neurons, parts, |neurons, out| {
+    over(sizes.neurons, each, parts, |neurons, out| {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
             // SAFETY: this CPU has AVX2.
             return unsafe { some_avx2(layer, bias, neurons.start, out) };
         }
-        some(layer, bias, neurons.start, out);
+        some(layer, bias, neurons.start, out, dot);
     });
 }
 
@@ -26,11 +26,18 @@ pub fn forward<T: Real>(layer: Layer<T>, bias: &[T], out: &mut [T]) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn some_avx2<T: Real>(layer: Layer<T>, bias: &[T], first: usize, out: &mut [T]) {
-    some(layer, bias, first, out);
+    // SAFETY: this function is there for CPUs that have AVX2.
+    some(layer, bias, first, out, |a, b| unsafe { T::dot_avx2(a, b) });
 }
 
 #[inline(always)]
-fn some<T: Real>(layer: Layer<T>, bias: &[T], first: usize, out: &mut [T]) {
+fn some<T: Real>(
+    layer: Layer<T>,
+    bias: &[T],
+    first: usize,
+    out: &mut [T],
+    dot: impl Fn(&[T], &[T]) -> T,
+) {
     let sizes = layer.sizes;
     let mut order = Order::new(sizes.choices, sizes.samples);
     for (i, out) in out.chunks_mut(sizes.samples).enumerate() {

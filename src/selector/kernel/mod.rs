@@ -9,9 +9,9 @@
 //! computation neurons the matrix product is faster, although it computes more
 //! (`docs/selector_mnist.md` has a table for one size).
 //!
-//! Threads divide the neurons among them, as many as libtorch has. Products and sums are rounded
-//! one by one, in an order that depends on the sizes alone, so every CPU gives the same bits; the
-//! gradient of the input is added up over the threads and depends on their number.
+//! As many threads as libtorch has divide the neurons among them forward, and the inputs backward.
+//! Products and sums are rounded one by one, in an order that depends on the sizes alone, so every
+//! CPU and every number of threads gives the same bits.
 
 mod backward;
 mod forward;
@@ -59,14 +59,15 @@ impl<'a, T> Layer<'a, T> {
     }
 }
 
-/// Runs `work` on ranges of neurons, one a thread. The pieces of `parts` go with the ranges.
-fn over_neurons<P: Send>(
-    neurons: usize,
+/// Runs `work` on ranges of `each` of some items, one a thread. The pieces of `parts` go with the
+/// ranges.
+fn over<P: Send>(
+    items: usize,
+    each: usize,
     parts: Vec<P>,
     work: impl Fn(std::ops::Range<usize>, P) + Sync,
 ) {
-    let each = neurons.div_ceil(parts.len());
-    let range = |i: usize| (i * each).min(neurons)..((i + 1) * each).min(neurons);
+    let range = |i: usize| (i * each).min(items)..((i + 1) * each).min(items);
     let work = &work;
     std::thread::scope(|scope| {
         let mut rest = parts.into_iter().enumerate();
@@ -80,7 +81,7 @@ fn over_neurons<P: Send>(
     });
 }
 
-/// Threads for this many neurons.
-fn threads(neurons: usize) -> usize {
-    (tch::get_num_threads().max(1) as usize).min(neurons.max(1))
+/// Threads for this many items.
+fn threads(items: usize) -> usize {
+    (tch::get_num_threads().max(1) as usize).min(items.max(1))
 }

@@ -79,7 +79,10 @@ impl SelectorLayer {
             (Selection::Softmax { log_sum, .. }, Some(rows), _) => Some(match &pass.kept.p {
                 Some(p) => part(p),
                 None => {
-                    let z = self.logits(rows, &pass.features, block, pass.noise.as_ref());
+                    let z = match pass.kept.z.get((block.0 / pass.plan.block) as usize) {
+                        Some(z) => z,
+                        None => &self.logits(rows, &pass.features, block, pass.noise.as_ref()),
+                    };
                     (z - log_sum.unsqueeze(-2)).exp_()
                 }
             }),
@@ -113,8 +116,9 @@ impl SelectorLayer {
         };
         let mut dz = match (&signal.credit, mean, h) {
             (Some(credit), ..) => {
-                let selected = self.one_hot(signal.choice, (start, count)).to_kind(p.kind());
-                (selected - p) * credit.unsqueeze(-2)
+                let mut dz = p.neg();
+                _ = dz.g_add_(&self.one_hot(signal.choice, (start, count)));
+                dz.g_mul_(&credit.unsqueeze(-2))
             }
             (None, Some(mean), Some(h)) => {
                 (h - mean.unsqueeze(-2)) * p * signal.delta.unsqueeze(-2)

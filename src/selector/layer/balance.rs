@@ -25,11 +25,21 @@ impl SelectorLayer {
     /// down where more.
     ///
     /// - tally: of the batch, [.., computation, neuron]; rows: samples of the batch
-    pub fn nudge_preference(&mut self, tally: &Tensor, rows: i64, rate: f64) {
+    /// - apply: [] bool on the device; where it is false the bias stays. None is true.
+    pub fn nudge_preference(
+        &mut self,
+        tally: &Tensor,
+        (rows, rate): (i64, f64),
+        apply: Option<&Tensor>,
+    ) {
         let _guard = no_grad_guard();
         let share = rows as f64 / self.shape.choices as f64;
         if let Some(bias) = &mut self.preference {
-            _ = bias.g_add_(&((share - tally).sign() * rate));
+            let change = (share - tally).sign() * rate;
+            _ = bias.g_add_(&match apply {
+                None => change,
+                Some(flag) => change.where_scalarother(flag, 0.0),
+            });
         }
     }
 

@@ -18,8 +18,7 @@ pub struct Pass {
     pub(super) selection: Selection,
     /// Probability of the selected one, of the rules that scale with it: [.., batch, neuron].
     pub(super) share: Option<Tensor>,
-    /// Probabilities and outputs for all K, where the plan is to keep them:
-    /// [.., batch, computation, neuron] each.
+    /// What the plan is to keep for all K: [.., batch, computation, neuron] each.
     pub(super) kept: Kept,
     pub(super) plan: Plan,
     pub(super) noise: Option<Noise>,
@@ -37,9 +36,10 @@ pub(super) enum Selection {
     Levels { q: Tensor, slopes: Option<Tensor> },
 }
 
-/// Probabilities and outputs of all computation neurons.
+/// Probabilities and outputs of all computation neurons, or the logits block by block.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
+    pub(super) z: Vec<Tensor>,
     pub(super) p: Option<Tensor>,
     pub(super) h: Option<Tensor>,
 }

@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub(super) block: i64,
     /// Whether probabilities and outputs are kept for the backward pass.
     pub(super) keep: bool,
+    /// Whether the logits are, which the backward pass would else compute again.
+    pub(super) keep_logits: bool,
 }
 
 impl Plan {
@@ -35,7 +37,9 @@ impl Plan {
             Compute::Dense => shape.choices,
             _ => (BLOCK / (rows * shape.neurons).max(1)).clamp(1, shape.choices.max(1)),
         };
-        Self { compute, block, keep: compute == Compute::Dense }
+        let automatic = options.compute == Compute::Auto && compute == Compute::Gather;
+        let keep_logits = automatic && numbers(shape, rows) <= LOGITS_LIMIT;
+        Self { compute, block, keep: compute == Compute::Dense, keep_logits }
     }
 
     /// The blocks: first computation neuron and count.
@@ -52,18 +56,38 @@ fn automatic(shape: &LayerShape, rule: Rule, rows: i64, (kind, device): (Kind, D
     if device == Device::Cpu && real && !rule.needs_all() && shape.choices >= GATHER_FROM {
         return Compute::Gather;
     }
-    match shape.choices * shape.neurons * rows {
+    match numbers(shape, rows) {
         0..=DENSE_LIMIT => Compute::Dense,
         _ => Compute::Streaming,
     }
 }
 
-/// Computation neurons from which the kernels are used: at 256 samples, 512 inputs and 512 neurons
-/// they were faster than products for all of them from here on, see the table in
-/// `docs/selector_mnist.md`; other sizes may break even elsewhere.
-const GATHER_FROM: i64 = 5;
+/// Numbers [batch, computation, neuron].
+fn numbers(shape: &LayerShape, rows: i64) -> i64 {
+    shape.choices * shape.neurons * rows
+}
+
+impl LayerOptions {
+    /// Logits that a layer in f32 on the CPU keeps between its passes over a batch of this many rows,
+    /// where it keeps nothing else for all K.
+    pub fn kept_logits(&self, shape: &LayerShape, rows: i64) -> i64 {
+        let plan = Plan::new(shape, self, rows, Kind::Float, Device::Cpu);
+        if plan.keep_logits { numbers(shape, rows) } else { 0 }
+    }
+}
+
+/// Computation neurons from which the kernels are used. Forward and backward pass by `selected-only`
+/// with a softmax selector were the faster with them from K = 4 on at three of four sizes, and from
+/// K = 5 at the fourth, where K = 4 takes 3 % more; at K = 2 they take up to 30 % more:
+/// `cargo bench --bench selector_compute -- ways`, see the table in `docs/selector_mnist.md`.
+const GATHER_FROM: i64 = 4;
 
 /// Numbers [batch, computation, neuron] up to which everything is held: 8 MB in f32 for the
-/// probabilities and as much for the outputs of a layer. It was chosen to bound the memory; from
-/// which size on computing twice is the faster was not measured.
+/// probabilities and as much for the outputs of a layer. Up to about here holding them was the faster
+/// at the sizes of that table; beyond it memory decides.
 const DENSE_LIMIT: i64 = 1 << 21;
+
+/// Numbers [batch, computation, neuron] up to which `auto` keeps the logits of a softmax for the
+/// backward pass beside the kernels: 64 MB in f32 for a layer. It saves computing them again, a
+/// matrix product of four, and was the faster at every size measured; the limit bounds the memory.
+const LOGITS_LIMIT: i64 = 1 << 24;

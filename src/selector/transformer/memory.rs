@@ -4,7 +4,7 @@ use super::config::TransformerConfig;
 use super::layout::{linears, parameter_count};
 use crate::lab::memory::gigabytes;
 use crate::lab::optim::OptimizerKind;
-use crate::selector::rules::Compute;
+use crate::selector::rules::{Compute, Inner};
 
 /// What libtorch itself takes, with its code and its buffers, about.
 const LIBTORCH: i64 = 250_000_000;
@@ -42,11 +42,13 @@ impl Memory {
         let each = |inputs: i64, neurons: i64| 2 * inputs + (5 + kept) * neurons;
         let layers = linears(config, vocabulary);
         let linear: i64 = layers.iter().map(|row| each(row.shape.inputs, row.shape.neurons)).sum();
+        let options = config.selection.options(Inner::Identity);
+        let logits: i64 = layers.iter().map(|row| options.kept_logits(&row.shape, rows)).sum();
         let glue = 8 * config.d_model * config.layers + 4 * vocabulary;
         Self {
             parameters,
             state: buffers * FLOAT * parameters,
-            activations: FLOAT * rows * (linear + glue),
+            activations: FLOAT * (rows * (linear + glue) + logits),
         }
     }
 

@@ -1,0 +1,74 @@
+//! What the benchmarks of selector layers share.
+
+// Each benchmark is a crate of its own and uses a part of this.
+#![allow(dead_code)]
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+use neuron_lab::lab::console::Console;
+use neuron_lab::lab::folder::RunFolder;
+use neuron_lab::lab::params::{Params, ParamsBuilder};
+use neuron_lab::lab::session::Session;
+use neuron_lab::lab::signals::StopSignal;
+use neuron_lab::lab::{Experiment, configure};
+use neuron_lab::selector::SelectorMnist;
+use neuron_lab::selector::config::{SelectorKind, SteSign};
+use neuron_lab::selector::layer::{LayerOptions, LayerShape, SelectorLayer};
+use neuron_lab::selector::rules::{Compute, Inner, Rule};
+use rustix::time::{ClockId, clock_gettime};
+use tch::{Device, Kind, Tensor};
+use tempfile::TempDir;
+
+pub const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// CPU time of this process.
+pub fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Of an odd number of values.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A layer with random parameters.
+pub fn layer(
+    (inputs, neurons, choices): (i64, i64, i64),
+    selector: SelectorKind,
+    rule: Rule,
+    compute: Compute,
+) -> Result<(SelectorLayer, Params)> {
+    let sign = SteSign::Consistent;
+    let shape = LayerShape { inputs, neurons, choices, selector, sign, rank: 16 };
+    tch::manual_seed(0);
+    let mut builder = ParamsBuilder::default();
+    for (name, draw) in shape.parameters("layer") {
+        builder.add(name, draw().unsqueeze(0));
+    }
+    let params = builder.build(Device::Cpu)?;
+    let options = LayerOptions { rule, inner: Inner::Relu, compute };
+    let layer = SelectorLayer::with_options(shape, options, "layer", &params, Device::Cpu)?;
+    Ok((layer, params))
+}
+
+/// A run of `selector_mnist` that takes its steps one by one, in a folder that goes with it.
+pub fn session(flags: &str) -> Result<(Session<SelectorMnist>, TempDir)> {
+    let home = tempfile::tempdir()?;
+    let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
+    let line = format!("bench {flags}");
+    let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+    let settings = configure::<SelectorMnist>(words)?;
+    let experiment = SelectorMnist::build(&settings, Device::Cpu)?;
+    let folder = RunFolder::create(&runs, &checkpoints, SelectorMnist::NAME, "bench")?;
+    let parts = (Console::new(true, false), StopSignal::default(), Device::Cpu);
+    Ok((Session::new(settings, experiment, folder, None, parts)?, home))
+}
+
+/// An input and a gradient for a layer: [row, input] and [row, neuron].
+pub fn signals(layer: &SelectorLayer, rows: i64) -> (Tensor, Tensor) {
+    let shape = layer.shape();
+    (Tensor::randn([rows, shape.inputs], OPTIONS), Tensor::randn([rows, shape.neurons], OPTIONS))
+}
