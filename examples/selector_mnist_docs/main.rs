@@ -3,19 +3,21 @@
 
 #![allow(clippy::print_stdout)]
 
+mod figures;
+mod run;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use neuron_lab::lab::figure::{LineFigure, Panels, Series};
+use anyhow::Result;
 use neuron_lab::lab::log::mean_and_sd;
-use serde_json::Value;
 
-/// Steps of an epoch: 60 000 images in batches of 64.
-const EPOCH: u64 = 938;
-const EPOCHS: u64 = 5;
-const PRESETS: [&str; 13] = [
+use figures::{choices_figure, options_figure, sign_figure};
+use run::{EPOCHS, Run};
+
+/// The runs, by what follows `docs-` in their names.
+const RUNS: [&str; 24] = [
     "as-printed",
     "hidden-as-printed",
     "consistent",
@@ -28,7 +30,18 @@ const PRESETS: [&str; 13] = [
     "k5",
     "selected-only-k2",
     "selected-only-k5",
+    "switch-k2",
     "switch-k5",
+    "soft",
+    "low-rank",
+    "tree",
+    "gumbel",
+    "gaussian",
+    "balance-loss",
+    "balance-loss-strong",
+    "balance-bias",
+    "balance-bias-weak",
+    "grow",
 ];
 /// The notebook's run with cosines: loss, accuracy, cosine of the layers, by epoch.
 const NOTEBOOK: [[f64; 4]; 5] = [
@@ -38,137 +51,6 @@ const NOTEBOOK: [[f64; 4]; 5] = [
     [0.3006, 0.9186, 0.2068, 0.1854],
     [0.2669, 0.9312, 0.2201, 0.1991],
 ];
-
-/// Every seed's value of a tag at the end of an epoch: (epoch, tag) to one value a seed.
-struct Run {
-    values: BTreeMap<(u64, String), Vec<f64>>,
-}
-
-impl Run {
-    fn read(preset: &str) -> Result<Self> {
-        let path = Path::new("runs/selector_mnist").join(format!("docs-{preset}/metrics.jsonl"));
-        let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-        let mut values = BTreeMap::new();
-        for line in text.lines() {
-            let entry: Value = serde_json::from_str(line)?;
-            let step = entry["step"].as_u64().context("step")?;
-            let Some(map) = entry["values"].as_object().filter(|_| step % EPOCH == 0) else {
-                continue;
-            };
-            for tag in map.keys().filter_map(|key| key.strip_suffix("/r0")) {
-                let each = (0..).map_while(|r| map.get(&format!("{tag}/r{r}"))?.as_f64());
-                values.insert((step / EPOCH, tag.to_string()), each.collect::<Vec<f64>>());
-            }
-        }
-        let last = (EPOCHS, "eval/accuracy".to_string());
-        anyhow::ensure!(values.contains_key(&last), "{} has not ended", path.display());
-        Ok(Self { values })
-    }
-
-    fn each(&self, epoch: u64, tag: &str) -> Result<&[f64]> {
-        let values = self.values.get(&(epoch, tag.to_string()));
-        Ok(values.with_context(|| format!("no {tag} in epoch {epoch}"))?)
-    }
-
-    /// Mean ± standard deviation, with the range of the seeds in brackets.
-    fn cell(&self, epoch: u64, tag: &str, scale: f64, decimals: usize) -> Result<String> {
-        let values: Vec<f64> = self.each(epoch, tag)?.iter().map(|value| scale * value).collect();
-        let (mean, sd) = mean_and_sd(&values);
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        Ok(format!("{mean:.decimals$} ± {sd:.decimals$} ({low:.decimals$}..{high:.decimals$})"))
-    }
-
-    /// The curve of a tag over epochs, with a band of one standard deviation.
-    fn curve(&self, tag: &str, label: &str) -> Result<Series> {
-        let (mut x, mut y, mut low, mut high) = (vec![], vec![], vec![], vec![]);
-        for epoch in 1..=EPOCHS {
-            let (mean, sd) = mean_and_sd(self.each(epoch, tag)?);
-            x.push(epoch as f64);
-            y.push(mean);
-            low.push(mean - sd);
-            high.push(mean + sd);
-        }
-        Ok(Series { marker: true, ..Series::new(label, x, y).with_band(low, high) })
-    }
-}
-
-fn notebook(column: usize) -> Series {
-    let x = (1..=EPOCHS).map(|epoch| epoch as f64).collect();
-    let y = NOTEBOOK.iter().map(|row| row[column]).collect();
-    Series { dashed: true, marker: true, ..Series::new("the notebook's run", x, y) }
-}
-
-fn panel(title: &str, y_label: &str, series: Vec<Series>) -> LineFigure {
-    LineFigure {
-        title: title.into(),
-        x_label: "epoch".into(),
-        y_label: y_label.into(),
-        series,
-        ..LineFigure::default()
-    }
-}
-
-/// What the sign of the straight-through gradient does.
-fn sign_figure(runs: &BTreeMap<&str, Run>) -> Result<Panels> {
-    let compared =
-        [("consistent", "consistent sign"), ("as-printed", "as printed"), ("k1", "plain MLP")];
-    let curves = |tag: &str, count: usize, column: Option<usize>| -> Result<Vec<Series>> {
-        let each = compared[..count].iter().map(|(preset, label)| runs[preset].curve(tag, label));
-        let mut series = each.collect::<Result<Vec<_>>>()?;
-        series.extend(column.map(|column| Series { colour: Some(6), ..notebook(column) }));
-        Ok(series)
-    };
-    let cosine = |i: usize| -> Result<LineFigure> {
-        let curves = curves(&format!("cosine/layer{i}"), 2, Some(1 + i))?;
-        Ok(panel(&format!("Cosine between A and B, layer {i}"), "mean over neurons", curves))
-    };
-    let dominance = curves("dominance/test/layer2", 2, None)?;
-    Ok(Panels {
-        title: "The sign of the straight-through gradient".into(),
-        subtitle: "selector_mnist, K = 2, MNIST: mean and standard deviation of 8 seeds".into(),
-        columns: 2,
-        panels: vec![
-            panel("Test accuracy", "share correct", curves("eval/accuracy", 3, Some(1))?),
-            panel("Dominated neurons, layer 2", "share of neurons", dominance),
-            cosine(1)?,
-            cosine(2)?,
-        ],
-    })
-}
-
-/// What more computation neurons do.
-fn choices_figure(runs: &BTreeMap<&str, Run>) -> Result<Panels> {
-    let curves = |tag: &str, from: u64| -> Result<Vec<Series>> {
-        let curve = |k: u64| -> Result<Series> {
-            let series = runs[format!("k{k}").as_str()].curve(tag, &format!("K = {k}"))?;
-            Ok(Series { colour: Some(k as usize - 1), ..series })
-        };
-        let made = |k: &u64| runs.contains_key(format!("k{k}").as_str());
-        (from..=5).filter(made).map(curve).collect()
-    };
-    Ok(Panels {
-        title: "One to five computation neurons".into(),
-        subtitle:
-            "selector_mnist, softmax selector, MNIST: mean and standard deviation over the seeds"
-                .into(),
-        columns: 2,
-        panels: vec![
-            panel("Training loss", "cross-entropy (nats)", curves("train/epoch_loss", 1)?),
-            panel("Test accuracy", "share correct", curves("eval/accuracy", 1)?),
-            panel(
-                "Pairs never used, layer 2",
-                "share of (neuron, k)",
-                curves("never_used/test/layer2", 2)?,
-            ),
-            panel(
-                "Dominated neurons, layer 2",
-                "share of neurons",
-                curves("dominance/test/layer2", 2)?,
-            ),
-        ],
-    })
-}
 
 fn print_tables(runs: &BTreeMap<&str, Run>, presets: &[&str]) -> Result<()> {
     println!(
@@ -277,14 +159,13 @@ fn print_expected(runs: &BTreeMap<&str, Run>) -> Result<()> {
 
 fn main() -> Result<()> {
     let mut runs = BTreeMap::new();
-    for preset in PRESETS {
+    for preset in RUNS {
         match Run::read(preset) {
             Ok(run) => _ = runs.insert(preset, run),
             Err(error) => println!("{preset} is left out: {error:#}"),
         }
     }
-    let presets: Vec<&str> =
-        PRESETS.into_iter().filter(|preset| runs.contains_key(preset)).collect();
+    let presets: Vec<&str> = RUNS.into_iter().filter(|preset| runs.contains_key(preset)).collect();
     print_tables(&runs, &presets)?;
     print_expected(&runs)?;
     let folder = Path::new("docs/figures");
@@ -292,6 +173,7 @@ fn main() -> Result<()> {
     for (name, figure) in [
         ("selector_mnist_sign", sign_figure(&runs)?),
         ("selector_mnist_choices", choices_figure(&runs)?),
+        ("selector_mnist_options", options_figure(&runs)?),
     ] {
         fs::write(folder.join(name).with_extension("png"), figure.render()?.to_png()?)?;
         fs::write(folder.join(name).with_extension("csv"), figure.to_csv())?;
