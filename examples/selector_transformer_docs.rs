@@ -137,6 +137,7 @@ fn losses() -> Result<()> {
             row(&format!("L = {layers}, K = {choices}"), &name(*choices, layers), &notebook)?;
         }
     }
+    row("L = 2, K = 100", "k100-l2", "")?;
     row("L = 2, K = 2, linear layers only", "linear-k2-l2", "8.3382")?;
     row("L = 2, K = 5, embeddings not scaled", "unscaled-l2", "")?;
     row("`large`: d = 256, V = 5000, K = 75", "large", "")
