@@ -57,7 +57,7 @@ impl MatrixFigure {
         let frame = Frame::new(left, head, left + width, head + height.max(90.0));
         let bar = frame.right + 16.0;
         let heading = plot::title_width(&probe, &self.title, &self.subtitle);
-        let whole = heading.max(bar + ColourScale::WIDTH).min(WIDTH);
+        let whole = heading.max(frame.right + ColourScale::WIDTH + 2.0 * MARGIN).min(WIDTH);
         let mut canvas = Canvas::new(whole, frame.bottom + 54.0)?;
         plot::draw_title(&mut canvas, whole, &self.title, &self.subtitle);
         self.scale

@@ -66,7 +66,7 @@ impl TilesFigure {
         let head = 56.0;
         let bar = MARGIN + step_x * self.columns.min(self.tiles.len()) as f32 + 10.0;
         let heading = plot::title_width(&Canvas::new(1.0, 1.0)?, &self.title, &self.subtitle);
-        let whole = heading.max(bar + ColourScale::WIDTH).min(WIDTH);
+        let whole = heading.max(bar + ColourScale::WIDTH + MARGIN - GAP).min(WIDTH);
         let mut canvas = Canvas::new(whole, head + step_y * rows as f32 + MARGIN)?;
         plot::draw_title(&mut canvas, whole, &self.title, &self.subtitle);
         for (i, tile) in self.tiles.iter().enumerate() {
