@@ -77,14 +77,14 @@ impl LayerOptions {
 }
 
 /// Computation neurons from which the kernels are used. Forward and backward pass by `selected-only`
-/// with a softmax selector were the faster with them from K = 4 on at three of four sizes, and from
-/// K = 5 at the fourth, where K = 4 takes 3 % more; at K = 2 they take up to 30 % more:
+/// with a softmax selector were the faster with them from K = 4 on at three of four sizes; at the
+/// fourth K = 4 takes 5 % more and K = 5 is level:
 /// `cargo bench --bench selector_compute -- ways`, see the table in `docs/selector_mnist.md`.
 const GATHER_FROM: i64 = 4;
 
 /// Numbers [batch, computation, neuron] up to which everything is held: 8 MB in f32 for the
-/// probabilities and as much for the outputs of a layer. Up to about here holding them was the faster
-/// at the sizes of that table; beyond it memory decides.
+/// probabilities and as much for the outputs of a layer. Holding them is the faster at most sizes of
+/// that table, above the limit too, which is there for the memory.
 const DENSE_LIMIT: i64 = 1 << 21;
 
 /// Numbers [batch, computation, neuron] up to which `auto` keeps the logits of a softmax for the
