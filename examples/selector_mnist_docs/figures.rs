@@ -15,13 +15,7 @@ fn notebook(column: usize) -> Series {
 }
 
 fn panel(title: &str, y_label: &str, series: Vec<Series>) -> LineFigure {
-    LineFigure {
-        title: title.into(),
-        x_label: "epoch".into(),
-        y_label: y_label.into(),
-        series,
-        ..LineFigure::default()
-    }
+    LineFigure::new(title, "epoch", y_label, series)
 }
 
 /// What the sign of the straight-through gradient does.

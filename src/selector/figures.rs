@@ -53,12 +53,8 @@ pub fn curve(log: &Log, tag: &str, label: &str) -> Series {
 }
 
 fn learning(run: &SelectorMnist, log: &Log) -> Panels {
-    let panel = |title: &str, y_label: &str, series: Vec<Series>| LineFigure {
-        title: title.into(),
-        x_label: "step".into(),
-        y_label: y_label.into(),
-        series,
-        ..LineFigure::default()
+    let panel = |title: &str, y_label: &str, series: Vec<Series>| {
+        LineFigure::new(title, "step", y_label, series)
     };
     let marked = |tag: &str, label: &str| Series { marker: true, ..curve(log, tag, label) };
     let layers = |what: &str| -> Vec<Series> {

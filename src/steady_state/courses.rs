@@ -20,9 +20,8 @@ pub(super) fn thinned(label: &str, values: &[f64]) -> Series {
     Series::new(label, x, y)
 }
 
-pub(super) fn panel(title: String, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
-    let (x_label, y_label) = ("time (s)".into(), y_label.into());
-    LineFigure { title, x_label, y_label, y_log, series, ..LineFigure::default() }
+pub(super) fn panel(title: &str, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
+    LineFigure { y_log, ..LineFigure::new(title, "time (s)", y_label, series) }
 }
 
 /// Task loss in pre-training, the whole and its beginning, and weights, of the first seed.
@@ -42,10 +41,10 @@ pub(super) fn pretraining(sweep: &SteadyState) -> Result<Panels> {
         subtitle: format!("first seed, {}", pretrain_name(sweep)),
         columns: 3,
         panels: vec![
-            panel("Task loss, the whole".into(), "task loss", true, whole),
-            panel("Task loss, first 400 s".into(), "task loss", true, begin),
+            panel("Task loss, the whole", "task loss", true, whole),
+            panel("Task loss, first 400 s", "task loss", true, begin),
             panel(
-                format!("Weights of the first cells, q = {q}"),
+                &format!("Weights of the first cells, q = {q}"),
                 "weight",
                 false,
                 weights(sweep, 0)?,
@@ -90,7 +89,7 @@ pub(super) fn steady_runs(sweep: &SteadyState) -> Result<Panels> {
             }
             let q = sweep.grid.expansions[size];
             let title = format!("q = {q}, {}", noise_title(sweep, ratio));
-            panels.push(panel(title, "task loss", true, series));
+            panels.push(panel(&title, "task loss", true, series));
         }
     }
     let title = "Learning from w*".into();
@@ -118,7 +117,7 @@ pub(super) fn trajectory(sweep: &SteadyState) -> Result<Panels> {
         let wanted =
             Series { dashed: true, ..Series::new("reference", x.clone(), reference.clone()) };
         let series = vec![Series::new("plant", x.clone(), y), wanted];
-        panels.push(panel(title.into(), "position", false, series));
+        panels.push(panel(title, "position", false, series));
     }
     let q = sweep.grid.expansions[0];
     let subtitle = format!("first seed, q = {q}, frozen weights");

@@ -143,12 +143,8 @@ fn networks(sweep: &SteadyState, results: &Results) -> Panels {
         let series = Series::new(label, q.clone(), at(0.5)).with_band(at(0.25), at(0.75));
         Series { marker: true, ..series }
     };
-    let panel = |title: &str, y_label: &str, series: Vec<Series>| LineFigure {
-        title: title.into(),
-        x_label: "expansion q".into(),
-        y_label: y_label.into(),
-        series,
-        ..LineFigure::default()
+    let panel = |title: &str, y_label: &str, series: Vec<Series>| {
+        LineFigure::new(title, "expansion q", y_label, series)
     };
     let losses = vec![
         curve("before", &|network| network.begin),

@@ -72,16 +72,11 @@ pub(super) fn examples(sweep: &SteadyState, seeds: &[Seed]) -> Result<Panels> {
         let Some(seed) = seed else { continue };
         let index = seed.index as i64;
         let title = format!("Sets off {name}: trajectory");
-        panels.push(panel(title, "position", false, trajectory(sweep, index)?));
+        panels.push(panel(&title, "position", false, trajectory(sweep, index)?));
         let losses = read::values(&sweep.pretrain.losses.get(index).get(0))?;
         let series = vec![thinned("online LMS", &losses)];
-        panels.push(panel("Task loss in pre-training".into(), "task loss", true, series));
-        panels.push(panel(
-            "Weights in pre-training".into(),
-            "weight",
-            false,
-            weights(sweep, index)?,
-        ));
+        panels.push(panel("Task loss in pre-training", "task loss", true, series));
+        panels.push(panel("Weights in pre-training", "weight", false, weights(sweep, index)?));
     }
     let (title, subtitle) = ("A good and a bad initialisation".into(), "a seed each".into());
     Ok(Panels { title, subtitle, columns: 3, panels })

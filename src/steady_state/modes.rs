@@ -44,12 +44,8 @@ pub(super) fn modes(sweep: &SteadyState, results: &Results) -> Panels {
     }
     let mode = "mode of H, by eigenvalue λ";
     let panel = |title: &str, x_label: &str, y_label: &str, series: Vec<Series>| LineFigure {
-        title: title.into(),
-        x_label: x_label.into(),
-        y_label: y_label.into(),
         y_log: true,
-        series,
-        ..LineFigure::default()
+        ..LineFigure::new(title, x_label, y_label, series)
     };
     let length = |label: &str, value: i64| Reference { label: label.into(), value: value as f64 };
     let stages = vec![

@@ -68,12 +68,8 @@ pub(super) fn optimal(sweep: &SteadyState, results: &Results) -> Panels {
         Series::new("one mean update, predicted", q.clone(), (0..q.len()).map(predicted).collect());
     steps.push(Series { dashed: true, ..predicted });
     let panel = |title: &str, y_label: &str, y_log: bool, series: Vec<Series>| LineFigure {
-        title: title.into(),
-        x_label: "expansion q".into(),
-        y_label: y_label.into(),
         y_log,
-        series,
-        ..LineFigure::default()
+        ..LineFigure::new(title, "expansion q", y_label, series)
     };
     Panels {
         title: "Optimal learning speed".into(),

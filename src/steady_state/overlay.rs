@@ -45,8 +45,7 @@ pub(super) fn overlay(sweep: &SteadyState, results: &Results) -> Result<Panels> 
 }
 
 fn panel(title: &str, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
-    let (title, x_label, y_label) = (title.into(), "learning step γ".into(), y_label.into());
-    LineFigure { title, x_label, y_label, y_log, series, ..LineFigure::default() }
+    LineFigure { y_log, ..LineFigure::new(title, "learning step γ", y_label, series) }
 }
 
 impl Overlay<'_> {

@@ -77,12 +77,8 @@ fn second(run: &Characterize, log: &Log) -> Panels {
         let names = (0..run.network.layers.len()).map(|k| format!("layer {k}")).enumerate();
         names.map(|(k, name)| curve(&format!("rule/{what}/layer{k}"), &name)).collect()
     };
-    let panel = |title: &str, y_label: &str, series: Vec<Series>| LineFigure {
-        title: title.into(),
-        x_label: "batch".into(),
-        y_label: y_label.into(),
-        series,
-        ..LineFigure::default()
+    let panel = |title: &str, y_label: &str, series: Vec<Series>| {
+        LineFigure::new(title, "batch", y_label, series)
     };
     let config = &run.config;
     let constant = Reference { label: "constant predictor".into(), value: run.constant };

@@ -79,13 +79,7 @@ fn ends(run: &ApicalTrain, log: &Log, curves: &[Series]) -> Option<Series> {
 }
 
 fn panel(title: &str, y_label: &str, series: Vec<Series>) -> LineFigure {
-    LineFigure {
-        title: title.into(),
-        x_label: "epoch".into(),
-        y_label: y_label.into(),
-        series,
-        ..LineFigure::default()
-    }
+    LineFigure::new(title, "epoch", y_label, series)
 }
 
 /// One curve for each layer.

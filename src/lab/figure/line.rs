@@ -100,6 +100,12 @@ pub struct LineFigure {
 }
 
 impl LineFigure {
+    /// Curves over linear axes of these names.
+    pub fn new(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> Self {
+        let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
+        Self { title, x_label, y_label, series, ..Self::default() }
+    }
+
     /// Draws the figure, 1600 x 1000 pixels. One without anything to show says so in words.
     ///
     /// # Errors
