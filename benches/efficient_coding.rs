@@ -13,11 +13,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result};
 use neuron_lab::efficient_coding::EfficientCoding;
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::folder::RunFolder;
-use neuron_lab::lab::phase::PHASES;
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::train::phase::PHASES;
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::lab::{Experiment, configure};
 use rustix::time::{ClockId, clock_gettime};
 use tch::Device;

@@ -8,8 +8,8 @@
 
 #![allow(clippy::print_stdout)]
 
-use neuron_lab::lab::optim::finite::all_finite;
-use neuron_lab::lab::optim::{Optimizer, OptimizerConfig, OptimizerKind};
+use neuron_lab::lab::tensor::optim::finite::all_finite;
+use neuron_lab::lab::tensor::optim::{Optimizer, OptimizerConfig, OptimizerKind};
 use rustix::time::{ClockId, clock_gettime};
 use tch::nn::{self, OptimizerConfig as _};
 use tch::{Device, Kind, Tensor};

@@ -14,9 +14,10 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::phase::PHASES;
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::{durable, run};
+use neuron_lab::lab::run;
+use neuron_lab::lab::store::durable;
+use neuron_lab::lab::train::phase::PHASES;
+use neuron_lab::lab::train::session::Session;
 use neuron_lab::selector::SelectorMnist;
 use selector_parts::{cpu_seconds, session};
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::figure::{LineFigure, Panels, Series};
-use neuron_lab::lab::log::mean_and_sd;
+use neuron_lab::lab::statistics::mean_and_sd;
 use serde_json::Value;
 
 const RUNS: &str = "runs/efficient_coding";

@@ -4,16 +4,17 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use neuron_lab::lab::checkpoint::{Checkpoint, Score, State};
 use neuron_lab::lab::error::refuse;
 use neuron_lab::lab::figure::{LineFigure, Series};
-use neuron_lab::lab::log::Log;
-use neuron_lab::lab::nn::{draw, linear, linear_samplers};
-use neuron_lab::lab::params::ParamsBuilder;
-use neuron_lab::lab::phase::Phase;
-use neuron_lab::lab::tensorboard::Chart;
+use neuron_lab::lab::log::run_log::Log;
+use neuron_lab::lab::log::tensorboard::Chart;
+use neuron_lab::lab::store::checkpoint::{Checkpoint, Score, State};
+use neuron_lab::lab::tensor::nn::{draw, linear, linear_samplers};
+use neuron_lab::lab::tensor::params::ParamsBuilder;
+use neuron_lab::lab::tensor::{rng, to_host};
+use neuron_lab::lab::train::phase::Phase;
 use neuron_lab::lab::{
-    Evaluation, Experiment, Learner, LearnerConfig, Plan, Preset, Settings, Step, launch, read, rng,
+    Evaluation, Experiment, Learner, LearnerConfig, Plan, Preset, Settings, Step, launch,
 };
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -111,7 +112,7 @@ impl Experiment for Teacher {
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         let _guard = no_grad_guard();
         let weight = self.learner.params.get("weight")?;
-        let error = read::scalar(&(&weight - &self.truth).norm())?;
+        let error = to_host::scalar(&(&weight - &self.truth).norm())?;
         evaluation.say(&format!("step {}: distance to the teacher {error:.4}", evaluation.step));
         evaluation.scalar("eval/error", vec![error]);
         Ok(Some(Score { tag: "eval/error".into(), value: error, higher_is_better: false }))

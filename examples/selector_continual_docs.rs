@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::figure::{LineFigure, Panels, Series};
-use neuron_lab::lab::log::mean_and_sd;
+use neuron_lab::lab::statistics::mean_and_sd;
 use serde_json::Value;
 
 const TASKS: usize = 5;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::figure::RgbImage;
-use neuron_lab::lab::tensorboard::{Band, Chart, EventWriter, Histogram};
+use neuron_lab::lab::log::tensorboard::{Band, Chart, EventWriter, Histogram};
 use serde_json::json;
 
 const TAGS: &[(&str, &str)] = &[

@@ -13,7 +13,8 @@ use neuron_lab::apical::rule::{Pre, moving};
 use neuron_lab::apical::split::Split;
 use neuron_lab::apical::train::trainer::Trainer;
 use neuron_lab::data;
-use neuron_lab::lab::{configure, rng};
+use neuron_lab::lab::configure;
+use neuron_lab::lab::tensor::rng;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 const WIDTHS: [i64; 5] = [64, 200, 200, 200, 10];

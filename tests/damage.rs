@@ -12,8 +12,8 @@ use common::damage::{
     Damage, Tensor, bytes, change, content, manifest, replace, tensors_path, without,
 };
 use common::{Bench, Random};
-use neuron_lab::lab::checkpoint::Checkpoint;
 use neuron_lab::lab::error::one_line;
+use neuron_lab::lab::store::checkpoint::Checkpoint;
 use safetensors::Dtype;
 use serde_json::json;
 

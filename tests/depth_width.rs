@@ -8,8 +8,8 @@ use std::path::Path;
 
 use common::{Bench, Outcome, cut, words};
 use neuron_lab::data;
-use neuron_lab::lab::experiment::Experiment;
-use neuron_lab::lab::optim::OptimizerKind::{self, Adam, Sgd};
+use neuron_lab::lab::tensor::optim::OptimizerKind::{self, Adam, Sgd};
+use neuron_lab::lab::train::experiment::Experiment;
 use neuron_lab::selector::DepthWidth;
 use neuron_lab::selector::depth_width::config::Init;
 use neuron_lab::selector::depth_width::grid::{Course, Point};

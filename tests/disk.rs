@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Bench, Outcome, program};
-use neuron_lab::lab::checkpoint::{Checkpoint, Manifest};
+use neuron_lab::lab::store::checkpoint::{Checkpoint, Manifest};
 
 /// Runs the program under a limit of `blocks` x 512 bytes for every file that it writes.
 fn limited(bench: &Bench, blocks: u64, line: &str) -> Outcome {

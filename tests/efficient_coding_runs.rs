@@ -14,13 +14,15 @@ use std::time::Duration;
 
 use common::Random;
 use neuron_lab::efficient_coding::{EfficientCoding, report};
-use neuron_lab::lab::checkpoint::{Checkpoint, Manifest, find};
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::finite::FinitePolicy;
-use neuron_lab::lab::folder::RunFolder;
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
-use neuron_lab::lab::{Experiment, configure, read, tags};
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::log::tags;
+use neuron_lab::lab::store::checkpoint::{Checkpoint, Manifest, find};
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::tensor::to_host;
+use neuron_lab::lab::train::finite::FinitePolicy;
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
+use neuron_lab::lab::{Experiment, configure};
 use serde_json::Value;
 use tch::Device;
 
@@ -197,9 +199,9 @@ fn a_step_reads_nothing_from_the_device() {
         session.set_finite_policy(FinitePolicy::WhenLogging);
         let found: Vec<u64> = (0..8)
             .map(|_| {
-                let before = read::count();
+                let before = to_host::count();
                 session.one_step().unwrap();
-                read::count() - before
+                to_host::count() - before
             })
             .collect();
         // Step 1 is logged, since an evaluation follows it.

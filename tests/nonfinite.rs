@@ -5,7 +5,7 @@
 mod common;
 
 use common::Bench;
-use neuron_lab::lab::checkpoint::{Checkpoint, Manifest};
+use neuron_lab::lab::store::checkpoint::{Checkpoint, Manifest};
 use serde_json::Value;
 
 /// The tensors of a checkpoint that are not finite throughout.

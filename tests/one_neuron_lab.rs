@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use common::{Bench, Outcome, words};
 use neuron_lab::lab::Experiment;
-use neuron_lab::lab::tags::meaning;
+use neuron_lab::lab::log::tags::meaning;
 use neuron_lab::one_neuron::OneNeuron;
 use serde_json::Value;
 

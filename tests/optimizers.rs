@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use neuron_lab::lab::optim::OptimizerKind::{Adam, Adamw, Momentum, Nesterov, Sgd};
-use neuron_lab::lab::optim::{Optimizer, OptimizerConfig, OptimizerKind};
+use neuron_lab::lab::tensor::optim::OptimizerKind::{Adam, Adamw, Momentum, Nesterov, Sgd};
+use neuron_lab::lab::tensor::optim::{Optimizer, OptimizerConfig, OptimizerKind};
 use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
 

@@ -12,13 +12,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::Bench;
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::experiment::Experiment;
-use neuron_lab::lab::finite::FinitePolicy;
-use neuron_lab::lab::folder::RunFolder;
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
-use neuron_lab::lab::{configure, read};
+use neuron_lab::lab::configure;
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::tensor::to_host;
+use neuron_lab::lab::train::experiment::Experiment;
+use neuron_lab::lab::train::finite::FinitePolicy;
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::selector::SelectorMnist;
 use tch::Device;
 
@@ -38,9 +39,9 @@ fn session(bench: &Bench, name: &str, flags: &str) -> Session<SelectorMnist> {
 /// Reads of each of the next steps.
 fn reads(session: &mut Session<SelectorMnist>, steps: usize) -> Vec<u64> {
     let step = |_| {
-        let before = read::count();
+        let before = to_host::count();
         session.one_step().unwrap();
-        read::count() - before
+        to_host::count() - before
     };
     (0..steps).map(step).collect()
 }

@@ -9,13 +9,14 @@ use std::path::Path;
 
 use common::{Bench, Outcome, cut, words};
 use neuron_lab::data::{self, ImageData};
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::experiment::Experiment;
-use neuron_lab::lab::finite::FinitePolicy;
-use neuron_lab::lab::folder::RunFolder;
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
-use neuron_lab::lab::{configure, read};
+use neuron_lab::lab::configure;
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::tensor::to_host;
+use neuron_lab::lab::train::experiment::Experiment;
+use neuron_lab::lab::train::finite::FinitePolicy;
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::selector::SelectorContinual;
 use neuron_lab::selector::continual::config::ContinualConfig;
 use neuron_lab::selector::continual::eval::test;
@@ -134,8 +135,8 @@ fn a_constant_answer_is_told_from_an_accuracy() {
     let bias = params.named().into_iter().find(|(name, _)| name == "output.bias").unwrap().1;
     let accuracies = || {
         let found = test(&network, &tasks, &data.test, 1, None).unwrap();
-        let answers = read::values(&found.answers).unwrap();
-        (read::values(&found.accuracy).unwrap(), collapsed(&answers))
+        let answers = to_host::values(&found.answers).unwrap();
+        (to_host::values(&found.accuracy).unwrap(), collapsed(&answers))
     };
     let known = [46.34, 53.66, 50.54, 49.46, 52.40, 47.60, 48.24, 51.76, 49.12, 50.88];
     for (class, expected) in known.into_iter().enumerate() {
@@ -308,10 +309,10 @@ fn only_a_logging_step_reads() {
         let mut session = Session::new(settings, experiment, folder, None, parts).unwrap();
         session.set_finite_policy(FinitePolicy::WhenLogging);
         for step in 0..steps + 3 {
-            let before = read::count();
+            let before = to_host::count();
             session.one_step().unwrap();
             let expected = u64::from(step + 1 == steps);
-            assert_eq!(read::count() - before, expected, "{method}, step {step} of {steps}");
+            assert_eq!(to_host::count() - before, expected, "{method}, step {step} of {steps}");
         }
     }
 }

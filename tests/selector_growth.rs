@@ -6,7 +6,7 @@
 mod common;
 
 use common::Bench;
-use neuron_lab::lab::checkpoint::Checkpoint;
+use neuron_lab::lab::store::checkpoint::Checkpoint;
 
 const RUN: &str = "--data digits --hidden 16,16 --optimizer adam --explore gumbel --balance bias \
                    --lazy --grow 2:5@epoch2 --shrink 5:3@epoch3 --epochs 3 --quiet";

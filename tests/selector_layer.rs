@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use neuron_lab::lab::params::{Params, ParamsBuilder};
+use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::selector::config::{SelectorKind, SteSign};
 use neuron_lab::selector::layer::{LayerShape, SelectorLayer};
 use tch::{Device, Kind, Tensor};

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use clap::ValueEnum;
-use neuron_lab::lab::params::{Params, ParamsBuilder};
+use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::selector::config::{SelectorKind, SteSign};
 use neuron_lab::selector::layer::{LayerOptions, LayerShape, SelectorLayer};
 use neuron_lab::selector::rules::{Compute, Inner, Rule};

@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use neuron_lab::data;
-use neuron_lab::lab::learner::LearnerConfig;
-use neuron_lab::lab::nn::cross_entropy;
-use neuron_lab::lab::params::Params;
+use neuron_lab::lab::tensor::nn::cross_entropy;
+use neuron_lab::lab::tensor::params::Params;
+use neuron_lab::lab::train::learner::LearnerConfig;
 use neuron_lab::selector::config::{SelectionConfig, SelectorKind, SelectorMnistConfig, SteSign};
 use neuron_lab::selector::model::{SelectorNetwork, parameters};
 use std::path::Path;

@@ -6,12 +6,12 @@ use std::ffi::OsString;
 
 use clap::ValueEnum;
 use neuron_lab::lab::configure;
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::experiment::Experiment;
-use neuron_lab::lab::finite::FinitePolicy;
-use neuron_lab::lab::folder::RunFolder;
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::train::experiment::Experiment;
+use neuron_lab::lab::train::finite::FinitePolicy;
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::selector::SelectorMnist;
 use neuron_lab::selector::rules::Rule;
 use tch::{Device, Kind, Tensor};

@@ -8,13 +8,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Bench, Outcome, words};
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::experiment::Experiment;
-use neuron_lab::lab::finite::FinitePolicy;
-use neuron_lab::lab::folder::RunFolder;
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
-use neuron_lab::lab::{configure, read};
+use neuron_lab::lab::configure;
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::tensor::to_host;
+use neuron_lab::lab::train::experiment::Experiment;
+use neuron_lab::lab::train::finite::FinitePolicy;
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::selector::SelectorTransformer;
 use serde_json::Value;
 use tch::Device;
@@ -195,9 +196,9 @@ fn only_a_logging_step_reads_and_once() {
         let mut session = Session::new(settings, experiment, folder, None, parts).unwrap();
         session.set_finite_policy(FinitePolicy::WhenLogging);
         let reads = |_| {
-            let before = read::count();
+            let before = to_host::count();
             session.one_step().unwrap();
-            read::count() - before
+            to_host::count() - before
         };
         assert_eq!((0..8).map(reads).collect::<Vec<u64>>(), [0, 0, 0, 1, 0, 0, 0, 1], "{flags}");
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use neuron_lab::data::text;
 use neuron_lab::lab::configure;
-use neuron_lab::lab::nn::{cross_entropy, draw};
-use neuron_lab::lab::params::{Params, ParamsBuilder};
+use neuron_lab::lab::tensor::nn::{cross_entropy, draw};
+use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
 use neuron_lab::selector::tape::Tape;
 use neuron_lab::selector::transformer::config::TransformerConfig;

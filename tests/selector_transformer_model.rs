@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use neuron_lab::lab::configure;
-use neuron_lab::lab::nn::{cross_entropy, draw};
-use neuron_lab::lab::params::{Params, ParamsBuilder};
+use neuron_lab::lab::tensor::nn::{cross_entropy, draw};
+use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
 use neuron_lab::selector::tape::Tape;
 use neuron_lab::selector::transformer::config::TransformerConfig;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use neuron_lab::lab::checkpoint::{Checkpoint, find};
+use neuron_lab::lab::store::checkpoint::{Checkpoint, find};
 
 const SMALL: &str = "--replicates 3 --expansions 1,3 --gammas 0.02,0.1 --pretrain-seconds 105 \
                      --train-seconds 120 --steady-seconds 120 --loss-seconds 100";

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::OnceLock;
 
-use neuron_lab::lab::checkpoint::{Checkpoint, find};
 use neuron_lab::lab::run;
+use neuron_lab::lab::store::checkpoint::{Checkpoint, find};
 use neuron_lab::steady_state::SteadyState;
 use neuron_lab::steady_state::init::spearman;
 use neuron_lab::steady_state::reference::ReferenceKind;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use event_reader::read_events;
 use neuron_lab::lab::figure::RgbImage;
-use neuron_lab::lab::tensorboard::{EventWriter, Histogram};
+use neuron_lab::lab::log::tensorboard::{EventWriter, Histogram};
 use serde_json::Value;
 use tensorboard_proto::event::{Event, SessionLog_SessionStatus};
 

@@ -6,11 +6,11 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use neuron_lab::lab::console::Console;
-use neuron_lab::lab::folder::RunFolder;
-use neuron_lab::lab::params::{Params, ParamsBuilder};
-use neuron_lab::lab::session::Session;
-use neuron_lab::lab::signals::StopSignal;
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::lab::{Experiment, configure};
 use neuron_lab::selector::SelectorMnist;
 use neuron_lab::selector::config::{SelectorKind, SteSign};

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use neuron_lab::lab::log::mean_and_sd;
+use neuron_lab::lab::statistics::mean_and_sd;
 
 use figures::{choices_figure, options_figure, sign_figure};
 use run::{EPOCHS, Run};

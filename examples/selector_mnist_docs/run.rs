@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::figure::Series;
-use neuron_lab::lab::log::mean_and_sd;
+use neuron_lab::lab::statistics::mean_and_sd;
 use serde_json::Value;
 
 /// Steps of an epoch: 60 000 images in batches of 64.

@@ -11,8 +11,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::activation::Activation;
-use crate::lab::init::{Nonlinearity, kaiming_normal};
-use crate::lab::rng;
+use crate::lab::tensor::init::{Nonlinearity, kaiming_normal};
+use crate::lab::tensor::rng;
 
 /// One layer of all runs.
 #[derive(Debug)]

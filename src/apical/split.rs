@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use super::loss::one_hot;
 use crate::data::ImageData;
 use crate::lab::error::refuse;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// Images of one part.
 #[derive(Debug)]

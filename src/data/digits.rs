@@ -10,7 +10,7 @@ use serde_json::json;
 use tch::Device;
 
 use super::{ImageData, RawSplit, Scale};
-use crate::lab::durable::sha256_of;
+use crate::lab::store::durable::sha256_of;
 
 const CSV_GZ: &[u8] = include_bytes!("../../assets/digits.csv.gz");
 const TRAIN_SAMPLES: usize = 1437;

@@ -10,7 +10,7 @@ use tch::Device;
 use super::idx::{self, Idx};
 use super::verify::{Known, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS};
 use super::{ImageData, RawSplit, Scale};
-use crate::lab::durable::sha256_of;
+use crate::lab::store::durable::sha256_of;
 
 /// Loads a known set from the folder of its name under `data_dir`.
 pub(super) fn load_known(known: &Known, data_dir: &Path, device: Device) -> Result<ImageData> {

@@ -74,7 +74,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::durable::sha256_of;
+    use crate::lab::store::durable::sha256_of;
 
     #[test]
     fn a_foreign_hash_is_refused_with_both_hashes() {

@@ -3,7 +3,7 @@
 use tch::{Tensor, no_grad_guard};
 
 use super::config::{Constraint, EfficientCodingConfig};
-use crate::lab::checkpoint::State;
+use crate::lab::store::checkpoint::State;
 
 /// Weight of the past in the Gamma constraints' running mean.
 const GAMMA_MEMORY: f64 = 0.999;

@@ -17,13 +17,14 @@ use super::parameters::{GAIN, MULTIPLIER, Parameters};
 use super::placing::Grid;
 use super::presets::PRESETS;
 use super::{report, terms};
-use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, rng};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::rng;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
 
 /// Steps of a run that doesn't say: the notebook's.
 const STEPS: u64 = 1_000_000;

@@ -6,8 +6,8 @@ use super::experiment::EfficientCoding;
 use super::frozen::{Covariances, Frozen};
 use super::{data, fields, pictures};
 use crate::lab::figure::{LineFigure, Series};
-use crate::lab::log::Log;
-use crate::lab::read;
+use crate::lab::log::run_log::Log;
+use crate::lab::tensor::to_host;
 
 /// Draws `learning`, `kernels`, the covariances, their `spectra`, `leave_one_out`, and what
 /// [`fields::figures`] and [`data::figures`] have.
@@ -66,7 +66,7 @@ fn learning(run: &EfficientCoding, log: &Log) -> LineFigure {
 }
 
 fn leave_one_out(run: &EfficientCoding) -> Result<LineFigure> {
-    let mut lost = read::values(&Frozen::measure(run)?.leave_one_out)?;
+    let mut lost = to_host::values(&Frozen::measure(run)?.leave_one_out)?;
     lost.sort_by(|a, b| b.total_cmp(a));
     let ranks = (1..=lost.len()).map(|rank| rank as f64).collect();
     Ok(LineFigure {

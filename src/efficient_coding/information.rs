@@ -17,7 +17,7 @@ use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use super::kernel;
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// The matrices that every sample shares.
 pub struct Shared {
@@ -134,6 +134,6 @@ pub fn general(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Half {
 pub fn entropy(covariance: &Tensor, dimensions: i64) -> Result<f64> {
     let root = covariance.to_kind(Kind::Double).f_linalg_cholesky(false)?;
     let constant = (2.0 * std::f64::consts::PI * std::f64::consts::E).log2() / 2.0;
-    let bits = read::scalar(&root.diagonal(0, 0, 1).log2().sum(Kind::Double))?;
+    let bits = to_host::scalar(&root.diagonal(0, 0, 1).log2().sum(Kind::Double))?;
     Ok(bits + dimensions as f64 * constant)
 }

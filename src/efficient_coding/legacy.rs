@@ -9,9 +9,9 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::EfficientCodingConfig;
 use super::gradient::Pass;
-use crate::lab::checkpoint::State;
 use crate::lab::figure::RgbImage;
-use crate::lab::read;
+use crate::lab::store::checkpoint::State;
+use crate::lab::tensor::to_host;
 
 /// What the sums are divided by, also after the first step and after 999.
 const WINDOW: f64 = 1000.0;
@@ -76,7 +76,7 @@ pub fn byte(value: f64) -> u8 {
 /// Where the device can't be read.
 pub fn image(matrix: &Tensor) -> anyhow::Result<RgbImage> {
     let size = matrix.size();
-    let pixels = read::values(matrix)?.into_iter().flat_map(|value| [byte(value); 3]).collect();
+    let pixels = to_host::values(matrix)?.into_iter().flat_map(|value| [byte(value); 3]).collect();
     Ok(RgbImage { width: size[1] as u32, height: size[0] as u32, pixels })
 }
 

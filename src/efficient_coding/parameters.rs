@@ -7,10 +7,10 @@ use super::config::{Constraint, EfficientCodingConfig};
 use super::gradient::Neurons;
 use super::shapes::{self, FilterShape};
 use crate::lab::LearnerConfig;
-use crate::lab::checkpoint::{Checkpoint, State};
-use crate::lab::learner::Learner;
-use crate::lab::params::ParamsBuilder;
-use crate::lab::rng;
+use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::tensor::params::ParamsBuilder;
+use crate::lab::tensor::rng;
+use crate::lab::train::learner::Learner;
 
 /// The filters of a model without a shape.
 pub const FREE: &str = "encoder.W";

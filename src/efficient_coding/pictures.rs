@@ -8,7 +8,7 @@ use super::frozen::Covariances;
 use crate::lab::figure::{
     ColourScale, LineFigure, MatrixFigure, RgbImage, Series, Tile, TilesFigure,
 };
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// A figure: its name, the picture, and the data behind it as CSV.
 pub type Drawn = (&'static str, RgbImage, String);
@@ -41,7 +41,7 @@ pub fn tiles(
     patch: PatchShape,
     (title, subtitle, label): (&str, &str, &str),
 ) -> Result<TilesFigure> {
-    let values = read::values(&columns.tr())?;
+    let values = to_host::values(&columns.tr())?;
     let scale = ColourScale::symmetric(&values, label);
     let each = values.chunks_exact(patch.inputs() as usize);
     let tiles = each.map(|inputs| tile(inputs, patch, String::new())).collect();
@@ -63,7 +63,8 @@ pub fn normalised(columns: &Tensor) -> Tensor {
 /// Where the device can't be read.
 pub fn matrix(matrix: &Tensor, title: &str, how: &str, label: &str) -> Result<MatrixFigure> {
     let size = matrix.size()[0] as usize;
-    let values: Vec<Vec<f64>> = read::values(matrix)?.chunks(size).map(<[f64]>::to_vec).collect();
+    let values: Vec<Vec<f64>> =
+        to_host::values(matrix)?.chunks(size).map(<[f64]>::to_vec).collect();
     let diagonal: Vec<f64> = values.iter().enumerate().map(|(i, row)| row[i]).collect();
     let rows = values.iter().enumerate();
     let off: Vec<f64> = rows
@@ -99,7 +100,7 @@ pub fn spectra(covariances: &Covariances) -> Result<LineFigure> {
         ("C_z", &covariances.numerator.0),
         ("C_zx", &covariances.denominator.0),
     ] {
-        let values = read::values(&eigenvalues(matrix))?;
+        let values = to_host::values(&eigenvalues(matrix))?;
         let ranks = (1..=values.len()).map(|rank| rank as f64).collect();
         series.push(Series::new(label, ranks, values));
     }

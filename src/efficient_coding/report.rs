@@ -7,10 +7,10 @@ use super::experiment::EfficientCoding;
 use super::frozen::{Covariances, Frozen};
 use super::parameters::{GAIN, MULTIPLIER, THRESHOLD};
 use super::{legacy, pictures};
-use crate::lab::checkpoint::{Score, State};
-use crate::lab::experiment::Evaluation;
-use crate::lab::read;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::Evaluation;
 
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
@@ -166,7 +166,7 @@ fn numbers(run: &EfficientCoding, evaluation: &mut Evaluation, frozen: &Frozen) 
         &dc.mean(kind),
         &extreme.gt(0.0).mean(tch::Kind::Float),
     ];
-    let read = read::values(&Tensor::stack(&all, 0))?;
+    let read = to_host::values(&Tensor::stack(&all, 0))?;
     let [kl, own, spikes, rms, largest, error, cosine, residual, dc, on] = read[..] else {
         anyhow::bail!("an evaluation has ten numbers")
     };
@@ -212,7 +212,7 @@ fn histograms(run: &EfficientCoding, evaluation: &mut Evaluation, frozen: &Froze
         all.push(("histograms/λ", multiplier));
     }
     for (tag, values) in all {
-        evaluation.histogram(tag, &read::values_f32(&values)?);
+        evaluation.histogram(tag, &to_host::values_f32(&values)?);
     }
     Ok(())
 }
@@ -257,7 +257,7 @@ fn matrices(
     ] {
         let mut how = "no sample enters it".to_string();
         if let Some(error) = error {
-            let error_mean = read::scalar(&error.mean(tch::Kind::Double))?;
+            let error_mean = to_host::scalar(&error.mean(tch::Kind::Double))?;
             how = format!("mean of {batches} batches, standard error {error_mean:.4}");
             kept.push((format!("{tag}.standard_error"), error.shallow_clone()));
             if tag == "MI_numerator" {
@@ -278,7 +278,7 @@ fn matrices(
         kept.push((tag.into(), mean.shallow_clone()));
     }
     let off = &numerator.0 - numerator.0.diagonal(0, 0, 1).diag(0);
-    let rms = read::scalar(&off.square().mean(tch::Kind::Double).sqrt())?;
+    let rms = to_host::scalar(&off.square().mean(tch::Kind::Double).sqrt())?;
     evaluation.scalar("covariance/off_diagonal", vec![rms]);
     evaluation.scalar("covariance/batches", vec![batches as f64]);
     if pictured {

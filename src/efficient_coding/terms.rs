@@ -7,8 +7,8 @@ use super::constraint::{KL_WEIGHT, Rule};
 use super::experiment::EfficientCoding;
 use super::gradient::Pass;
 use super::information::{Information, output_bits};
-use crate::lab::experiment::Step;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
+use crate::lab::train::experiment::Step;
 
 /// sum of lambda h and rho / 2 times the sum of h^2: [] each.
 fn penalties(rule: &Rule, pass: &Pass, multiplier: &Tensor) -> (Tensor, Tensor) {

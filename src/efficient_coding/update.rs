@@ -8,8 +8,8 @@ use super::constraint::Direction;
 use super::experiment::EfficientCoding;
 use super::gradient::Pass;
 use super::parameters::{GAIN, MULTIPLIER, THRESHOLD};
-use crate::lab::experiment::Step;
-use crate::lab::learner::Learner;
+use crate::lab::train::experiment::Step;
+use crate::lab::train::learner::Learner;
 
 impl EfficientCoding {
     /// Adds the pull towards small filters, at the steps that have it.

@@ -3,7 +3,7 @@
 use super::config::Normalise;
 use super::task::{INPUTS, PER_CLASS, TrainingSet};
 use super::twister::PythonRandom;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// Draws the items of batches: a fair coin for the class, then a sample of it, with replacement.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ mod tests {
         divided.draw(&mut sampler, &data, 0..4000, Normalise::BatchMax);
         let divisors: Vec<f64> =
             (0..4000).map(|t| raw.get(t).inputs[0] / divided.get(t).inputs[0]).collect();
-        let (mean, sd) = crate::lab::log::mean_and_sd(&divisors);
+        let (mean, sd) = crate::lab::statistics::mean_and_sd(&divisors);
         assert!((mean - 7.44).abs() < 0.1 && (sd - 1.19).abs() < 0.1, "{mean} {sd}");
     }
 }

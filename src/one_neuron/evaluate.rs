@@ -8,7 +8,7 @@ use super::config::Normalise;
 use super::diagnosis::{self, Comparison, Moments};
 use super::model::Model;
 use super::task::{INPUTS, sample};
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Samples of the evaluation: the standard error of an accuracy of 0.87 is 0.004.
 pub const SAMPLES: usize = 8192;
@@ -22,7 +22,7 @@ pub fn held_out(seed: u64, size: usize, normalise: Normalise) -> Result<Batches>
     let samples = count * size;
     rng::seed_torch(seed, "evaluation", 0);
     let shape = [samples as i64, INPUTS as i64];
-    let normals = read::values(&Tensor::randn(shape, (Kind::Double, Device::Cpu)))?;
+    let normals = to_host::values(&Tensor::randn(shape, (Kind::Double, Device::Cpu)))?;
     let classes: Vec<usize> =
         rng::words(seed, "evaluation", 1).take(samples).map(|word| (word >> 63) as usize).collect();
     let mut batches = Batches::new(size);

@@ -8,7 +8,7 @@ use super::rule::Gradient;
 use super::train::OneNeuron;
 use super::update::UpdateKind;
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
-use crate::lab::log::Log;
+use crate::lab::log::run_log::Log;
 
 /// The notebook's figures: name, title, and the curves as optimizer, gradient and label.
 type Curves = &'static [(UpdateKind, Gradient, &'static str)];

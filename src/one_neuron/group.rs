@@ -12,8 +12,8 @@ use super::rule::Gradient;
 use super::streams::Stream;
 use super::tensors;
 use super::update::Update;
-use crate::lab::checkpoint::State;
-use crate::lab::read;
+use crate::lab::store::checkpoint::State;
+use crate::lab::tensor::to_host;
 
 /// Points that are computed together.
 #[derive(Debug)]
@@ -103,9 +103,10 @@ impl Group {
         let count = streams.first().map_or(0, |stream| stream.batches.len()) as u64;
         let corrections: Vec<_> =
             (first..first + count).map(|step| self.update.corrections(step)).collect();
-        let mut params = read::values(&self.params)?;
+        let mut params = to_host::values(&self.params)?;
         let depth = self.buffers.len();
-        let host: Vec<Vec<f64>> = self.buffers.iter().map(read::values).collect::<Result<_>>()?;
+        let host: Vec<Vec<f64>> =
+            self.buffers.iter().map(to_host::values).collect::<Result<_>>()?;
         let mut buffers = vec![0.0; depth * params.len()];
         interleave(&host, &mut buffers, width);
         let mut bad: Option<usize> = None;

@@ -5,11 +5,11 @@ use anyhow::Result;
 use super::evaluate::{self, Findings};
 use super::grid::Point;
 use super::train::OneNeuron;
-use crate::lab::checkpoint::Score;
-use crate::lab::experiment::Evaluation;
-use crate::lab::log::mean_and_sd;
-use crate::lab::read;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::Evaluation;
 
 /// Every tag, with one line that explains it. In a grid each is followed by the point's name.
 pub const TAGS: &[(&str, &str)] = &[
@@ -78,12 +78,12 @@ fn ends(records: &[f64], replicates: usize) -> Vec<f64> {
 /// Evaluates every row, says a line for each point, and logs all of it. The score is the loss on
 /// fresh samples, mean over the grid.
 pub fn report(run: &OneNeuron, evaluation: &mut Evaluation) -> Result<Score> {
-    let records = read::values(&run.records)?;
+    let records = to_host::values(&run.records)?;
     let per_point = records.len() / run.points.len();
     let mut losses = Vec::new();
     for group in &run.groups {
         let batches = evaluate::held_out(run.seed, group.batch_size, run.config.normalise)?;
-        let params = read::values(&group.params)?;
+        let params = to_host::values(&group.params)?;
         let width = run.config.model.parameters();
         let rows: Vec<&[f64]> = params.chunks_exact(width).collect();
         for (index, rows) in group.points.iter().zip(rows.chunks_exact(run.replicates)) {

@@ -10,8 +10,8 @@ use super::config::{Generators, Normalise, OneNeuronConfig};
 use super::rule::Gradient;
 use super::task::TrainingSet;
 use super::twister::PythonRandom;
-use crate::lab::checkpoint::{Checkpoint, State};
-use crate::lab::{read, rng};
+use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::tensor::{rng, to_host};
 
 /// The batches of one seed and batch size.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Streams {
         for (size, streams) in &mut self.by_size {
             let key = format!("state.python_words.b{size}");
             let Some(drawn) = checkpoint.tensors.get(&key) else { continue };
-            let drawn = read::values(drawn)?.into_iter().zip(&self.seeds);
+            let drawn = to_host::values(drawn)?.into_iter().zip(&self.seeds);
             for (stream, (words, seed)) in streams.iter_mut().zip(drawn) {
                 let random = PythonRandom::at(*seed, words as u64);
                 stream.sampler = Sampler::Package(Box::new(random));

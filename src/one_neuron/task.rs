@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::Columns;
 use super::twister::NumpyRandom;
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Coordinates of a sample.
 pub const INPUTS: usize = 4;
@@ -58,7 +58,7 @@ impl TrainingSet {
         rng::seed_torch(seed, "data", 0);
         let shape = [PER_CLASS as i64, 2, INPUTS as i64];
         let normals = Tensor::randn(shape, (Kind::Double, Device::Cpu));
-        Ok(Self::from_normals(&read::values(&normals)?))
+        Ok(Self::from_normals(&to_host::values(&normals)?))
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
         let rows = &set.samples[class * PER_CLASS..(class + 1) * PER_CLASS];
         std::array::from_fn(|i| {
             let column: Vec<f64> = rows.iter().map(|row| row[i]).collect();
-            crate::lab::log::mean_and_sd(&column)
+            crate::lab::statistics::mean_and_sd(&column)
         })
     }
 

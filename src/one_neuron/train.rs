@@ -10,13 +10,14 @@ use super::group::{self, Group};
 use super::report;
 use super::streams::{self, Streams};
 use super::task::INPUTS;
-use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::{Failure, refuse};
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
 
 /// Records whose mean is the result of a run: the last 2000 steps of the package's 100.
 pub const LAST: i64 = 20;
@@ -123,7 +124,7 @@ impl Experiment for OneNeuron {
             if let Err(error) = step.finite(&self.finite) {
                 // Of the steps of this call, the one that was not finite.
                 let named = matches!(error.downcast_ref(), Some(Failure::NonFinite { .. }));
-                let exact = Failure::NonFinite { step: first + read::scalar(&good)? as u64 + 1 };
+                let exact = Failure::NonFinite { step: first + to_host::scalar(&good)? as u64 + 1 };
                 return Err(if named { exact.into() } else { error });
             }
         }
@@ -177,7 +178,7 @@ impl OneNeuron {
     }
 
     fn run_rows(&mut self, first: u64) -> Result<Option<usize>> {
-        let mut sums = read::values(&self.loss_sums)?;
+        let mut sums = to_host::values(&self.loss_sums)?;
         let mut bad: Option<usize> = None;
         for group in &mut self.groups {
             let stream = self.streams.of(group.batch_size)?;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::lab::console::Console;
+use crate::lab::log::console::Console;
 
 /// Points that TensorBoard keeps of each tag: all pictures and histograms, enough of the curves. Zero
 /// means all to one of its two loaders, and none to the other.

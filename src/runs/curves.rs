@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::lab::log::mean_and_sd;
+use crate::lab::statistics::mean_and_sd;
 
 /// (step, value), in the order in which they were logged.
 pub type Curve = Vec<(u64, f64)>;

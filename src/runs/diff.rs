@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::find;
 use super::show::Details;
 use super::table::{Table, number, plain};
-use crate::lab::console::Console;
+use crate::lab::log::console::Console;
 
 /// Entries of provenance that say what computed a run.
 const CODE: [&str; 6] = ["git_commit", "git_dirty", "neuron_lab", "libtorch", "device", "threads"];

@@ -9,8 +9,8 @@ use super::curves::{self, Curve};
 use super::record::{Run, Status};
 use super::table::{Table, number, plain};
 use crate::lab::figure::{LineFigure, Panels, Series};
-use crate::lab::folder;
-use crate::lab::log::mean_and_sd;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::folder;
 
 /// Curves in one picture, beyond which they can't be told apart.
 const MOST_CURVES: usize = 7;

@@ -10,9 +10,9 @@ use serde_json::json;
 use super::record::{Run, Status};
 use super::table::{Table, number, plain};
 use super::{age, scan};
-use crate::lab::console::Console;
 use crate::lab::error::refuse;
-use crate::lab::folder;
+use crate::lab::log::console::Console;
+use crate::lab::store::folder;
 
 /// Folders that are no runs, of which this many are named.
 const NAMED: usize = 5;

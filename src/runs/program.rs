@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::lab::durable;
 use crate::lab::error::{closest, refuse};
+use crate::lab::store::durable;
 
 /// What an experiment says of some command lines.
 #[derive(Debug, Clone, Deserialize)]

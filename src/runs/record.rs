@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::scan;
 use crate::lab::error::one_line;
-use crate::lab::folder;
-use crate::lab::metrics::is_replicate;
+use crate::lab::log::metrics::is_replicate;
+use crate::lab::store::folder;
 
 /// Bytes at the end of `metrics.jsonl` in which the last values are looked for.
 const TAIL: u64 = 1 << 16;

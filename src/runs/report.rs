@@ -12,8 +12,8 @@ use super::record::Run;
 use super::show::Details;
 use super::table::{Table, plain};
 use super::{groups, page};
-use crate::lab::console::Console;
-use crate::lab::durable;
+use crate::lab::log::console::Console;
+use crate::lab::store::durable;
 
 /// Which runs, and where the page goes.
 #[derive(Debug, Clone, Args)]

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use super::record::{Run, Status};
 use super::table::{Table, number, plain};
 use super::{age, find};
-use crate::lab::checkpoint::Manifest;
-use crate::lab::console::Console;
-use crate::lab::summary::quoted;
-use crate::lab::{durable, folder};
+use crate::lab::log::console::Console;
+use crate::lab::store::checkpoint::Manifest;
+use crate::lab::store::{durable, folder};
+use crate::lab::train::summary::quoted;
 
 /// Everything of a run that `lab show` shows.
 #[derive(Debug)]

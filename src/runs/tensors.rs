@@ -9,10 +9,11 @@ use tch::{Kind, Tensor};
 
 use super::table::{Table, number, plain};
 use super::{age, find};
-use crate::lab::checkpoint::{self, Checkpoint, is_model};
-use crate::lab::console::Console;
 use crate::lab::error::refuse;
-use crate::lab::{durable, read};
+use crate::lab::log::console::Console;
+use crate::lab::store::checkpoint::{self, Checkpoint, is_model};
+use crate::lab::store::durable;
+use crate::lab::tensor::to_host;
 
 /// Which checkpoint, and what to do with it.
 #[derive(Debug, Clone, Args)]
@@ -55,8 +56,8 @@ fn line(name: &str, tensor: &Tensor) -> Result<Line> {
         name: name.into(),
         shape: tensor.size(),
         kind: format!("{:?}", tensor.kind()).to_lowercase(),
-        norm: read::scalar(&wide.norm())?,
-        finite: read::flag(&wide.isfinite().all())?,
+        norm: to_host::scalar(&wide.norm())?,
+        finite: to_host::flag(&wide.isfinite().all())?,
     })
 }
 

@@ -6,8 +6,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 use super::layer::SelectorLayer;
 use super::model::SelectorNetwork;
 use crate::data::LabelledImages;
-use crate::lab::nn::cross_entropy;
-use crate::lab::read;
+use crate::lab::tensor::nn::cross_entropy;
+use crate::lab::tensor::to_host;
 
 /// Test images that go through the network at once.
 const CHUNK: i64 = 1000;
@@ -62,7 +62,7 @@ pub fn test(
         });
     }
     let Some((loss, correct)) = sums else { anyhow::bail!("the test set is empty") };
-    let scores = read::values(&Tensor::cat(&[loss.reshape([-1]), correct.reshape([-1])], 0))?;
+    let scores = to_host::values(&Tensor::cat(&[loss.reshape([-1]), correct.reshape([-1])], 0))?;
     let (loss, correct) = scores.split_at(replicates as usize);
     let usage =
         tallies.iter().map(|tally| Usage::read(tally, replicates)).collect::<Result<Vec<_>>>()?;
@@ -88,7 +88,7 @@ impl Usage {
         let shape = tally.size();
         let neurons = shape[shape.len() - 1];
         let rows = tally.numel() as i64 / neurons / replicates;
-        let flat = read::values(tally)?;
+        let flat = to_host::values(tally)?;
         let mut counts = Vec::with_capacity(replicates as usize);
         for block in flat.chunks((rows * neurons) as usize) {
             counts.push(block.chunks(neurons as usize).map(<[f64]>::to_vec).collect());
@@ -188,7 +188,7 @@ pub fn cosine(weight: &Tensor, replicates: i64) -> Result<Vec<f64>> {
     let squares =
         sum.square().sum_dim_intlist(-1, false, Kind::Double).mean_dim(-1, false, Kind::Double);
     let pairs = (choices * (choices - 1)) as f64;
-    read::values(&((squares - choices as f64) / pairs))
+    to_host::values(&((squares - choices as f64) / pairs))
 }
 
 #[cfg(test)]

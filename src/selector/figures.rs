@@ -11,8 +11,8 @@ use super::train::SelectorMnist;
 use crate::lab::figure::{
     ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series, Tile, TilesFigure,
 };
-use crate::lab::log::Log;
-use crate::lab::read;
+use crate::lab::log::run_log::Log;
+use crate::lab::tensor::to_host;
 
 /// Neurons whose weights are shown.
 const SHOWN: i64 = 8;
@@ -122,7 +122,7 @@ fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
     let mut tiles = Vec::new();
     let mut add = |label: &dyn Fn(i64) -> String, weight: &Tensor| -> Result<()> {
         for neuron in 0..shown {
-            let values = read::values(&weight.get(neuron))?;
+            let values = to_host::values(&weight.get(neuron))?;
             tiles.push(Tile { label: label(neuron), values });
         }
         Ok(())

@@ -9,7 +9,7 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use crate::lab::error::refuse;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// A change of K.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use tch::{Device, Tensor, no_grad_guard};
 use super::config::SelectorMnistConfig;
 use super::layer::{Activation, LayerShape, SelectorLayer};
 use super::rows::{Rows, Sum};
-use crate::lab::nn::{draw, linear, linear_samplers};
-use crate::lab::params::{Params, ParamsBuilder};
+use crate::lab::tensor::nn::{draw, linear, linear_samplers};
+use crate::lab::tensor::params::{Params, ParamsBuilder};
 use crate::selector::layer::{Noise, Pass};
 
 /// The network `layer1`, `layer2`, ..., `output`.

@@ -6,11 +6,11 @@ use super::config::SelectorMnistConfig;
 use super::eval::{Usage, cosine, test};
 use super::model::layer_name;
 use super::train::SelectorMnist;
-use crate::lab::checkpoint::Score;
-use crate::lab::experiment::Evaluation;
-use crate::lab::log::mean_and_sd;
-use crate::lab::read;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::Evaluation;
 
 /// Computation neurons that have curves of their own; of more, the layer's measures are logged.
 pub const NAMED: i64 = 26;
@@ -172,12 +172,12 @@ fn report_weights(
         evaluation.say(&format!("Layer {number_of_layer} Cosine Similarity {between}: {text}"));
         evaluation.scalar(&format!("cosine/{layer}"), cosine);
     }
-    evaluation.histogram(&format!("weights/{layer}"), &read::values_f32(&weight)?);
+    evaluation.histogram(&format!("weights/{layer}"), &to_host::values_f32(&weight)?);
     if !trained {
         return Ok(());
     }
     if let Some((_, gradient)) = find(params.split(&params.gradient)) {
-        evaluation.histogram(&format!("gradients/{layer}"), &read::values_f32(&gradient)?);
+        evaluation.histogram(&format!("gradients/{layer}"), &to_host::values_f32(&gradient)?);
     }
     let norms: Vec<String> = (0..run.config.selection.num_computation.min(NAMED))
         .map(|k| (letter(k), evaluation.train_mean(&format!("gradient/{layer}/{}", letter(k)))))

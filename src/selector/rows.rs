@@ -3,8 +3,8 @@
 use anyhow::Result;
 use tch::Tensor;
 
-use crate::lab::nn::linear;
-use crate::lab::params::Params;
+use crate::lab::tensor::nn::linear;
+use crate::lab::tensor::params::Params;
 
 /// Weight rows and biases of a layer's neurons, as views of a model's parameters and gradient.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use super::model::{NetworkPass, layer_name};
 use super::report;
 use super::settings::Balance;
 use super::train::SelectorMnist;
-use crate::lab::experiment::Step;
-use crate::lab::nn::{cross_entropy_with_gradient, epoch_order};
-use crate::lab::phase::Phase;
+use crate::lab::tensor::nn::{cross_entropy_with_gradient, epoch_order};
+use crate::lab::train::experiment::Step;
+use crate::lab::train::phase::Phase;
 
 impl SelectorMnist {
     pub(super) fn train(&mut self, step: &mut Step) -> Result<()> {

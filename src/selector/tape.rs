@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tch::Tensor;
 
 use super::layer::{Noise, Pass, SelectorLayer};
-use crate::lab::params::Params;
+use crate::lab::tensor::params::Params;
 
 /// The stages of one step.
 #[derive(Debug, Default)]

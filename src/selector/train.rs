@@ -13,13 +13,13 @@ use super::presets::PRESETS;
 use super::report;
 use super::settings::{Balance, SelectorMnistSettings};
 use crate::data::{self, ImageData};
-use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::learner::Learner;
-use crate::lab::log::Log;
-use crate::lab::params::Params;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::params::Params;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::learner::Learner;
 use crate::lab::{Preset, Settings};
 
 /// A selector network in training.

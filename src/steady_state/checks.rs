@@ -6,7 +6,7 @@ use super::block::BlockMap;
 use super::config::{Pretrain, SteadyStateConfig};
 use super::plant::ClosedLoop;
 use crate::lab::error::{one_line, refuse};
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 impl SteadyStateConfig {
     /// Fills in what depends on the reference, and checks every value.
@@ -87,7 +87,7 @@ impl SteadyStateConfig {
             return Err(refuse(format!("--delay {}: expected 0 or more, below 1", self.delay)));
         }
         let plant = ClosedLoop::new(&self.gains());
-        let growth = read::scalar(&plant.growth(&self.gains()))?;
+        let growth = to_host::scalar(&plant.growth(&self.gains()))?;
         if growth >= 0.0 {
             return Err(refuse(format!(
                 "--kp, --ki, --kd, --rc: the closed loop is not stable (eigenvalue {growth:.3})"

@@ -7,7 +7,7 @@ use super::pretrain::TRACED;
 use super::stage::UPDATES;
 use super::train::SteadyState;
 use crate::lab::figure::{LineFigure, Panels, Series};
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// Points of a curve of a long series.
 const POINTS: usize = 500;
@@ -31,7 +31,7 @@ pub(super) fn pretraining(sweep: &SteadyState) -> Result<Panels> {
     let sizes = some(sweep.grid.expansions.len());
     for size in &sizes {
         let label = format!("q = {}", sweep.grid.expansions[*size]);
-        let losses = read::values(&stage.losses.get(0).get(*size as i64).get(0).get(0))?;
+        let losses = to_host::values(&stage.losses.get(0).get(*size as i64).get(0).get(0))?;
         whole.push(thinned(&label, &losses));
         begin.push(thinned(&label, &losses[..losses.len().min(401)]));
     }
@@ -59,7 +59,7 @@ pub(super) fn weights(sweep: &SteadyState, seed: i64) -> Result<Vec<Series>> {
     let last = sweep.pretrain.seconds;
     let x: Vec<f64> = (0..trace.size()[0]).map(|row| (row * UPDATES).min(last) as f64).collect();
     let curve = |cell: i64| {
-        let path = read::values(&trace.select(1, cell))?;
+        let path = to_host::values(&trace.select(1, cell))?;
         Ok(Series::new(&format!("cell {}", cell + 1), x.clone(), path))
     };
     (0..TRACED).map(curve).collect()
@@ -85,7 +85,7 @@ pub(super) fn steady_runs(sweep: &SteadyState) -> Result<Panels> {
                 let rule = ratio * sweep.grid.gammas.len() + index;
                 let losses = sweep.steady.losses.get(0).get(size as i64).get(0).get(rule as i64);
                 let gamma = sweep.grid.gamma(index, size);
-                series.push(thinned(&format!("γ = {gamma:.4}"), &read::values(&losses)?));
+                series.push(thinned(&format!("γ = {gamma:.4}"), &to_host::values(&losses)?));
             }
             let q = sweep.grid.expansions[size];
             let title = format!("q = {q}, {}", noise_title(sweep, ratio));
@@ -105,15 +105,15 @@ pub(super) fn trajectory(sweep: &SteadyState) -> Result<Panels> {
     let columns = trace.size()[1] - 1;
     let dt = sweep.config.dt;
     let time = tch::Tensor::arange(trace.size()[0], (tch::Kind::Double, trace.device())) * dt;
-    let reference = read::values(&group.world.granule.signals(&time).0.get(0))?;
-    let x: Vec<f64> = read::values(&time)?;
+    let reference = to_host::values(&group.world.granule.signals(&time).0.get(0))?;
+    let x: Vec<f64> = to_host::values(&time)?;
     let mut panels = Vec::new();
     let weights =
         [("before learning", sweep.initial()), ("with w*", sweep.optimum.shallow_clone())];
     for (title, weights) in weights {
         let error =
             trace.narrow(1, 0, columns).matmul(&weights.get(0).get(0)) + trace.select(1, columns);
-        let y = read::values(&error)?.iter().zip(&reference).map(|(e, r)| e + r).collect();
+        let y = to_host::values(&error)?.iter().zip(&reference).map(|(e, r)| e + r).collect();
         let wanted =
             Series { dashed: true, ..Series::new("reference", x.clone(), reference.clone()) };
         let series = vec![Series::new("plant", x.clone(), y), wanted];

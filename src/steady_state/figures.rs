@@ -8,7 +8,7 @@ use super::optimal::optimal;
 use super::results::{Results, RunResult, quantile};
 use super::train::SteadyState;
 use crate::lab::figure::{LineFigure, Panels, Series};
-use crate::lab::log::Log;
+use crate::lab::log::run_log::Log;
 
 /// Curves in a panel at most.
 const SHOWN: usize = 5;

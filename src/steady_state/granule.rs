@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::reference::{Course, Reference};
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// Copies of the reference that the layer sees.
 pub const INPUTS: i64 = 10;

@@ -10,11 +10,12 @@ use super::init_figures::{by_direction, examples};
 use super::report;
 use super::results::quantile;
 use super::train::SteadyState;
-use crate::lab::checkpoint::{Score, State};
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::{Preset, Settings};
 
 /// Seconds over which the first direction is judged.
 pub(super) const EARLY: i64 = 5;
@@ -128,16 +129,16 @@ fn measure(sweep: &SteadyState) -> Result<Vec<Seed>> {
     let (stage, q) = (&sweep.pretrain, sweep.grid.expansions[0]);
     let gamma = sweep.config.pretrain_rate(q);
     for group in &sweep.groups {
-        early.extend(read::values(&group.world.early(EARLY))?);
+        early.extend(to_host::values(&group.world.early(EARLY))?);
         let start = group.world.granule.initial.narrow(1, 0, q * CELLS);
         let count = Tensor::from_slice(&[stage.seconds as f64]).to_device(start.device());
         let descent = Descent::new(&group.task.leading(q * CELLS), &start, gamma);
-        predicted.extend(read::values(&descent.losses(&count))?);
+        predicted.extend(to_host::values(&descent.losses(&count))?);
     }
     let losses = stage.losses.select(1, 0);
-    let begin = read::values(&losses.select(3, 0))?;
-    let end = read::values(&losses.select(3, stage.seconds))?;
-    let diverged = read::values(&stage.diverged.select(1, 0))?;
+    let begin = to_host::values(&losses.select(3, 0))?;
+    let end = to_host::values(&losses.select(3, stage.seconds))?;
+    let diverged = to_host::values(&stage.diverged.select(1, 0))?;
     let kept = (0..early.len()).filter(|i| diverged[*i] < 0.0);
     let seed = |i: usize| Seed {
         index: i,

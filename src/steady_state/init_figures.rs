@@ -9,7 +9,7 @@ use super::results::quantile;
 use super::stage::Group;
 use super::train::SteadyState;
 use crate::lab::figure::{LineFigure, Panels, Series};
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// Groups of seeds by their first direction.
 const BINS: usize = 8;
@@ -73,7 +73,7 @@ pub(super) fn examples(sweep: &SteadyState, seeds: &[Seed]) -> Result<Panels> {
         let index = seed.index as i64;
         let title = format!("Sets off {name}: trajectory");
         panels.push(panel(&title, "position", false, trajectory(sweep, index)?));
-        let losses = read::values(&sweep.pretrain.losses.get(index).get(0))?;
+        let losses = to_host::values(&sweep.pretrain.losses.get(index).get(0))?;
         let series = vec![thinned("online LMS", &losses)];
         panels.push(panel("Task loss in pre-training", "task loss", true, series));
         panels.push(panel("Weights in pre-training", "weight", false, weights(sweep, index)?));
@@ -96,7 +96,7 @@ fn trajectory(sweep: &SteadyState, seed: i64) -> Result<Vec<Series>> {
     let samples = Tensor::arange(trace.size()[0], (Kind::Double, trace.device()));
     let time = samples * sweep.config.dt;
     let reference = group.world.granule.signals(&time).0.get(local);
-    let (x, y) = (read::values(&time)?, read::values(&(error + &reference))?);
-    let wanted = Series::new("reference", x.clone(), read::values(&reference)?);
+    let (x, y) = (to_host::values(&time)?, to_host::values(&(error + &reference))?);
+    let wanted = Series::new("reference", x.clone(), to_host::values(&reference)?);
     Ok(vec![Series::new("plant", x, y), Series { dashed: true, ..wanted }])
 }

@@ -12,16 +12,16 @@ use super::stage::Stage;
 use super::stationarity;
 use super::task::Task;
 use super::train::SteadyState;
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// Updates in the mean of the naive steady-state loss.
 pub(super) const LAST: usize = 10;
 
 /// The losses of a stage by run, and when each diverged.
 fn series(stage: &Stage) -> Result<(Vec<f64>, Vec<Option<f64>>)> {
-    let diverged = read::values(&stage.diverged)?;
+    let diverged = to_host::values(&stage.diverged)?;
     let at = diverged.into_iter().map(|at| (at >= 0.0).then_some(at)).collect();
-    Ok((read::values(&stage.losses)?, at))
+    Ok((to_host::values(&stage.losses)?, at))
 }
 
 /// Measures every run.
@@ -80,7 +80,7 @@ fn reach(eigenvalues: &[f64], gamma: f64, seconds: f64) -> (usize, f64) {
 /// # Errors
 /// Where the device can't be read.
 pub(super) fn networks(sweep: &SteadyState) -> Result<Vec<NetworkResult>> {
-    let lost = read::values(&sweep.pretrain.diverged)?;
+    let lost = to_host::values(&sweep.pretrain.diverged)?;
     let sizes = sweep.grid.expansions.len();
     let mut networks = Vec::new();
     for group in &sweep.groups {
@@ -93,13 +93,13 @@ pub(super) fn networks(sweep: &SteadyState) -> Result<Vec<NetworkResult>> {
             let (best, eigenvalues) = task.minimum(&initial, sweep.config.cut);
             let (cosine, step, drop) = static_speed(&task, &initial);
             columns.push([
-                read::values(&task.loss(&initial))?,
-                read::values(&task.loss(&optimum.narrow(1, 0, q * CELLS)))?,
-                read::values(&task.loss(&best))?,
-                read::values(&cosine)?,
-                read::values(&step)?,
-                read::values(&drop)?,
-                read::values(&eigenvalues)?,
+                to_host::values(&task.loss(&initial))?,
+                to_host::values(&task.loss(&optimum.narrow(1, 0, q * CELLS)))?,
+                to_host::values(&task.loss(&best))?,
+                to_host::values(&cosine)?,
+                to_host::values(&step)?,
+                to_host::values(&drop)?,
+                to_host::values(&eigenvalues)?,
             ]);
         }
         for local in 0..count as usize {

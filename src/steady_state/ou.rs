@@ -6,7 +6,7 @@
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Rate θ at which the process returns to 0, 1/s.
 const RETURN: f64 = 0.1;
@@ -69,7 +69,7 @@ impl Path {
 fn path(cutoff: f64, knots: usize, seed: u64) -> Result<Tensor> {
     let options = (Kind::Double, Device::Cpu);
     rng::seed_torch(seed, "reference", 0);
-    let mut x = 0.5 * (read::scalar(&Tensor::rand([1], options))? - 0.5);
+    let mut x = 0.5 * (to_host::scalar(&Tensor::rand([1], options))? - 0.5);
     let step = 1.0 / RATE as f64;
     let decay = (-RETURN * step).exp();
     let spread = STRENGTH * ((1.0 - decay * decay) / (2.0 * RETURN)).sqrt();
@@ -77,7 +77,7 @@ fn path(cutoff: f64, knots: usize, seed: u64) -> Result<Tensor> {
     let mut values = Vec::with_capacity(knots);
     for page in 0.. {
         rng::seed_torch(seed, "reference path", page);
-        let noise = read::values(&Tensor::randn([(PAGE * RATE) as i64], options))?;
+        let noise = to_host::values(&Tensor::randn([(PAGE * RATE) as i64], options))?;
         for (i, noise) in noise.into_iter().enumerate() {
             let passed = filter.pass(x);
             if i % STRIDE == 0 {

@@ -13,7 +13,7 @@ use super::task::Task;
 use super::theory::noise_floor;
 use super::train::SteadyState;
 use crate::lab::figure::{LineFigure, Panels, Series};
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// What is drawn from.
 struct Overlay<'a> {
@@ -86,7 +86,7 @@ impl Overlay<'_> {
         for gamma in gammas {
             let mut values = Vec::new();
             for group in &self.sweep.groups {
-                values.extend(read::values(&predict(group, *gamma))?);
+                values.extend(to_host::values(&predict(group, *gamma))?);
             }
             medians.push(quantile(&values, 0.5));
         }

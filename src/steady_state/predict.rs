@@ -8,11 +8,11 @@ use super::overlay::overlay;
 use super::report;
 use super::theory::Published;
 use super::train::SteadyState;
-use crate::lab::checkpoint::{Score, State};
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
 use crate::lab::figure::{LineFigure, Series};
-use crate::lab::log::Log;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
 use crate::lab::{Preset, Settings};
 
 /// Expansions of the published figure.

@@ -10,7 +10,7 @@ use super::stage::UPDATES;
 use super::task::Task;
 use super::train::SteadyState;
 use crate::lab::error::refuse;
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// Cells whose weights are kept over the pre-training, for the figures.
 pub(super) const TRACED: i64 = 7;
@@ -35,7 +35,7 @@ impl SteadyState {
             for group in &self.groups {
                 let start = group.world.granule.initial.narrow(1, 0, q * CELLS);
                 let limit = Descent::new(&group.task.leading(q * CELLS), &start, gamma).limit();
-                let limit = read::scalar(&limit.min())?;
+                let limit = to_host::scalar(&limit.min())?;
                 if gamma >= limit {
                     return Err(refuse(format!(
                         "--pretrain-gamma {asked}: gradient descent diverges at expansion {q}, \

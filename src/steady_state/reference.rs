@@ -9,7 +9,7 @@ use tch::{Device, Tensor};
 
 use super::ou::Path;
 use super::sinusoids::Sinusoids;
-use crate::lab::checkpoint::State;
+use crate::lab::store::checkpoint::State;
 
 /// Which reference trajectory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

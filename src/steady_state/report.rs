@@ -8,9 +8,9 @@ use super::grid::Grid;
 use super::results::{Results, RunResult, quantile};
 use super::stage::Stage;
 use super::train::SteadyState;
-use crate::lab::experiment::{Evaluation, Step};
-use crate::lab::read;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::{Evaluation, Step};
 
 /// Tags by which TensorBoard compares sweeps.
 pub const METRICS: [&str; 3] = ["runs/diverged", "runs/stationary", "pretrain/gap"];
@@ -153,7 +153,7 @@ fn report_histograms(
         });
         evaluation.histogram(&format!("spectrum/q{q}"), &logs.collect::<Vec<f32>>());
         let weights = sweep.optimum.select(1, size as i64).narrow(1, 0, q * CELLS);
-        evaluation.histogram(&format!("weights/q{q}"), &read::values_f32(&weights)?);
+        evaluation.histogram(&format!("weights/q{q}"), &to_host::values_f32(&weights)?);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::measure;
 use super::speed::Speeds;
 use super::stationarity::SteadyState as Steady;
 use super::train::SteadyState;
-use crate::lab::log::mean_and_sd;
+use crate::lab::statistics::mean_and_sd;
 
 /// What came of one run; numbers are NaN where it has diverged.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::reference::ReferenceKind;
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Sinusoids of a sum of sines.
 const SINES: i64 = 4;
@@ -85,7 +85,7 @@ fn sinusoids(kind: ReferenceKind, cutoff: f64, seed: u64) -> Result<[Vec<f64>; 3
 
 fn uniform(seed: u64, stream: &str, count: i64) -> Result<Vec<f64>> {
     rng::seed_torch(seed, stream, 0);
-    read::values(&Tensor::rand([count], (Kind::Double, Device::Cpu)))
+    to_host::values(&Tensor::rand([count], (Kind::Double, Device::Cpu)))
 }
 
 fn sines(kind: ReferenceKind, cutoff: f64, seed: u64) -> Result<[Vec<f64>; 3]> {

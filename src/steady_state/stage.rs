@@ -8,7 +8,7 @@ use super::lms::{Rules, Runs, advance};
 use super::nested::Nested;
 use super::task::Task;
 use super::world::World;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// Updates in a stretch: one step of the experiment.
 pub const UPDATES: i64 = 50;

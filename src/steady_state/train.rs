@@ -16,12 +16,12 @@ use super::report;
 use super::results::Results;
 use super::stage::{Group, Stage, UPDATES, group};
 use super::world::World;
-use crate::lab::checkpoint::{Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
 use crate::lab::{Preset, Settings};
 
 /// A sweep over expansions, learning steps, noise and seeds.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use neuron_lab::lab::checkpoint::{Checkpoint, find};
+use neuron_lab::lab::store::checkpoint::{Checkpoint, find};
 
 /// Copies a run and its checkpoint of `step` alone to a run `name`, beside it, that has no end yet.
 /// `home` is the folder with `runs/` and `checkpoints/`.

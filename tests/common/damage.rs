@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use neuron_lab::lab::durable;
+use neuron_lab::lab::store::durable;
 use safetensors::{Dtype, SafeTensors, View};
 use serde_json::{Value, json};
 

@@ -12,13 +12,14 @@ use crate::apical::network::{Network, note_ends};
 use crate::apical::rule;
 use crate::apical::split::Split;
 use crate::data;
-use crate::lab::checkpoint::{Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read, rng};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::tensor::{rng, to_host};
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
 
 /// One phase 1 and one pass of phase 2; replicates are networks of successive seeds.
 pub struct Characterize {
@@ -106,7 +107,7 @@ impl Experiment for Characterize {
         let (mut drops, mut start) = (Vec::new(), Vec::new());
         for i in 0..network.runs {
             let losses = grid::losses(&network, i, &gradient, &split.w, config.model.loss, &steps);
-            let losses = read::values(&losses)?;
+            let losses = to_host::values(&losses)?;
             start.push(losses[0]);
             drops.push(losses[1..].iter().map(|loss| losses[0] - loss).collect());
         }
@@ -123,7 +124,7 @@ impl Experiment for Characterize {
         Ok(Self {
             alive: Tensor::ones([network.runs], (Kind::Bool, device)),
             diverged_at: Tensor::full([network.runs], f64::NAN, (Kind::Double, device)),
-            constant: read::scalar(
+            constant: to_host::scalar(
                 &config.model.loss.of_constant(&split.w.labels, data.num_classes),
             )?,
             name: data.name,
@@ -183,8 +184,8 @@ impl Experiment for Characterize {
         let _guard = no_grad_guard();
         let pass = self.network.forward(&self.split.test.images, true);
         let loss = self.config.model.loss.mean(pass.output(), &self.split.test.target);
-        evaluation.scalar("eval/loss", vec![read::scalar(&self.mean(&loss))?]);
-        for (i, at) in read::values(&self.diverged_at)?.into_iter().enumerate() {
+        evaluation.scalar("eval/loss", vec![to_host::scalar(&self.mean(&loss))?]);
+        for (i, at) in to_host::values(&self.diverged_at)?.into_iter().enumerate() {
             if at.is_finite() {
                 evaluation.scalar(&format!("network{i}/diverged_at"), vec![at]);
                 evaluation.say(&format!("network {i} diverged in batch {at} of phase 2: frozen"));

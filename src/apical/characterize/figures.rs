@@ -7,7 +7,7 @@ use super::samples::BINS;
 use crate::lab::figure::{
     ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series,
 };
-use crate::lab::log::Log;
+use crate::lab::log::run_log::Log;
 
 /// Draws `loss_drop`, `gradient_histogram` and `phase2`.
 ///

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 use crate::apical::loss::Loss;
 use crate::apical::network::Network;
 use crate::apical::split::Part;
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 const CHUNK: i64 = 500;
 /// Bins of the histograms.
@@ -69,7 +69,7 @@ pub fn gradients(
     }
     let samples = part.samples() as f64;
     let statistics = moments.iter().zip(&counts).zip(&network.layers).map(|((m, c), layer)| {
-        let numbers = read::values(m)?;
+        let numbers = to_host::values(m)?;
         let n = samples * layer.apical.size()[1] as f64;
         let [mean, square, cube] = [numbers[0] / n, numbers[1] / n, numbers[2] / n];
         let variance = square - mean * mean;
@@ -78,7 +78,7 @@ pub fn gradients(
             sd: variance.sqrt(),
             skewness: third / variance.powf(1.5),
             negative: numbers[3] / n,
-            counts: read::values(c)?,
+            counts: to_host::values(c)?,
         })
     });
     let statistics = statistics.collect::<Result<Vec<_>>>()?;

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::layer::ToyLayer;
 use crate::apical::activation::Activation;
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Where the multipliers are drawn from, in the order of the leading axis.
 pub const LAWS: [&str; 2] = ["uniform", "gaussian"];
@@ -105,7 +105,7 @@ impl Census {
             share(&falling),
             relative.amax([-2i64, -1].as_slice(), false),
         ];
-        let numbers = read::values(&Tensor::stack(&rows, 1))?;
+        let numbers = to_host::values(&Tensor::stack(&rows, 1))?;
         let counts = numbers.chunks_exact(rows.len()).map(|n| Counts {
             silent: n[0],
             converged: n[1],

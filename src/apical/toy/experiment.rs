@@ -7,12 +7,12 @@ use tch::{Device, Tensor};
 
 use super::census::{Census, Counts, LAWS, Sizes, draw};
 use super::layer::ToyLayer;
-use crate::lab::checkpoint::{Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
 use crate::lab::{Preset, Settings};
 
 /// Time steps between two counts of the trials.

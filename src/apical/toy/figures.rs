@@ -8,8 +8,8 @@ use super::experiment::Toy;
 use super::layer::ToyLayer;
 use crate::apical::activation::Activation;
 use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
-use crate::lab::log::Log;
-use crate::lab::read;
+use crate::lab::log::run_log::Log;
+use crate::lab::tensor::to_host;
 
 /// Curves of one layer at most.
 const SHOWN: usize = 6;
@@ -49,7 +49,7 @@ fn example(layer: &ToyLayer, law: i64) -> i64 {
         fits = fits.logical_and(&layer.apical.get(law).select(-1, 0).gt(1.0));
     }
     // argmax of a 0/1 vector is the first 1.
-    read::scalar(&fits.to_kind(Kind::Int8).argmax(0, false)).map_or(0, |trial| trial as i64)
+    to_host::scalar(&fits.to_kind(Kind::Int8).argmax(0, false)).map_or(0, |trial| trial as i64)
 }
 
 /// One rectified layer for each law of the multipliers, simulated and in closed form.
@@ -71,10 +71,10 @@ fn trajectories(run: &Toy) -> Result<Panels> {
             simulated.push(live.step(run.config.eta).reshape([-1]));
             expected.extend(start.closed_form(run.config.eta, t).map(|c| c.reshape([-1])));
         }
-        let columns = |rows: &[Tensor]| read::values(&Tensor::stack(rows, 1));
+        let columns = |rows: &[Tensor]| to_host::values(&Tensor::stack(rows, 1));
         let (simulated, expected) = (columns(&simulated)?, columns(&expected)?);
         let series = curves(run, &simulated, &expected);
-        let apical = read::values(&start.apical)?;
+        let apical = to_host::values(&start.apical)?;
         let text: Vec<String> = apical.iter().take(3).map(|a| format!("{a:.2}")).collect();
         panels.push(LineFigure {
             title: format!("a {name}: a = {}", text.join(", ")),
@@ -168,7 +168,7 @@ pub fn phase_rates(activation: Activation) -> Result<Vec<Vec<f64>>> {
             let rate = (change / &half).log() / (steps - 1 - steps / 2) as f64;
             // 0 / 0: both have reached zero.
             let rate = rate.nan_to_num(-RATE_LIMIT, RATE_LIMIT, -RATE_LIMIT);
-            return Ok(read::values(&rate)?
+            return Ok(to_host::values(&rate)?
                 .chunks(columns as usize)
                 .map(<[f64]>::to_vec)
                 .collect());

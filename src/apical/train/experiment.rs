@@ -11,13 +11,14 @@ use super::trainer::Trainer;
 use crate::apical::presets::TRAIN;
 use crate::apical::split::Split;
 use crate::data;
-use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read, rng};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::{rng, to_host};
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
 
 /// Networks with apical multipliers in training.
 pub struct ApicalTrain {
@@ -85,7 +86,7 @@ impl Experiment for ApicalTrain {
         let count = rates.len() as i64;
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Double, device));
         let constant =
-            read::scalar(&config.model.loss.of_constant(&split.test.labels, data.num_classes))?;
+            to_host::scalar(&config.model.loss.of_constant(&split.test.labels, data.num_classes))?;
         Ok(Self {
             trainer: Trainer::new(network, &config, &rates),
             before: zeros(&[4, count]),
@@ -134,7 +135,7 @@ impl Experiment for ApicalTrain {
     }
 
     fn restored(&mut self, _checkpoint: &Checkpoint) -> Result<()> {
-        let alive = read::values(&self.trainer.alive.to_kind(Kind::Double))?;
+        let alive = to_host::values(&self.trainer.alive.to_kind(Kind::Double))?;
         self.over = !self.trainer.know(alive.iter().map(|live| *live == 1.0).collect());
         Ok(())
     }

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::experiment::ApicalTrain;
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
-use crate::lab::log::Log;
+use crate::lab::log::run_log::Log;
 
 /// Draws `training`: loss, accuracy, and what the multipliers do.
 ///

@@ -4,10 +4,10 @@ use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use super::experiment::ApicalTrain;
-use crate::lab::checkpoint::Score;
-use crate::lab::experiment::Evaluation;
-use crate::lab::read;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::Evaluation;
 
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
@@ -120,7 +120,7 @@ pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Opti
         &run.trainer.multipliers(),
         &run.trainer.power(&run.split.test, run.trainer.modulated()),
     ];
-    let numbers = read::values(&Tensor::cat(&parts, 0))?;
+    let numbers = to_host::values(&Tensor::cat(&parts, 0))?;
     let rows: Vec<&[f64]> = numbers.chunks(run.rates.len()).collect();
     let layers = run.trainer.network.layers.len();
     let alive: Vec<bool> = rows[0].iter().map(|live| *live == 1.0).collect();

@@ -6,7 +6,7 @@ use super::config::{AReduce, AUpdate, ApicalTrainConfig};
 use crate::apical::network::{Layer, Network, note_ends};
 use crate::apical::rule::{self, Target};
 use crate::apical::split::Part;
-use crate::lab::checkpoint::State;
+use crate::lab::store::checkpoint::State;
 
 /// Samples whose rates fit into the cache together.
 pub(super) const CHUNK: i64 = 256;

@@ -12,8 +12,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::lab::durable::sha256_of;
 use crate::lab::error::refuse;
+use crate::lab::store::durable::sha256_of;
 pub use words::{UNKNOWN, Vocabulary, tokens};
 
 /// The texts that are known by name.

@@ -6,7 +6,7 @@ use tch::Kind;
 use super::{PatchShape, PatchSource};
 use crate::efficient_coding::pictures::{Drawn, tile, tile_size};
 use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// Patches that are shown.
 const SHOWN: i64 = 60;
@@ -30,7 +30,7 @@ fn patches(
     seed: u64,
     name: &str,
 ) -> Result<TilesFigure> {
-    let values = read::values(&source.patches(SHOWN, seed, "shown", 0)?)?;
+    let values = to_host::values(&source.patches(SHOWN, seed, "shown", 0)?)?;
     let colours = patch.colours;
     let planes = if colours > 1 { "; L, M and S side by side" } else { "" };
     Ok(TilesFigure {
@@ -48,7 +48,7 @@ fn patches(
 
 fn spectrum(source: &dyn PatchSource, name: &str) -> Result<LineFigure> {
     let values = source.covariance()?.to_kind(Kind::Double).f_linalg_eigvalsh("L")?.flip([0]);
-    let values = read::values(&values)?;
+    let values = to_host::values(&values)?;
     let ranks = (1..=values.len()).map(|rank| rank as f64).collect();
     let total: f64 = values.iter().sum();
     Ok(LineFigure {

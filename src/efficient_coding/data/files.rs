@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::window::Planes;
 use super::{Images, PatchShape, kyoto, picture};
-use crate::lab::durable::sha256_of;
+use crate::lab::store::durable::sha256_of;
 
 /// The photographs of `scripts/data photos`, with the SHA-256 of each.
 const PHOTOS: [(&str, &str); 7] = [

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{DataConfig, PatchShape, PatchSource, colour};
 use crate::lab::error::refuse;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// Side of the image, in pixels, where none is asked for.
 const IMAGE_SIZE: i64 = 64;

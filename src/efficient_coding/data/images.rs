@@ -7,7 +7,7 @@ use tch::Tensor;
 use super::window::{Moments, Planes, moments};
 use super::{PatchShape, PatchSource};
 use crate::lab::error::refuse;
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Patches at random places of images: each image alike, each position in it alike.
 pub struct Images {
@@ -56,7 +56,7 @@ impl Images {
         ));
         Ok(Self {
             covariance: moments.covariance() * mask.outer(&mask),
-            mask: read::values_f32(&mask)?,
+            mask: to_host::values_f32(&mask)?,
             mean: moments.mean.iter().map(|mean| *mean as f32).collect(),
             shape,
             images,

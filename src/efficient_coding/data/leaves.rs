@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::window::Planes;
 use super::{Images, PatchShape, colour};
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Radius of the smallest leaf, in pixels; that of the largest is a quarter of the image.
 const SMALLEST: f64 = 1.5;
@@ -43,9 +43,9 @@ fn image(colours: i64, size: usize, seed: u64, index: u64) -> Result<Planes> {
     let largest = (size as f64 / 4.0).max(2.0 * SMALLEST);
     while left > 0 {
         let options = (Kind::Double, tch::Device::Cpu);
-        let places = read::values(&Tensor::rand([BATCH, 3], options))?;
+        let places = to_host::values(&Tensor::rand([BATCH, 3], options))?;
         let paints = Tensor::randn([BATCH, colours], options).matmul(&root.tr());
-        let paints = read::values_f32(&paints)?;
+        let paints = to_host::values_f32(&paints)?;
         for (place, paint) in places.chunks_exact(3).zip(paints.chunks_exact(colours as usize)) {
             // The inverse of the distribution function of the density r^-3.
             let (small, large) = (SMALLEST.powi(-2), largest.powi(-2));

@@ -173,7 +173,7 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::rng;
+    use crate::lab::tensor::rng;
 
     /// Every patch, cut and multiplied.
     fn brute(image: &Planes, kernel: usize) -> Moments {

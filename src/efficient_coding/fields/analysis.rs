@@ -7,7 +7,7 @@ use super::field::Field;
 use super::mosaic::{Compared, Disc, Place, Regularity, alignment, coverage, regularity};
 use super::types::groups;
 use crate::efficient_coding::data::PatchShape;
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 
 /// Draws that a mosaic is compared with.
 const SHUFFLES: u64 = 1000;
@@ -57,7 +57,7 @@ pub fn analyse(filters: &[Vec<f64>], patch: PatchShape, seed: u64) -> Result<Ana
     if let Some(wrong) = filters.iter().find(|filter| filter.len() != inputs) {
         anyhow::bail!("a filter has {} weights, the patch {inputs} inputs", wrong.len());
     }
-    let mask = read::values(&patch.mask())?;
+    let mask = to_host::values(&patch.mask())?;
     let fields: Vec<Field> = filters.iter().map(|w| Field::of(w, &mask, patch)).collect();
     let disc = Disc::of(patch.kernel);
     let of_sign = |on: bool| -> Vec<usize> {

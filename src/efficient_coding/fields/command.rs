@@ -14,10 +14,12 @@ use super::figures;
 use crate::efficient_coding::config::EfficientCodingConfig;
 use crate::efficient_coding::parameters::FREE;
 use crate::efficient_coding::{EfficientCoding, shapes};
-use crate::lab::checkpoint::{self, Checkpoint};
-use crate::lab::console::Console;
+use crate::lab::Experiment;
 use crate::lab::error::refuse;
-use crate::lab::{Experiment, durable, read};
+use crate::lab::log::console::Console;
+use crate::lab::store::checkpoint::{self, Checkpoint};
+use crate::lab::store::durable;
+use crate::lab::tensor::to_host;
 
 /// Analyses the receptive fields of a checkpoint.
 #[derive(Debug, Parser)]
@@ -120,7 +122,7 @@ fn filters(checkpoint: &Checkpoint, config: &EfficientCodingConfig) -> Result<Te
 /// Where the device can't be read.
 pub fn columns(filters: &Tensor) -> Result<Vec<Vec<f64>>> {
     let inputs = filters.size()[0] as usize;
-    Ok(read::values(&filters.tr())?.chunks_exact(inputs).map(<[f64]>::to_vec).collect())
+    Ok(to_host::values(&filters.tr())?.chunks_exact(inputs).map(<[f64]>::to_vec).collect())
 }
 
 /// The analysis in a few lines.

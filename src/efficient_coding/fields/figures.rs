@@ -9,7 +9,7 @@ use super::mosaic::Disc;
 use crate::efficient_coding::data::PatchShape;
 use crate::efficient_coding::pictures::{Drawn, tile, tile_size};
 use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
-use crate::lab::log::mean_and_sd;
+use crate::lab::statistics::mean_and_sd;
 
 /// Colours of the palette for types of ON fields, warm, and of OFF fields, cold.
 const COLOURS: [[usize; 3]; 2] = [[1, 4, 3], [0, 5, 2]];

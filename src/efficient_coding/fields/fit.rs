@@ -185,7 +185,7 @@ fn solve(mut m: [[f64; 6]; 6], mut v: [f64; 6]) -> [f64; 6] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::rng;
+    use crate::lab::tensor::rng;
 
     #[test]
     fn the_derivatives_are_the_difference_quotients() {

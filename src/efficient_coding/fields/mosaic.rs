@@ -2,8 +2,8 @@
 
 use std::f64::consts::{PI, TAU};
 
-use crate::lab::log::mean_and_sd;
-use crate::lab::rng;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::tensor::rng;
 
 /// Places that a mosaic has at least: with fewer, single pairs decide.
 const LEAST: usize = 8;

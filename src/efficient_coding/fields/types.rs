@@ -169,7 +169,7 @@ fn moments(scores: &[Score], weights: &[f64], floor: Score) -> Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::rng;
+    use crate::lab::tensor::rng;
 
     /// Profiles exp(-r²/2s²) with sizes s of relative spread 3 %.
     fn profiles(sizes: &[(f64, usize)]) -> Vec<Vec<f64>> {

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 use super::FilterShape;
 use super::profile::{Profile, squared_distances, unit};
 use crate::efficient_coding::data::PatchShape;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// Tries of a centre to remain in the disc before it is drawn anew near the middle.
 const TRIES: i64 = 10;

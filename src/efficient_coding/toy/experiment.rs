@@ -6,13 +6,14 @@ use tch::{Device, Tensor};
 
 use super::config::ToyConfig;
 use super::problem::{Method, Problem};
-use crate::lab::checkpoint::{Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
 
 /// Distances from the fixed point whose first iterations are told.
 pub(super) const DISTANCES: [f64; 4] = [0.1, 1e-2, 1e-3, 1e-6];
@@ -32,7 +33,7 @@ pub struct TwoLossToy {
 
 impl TwoLossToy {
     fn rows(tensor: &Tensor) -> Result<Vec<[f64; 3]>> {
-        let values = read::values(tensor)?;
+        let values = to_host::values(tensor)?;
         Ok(values.chunks_exact(3).map(|row| [row[0], row[1], row[2]]).collect())
     }
 

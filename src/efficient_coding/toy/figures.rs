@@ -6,7 +6,7 @@ use anyhow::Result;
 use super::experiment::{DISTANCES, TwoLossToy};
 use super::problem::{Constraint, Method, Point};
 use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
-use crate::lab::log::Log;
+use crate::lab::log::run_log::Log;
 
 /// Points that a curve is drawn through, at most.
 const POINTS: u64 = 2000;

@@ -9,9 +9,9 @@ use super::super::cli::SweepArgs;
 use super::super::program::{self, Checked};
 use super::grid::{self, Axis};
 use super::manifest::{Sweep, locate};
-use crate::lab::console::Console;
 use crate::lab::error::refuse;
-use crate::lab::folder::check_name;
+use crate::lab::log::console::Console;
+use crate::lab::store::folder::check_name;
 
 /// Points of which a refusal is shown.
 const SHOWN: usize = 5;

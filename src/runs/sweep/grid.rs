@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::error::refuse;
-use crate::lab::folder::check_name;
+use crate::lab::store::folder::check_name;
 
 /// A setting and the values that it takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

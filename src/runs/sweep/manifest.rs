@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::super::record::Run;
 use super::super::scan::{MANIFEST, SWEEPS};
 use super::grid::{Axis, Point};
-use crate::lab::durable;
 use crate::lab::error::refuse;
+use crate::lab::store::durable;
 
 /// A sweep, as it was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]

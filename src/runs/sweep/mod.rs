@@ -14,10 +14,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::cli::{Launcher, SweepArgs};
-use crate::lab::console::Console;
 use crate::lab::error::{Failure, exit_code};
-use crate::lab::folder;
-use crate::lab::signals::StopSignal;
+use crate::lab::log::console::Console;
+use crate::lab::store::folder;
+use crate::lab::train::signals::StopSignal;
 use manifest::Sweep;
 use pool::{Pool, Slot};
 

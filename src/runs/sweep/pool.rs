@@ -12,10 +12,10 @@ use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal
 
 use super::grid::Point;
 use super::manifest::Sweep;
-use crate::lab::console::Console;
 use crate::lab::error::Failure;
-use crate::lab::folder;
-use crate::lab::signals::StopSignal;
+use crate::lab::log::console::Console;
+use crate::lab::store::folder;
+use crate::lab::train::signals::StopSignal;
 use crate::runs::record::{Run, Status};
 
 /// Times that a point is begun again after its process was killed.

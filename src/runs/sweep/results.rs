@@ -10,10 +10,10 @@ use super::super::groups::{self, Group};
 use super::super::record::Run;
 use super::super::table::Table;
 use super::manifest::Sweep;
-use crate::lab::durable;
 use crate::lab::figure::{LineFigure, Panels, RgbImage, Series};
-use crate::lab::log::mean_and_sd;
-use crate::lab::tensorboard::EventWriter;
+use crate::lab::log::tensorboard::EventWriter;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::durable;
 
 /// Settings by name, and the points of a line: (value of the swept setting, values over the seeds).
 type Lines = Vec<(Map<String, Value>, Vec<(f64, Vec<f64>)>)>;

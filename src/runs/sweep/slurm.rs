@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use super::manifest::Sweep;
 use super::pool::is_over;
-use crate::lab::durable;
 use crate::lab::error::refuse;
-use crate::lab::summary::quoted;
+use crate::lab::store::durable;
+use crate::lab::train::summary::quoted;
 
 /// The script that is submitted where no other is given.
 const TEMPLATE: &str = include_str!("../../../scripts/sweep.sbatch");

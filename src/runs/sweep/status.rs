@@ -12,9 +12,9 @@ use super::super::table::{Table, number};
 use super::manifest::{Sweep, locate};
 use super::pool::is_over;
 use super::{results, slurm};
-use crate::lab::console::Console;
 use crate::lab::error::refuse;
-use crate::lab::folder;
+use crate::lab::log::console::Console;
+use crate::lab::store::folder;
 
 /// Longest wait for an earlier process of a point, which may still be saving on another machine.
 const PATIENCE: Duration = Duration::from_secs(120);

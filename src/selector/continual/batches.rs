@@ -5,8 +5,8 @@ use tch::{Device, Kind, Tensor};
 use super::config::{ContinualConfig, Method, TASKS};
 use super::tasks::{Batch, Tasks};
 use crate::data::LabelledImages;
-use crate::lab::nn::epoch_order;
-use crate::lab::rng;
+use crate::lab::tensor::nn::epoch_order;
+use crate::lab::tensor::rng;
 
 /// Draws the batches of a run, from (seed, stream, step) alone.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::Preset;
 use crate::lab::error::refuse;
-use crate::lab::optim::OptimizerKind;
-use crate::lab::optim::schedule::ScheduleKind;
+use crate::lab::tensor::optim::OptimizerKind;
+use crate::lab::tensor::optim::schedule::ScheduleKind;
 use crate::selector::config::SelectorMnistConfig;
 
 /// Tasks of a run.

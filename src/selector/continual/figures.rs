@@ -6,7 +6,8 @@ use super::config::TASKS;
 use super::report::matrices;
 use super::train::SelectorContinual;
 use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Series};
-use crate::lab::log::{Log, mean_and_sd};
+use crate::lab::log::run_log::Log;
+use crate::lab::statistics::mean_and_sd;
 use crate::selector::figures::curve;
 
 /// Draws `matrix` and `within`.

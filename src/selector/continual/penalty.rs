@@ -11,8 +11,8 @@
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::config::{ContinualConfig, Method, PenaltyStep};
-use crate::lab::checkpoint::State;
-use crate::lab::params::Params;
+use crate::lab::store::checkpoint::State;
+use crate::lab::tensor::params::Params;
 
 /// A quadratic penalty, and what it is being gathered from.
 #[derive(Debug)]
@@ -160,7 +160,7 @@ pub fn pull_norm(gradient: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::params::ParamsBuilder;
+    use crate::lab::tensor::params::ParamsBuilder;
     use clap::Parser;
     use tch::Device;
 

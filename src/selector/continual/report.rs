@@ -6,11 +6,11 @@ use super::config::TASKS;
 use super::eval::Outcome;
 use super::scores::{average, backward_transfer, collapsed, forgetting, largest_share};
 use super::train::SelectorContinual;
-use crate::lab::checkpoint::Score;
-use crate::lab::experiment::Evaluation;
-use crate::lab::log::mean_and_sd;
-use crate::lab::read;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::Evaluation;
 
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
@@ -65,7 +65,7 @@ pub fn charts(own_outputs: bool) -> Vec<Chart> {
 pub fn matrices(of: &tch::Tensor, rows: usize) -> Result<Vec<Vec<Vec<f64>>>> {
     let size = of.size();
     let (rows_all, columns) = (size[1] as usize, size[2] as usize);
-    let flat = read::values(of)?;
+    let flat = to_host::values(of)?;
     let matrix = |block: &[f64]| block.chunks(columns).take(rows).map(<[f64]>::to_vec).collect();
     Ok(flat.chunks(rows_all * columns).map(matrix).collect())
 }

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::{Benchmark, ContinualConfig, Scenario, TASKS};
 use crate::data::ImageData;
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// Samples of tasks, ready for a network. Axes: [.., batch]; that of replicates is there for more
 /// than one.
@@ -56,7 +56,7 @@ impl Tasks {
         };
         let (mut train, mut test) = (Vec::new(), Vec::new());
         for (labels, parts) in [(&data.train.labels, &mut train), (&data.test.labels, &mut test)] {
-            *parts = places(&read::values(labels)?, config.benchmark, device);
+            *parts = places(&to_host::values(labels)?, config.benchmark, device);
             let empty = parts.iter().position(|part| part.numel() == 0);
             ensure!(empty.is_none(), "{name} has no images of task {}", empty.unwrap_or(0) + 1);
         }

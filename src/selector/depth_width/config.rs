@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::Preset;
 use crate::lab::error::refuse;
-use crate::lab::optim::OptimizerKind;
+use crate::lab::tensor::optim::OptimizerKind;
 
 /// How a network's weights are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

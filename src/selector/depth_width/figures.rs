@@ -7,8 +7,8 @@ use super::grid::{Course, Point, boundary};
 use super::report::SHOWN;
 use super::train::DepthWidth;
 use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series};
-use crate::lab::log::Log;
-use crate::lab::optim::OptimizerKind;
+use crate::lab::log::run_log::Log;
+use crate::lab::tensor::optim::OptimizerKind;
 
 /// Panels and curves of a figure; of more, the first are drawn and the CSV of the run has all.
 const MOST: usize = 6;

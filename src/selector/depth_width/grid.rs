@@ -1,7 +1,7 @@
 //! The networks of a launch, and what was found of each.
 
 use super::config::{DepthWidthConfig, Init};
-use crate::lab::optim::OptimizerKind;
+use crate::lab::tensor::optim::OptimizerKind;
 
 /// A network but for its seed.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,11 +6,11 @@ use tch::{Device, Kind, Tensor};
 use super::config::Init;
 use super::grid::Point;
 use crate::data::ImageData;
-use crate::lab::init::{Nonlinearity, kaiming_normal};
-use crate::lab::nn::{Sampler, cross_entropy, draw, linear, linear_samplers};
-use crate::lab::optim::{Optimizer, OptimizerConfig};
-use crate::lab::params::ParamsBuilder;
-use crate::lab::read;
+use crate::lab::tensor::init::{Nonlinearity, kaiming_normal};
+use crate::lab::tensor::nn::{Sampler, cross_entropy, draw, linear, linear_samplers};
+use crate::lab::tensor::optim::{Optimizer, OptimizerConfig};
+use crate::lab::tensor::params::ParamsBuilder;
+use crate::lab::tensor::to_host;
 
 /// What a network descends on: the first training image of each class.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Examples {
     /// # Errors
     /// Where a class has no image.
     pub fn first_of_each(data: &ImageData) -> Result<Self> {
-        let labels = read::values(&data.train.labels)?;
+        let labels = to_host::values(&data.train.labels)?;
         let first = |class: i64| {
             let found = labels.iter().position(|label| *label as i64 == class);
             found

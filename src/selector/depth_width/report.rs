@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::train::DepthWidth;
-use crate::lab::experiment::Evaluation;
-use crate::lab::log::mean_and_sd;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::train::experiment::Evaluation;
 
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[

@@ -9,13 +9,14 @@ use super::grid::{Course, Point};
 use super::network::{Examples, descend};
 use super::report;
 use crate::data;
-use crate::lab::checkpoint::{Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::log::Log;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
-use crate::lab::{Preset, Settings, read};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::tensor::to_host;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
 
 /// The early descent of many networks.
 pub struct DepthWidth {
@@ -116,7 +117,7 @@ impl DepthWidth {
     /// # Errors
     /// Where the device can't be read.
     pub fn results(&self) -> Result<Vec<(Point, Vec<Course>)>> {
-        let flat = read::values(&self.losses.transpose(0, 1))?;
+        let flat = to_host::values(&self.losses.transpose(0, 1))?;
         let length = self.config.descent_steps as usize + 1;
         let courses = flat.chunks(length).map(|losses| Course { losses: losses.to_vec() });
         let courses: Vec<Course> = courses.collect();

@@ -20,7 +20,7 @@ struct Signal<'a> {
 
 impl SelectorLayer {
     /// The gradients of a pass, from ∂L/∂y: writes those of the layer's parameters into the
-    /// model's gradient ([`Params::gradient`](crate::lab::params::Params::gradient)), and gives
+    /// model's gradient ([`Params::gradient`](crate::lab::tensor::params::Params::gradient)), and gives
     /// ∂L/∂x, [.., batch, input], where `to_input` asks for it. Every gradient of the layer is
     /// written, none is added to; those of a selector that doesn't learn are left at zero.
     ///

@@ -36,7 +36,7 @@ pub use shape::LayerShape;
 use super::config::{SelectorKind, SteSign};
 pub use super::rules::{Compute, Inner, LayerOptions, Rule};
 use crate::lab::error::refuse;
-use crate::lab::params::Params;
+use crate::lab::tensor::params::Params;
 
 /// Computation neurons up to which a comparison with each is faster than a sorting addition.
 const FEW: i64 = 8;

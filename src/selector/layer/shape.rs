@@ -1,6 +1,6 @@
 //! The size of a layer and the laws of its parameters.
 
-use crate::lab::nn::{Sampler, linear_samplers};
+use crate::lab::tensor::nn::{Sampler, linear_samplers};
 use crate::selector::config::{SelectorKind, SteSign};
 
 /// The size of a layer, and how its neurons select.

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::data::text::TextData;
 use crate::lab::error::refuse;
-use crate::lab::rng;
+use crate::lab::tensor::rng;
 
 /// A text as tensors, in sequences of one length.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use super::layout::LinearShape;
 use super::model::Transformer;
 use super::monitor::{Selection, Watch};
 use crate::data::text::TextData;
-use crate::lab::nn::cross_entropy;
-use crate::lab::params::Params;
-use crate::lab::read;
+use crate::lab::tensor::nn::cross_entropy;
+use crate::lab::tensor::params::Params;
+use crate::lab::tensor::to_host;
 
 /// How a transformer does on held-out text.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub fn hold_out(
     for (tokens, next) in corpus.held_out(most, size) {
         let logits = model.forward(&tokens, None, &mut observe);
         let loss = cross_entropy(&logits, &next.flatten(0, 1));
-        sum += read::scalar(&loss)? * next.numel() as f64;
+        sum += to_host::scalar(&loss)? * next.numel() as f64;
         words += next.numel() as i64;
     }
     let selections = watches

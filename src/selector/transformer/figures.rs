@@ -7,7 +7,7 @@ use super::layout::PER_LAYER;
 use super::monitor::Selection;
 use super::train::SelectorTransformer;
 use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series};
-use crate::lab::log::Log;
+use crate::lab::log::run_log::Log;
 use crate::selector::figures::curve;
 use crate::selector::report::{NAMED, letter};
 

@@ -1,8 +1,8 @@
 //! The linear layers of a transformer: their names, their sizes, and which are selector layers.
 
 use super::config::{Replace, TransformerConfig};
-use crate::lab::init;
-use crate::lab::nn::{Sampler, linear_samplers};
+use crate::lab::tensor::init;
+use crate::lab::tensor::nn::{Sampler, linear_samplers};
 use crate::selector::config::SelectorKind;
 use crate::selector::layer::LayerShape;
 use tch::Kind;

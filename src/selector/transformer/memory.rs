@@ -2,8 +2,8 @@
 
 use super::config::TransformerConfig;
 use super::layout::{linears, parameter_count};
-use crate::lab::memory::gigabytes;
-use crate::lab::optim::OptimizerKind;
+use crate::lab::tensor::memory::gigabytes;
+use crate::lab::tensor::optim::OptimizerKind;
 use crate::selector::rules::{Compute, Inner};
 
 /// What libtorch itself takes, with its code and its buffers, about.

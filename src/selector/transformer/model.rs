@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::TransformerConfig;
 use super::layout::{PER_LAYER, linears};
 use super::projection::Projection;
-use crate::lab::params::Params;
+use crate::lab::tensor::params::Params;
 use crate::selector::tape::Tape;
 
 /// PyTorch's default, added to the variance.

@@ -4,9 +4,9 @@ use anyhow::Result;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::layout::LinearShape;
-use crate::lab::optim::clip::norm;
-use crate::lab::params::Params;
-use crate::lab::read;
+use crate::lab::tensor::optim::clip::norm;
+use crate::lab::tensor::params::Params;
+use crate::lab::tensor::to_host;
 use crate::selector::eval::Usage;
 use crate::selector::layer::SelectorLayer;
 
@@ -72,7 +72,7 @@ impl Watch {
     pub fn read(&self) -> Result<Selection> {
         let neurons = self.layer.shape().neurons;
         let usage = Usage::read(&self.tally, 1)?;
-        let entropy = read::scalar(&self.entropy)? / (self.words * neurons) as f64;
+        let entropy = to_host::scalar(&self.entropy)? / (self.words * neurons) as f64;
         Ok(Selection { usage, entropy })
     }
 }
@@ -125,8 +125,8 @@ impl GradientNorms {
     /// Where the device can't be read.
     pub fn take(&mut self) -> Result<Vec<Vec<f64>>> {
         let _guard = no_grad_guard();
-        let steps = read::scalar(&self.steps)?;
-        let mut means = read::values(&self.sums)?.into_iter().map(|sum| sum / steps);
+        let steps = to_host::scalar(&self.steps)?;
+        let mut means = to_host::values(&self.sums)?.into_iter().map(|sum| sum / steps);
         let rows = self.weights.iter().map(|(_, choices)| *choices as usize);
         let means = rows.map(|choices| means.by_ref().take(choices).collect()).collect();
         let empty = vec![Vec::new(); self.weights.len()];

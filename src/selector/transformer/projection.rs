@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::{Device, Tensor};
 
 use super::layout::LinearShape;
-use crate::lab::params::Params;
+use crate::lab::tensor::params::Params;
 use crate::selector::layer::SelectorLayer;
 use crate::selector::rules::LayerOptions;
 use crate::selector::tape::Tape;

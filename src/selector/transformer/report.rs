@@ -6,9 +6,9 @@ use super::eval::{Held, hold_out};
 use super::layout::{LinearShape, PER_LAYER};
 use super::sample::{self, Sampling};
 use super::train::SelectorTransformer;
-use crate::lab::checkpoint::Score;
-use crate::lab::experiment::Evaluation;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::Evaluation;
 use crate::selector::report::{NAMED, letter};
 
 /// Numbers that a cell of the table lists; of more, the lowest and the highest.

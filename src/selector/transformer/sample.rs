@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::model::Transformer;
 use crate::data::text::UNKNOWN;
-use crate::lab::{read, rng};
+use crate::lab::tensor::{rng, to_host};
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy)]
@@ -47,5 +47,5 @@ pub fn write(model: &Transformer, prompt: &Tensor, sampling: &Sampling) -> Resul
         text = Tensor::cat(&[text, next], 1);
     }
     let written = text.narrow(1, given, text.size()[1] - given);
-    Ok(read::values(&written)?.into_iter().map(|number| number as i64).collect())
+    Ok(to_host::values(&written)?.into_iter().map(|number| number as i64).collect())
 }

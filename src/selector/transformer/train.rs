@@ -14,15 +14,15 @@ use super::monitor::GradientNorms;
 use super::presets::PRESETS;
 use super::report;
 use crate::data::text::{self, TextData};
-use crate::lab::checkpoint::{Checkpoint, Score, State};
 use crate::lab::error::refuse;
-use crate::lab::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::learner::Learner;
-use crate::lab::log::Log;
-use crate::lab::nn::{cross_entropy, draw};
-use crate::lab::params::ParamsBuilder;
-use crate::lab::phase::Phase;
-use crate::lab::tensorboard::Chart;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::nn::{cross_entropy, draw};
+use crate::lab::tensor::params::ParamsBuilder;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::learner::Learner;
+use crate::lab::train::phase::Phase;
 use crate::lab::{Preset, Settings};
 use crate::selector::tape::Tape;
 
@@ -75,7 +75,7 @@ impl Experiment for SelectorTransformer {
         let corpus = Corpus::new(&text, config.sequence, device)?;
         let vocabulary = text.vocabulary.len() as i64;
         let memory = Memory::of(&config, vocabulary);
-        crate::lab::memory::require(device, memory.bytes(), "this transformer")?;
+        crate::lab::tensor::memory::require(device, memory.bytes(), "this transformer")?;
         let mut builder = ParamsBuilder::default();
         for (name, value) in draw(run.seed, 1, &layout::parameters(&config, vocabulary))? {
             builder.add(name, value);

@@ -5,15 +5,15 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad_guard};
 
-use super::checkpoint::{Checkpoint, State};
-use super::error::refuse;
 use super::experiment::Step;
-use super::optim::finite::all_finite;
-use super::optim::schedule::{Schedule, ScheduleConfig};
-use super::optim::{Optimizer, OptimizerConfig, clip};
-use super::params::Params;
 use super::phase::Phase;
-use super::read;
+use crate::lab::error::refuse;
+use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::tensor::optim::finite::all_finite;
+use crate::lab::tensor::optim::schedule::{Schedule, ScheduleConfig};
+use crate::lab::tensor::optim::{Optimizer, OptimizerConfig, clip};
+use crate::lab::tensor::params::Params;
+use crate::lab::tensor::to_host;
 
 /// Settings of gradient descent.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ impl Learner {
     /// - loss: [] or [replicate]
     ///
     /// # Errors
-    /// [`super::error::Failure::NonFinite`] as [`Step::finite`] has it.
+    /// [`crate::lab::error::Failure::NonFinite`] as [`Step::finite`] has it.
     pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
         let params = &mut self.params;
         step.time(Phase::Backward, || match loss.dim() {
@@ -217,6 +217,6 @@ impl Learner {
                 Ok(buffer.with_context(|| format!("no buffer {name}"))?.1.shallow_clone())
             }
         })?;
-        self.schedule.load_state(|name| read::scalar(&saved(&format!("schedule.{name}"))?))
+        self.schedule.load_state(|name| to_host::scalar(&saved(&format!("schedule.{name}"))?))
     }
 }

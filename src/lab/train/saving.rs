@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::checkpoint::{self, Manifest, Score, State};
-use super::error::{Failure, one_line};
 use super::experiment::Experiment;
 use super::finite::weights_are_finite;
 use super::phase::Phase;
 use super::session::Session;
-use super::{device, provenance};
+use crate::lab::error::{Failure, one_line};
+use crate::lab::store::checkpoint::{self, Manifest, Score, State};
+use crate::lab::store::provenance;
+use crate::lab::tensor::device;
 
 /// Failed saves in a row that end a run.
 const MAX_FAILED_SAVES: u32 = 3;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tch::Device;
 
-use super::device::synchronize;
+use crate::lab::tensor::device::synchronize;
 
 /// The parts of a run whose time is logged under `time/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,15 +6,15 @@ use anyhow::Result;
 use serde_json::Value;
 use tch::{Device, Tensor};
 
-use super::checkpoint::{Checkpoint, Score, State};
-use super::cli::{Config, Preset, Settings};
-use super::console::Console;
-use super::figure::RgbImage;
 use super::finite::FiniteGuard;
-use super::log::Log;
-use super::metrics::{Metrics, Reading};
 use super::phase::{Phase, PhaseClock};
-use super::tensorboard::Chart;
+use crate::lab::cli::parse::{Config, Preset, Settings};
+use crate::lab::figure::RgbImage;
+use crate::lab::log::console::Console;
+use crate::lab::log::metrics::{Metrics, Reading};
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
 
 /// An experiment: how to take step t, and what its state is. The lab owns the rest.
 pub trait Experiment: Sized {
@@ -36,7 +36,7 @@ pub trait Experiment: Sized {
     /// Fills in what depends on other settings, and checks that they fit together.
     ///
     /// # Errors
-    /// [`super::error::refuse`], with the flag, its value and what to do.
+    /// [`crate::lab::error::refuse`], with the flag, its value and what to do.
     fn resolve(settings: &mut Settings<Self::Config>) -> Result<()>;
 
     /// Loads the data and makes the model at step 0.
@@ -66,10 +66,10 @@ pub trait Experiment: Sized {
     }
 
     /// Takes one step, or [`Step::count`] of them. Anything random in it must come from (seed, stream, step), see
-    /// [`super::rng`].
+    /// [`crate::lab::tensor::rng`].
     ///
     /// # Errors
-    /// Whatever goes wrong in it; [`super::error::Failure::NonFinite`] through [`Step::finite`].
+    /// Whatever goes wrong in it; [`crate::lab::error::Failure::NonFinite`] through [`Step::finite`].
     fn step(&mut self, step: &mut Step) -> Result<()>;
 
     /// Evaluates on held-out data, says the results and logs them. The score, if there is one,
@@ -167,7 +167,7 @@ impl Step<'_> {
     /// - finite: [] bool
     ///
     /// # Errors
-    /// [`super::error::Failure::NonFinite`] where the host looks at once, as on the CPU.
+    /// [`crate::lab::error::Failure::NonFinite`] where the host looks at once, as on the CPU.
     pub fn finite(&mut self, finite: &Tensor) -> Result<Option<Tensor>> {
         self.guard.check(self.index, finite)
     }

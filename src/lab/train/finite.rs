@@ -3,10 +3,10 @@
 use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
-use super::checkpoint::{State, is_model};
-use super::error::Failure;
-use super::optim::finite::all_finite;
-use super::read;
+use crate::lab::error::Failure;
+use crate::lab::store::checkpoint::{State, is_model};
+use crate::lab::tensor::optim::finite::all_finite;
+use crate::lab::tensor::to_host;
 
 /// When the host looks at the finite flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl FiniteGuard {
     /// [`Failure::NonFinite`] where the policy is to look now, and the flag is false.
     pub fn check(&mut self, step: u64, finite: &Tensor) -> Result<Option<Tensor>> {
         if self.policy == FinitePolicy::EveryStep {
-            return match read::flag(finite)? {
+            return match to_host::flag(finite)? {
                 true => Ok(None),
                 false => Err(Failure::NonFinite { step: step + 1 }.into()),
             };
@@ -107,7 +107,7 @@ pub fn weights_are_finite(state: &State) -> Result<bool> {
     let weights = state.iter().filter(|(name, _)| is_model(name)).map(|(_, tensor)| tensor);
     let flags: Vec<Tensor> =
         weights.filter(|tensor| tensor.is_floating_point()).map(all_finite).collect();
-    if flags.is_empty() { Ok(true) } else { read::flag(&Tensor::stack(&flags, 0).all()) }
+    if flags.is_empty() { Ok(true) } else { to_host::flag(&Tensor::stack(&flags, 0).all()) }
 }
 
 #[cfg(test)]
@@ -137,16 +137,16 @@ mod tests {
     #[test]
     fn kept_on_the_device_names_the_first_bad_step() {
         let mut guard = FiniteGuard::new(FinitePolicy::WhenLogging, Device::Cpu, 100);
-        let before = read::count();
+        let before = to_host::count();
         let mut applied = Vec::new();
         for (i, finite) in [true, true, true, false, true].into_iter().enumerate() {
             applied.push(guard.check(100 + i as u64, &flag(finite)).unwrap().unwrap().copy());
             guard.end_step(1);
         }
-        assert_eq!(read::count(), before);
-        let applied: Vec<bool> = applied.iter().map(|ok| read::flag(ok).unwrap()).collect();
+        assert_eq!(to_host::count(), before);
+        let applied: Vec<bool> = applied.iter().map(|ok| to_host::flag(ok).unwrap()).collect();
         assert_eq!(applied, [true, true, true, false, false]);
-        let pending = read::values(&guard.pending().unwrap()).unwrap();
+        let pending = to_host::values(&guard.pending().unwrap()).unwrap();
         assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 104);
     }
 
@@ -157,7 +157,7 @@ mod tests {
             guard.check(0, &flag(finite)).unwrap();
             guard.end_step(count);
         }
-        let pending = read::values(&guard.pending().unwrap()).unwrap();
+        let pending = to_host::values(&guard.pending().unwrap()).unwrap();
         assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 151);
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 
 use super::durable;
-use super::error::refuse;
+use crate::lab::error::refuse;
 
 /// The run folder `runs/<experiment>/<name>` and the checkpoint folder
 /// `checkpoints/<experiment>/<name>`, both locked until this is dropped (or the process dies).
@@ -177,7 +177,7 @@ pub fn locate(runs: &Path, experiment: &str, asked: &str, name: Option<&str>) ->
     let names: Vec<String> = fs::read_dir(&home)
         .map(|entries| entries.flatten().map(|entry| run_name(&entry.path())).collect())
         .unwrap_or_default();
-    let hint = super::error::closest(asked, names.iter().map(String::as_str));
+    let hint = crate::lab::error::closest(asked, names.iter().map(String::as_str));
     Err(refuse(format!("--resume {asked}: no such run in {}{hint}", home.display())))
 }
 

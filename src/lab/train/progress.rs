@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use tch::Tensor;
 
-use super::checkpoint::{Checkpoint, Score, State};
-use super::read;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::to_host;
 
 /// Steps and evaluations done, and the best result so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,7 +62,7 @@ impl Progress {
         let name = checkpoint.path.display();
         let numbers = |key: &str| -> Result<Vec<f64>> {
             let tensor = checkpoint.tensors.get(key);
-            read::values(tensor.with_context(|| format!("{name} lacks {key}"))?)
+            to_host::values(tensor.with_context(|| format!("{name} lacks {key}"))?)
         };
         let [step, evaluations, since_best] = numbers("state.lab.progress")?[..] else {
             bail!("{name}: state.lab.progress must be three numbers");

@@ -6,13 +6,13 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::checkpoint::{Manifest, find};
-use super::durable;
-use super::error::{Failure, one_line};
 use super::experiment::Experiment;
 use super::launch::guard;
 use super::session::Session;
-use super::settings::is_bookkeeping;
+use crate::lab::cli::settings::is_bookkeeping;
+use crate::lab::error::{Failure, one_line};
+use crate::lab::store::checkpoint::{Manifest, find};
+use crate::lab::store::durable;
 
 /// A word of a command as a POSIX shell reads it back.
 pub fn quoted(word: &str) -> String {

@@ -6,8 +6,8 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 use tch::Device;
 
-use super::device;
-use super::settings::is_bookkeeping;
+use crate::lab::cli::settings::is_bookkeeping;
+use crate::lab::tensor::device;
 
 /// The first line that a git command prints in the source folder, where there is git.
 fn git(arguments: &[&str]) -> Option<String> {

@@ -18,7 +18,7 @@ mod workspace;
 
 pub use config::{OptimizerConfig, OptimizerKind};
 
-use crate::lab::read;
+use crate::lab::tensor::to_host;
 use adam::Adam;
 use anyhow::{Result, bail};
 use sgd::Sgd;
@@ -123,7 +123,7 @@ impl Optimizer {
         if step.kind() != Kind::Int64 || step.dim() != 0 {
             bail!("optimizer state `step` is {:?} {:?}, not Int64 []", step.kind(), step.size());
         }
-        let step = read::scalar(&step)? as i64;
+        let step = to_host::scalar(&step)? as i64;
         let mut loaded = Vec::new();
         for (name, buffer) in self.buffers() {
             let saved = get(name)?;

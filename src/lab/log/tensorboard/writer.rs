@@ -15,7 +15,7 @@ use tensorboard_rs::record_writer::RecordWriter;
 use super::summary as values;
 use super::{Chart, Histogram, hparams, layout};
 use crate::lab::figure::RgbImage;
-use crate::lab::tags::meaning;
+use crate::lab::log::tags::meaning;
 
 /// Most files that one process may begin in one folder within a microsecond.
 const MAX_UNIQUE: u32 = 10_000;

@@ -7,19 +7,20 @@ use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
 use tch::Device;
 
-use super::checkpoint::{Checkpoint, State};
-use super::cli::{self, Invocation};
-use super::console::Console;
-use super::error::refuse;
 use super::experiment::Experiment;
-use super::folder::{self, RunFolder};
 use super::launch::{prepare, train};
-use super::metrics::Metrics;
 use super::progress::Progress;
 use super::session::Session;
-use super::settings::RESUMABLE;
 use super::signals::StopSignal;
-use super::{device, durable, provenance};
+use crate::lab::cli::parse::{self, Invocation};
+use crate::lab::cli::settings::RESUMABLE;
+use crate::lab::error::refuse;
+use crate::lab::log::console::Console;
+use crate::lab::log::metrics::Metrics;
+use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::store::folder::{self, RunFolder};
+use crate::lab::store::{durable, provenance};
+use crate::lab::tensor::device;
 
 /// Goes on with the run that `asked` names.
 ///
@@ -99,10 +100,10 @@ fn layers<E: Experiment>(
     let path = folder::locate(Path::new(text("runs")), E::NAME, asked, name)?;
     let saved = folder::read_config(&path)?;
     let mut map = invocation.defaults.clone();
-    cli::overlay::<E::Config>(&mut map, &saved, &path.join("config.json").display().to_string())?;
+    parse::overlay::<E::Config>(&mut map, &saved, &path.join("config.json").display().to_string())?;
     let mut changes = invocation.typed.clone();
     changes.shift_remove("name");
-    cli::overlay::<E::Config>(&mut map, &changes, "command line")?;
+    parse::overlay::<E::Config>(&mut map, &changes, "command line")?;
     let length = ["steps", "epochs"].iter().any(|key| saved.get(*key) != map.get(*key));
     if length
         && saved.get("schedule") == Some(&json!("cosine"))

@@ -9,12 +9,13 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use tch::Device;
 
-use super::console::Console;
-use super::error::{exit_status, from_panic, one_line};
 use super::experiment::Experiment;
 use super::launch::{configure, program};
-use super::settings::is_bookkeeping;
-use super::{cli, durable};
+use crate::lab::cli::parse;
+use crate::lab::cli::settings::is_bookkeeping;
+use crate::lab::error::{exit_status, from_panic, one_line};
+use crate::lab::log::console::Console;
+use crate::lab::store::durable;
 
 /// Time after which no more experiments are built: the rest is checked by its flags alone.
 const BUILD_FOR: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ pub(super) fn check<E: Experiment>(path: &Path) -> Result<()> {
     let mut built = Vec::new();
     let answers: Vec<Value> =
         lines.iter().map(|words| answer::<E>(words, &mut built, begun)).collect();
-    let plain = cli::parse::<E::Config>(&program::<E>(), [OsString::from(E::NAME)])?;
+    let plain = parse::parse::<E::Config>(&program::<E>(), [OsString::from(E::NAME)])?;
     let whole = json!({
         "experiment": E::NAME,
         "about": E::ABOUT,

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::device::Tf32;
-use super::error::refuse;
+use crate::lab::error::refuse;
+use crate::lab::tensor::device::Tf32;
 
 /// Settings of a run that are not the experiment's own; all of them are written to `config.json`.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]

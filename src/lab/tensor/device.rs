@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
 
-use super::error::refuse;
+use crate::lab::error::refuse;
 
 /// TensorFloat-32 in CUDA matrix products: `on` is faster, with 10 bits of mantissa.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

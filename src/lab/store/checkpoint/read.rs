@@ -10,8 +10,8 @@ use tch::{Tensor, no_grad_guard};
 
 use super::write::KINDS;
 use super::{Manifest, State};
-use crate::lab::durable;
 use crate::lab::error::one_line;
+use crate::lab::store::durable;
 
 /// A checkpoint that can't be used: its manifest, and one line that says why.
 pub type Skipped = (PathBuf, String);

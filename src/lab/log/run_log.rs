@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
-use super::checkpoint::{State, serialize};
-use super::durable;
-use super::figure::RgbImage;
 use super::metrics::{Reading, is_replicate};
 use super::tensorboard::{Chart, EventWriter, Histogram};
+use crate::lab::figure::RgbImage;
+use crate::lab::store::checkpoint::{State, serialize};
+use crate::lab::store::durable;
 
 /// The open files of a run's log; or none, for an evaluation that writes nothing.
 pub struct Log {
@@ -242,17 +242,9 @@ impl Log {
     fn fail(&mut self, error: &anyhow::Error) {
         let folder = self.folder.display();
         self.failure =
-            Some(format!("writing the log in {folder}: {}", super::error::one_line(error)));
+            Some(format!("writing the log in {folder}: {}", crate::lab::error::one_line(error)));
         self.files = None;
     }
-}
-
-/// The mean of some values, and their standard deviation with n - 1 (0 for one value).
-pub fn mean_and_sd(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
 }
 
 #[cfg(test)]

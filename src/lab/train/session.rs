@@ -6,19 +6,19 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 use tch::Device;
 
-use super::checkpoint::{Checkpoint, Score};
-use super::cli::Settings;
-use super::console::Console;
-use super::error::Failure;
 use super::experiment::{Evaluation, Experiment, Plan, Step};
 use super::finite::{FiniteGuard, FinitePolicy};
-use super::folder::RunFolder;
-use super::log::Log;
-use super::metrics::{Metrics, Reading};
 use super::phase::{PHASES, Phase, PhaseClock};
 use super::progress::Progress;
-use super::read;
 use super::signals::StopSignal;
+use crate::lab::cli::parse::Settings;
+use crate::lab::error::Failure;
+use crate::lab::log::console::Console;
+use crate::lab::log::metrics::{Metrics, Reading};
+use crate::lab::log::run_log::Log;
+use crate::lab::store::checkpoint::{Checkpoint, Score};
+use crate::lab::store::folder::RunFolder;
+use crate::lab::tensor::to_host;
 
 /// Time after which an evaluation is followed by a checkpoint, where no interval is set.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(60);
@@ -222,7 +222,7 @@ impl<E: Experiment> Session<E> {
         self.guard.verify(&pending)?;
         let step = self.progress.step;
         let loss = readings.iter().find(|reading| reading.tag == "train/loss");
-        let loss = loss.map(|reading| super::log::mean_and_sd(&reading.values).0);
+        let loss = loss.map(|reading| crate::lab::statistics::mean_and_sd(&reading.values).0);
         readings.extend(self.time_readings());
         self.log.scalars(step, self.seconds(), &readings);
         self.log.flush();
@@ -282,7 +282,7 @@ impl<E: Experiment> Session<E> {
     /// Reads the finite flag where it was left on the device, before anything is kept.
     pub(super) fn verify_finite(&mut self) -> Result<()> {
         match self.guard.pending() {
-            Some(pending) => self.guard.verify(&read::values(&pending)?),
+            Some(pending) => self.guard.verify(&to_host::values(&pending)?),
             None => Ok(()),
         }
     }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::error::{closest, refuse};
 use super::settings::{Actions, RunConfig};
+use crate::lab::error::{closest, refuse};
 
 /// The flags and keys of an experiment's own.
 pub trait Config: Args + Serialize + DeserializeOwned + Clone + std::fmt::Debug {}
@@ -113,7 +113,7 @@ pub fn parse<C: Config>(
     let given = Cli::<C>::from_arg_matches(&matches)?;
     let actions = given.actions.clone();
     // A path that is not UTF-8 could not be written to config.json.
-    let all = to_map(&given).map_err(|error| refuse(super::error::one_line(&error)))?;
+    let all = to_map(&given).map_err(|error| refuse(crate::lab::error::one_line(&error)))?;
     for key in all.keys() {
         let known = command.get_arguments().any(|argument| argument.get_id() == key.as_str());
         anyhow::ensure!(known, "key {key} has no flag of the same name");
@@ -225,7 +225,7 @@ pub fn layers<C: Config>(
     }
     if let Some(path) = &invocation.actions.config {
         let origin = path.display().to_string();
-        match super::durable::read_json(path)? {
+        match crate::lab::store::durable::read_json(path)? {
             Value::Object(mut layer) => {
                 // So that another run's config.json repeats that run under a name of its own.
                 layer.shift_remove("name");

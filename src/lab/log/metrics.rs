@@ -3,9 +3,9 @@
 use anyhow::{Context, Result, bail, ensure};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
-use super::checkpoint::{Checkpoint, State};
-use super::log::mean_and_sd;
-use super::read;
+use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::tensor::to_host;
 
 /// How the values of one interval become one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Metrics {
         if parts.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
-        let mut numbers = read::values(&Tensor::cat(&parts, 0))?;
+        let mut numbers = to_host::values(&Tensor::cat(&parts, 0))?;
         let mut readings = Vec::with_capacity(fresh.len());
         for metric in fresh {
             let rest = numbers.split_off(metric.value.numel());
@@ -178,8 +178,9 @@ impl Metrics {
                 let good = size.is_empty() || (replicates > 1 && size == [replicates]);
                 ensure!(good, "{name}: {key} is {size:?}, of {replicates} replicates");
                 let counts = checkpoint.tensors.get(&format!("{COUNTS}{tag}"));
-                let counts =
-                    read::values(counts.with_context(|| format!("{name} lacks {COUNTS}{tag}"))?)?;
+                let counts = to_host::values(
+                    counts.with_context(|| format!("{name} lacks {COUNTS}{tag}"))?,
+                )?;
                 let [count, mean] = counts[..] else {
                     bail!("{name}: {COUNTS}{tag} must be two numbers")
                 };
@@ -187,7 +188,7 @@ impl Metrics {
                 let (value, count) = (value.to_device(device).copy(), count as u64);
                 self.metrics.push(Metric { tag: tag.into(), reduce, value, count });
             } else if let Some(tag) = key.strip_prefix(EPOCH) {
-                let numbers = read::values(value)?;
+                let numbers = to_host::values(value)?;
                 let good = numbers.len() == 2 || numbers.len() as i64 == 1 + replicates;
                 ensure!(good, "{name}: {key} has {} numbers", numbers.len());
                 let Some((count, sums)) = numbers.split_first() else {
@@ -239,9 +240,9 @@ mod tests {
             metrics.last("lr", &number(value));
             metrics.mean("each", &Tensor::from_slice(&[value, 10.0 * value]));
         }
-        let before = read::count();
+        let before = to_host::count();
         let (readings, extra) = metrics.take(Some(&number(7.0))).unwrap();
-        assert_eq!(read::count(), before + 1);
+        assert_eq!(to_host::count(), before + 1);
         let values: Vec<Vec<f64>> = readings.into_iter().map(|reading| reading.values).collect();
         assert_eq!(values, [vec![3.0], vec![6.0], vec![3.0, 30.0]]);
         assert_eq!(extra, [7.0]);

@@ -10,17 +10,20 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use tch::Device;
 
-use super::checkpoint::{self, Checkpoint};
-use super::cli::{self, Invocation, Program, Settings};
-use super::console::Console;
-use super::error::{Failure, exit_code, exit_status, from_panic, note_panic, one_line};
 use super::experiment::{Evaluation, Experiment};
-use super::folder::{self, RunFolder};
-use super::log::Log;
 use super::session::Session;
-use super::settings::Actions;
 use super::signals::StopSignal;
-use super::{check, device, durable, provenance, resume, summary};
+use super::summary;
+use super::{check, resume};
+use crate::lab::cli::parse::{self, Invocation, Program, Settings};
+use crate::lab::cli::settings::Actions;
+use crate::lab::error::{Failure, exit_code, exit_status, from_panic, note_panic, one_line};
+use crate::lab::log::console::Console;
+use crate::lab::log::run_log::Log;
+use crate::lab::store::checkpoint::{self, Checkpoint};
+use crate::lab::store::folder::{self, RunFolder};
+use crate::lab::store::{durable, provenance};
+use crate::lab::tensor::device;
 
 /// The `main` of an experiment's binary.
 pub fn launch<E: Experiment>() -> ExitCode {
@@ -65,7 +68,7 @@ pub(super) fn program<E: Experiment>() -> Program {
 /// # Errors
 /// See [`Failure`] for their exit codes.
 pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
-    let invocation = cli::parse::<E::Config>(&program::<E>(), arguments)?;
+    let invocation = parse::parse::<E::Config>(&program::<E>(), arguments)?;
     let actions = invocation.actions.clone();
     if let Some(path) = &actions.eval {
         return evaluate_only::<E>(&invocation, path);
@@ -86,13 +89,13 @@ pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Resu
 pub fn configure<E: Experiment>(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Settings<E::Config>> {
-    let invocation = cli::parse::<E::Config>(&program::<E>(), arguments)?;
-    let map = cli::layers::<E::Config>(&invocation, E::PRESETS)?;
+    let invocation = parse::parse::<E::Config>(&program::<E>(), arguments)?;
+    let map = parse::layers::<E::Config>(&invocation, E::PRESETS)?;
     resolve::<E>(&map)
 }
 
 fn resolve<E: Experiment>(map: &Map<String, Value>) -> Result<Settings<E::Config>> {
-    let mut settings = cli::typed::<E::Config>(map)?;
+    let mut settings = parse::typed::<E::Config>(map)?;
     settings.run.validate()?;
     E::resolve(&mut settings)?;
     Ok(settings)
@@ -111,7 +114,7 @@ pub(super) fn prepare<E: Experiment>(
 
 fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     let actions = &invocation.actions;
-    let map = cli::layers::<E::Config>(invocation, E::PRESETS)?;
+    let map = parse::layers::<E::Config>(invocation, E::PRESETS)?;
     let (mut settings, device) = prepare::<E>(&map)?;
     let run = &mut settings.run;
     let default = || folder::default_name(actions.preset.as_deref(), run.seed);
@@ -190,8 +193,8 @@ fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<
     let checkpoint = read_checkpoint::<E>(path, true)?;
     let manifest = &checkpoint.manifest;
     let mut map = invocation.defaults.clone();
-    cli::overlay::<E::Config>(&mut map, &manifest.config, &path.display().to_string())?;
-    cli::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;
+    parse::overlay::<E::Config>(&mut map, &manifest.config, &path.display().to_string())?;
+    parse::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;
     let (settings, device) = prepare::<E>(&map)?;
     let mut experiment = E::build(&settings, device)?;
     experiment.reach(manifest.step)?;

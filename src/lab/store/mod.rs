@@ -1,0 +1,6 @@
+//! What a run leaves on disk: its folder, files that are whole or absent, checkpoints, the record.
+
+pub mod checkpoint;
+pub mod durable;
+pub mod folder;
+pub mod provenance;

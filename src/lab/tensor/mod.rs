@@ -1,0 +1,11 @@
+//! Tensors and what computes with them: device, parameters, initialisation, random numbers,
+//! optimizers, reads by the host.
+
+pub mod device;
+pub mod init;
+pub mod memory;
+pub mod nn;
+pub mod optim;
+pub mod params;
+pub mod rng;
+pub mod to_host;

@@ -1,0 +1,14 @@
+//! Training: what an experiment is, the one loop that drives it, and what happens around a step.
+
+mod check;
+pub mod experiment;
+pub mod finite;
+pub mod launch;
+pub mod learner;
+pub mod phase;
+pub mod progress;
+mod resume;
+mod saving;
+pub mod session;
+pub mod signals;
+pub mod summary;
