@@ -1,4 +1,4 @@
-"""Reads what `examples/write_events.rs` writes with TensorBoard's own reader, and asks TensorBoard
+"""Reads what `write_events.rs` beside it writes with TensorBoard's own reader, and asks TensorBoard
 itself, started on loopback, for every tag.
 
 Usage: pytest scripts/checks/test_tensorboard.py

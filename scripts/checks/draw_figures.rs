@@ -1,5 +1,5 @@
 //! Draws one figure of every kind into a folder:
-//! `cargo run --release --example figures -- /tmp/figures`
+//! `cargo run --release --example draw_figures -- /tmp/figures`
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use neuron_lab::lab::figure::{
 };
 
 fn main() -> Result<()> {
-    let folder = std::env::args().nth(1).context("usage: figures FOLDER")?;
+    let folder = std::env::args().nth(1).context("usage: draw_figures FOLDER")?;
     std::fs::create_dir_all(&folder)?;
     let save = |name: &str, image: RgbImage| {
         std::fs::write(Path::new(&folder).join(format!("{name}.png")), image.to_png()?)
