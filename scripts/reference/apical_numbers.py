@@ -192,8 +192,8 @@ def seeds():
 
 def multi():
     entries, _ = history("apical_train", "docs-multi")
-    befores, drops = column(entries, "phase1/loss_before"), column(entries, "phase1/drop")
-    shown = ", ".join(f"{b:.2f} -> {b - d:.2f}" for (_, b), (_, d) in zip(befores, drops))
+    starts, drops = column(entries, "phase1/loss_before"), column(entries, "phase1/drop")
+    shown = ", ".join(f"{b:.2f} -> {b - d:.2f}" for (_, b), (_, d) in zip(starts, drops))
     losses = column(entries, "eval/loss")
     if losses:
         print(f"one to six, batch size 1: before and after each phase 1: {shown}; at the end",

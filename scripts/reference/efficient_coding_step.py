@@ -22,9 +22,9 @@ class Encoder(torch.nn.Module):
         self.logA = torch.nn.Parameter(0.02 * torch.randn(neurons))
         self.logB = torch.nn.Parameter(0.02 * torch.randn(neurons) - 1)
         self.Lambda = torch.nn.Parameter(torch.rand(neurons))
-        self.normalize()
+        self.normalise()
 
-    def normalize(self):
+    def normalise(self):
         with torch.no_grad():
             self.W /= self.W.norm(dim=0, keepdim=True)
 
@@ -63,7 +63,7 @@ def main():
             model.Lambda.grad.neg_()
             torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
             optimizer.step()
-            model.normalize()
+            model.normalise()
         print(time.process_time() - start, flush=True)
 
 

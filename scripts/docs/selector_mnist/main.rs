@@ -79,14 +79,15 @@ fn print_tables(runs: &BTreeMap<&str, Run>, presets: &[&str]) -> Result<()> {
                     mean_and_sd(runs[preset].each(EPOCHS, &format!("{what}/{layer}"))?);
                 Ok(format!("{mean:.decimals$} ± {sd:.decimals$}"))
             };
-            let whats = [
+            let measures = [
                 "entropy/test",
                 "neuron_entropy/test",
                 "dominance/test",
                 "never_used/test",
                 "cosine",
             ];
-            let cells = whats.map(|what| cell(what, 3)).into_iter().collect::<Result<Vec<_>>>()?;
+            let cells =
+                measures.map(|what| cell(what, 3)).into_iter().collect::<Result<Vec<_>>>()?;
             println!("| `{preset}` | {layer} | {} |", cells.join(" | "));
         }
     }
