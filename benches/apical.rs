@@ -12,11 +12,11 @@
 #![allow(clippy::print_stdout)]
 
 use anyhow::{Context, bail};
-use neuron_lab::apical::activation::Activation;
-use neuron_lab::apical::loss::one_hot;
-use neuron_lab::apical::network::Network;
-use neuron_lab::apical::split::Part;
-use neuron_lab::apical::train::trainer::Trainer;
+use neuron_lab::apical::learning::split::Subset;
+use neuron_lab::apical::learning::trainer::{LearningRates, Trainer};
+use neuron_lab::apical::model::activation::Activation;
+use neuron_lab::apical::model::loss::one_hot;
+use neuron_lab::apical::model::network::Network;
 use neuron_lab::apical::{ApicalTrain, train::config::ApicalTrainConfig};
 use neuron_lab::lab::configure;
 use rustix::time::{ClockId, clock_gettime};
@@ -49,17 +49,18 @@ fn epoch(runs: u64, batch: i64, samples: i64) -> anyhow::Result<Times> {
     let images = Tensor::randn([samples, WIDTHS[0]], options);
     let labels = Tensor::randint(10, [samples], (Kind::Int64, Device::Cpu));
     let target = one_hot(&labels, 10, Kind::Float, Device::Cpu);
-    let part = Part { images, target, labels };
+    let part = Subset { images, target, labels };
     let seeds: Vec<u64> = (0..runs).collect();
     let network = Network::new(&WIDTHS, Activation::Relu, &seeds, Kind::Float, Device::Cpu);
-    let mut trainer = Trainer::new(network, &config, &vec![(0.01, 1e-6); runs as usize]);
+    let rates = vec![LearningRates { a: 0.01, w: 1e-6 }; runs as usize];
+    let mut trainer = Trainer::new(network, config.learning_rules(), &rates);
     let start = cpu_seconds();
-    trainer.begin_first();
-    let _ = trainer.accumulate(&part, (0, samples));
+    trainer.begin_phase1();
+    let _ = trainer.accumulate_gradient(&part, 0..samples);
     trainer.update_multipliers(1.0, 0.0);
     let middle = cpu_seconds();
     let order = Tensor::randperm(samples, (Kind::Int64, Device::Cpu));
-    let _ = trainer.learn(&part, &order, 1.0);
+    let _ = trainer.learn_weights(&part, &order, 1.0);
     Ok([middle - start, cpu_seconds() - middle])
 }
 

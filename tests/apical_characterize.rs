@@ -4,13 +4,13 @@
 
 use std::path::Path;
 
-use neuron_lab::apical::activation::Activation;
-use neuron_lab::apical::characterize::grid::{losses, steps};
-use neuron_lab::apical::characterize::samples::gradients;
-use neuron_lab::apical::loss::Loss;
-use neuron_lab::apical::network::Network;
-use neuron_lab::apical::split::Split;
-use neuron_lab::apical::train::config::AReduce;
+use neuron_lab::apical::analysis::loss_map::{losses, steps};
+use neuron_lab::apical::analysis::sample_gradients::gradients;
+use neuron_lab::apical::learning::multipliers::AReduce;
+use neuron_lab::apical::learning::split::Split;
+use neuron_lab::apical::model::activation::Activation;
+use neuron_lab::apical::model::loss::Loss;
+use neuron_lab::apical::model::network::Network;
 use neuron_lab::data;
 use tch::{Device, Kind, Tensor};
 
@@ -19,7 +19,7 @@ const LR: [f64; 4] = [1e-4, 1e-3, 1e-2, 1e-1];
 fn fixture() -> (Network, Split) {
     tch::set_num_threads(1);
     let digits = data::load("digits", Path::new("data"), Device::Cpu).unwrap();
-    let split = Split::new(&digits, Some(700), 1, Device::Cpu).unwrap();
+    let split = Split::new(&digits, 700, 1, Device::Cpu).unwrap();
     let widths = [64, 200, 200, 200, 10];
     (Network::new(&widths, Activation::Relu, &[1, 2], Kind::Float, Device::Cpu), split)
 }
@@ -84,7 +84,7 @@ fn gradients_of_the_output_layer_are_the_widest_and_positive() {
         square += g.square().sum(Kind::Double).double_value(&[]);
         sum += g;
     }
-    let small = neuron_lab::apical::split::Part {
+    let small = neuron_lab::apical::learning::split::Subset {
         images: split.a.images.narrow(0, 0, 100),
         target: split.a.target.narrow(0, 0, 100),
         labels: split.a.labels.narrow(0, 0, 100),

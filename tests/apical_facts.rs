@@ -6,12 +6,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use neuron_lab::apical::ApicalTrain;
-use neuron_lab::apical::activation::Activation;
-use neuron_lab::apical::loss::Loss;
-use neuron_lab::apical::network::Network;
-use neuron_lab::apical::rule::{Pre, moving};
-use neuron_lab::apical::split::Split;
-use neuron_lab::apical::train::trainer::Trainer;
+use neuron_lab::apical::learning::rule::{Pre, moving};
+use neuron_lab::apical::learning::split::Split;
+use neuron_lab::apical::learning::trainer::{LearningRates, Trainer};
+use neuron_lab::apical::model::activation::Activation;
+use neuron_lab::apical::model::loss::Loss;
+use neuron_lab::apical::model::network::Network;
 use neuron_lab::data;
 use neuron_lab::lab::configure;
 use neuron_lab::lab::tensor::rng;
@@ -22,7 +22,7 @@ const WIDTHS: [i64; 5] = [64, 200, 200, 200, 10];
 fn split() -> Split {
     tch::set_num_threads(1);
     let digits = data::load("digits", Path::new("data"), Device::Cpu).unwrap();
-    Split::new(&digits, None, 1, Device::Cpu).unwrap()
+    Split::halves(&digits, 1, Device::Cpu).unwrap()
 }
 
 fn network(seeds: &[u64]) -> Network {
@@ -32,7 +32,8 @@ fn network(seeds: &[u64]) -> Network {
 fn trainer(update: &str, seeds: &[u64], rates: &[(f64, f64)]) -> Trainer {
     let arguments = ["facts", "--a-update", update].map(OsString::from);
     let config = configure::<ApicalTrain>(arguments).unwrap().experiment;
-    Trainer::new(network(seeds), &config, rates)
+    let rates: Vec<LearningRates> = rates.iter().map(|&(a, w)| LearningRates { a, w }).collect();
+    Trainer::new(network(seeds), config.learning_rules(), &rates)
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f64> {
@@ -41,21 +42,21 @@ fn numbers(tensor: &Tensor) -> Vec<f64> {
 
 /// Losses on D_test now.
 fn losses(trainer: &Trainer, split: &Split) -> Vec<f64> {
-    numbers(&trainer.test(&split.test, true).get(0))
+    numbers(&trainer.loss_and_accuracy(&split.test, true).get(0))
 }
 
 fn phase1(trainer: &mut Trainer, split: &Split, factor: f64, passes: f64) {
-    trainer.begin_first();
-    let _ = trainer.accumulate(&split.a, (0, split.a.samples()));
+    trainer.begin_phase1();
+    let _ = trainer.accumulate_gradient(&split.a, 0..split.a.len());
     trainer.update_multipliers(factor, passes);
 }
 
 /// One pass of phase 2 in four parts, after each of which exploded runs are marked.
 fn phase2(trainer: &mut Trainer, split: &Split, factor: f64, pass: u64) {
-    let order = rng::permutation(split.w.samples(), 1, "data", pass);
+    let order = rng::permutation(split.w.len(), 1, "data", pass);
     for (i, part) in order.split(180, 0).iter().enumerate() {
-        let _ = trainer.learn(&split.w, part, factor);
-        trainer.mark(pass as f64 + (i + 1) as f64 / 4.0);
+        let _ = trainer.learn_weights(&split.w, part, factor);
+        trainer.live.record_ends(pass as f64 + (i + 1) as f64 / 4.0);
     }
 }
 
@@ -84,7 +85,7 @@ fn the_first_change_goes_down_the_gradient_most_of_all_in_the_output() {
     let split = split();
     for seed in 0..5 {
         let network = network(&[seed]);
-        let (x, count) = (&split.a.images, split.a.samples());
+        let (x, count) = (&split.a.images, split.a.len());
         let weight = Tensor::from(1.0 / count as f64).to_kind(Kind::Float);
         let gradients = |weights| {
             let pass = network.forward(x, true);
@@ -98,7 +99,7 @@ fn the_first_change_goes_down_the_gradient_most_of_all_in_the_output() {
         let rates = Tensor::ones([1, 1, 1], (Kind::Float, Device::Cpu));
         let changes = moving(&network, x, count, Pre::Modulated, &rates);
         let cosine = |k: usize| {
-            let (change, slope) = (changes.of(k), slopes[k].neg());
+            let (change, slope) = (changes.weight_change(k), slopes[k].neg());
             let dot = (&change * &slope).sum(Kind::Double);
             (dot / (change.norm() * slope.norm())).double_value(&[])
         };
@@ -153,7 +154,7 @@ fn after_a_single_phase_1_the_loss_falls_and_rises_and_explodes_in_a_time_of_1_o
         phase2(&mut trainer, &split, 1.0, pass);
         slow.push(losses(&trainer, &split)[2]);
     }
-    let exploded = numbers(&trainer.exploded_at);
+    let exploded = numbers(&trainer.live.ended_at);
     let products: Vec<f64> = exploded.iter().zip(lr_w).map(|(at, lr)| at * lr).collect();
     assert!(products.iter().all(|p| (p / products[2] - 1.0).abs() < 0.15), "{exploded:?}");
     let least = (0..slow.len()).min_by(|a, b| slow[*a].total_cmp(&slow[*b])).unwrap();
@@ -175,7 +176,7 @@ fn larger_rates_explode_earlier_with_a_cosine_schedule_too() {
             phase1(&mut trainer, &split, factor, epoch as f64);
             phase2(&mut trainer, &split, factor, epoch);
         }
-        numbers(&trainer.exploded_at)
+        numbers(&trainer.live.ended_at)
     });
     for at in &exploded {
         assert!(at[0] < at[1] && at[1] < 40.0 && at[2].is_nan(), "{exploded:?}");

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use neuron_lab::apical::activation::Activation;
-use neuron_lab::apical::loss::{Loss, one_hot};
-use neuron_lab::apical::network::Network;
-use neuron_lab::apical::rule::{Pre, frozen, moving};
+use neuron_lab::apical::learning::rule::{Pre, frozen, moving};
+use neuron_lab::apical::model::activation::Activation;
+use neuron_lab::apical::model::loss::{Loss, one_hot};
+use neuron_lab::apical::model::network::Network;
 use neuron_lab::data;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -65,7 +65,7 @@ fn gradients_by_hand_are_those_of_autograd() {
             // A plain forward pass: the library's own writes over its intermediate values.
             let mut r = x.unsqueeze(0);
             for layer in &network.layers {
-                r = layer.activation.of(&r.bmm(&layer.weight.transpose(1, 2)))
+                r = layer.activation.apply(&r.bmm(&layer.weight.transpose(1, 2)))
                     * layer.apical.unsqueeze(1);
             }
             loss.each(&r, &target).mean(Kind::Double).backward();
@@ -250,7 +250,7 @@ fn the_rule_climbs_a_potential_of_its_own_layer() {
     for (k, layer) in network.layers.iter().enumerate() {
         let input = if k == 0 { x.tr() } else { pass.modulated[k - 1].get(0).tr() };
         let weight = before[k].get(0).set_requires_grad(true);
-        let r = layer.activation.of(&weight.mm(&input));
+        let r = layer.activation.apply(&weight.mm(&input));
         let gain = (&layer.apical - 1.0).tr();
         (r.square() * gain / 80.0).sum(Kind::Double).backward();
         assert!(gap(&weight.grad(), &(&layer.weight - &before[k]).get(0)) < 1e-13, "layer {k}");
@@ -281,13 +281,13 @@ fn a_block_of_steps_is_the_steps_one_by_one() {
             let rates = Tensor::from_slice(&[0.002, 0.005]).view([2, 1, 1]) / batch as f64;
             let still = Tensor::zeros([2, 1, 1], (Kind::Bool, Device::Cpu));
             let changes = moving(&block, &x, batch, pre, &rates);
-            let output = changes.pass.output().copy();
+            let output = changes.rates.output().copy();
             changes.apply(&block, &still);
             for (i, piece) in x.split(batch, 0).iter().enumerate() {
                 let changes = moving(&single, piece, batch, pre, &rates);
                 let found = output.narrow(1, i as i64 * batch, batch);
                 let (error, size) =
-                    (gap(changes.pass.output(), &found), number(&found.abs().max()));
+                    (gap(changes.rates.output(), &found), number(&found.abs().max()));
                 assert!(error < 1e-12 * size, "{activation:?} batch {i}: {error:e} of {size}");
                 changes.apply(&single, &still);
             }
@@ -310,7 +310,7 @@ fn a_run_that_is_still_keeps_its_weights_whatever_its_rates_are() {
     let before: Vec<Tensor> = network.layers.iter().map(|l| l.weight.copy()).collect();
     let rates = Tensor::from(1.0).view([1, 1, 1]);
     let changes = moving(&network, &x, 5, Pre::Modulated, &rates);
-    assert!(changes.pass.output().isfinite().logical_not().any().int64_value(&[]) == 1);
+    assert!(changes.rates.output().isfinite().logical_not().any().int64_value(&[]) == 1);
     changes.apply(&network, &still(true));
     for (layer, before) in network.layers.iter().zip(&before) {
         assert!(layer.weight.equal(before));
@@ -328,7 +328,7 @@ fn a_frozen_target_is_reached_and_leaves_the_function_as_it_was() {
         let start = distance(&student);
         for _ in 0..4000 {
             let own = student.forward(&x, false);
-            frozen(&student, &x, (&teacher, own), pre, &rates).apply(&student, &still(false));
+            frozen(&student, &x, &teacher, own, pre, &rates).apply(&student, &still(false));
         }
         let end = distance(&student);
         assert!(end < 0.05 * start, "{pre:?}: {start} to {end}");

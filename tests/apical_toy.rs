@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use neuron_lab::apical::activation::Activation;
-use neuron_lab::apical::toy::census::{Census, Counts, Sizes, draw};
-use neuron_lab::apical::toy::layer::ToyLayer;
+use neuron_lab::apical::model::activation::Activation;
+use neuron_lab::apical::one_layer::census::{Census, Counts, Sizes, draw};
+use neuron_lab::apical::one_layer::layer::ToyLayer;
 use tch::{Device, Kind, Tensor};
 
 const SIZES: Sizes = Sizes { trials: 20_000, neurons: 2, inputs: 2 };
@@ -17,7 +17,7 @@ fn shares(eta: f64, steps: u64) -> Vec<Vec<Counts>> {
         let mut census = Census::new(&layer);
         for t in 0..steps {
             let change = layer.step(eta);
-            census.take(t, &change, None);
+            census.record(t, &change, None);
         }
         census.counts(1e-6).unwrap()
     };

@@ -4,9 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::apical::model::ModelConfig;
-use crate::apical::rule::Pre;
-use crate::apical::train::config::AReduce;
+use crate::apical::learning::multipliers::AReduce;
+use crate::apical::learning::rule::Pre;
+use crate::apical::network_config::NetworkConfig;
+
 use crate::lab::error::refuse;
 
 /// Settings of `apical_characterize`.
@@ -16,7 +17,7 @@ pub struct CharacterizeConfig {
     /// The networks
     #[command(flatten)]
     #[serde(flatten)]
-    pub model: ModelConfig,
+    pub model: NetworkConfig,
     /// Learning rates of the map
     #[arg(long, value_delimiter = ',', value_name = "LR,LR,...",
         default_values_t = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])]
@@ -53,7 +54,7 @@ impl CharacterizeConfig {
     /// Checks every value.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Exit code 2, with the flag and the value, if one of them can't be.
     pub fn validate(&self) -> Result<()> {
         self.model.validate()?;
         if self.grid_lr.is_empty() || self.grid_lr.iter().any(|lr| lr.is_nan() || *lr <= 0.0) {

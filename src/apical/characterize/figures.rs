@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::experiment::Characterize;
-use super::samples::BINS;
+use super::state::Characterize;
+use crate::apical::analysis::sample_gradients::BINS;
 use crate::lab::figure::{
     ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series,
 };
@@ -12,17 +12,18 @@ use crate::lab::log::run_log::Log;
 /// Draws `loss_drop`, `gradient_histogram` and `phase2`.
 ///
 /// # Errors
-/// Where a figure has nothing to show.
+/// If a figure has nothing to show.
 pub fn draw(run: &Characterize, log: &mut Log, step: u64) -> Result<()> {
     let map = map(run);
     log.figure("loss_drop", step, &map.render()?, &map.to_csv());
     let histogram = histogram(run);
     log.figure("gradient_histogram", step, &histogram.render()?, &histogram.to_csv());
-    let second = second(run, log);
-    log.figure("phase2", step, &second.render()?, &second.to_csv());
+    let phase2 = phase2(run, log);
+    log.figure("phase2", step, &phase2.render()?, &phase2.to_csv());
     Ok(())
 }
 
+/// The drop of the loss in phase 1, over learning rates and batch sizes.
 fn map(run: &Characterize) -> MatrixFigure {
     let columns = run.config.grid_lr.len();
     let count = run.drops.len() as f64;
@@ -33,7 +34,7 @@ fn map(run: &Characterize) -> MatrixFigure {
         .collect();
     let all = values.iter().flatten();
     MatrixFigure {
-        title: format!("Drop of the loss in phase 1 on {}", run.name),
+        title: format!("Drop of the loss in phase 1 on {}", run.data_name),
         subtitle: format!(
             "loss on D_W at a = 1 minus at the moved a, mean of {count} networks; grey: the loss \
              rose"
@@ -50,6 +51,7 @@ fn map(run: &Characterize) -> MatrixFigure {
     }
 }
 
+/// How the per-sample gradients of each layer are distributed.
 fn histogram(run: &Characterize) -> LineFigure {
     let range = run.config.range;
     let x: Vec<f64> =
@@ -59,7 +61,7 @@ fn histogram(run: &Characterize) -> LineFigure {
     });
     LineFigure {
         title: "Gradients of single samples in the multipliers".into(),
-        subtitle: format!("∂l/∂a at a = 1 of {} samples, one network", run.split.a.samples()),
+        subtitle: format!("∂l/∂a at a = 1 of {} samples, one network", run.split.a.len()),
         x_label: "∂l/∂a".into(),
         y_label: "sample-neuron pairs in a bin".into(),
         y_log: true,
@@ -68,7 +70,8 @@ fn histogram(run: &Characterize) -> LineFigure {
     }
 }
 
-fn second(run: &Characterize, log: &Log) -> Panels {
+/// What the batches of phase 2 do.
+fn phase2(run: &Characterize, log: &Log) -> Panels {
     let curve = |tag: &str, label: &str| {
         let (x, y) = log.history(tag).iter().map(|(t, v)| (*t as f64, *v)).unzip();
         Series::new(label, x, y)
@@ -81,9 +84,9 @@ fn second(run: &Characterize, log: &Log) -> Panels {
         LineFigure::new(title, "batch", y_label, series)
     };
     let config = &run.config;
-    let constant = Reference { label: "constant predictor".into(), value: run.constant };
+    let constant = Reference { label: "constant predictor".into(), value: run.constant_loss };
     Panels {
-        title: format!("One pass of phase 2 on {}", run.name),
+        title: format!("One pass of phase 2 on {}", run.data_name),
         subtitle: format!(
             "lr_a {}, lr_w {}, batch size {}, mean of {} networks",
             config.lr_a,

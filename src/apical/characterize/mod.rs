@@ -3,7 +3,8 @@
 pub mod config;
 pub mod experiment;
 pub mod figures;
-pub mod grid;
-pub mod samples;
+pub mod presets;
+pub mod report;
+pub mod state;
 
-pub use experiment::Characterize;
+pub use state::Characterize;

@@ -1,29 +1,26 @@
-//! Figures of the toy layer: single layers through time, the trials, and the phase diagram.
+//! Figures of the layers: single ones through time, the trials, and the phase diagram.
 
-use anyhow::Result;
-use tch::{Device, Kind, Tensor};
+use anyhow::{Context, Result};
+use tch::{Kind, Tensor};
 
-use super::census::LAWS;
-use super::experiment::Toy;
-use super::layer::ToyLayer;
-use crate::apical::activation::Activation;
+use super::state::Toy;
+use crate::apical::model::activation::Activation;
+use crate::apical::one_layer::census::LAWS;
+use crate::apical::one_layer::layer::ToyLayer;
+use crate::apical::one_layer::phase_diagram::{
+    COLUMNS, ROWS, STEPS, multiplier_of_column, rates, step_of_row,
+};
 use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
 use crate::lab::log::run_log::Log;
 use crate::lab::tensor::to_host;
 
 /// Curves of one layer at most.
 const SHOWN: usize = 6;
-/// Steps, rows and columns of the phase diagram, its largest η|x|², and its range of a.
-const DIAGRAM: (i64, i64, i64) = (200, 40, 60);
-const LARGEST_STEP: f64 = 4.0;
-const RANGE: (f64, f64) = (-1.0, 2.0);
-/// The rate of a neuron that is exactly silent, in size.
-const RATE_LIMIT: f64 = 10.0;
 
 /// Draws `trajectories`, `trials` and `phase_diagram_<activation>`.
 ///
 /// # Errors
-/// Where the device can't be read.
+/// If the device can't be read, or a figure has nothing to show.
 pub fn draw(run: &Toy, log: &mut Log, step: u64) -> Result<()> {
     let trajectories = trajectories(run)?;
     log.figure("trajectories", step, &trajectories.render()?, &trajectories.to_csv());
@@ -38,15 +35,16 @@ pub fn draw(run: &Toy, log: &mut Log, step: u64) -> Result<()> {
 }
 
 /// The first trial whose first neuron is active, the second one is not, and, for Gaussian
-/// multipliers, a > 1 for the active one: as the notebook shows them. Else the first trial.
-fn example(layer: &ToyLayer, law: i64) -> i64 {
-    let drive = layer.drive().get(law);
+/// multipliers, a > 1 for the active one, as the notebook shows them; else the first trial.
+fn example(layer: &ToyLayer, law: usize) -> i64 {
+    let row = law as i64;
+    let drive = layer.drive().get(row);
     let mut fits = drive.select(-1, 0).gt(0.0);
     if drive.size()[1] > 1 {
         fits = fits.logical_and(&drive.select(-1, 1).le(0.0));
     }
-    if law == 1 {
-        fits = fits.logical_and(&layer.apical.get(law).select(-1, 0).gt(1.0));
+    if LAWS[law] == "gaussian" {
+        fits = fits.logical_and(&layer.apical.get(row).select(-1, 0).gt(1.0));
     }
     // argmax of a 0/1 vector is the first 1.
     to_host::scalar(&fits.to_kind(Kind::Int8).argmax(0, false)).map_or(0, |trial| trial as i64)
@@ -54,10 +52,11 @@ fn example(layer: &ToyLayer, law: i64) -> i64 {
 
 /// One rectified layer for each law of the multipliers, simulated and in closed form.
 fn trajectories(run: &Toy) -> Result<Panels> {
-    let relu = &run.start[0];
+    let mut rectified = run.start.iter().filter(|layer| layer.activation == Activation::Relu);
+    let relu = rectified.next().context("no rectified layer to show")?;
     let mut panels = Vec::new();
     for (law, name) in LAWS.iter().enumerate() {
-        let trial = example(relu, law as i64);
+        let trial = example(relu, law);
         let pick = |tensor: &Tensor| tensor.get(law as i64).get(trial).copy();
         let layer = || ToyLayer {
             activation: relu.activation,
@@ -92,6 +91,7 @@ fn trajectories(run: &Toy) -> Result<Panels> {
     })
 }
 
+/// The curve of each weight, and the closed form over it in dashes.
 fn curves(run: &Toy, simulated: &[f64], expected: &[f64]) -> Vec<Series> {
     let (steps, inputs) = (run.steps as usize, run.config.inputs as usize);
     let x: Vec<f64> = (0..steps).map(|t| t as f64).collect();
@@ -140,99 +140,22 @@ fn trials(run: &Toy, log: &Log) -> Panels {
     }
 }
 
-/// The logarithmic rate of |ΔW| over the last half of the steps, simulated for one neuron that
-/// starts at h = 1: rows are η|x|² from [`LARGEST_STEP`] down, columns a over [`RANGE`].
-///
-/// # Errors
-/// Where the device can't be read.
-pub fn phase_rates(activation: Activation) -> Result<Vec<Vec<f64>>> {
-    let (steps, rows, columns) = DIAGRAM;
-    let options = (Kind::Double, Device::Cpu);
-    let size = LARGEST_STEP / rows as f64;
-    let power = (Tensor::arange(rows, options) * -size + LARGEST_STEP).view([rows, 1]);
-    let middle = (RANGE.1 - RANGE.0) / columns as f64;
-    let a = Tensor::arange(columns, options) * middle + (RANGE.0 + middle / 2.0);
-    let mut layer = ToyLayer {
-        activation,
-        weight: Tensor::ones([rows, columns, 1, 1], options) / power.sqrt().view([rows, 1, 1, 1]),
-        input: power.sqrt().view([rows, 1, 1]).repeat([1, columns, 1]),
-        apical: a.view([1, columns, 1]).repeat([rows, 1, 1]),
-    };
-    let mut half = Tensor::new();
-    for t in 0..steps {
-        let change = layer.step(1.0).abs().view([rows, columns]);
-        if t == steps / 2 {
-            half = change.copy();
-        }
-        if t == steps - 1 {
-            let rate = (change / &half).log() / (steps - 1 - steps / 2) as f64;
-            // 0 / 0: both have reached zero.
-            let rate = rate.nan_to_num(-RATE_LIMIT, RATE_LIMIT, -RATE_LIMIT);
-            return Ok(to_host::values(&rate)?
-                .chunks(columns as usize)
-                .map(<[f64]>::to_vec)
-                .collect());
-        }
-    }
-    Ok(Vec::new())
-}
-
+/// Where the rule converges, over the step size and the multiplier.
 fn phase_diagram(activation: Activation) -> Result<MatrixFigure> {
-    let (steps, rows, columns) = DIAGRAM;
-    let label = |low: f64, high: f64, i: i64, n: i64| low + (high - low) * i as f64 / n as f64;
-    let middle = 0.5 / columns as f64 * (RANGE.1 - RANGE.0);
     Ok(MatrixFigure {
         title: format!("When the rule converges: {}", activation.name()),
         subtitle: format!(
-            "one neuron, simulated for {steps} steps: blue decays to zero, red grows, white stays"
+            "one neuron, simulated for {STEPS} steps: blue decays to zero, red grows, white stays"
         ),
         row_axis: "η|x|²".into(),
         column_axis: "multiplier a".into(),
-        row_labels: (0..rows)
-            .map(|i| format!("{:.1}", label(LARGEST_STEP, 0.0, i, rows)))
-            .collect(),
-        column_labels: (0..columns)
-            .map(|i| format!("{:.2}", label(RANGE.0, RANGE.1, i, columns) + middle))
-            .collect(),
-        values: phase_rates(activation)?,
+        row_labels: (0..ROWS).map(|row| format!("{:.1}", step_of_row(row))).collect(),
+        column_labels: (0..COLUMNS).map(|c| format!("{:.2}", multiplier_of_column(c))).collect(),
+        values: rates(activation)?,
         scale: ColourScale {
             map: ColourMap::Diverging,
             range: (-1.0, 1.0),
             label: "ln |ΔW| per step".into(),
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_diagram_has_the_bounds_of_the_theory() {
-        let (_, rows, columns) = DIAGRAM;
-        for activation in Activation::ALL {
-            let rates = phase_rates(activation).unwrap();
-            for (i, row) in rates.iter().enumerate() {
-                for (j, rate) in row.iter().enumerate() {
-                    let power = LARGEST_STEP * (1.0 - i as f64 / rows as f64);
-                    let a = RANGE.0 + (RANGE.1 - RANGE.0) * (j as f64 + 0.5) / columns as f64;
-                    let q = 1.0 + power * (a - 1.0);
-                    let at = format!("{activation:?}, a {a}, step {power}: {rate}");
-                    match activation {
-                        Activation::Linear if q.abs() > 0.05 => {
-                            assert!((rate - q.abs().ln()).abs() < 1e-9, "{at}");
-                        }
-                        Activation::Relu if q > 0.05 => {
-                            assert!((rate - q.ln()).abs() < 1e-9, "{at}");
-                        }
-                        Activation::Relu => assert!(*rate < -1.0, "{at}"),
-                        // tanh: to zero within the bound, to a constant or a cycle beyond.
-                        Activation::Tanh if q.abs() < 0.98 => assert!(*rate < 0.0, "{at}"),
-                        Activation::Tanh if q.abs() > 1.1 => assert!(rate.abs() < 0.02, "{at}"),
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
 }

@@ -1,8 +1,10 @@
-//! The toy layer of `docs/apical.md`: one layer, a fixed input, the rule and its closed form.
+//! The experiment `apical_toy`: many layers under the rule, in one batch.
 
-pub mod census;
+pub mod config;
 pub mod experiment;
 pub mod figures;
-pub mod layer;
+pub mod presets;
+pub mod report;
+pub mod state;
 
-pub use experiment::Toy;
+pub use state::Toy;

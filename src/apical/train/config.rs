@@ -1,100 +1,18 @@
 //! Settings of `apical_train`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::apical::model::ModelConfig;
-use crate::apical::rule::{Pre, Target};
+use crate::apical::learning::cycle::{Cycle, LrSchedule};
+use crate::apical::learning::multipliers::{AReduce, AUpdate};
+use crate::apical::learning::rule::{Pre, Target};
+use crate::apical::learning::trainer::{LearningRates, LearningRules};
+use crate::apical::network_config::NetworkConfig;
 use crate::lab::error::refuse;
 
 /// The largest learning rate: beyond it a finite loss says nothing about the next weights.
 const LARGEST_LR: f64 = 1e6;
-
-/// How the gradients of phase 1's batches become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AReduce {
-    /// Mean over batches, the notebook's formula; the batch size does not matter
-    Mean,
-    /// Sum over batches, what the notebook's figures show: a step that grows as 1 / batch size
-    Sum,
-}
-
-/// What phase 1 does to the multipliers with its gradient g.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum AUpdate {
-    /// a is 1 during phase 1, and then 1 − lr g: the notebook's text.
-    Reset,
-    /// v ← β v + g, a ← a − lr v: β = 0 accumulates, β = 1 never clears the gradient.
-    Momentum(f64),
-}
-
-impl AUpdate {
-    /// β of v ← β v + g.
-    pub fn beta(self) -> f64 {
-        match self {
-            Self::Reset => 0.0,
-            Self::Momentum(beta) => beta,
-        }
-    }
-}
-
-impl FromStr for AUpdate {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let beta = match text {
-            "reset" => return Ok(Self::Reset),
-            "accumulate" => Some(0.0),
-            "uncleared" => Some(1.0),
-            _ => text.strip_prefix("momentum:").and_then(|beta| beta.parse().ok()),
-        };
-        match beta.filter(|beta| (0.0..=1.0).contains(beta)) {
-            Some(beta) => Ok(Self::Momentum(beta)),
-            None => Err("expected reset, accumulate, uncleared or momentum:B, B in 0..1".into()),
-        }
-    }
-}
-
-impl fmt::Display for AUpdate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reset => f.write_str("reset"),
-            Self::Momentum(beta) if *beta == 0.0 => f.write_str("accumulate"),
-            Self::Momentum(beta) if *beta == 1.0 => f.write_str("uncleared"),
-            Self::Momentum(beta) => write!(f, "momentum:{beta}"),
-        }
-    }
-}
-
-impl TryFrom<String> for AUpdate {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<AUpdate> for String {
-    fn from(update: AUpdate) -> Self {
-        update.to_string()
-    }
-}
-
-/// How both learning rates change with the epoch e of E.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LrSchedule {
-    /// Not at all
-    Constant,
-    /// times (1 + cos(π e / E)) / 2
-    Cosine,
-}
 
 /// Settings of two-phase training.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -103,7 +21,7 @@ pub struct ApicalTrainConfig {
     /// The networks
     #[command(flatten)]
     #[serde(flatten)]
-    pub model: ModelConfig,
+    pub model: NetworkConfig,
     /// Learning rates of the multipliers (phase 1); every pair with --lr-w is a run of its own
     #[arg(long, value_delimiter = ',', default_values_t = [0.1], value_name = "LR,LR,...")]
     pub lr_a: Vec<f64>,
@@ -151,16 +69,66 @@ pub struct ApicalTrainConfig {
     pub steps_per_phase: u64,
 }
 
+/// What tells one run of a batch from the others.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// Its learning rates.
+    pub rates: LearningRates,
+    /// The seed of its initial weights.
+    pub seed: u64,
+}
+
 impl ApicalTrainConfig {
-    /// Every (lr_a, lr_w), the second varying fastest.
-    pub fn pairs(&self) -> Vec<(f64, f64)> {
-        self.lr_a.iter().flat_map(|a| self.lr_w.iter().map(|w| (*a, *w))).collect()
+    /// Every pair of learning rates, that of the weights varying fastest.
+    pub fn pairs(&self) -> Vec<LearningRates> {
+        let pair = |a: f64, w: f64| LearningRates { a, w };
+        self.lr_a.iter().flat_map(|a| self.lr_w.iter().map(move |w| pair(*a, *w))).collect()
+    }
+
+    /// The learning rates and the seed of every run. Runs are pairs of learning rates for the first
+    /// seed, then for the next; the seeds count up from run to run, or from one set of pairs to the
+    /// next where the pairs share their initial weights.
+    pub fn runs(&self, seed: u64, replicates: u32) -> Vec<Run> {
+        let pairs = self.pairs();
+        let mut runs = Vec::new();
+        for replicate in 0..u64::from(replicates) {
+            for (i, rates) in pairs.iter().enumerate() {
+                let fresh = replicate * pairs.len() as u64 + i as u64;
+                let offset = if self.common_init { replicate } else { fresh };
+                runs.push(Run { rates: *rates, seed: seed.wrapping_add(offset) });
+            }
+        }
+        runs
+    }
+
+    /// The order of the phases of a run of so many epochs.
+    pub fn cycle(&self, epochs: u64) -> Cycle {
+        Cycle {
+            steps_per_phase: self.steps_per_phase,
+            phase2_per_phase1: self.phase2_per_phase1,
+            single_phase1: self.single_phase1,
+            epochs,
+            schedule: self.schedule,
+        }
+    }
+
+    /// How the networks learn.
+    pub fn learning_rules(&self) -> LearningRules {
+        LearningRules {
+            loss: self.model.loss,
+            batch_size: self.batch_size,
+            a_reduce: self.a_reduce,
+            a_update: self.a_update,
+            pre: self.pre,
+            target: self.target,
+            cap: self.cap,
+        }
     }
 
     /// Checks every value.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Exit code 2, with the flag and the value, if one of them can't be, or two don't fit together.
     pub fn validate(&self) -> Result<()> {
         self.model.validate()?;
         for (flag, rates) in [("lr-a", &self.lr_a), ("lr-w", &self.lr_w)] {

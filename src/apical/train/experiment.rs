@@ -1,57 +1,30 @@
-//! The experiment `apical_train`.
+//! The steps of `apical_train`.
 
 use anyhow::Result;
 use serde_json::Value;
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Device, no_grad_guard};
 
 use super::config::ApicalTrainConfig;
-use super::cycle::{Cycle, Place};
-use super::report;
-use super::trainer::Trainer;
-use crate::apical::presets::TRAIN;
-use crate::apical::split::Split;
+use super::readings::Readings;
+use super::state::ApicalTrain;
+use super::{figures, presets, report};
+use crate::apical::learning::cycle::PhasePosition;
 use crate::data;
 use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::{Checkpoint, Score, State};
-use crate::lab::tensor::{rng, to_host};
 use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
 use crate::lab::train::phase::Phase;
 use crate::lab::{Preset, Settings};
-
-/// Networks with apical multipliers in training.
-pub struct ApicalTrain {
-    pub(super) config: ApicalTrainConfig,
-    pub(super) cycle: Cycle,
-    pub(super) split: Split,
-    pub(super) trainer: Trainer,
-    /// (lr_a, lr_w) of each run.
-    pub(super) rates: Vec<(f64, f64)>,
-    /// Results of the last evaluation at the end of a phase, or at the start of the run:
-    /// [loss and accuracy on D_W, loss and accuracy on D_test][run] f64.
-    pub(super) before: Tensor,
-    /// Sum of the losses of phase 1's samples so far: [run] f64.
-    pub(super) loss_a: Tensor,
-    /// Every run has exploded.
-    pub(super) over: bool,
-    /// Loss of the best predictor that ignores its input, on D_test.
-    pub(super) constant: f64,
-    pub(super) name: String,
-    source: Value,
-    seed: u64,
-    plan: Plan,
-    /// The order of D_W in the pass under way: its number, and [sample] i64.
-    order: Option<(u64, Tensor)>,
-}
 
 impl Experiment for ApicalTrain {
     const NAME: &'static str = "apical_train";
     const ABOUT: &'static str =
         "Trains networks by apical multipliers and the offload of their weights (docs/apical.md)";
     const DEFAULTS: &'static str = r#"{"epochs": 100}"#;
-    const PRESETS: &'static [Preset] = TRAIN;
-    const METRICS: &'static [&'static str] = &["eval/loss", "eval/accuracy", "eval/best_loss"];
+    const PRESETS: &'static [Preset] = presets::PRESETS;
+    const METRICS: &'static [&'static str] = report::METRICS;
     const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = ApicalTrainConfig;
 
@@ -68,80 +41,61 @@ impl Experiment for ApicalTrain {
     fn build(settings: &Settings<ApicalTrainConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
         let data = data::load(&run.data, &run.data_dir, device)?;
-        let split = Split::new(&data, config.samples_a, run.seed, device)?;
-        let smaller = split.a.samples().min(split.w.samples());
-        if config.batch_size > smaller {
-            let batch = config.batch_size;
-            return Err(refuse(format!(
-                "--batch-size {batch}: D_A and D_W have {} and {} images",
-                split.a.samples(),
-                split.w.samples()
-            )));
-        }
-        let (rates, seeds) = runs(&config, run.seed, run.replicates);
-        let network = config.model.network(&data, &seeds, device);
-        let cycle = Cycle::new(&config, run.epochs);
-        let steps = run.steps.unwrap_or(cycle.total());
-        let plan = Plan { steps, evaluate_every: cycle.steps };
-        let count = rates.len() as i64;
-        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Double, device));
-        let constant =
-            to_host::scalar(&config.model.loss.of_constant(&split.test.labels, data.num_classes))?;
-        Ok(Self {
-            trainer: Trainer::new(network, &config, &rates),
-            before: zeros(&[4, count]),
-            loss_a: zeros(&[count]),
-            over: false,
-            order: None,
-            name: data.name,
-            source: data.source,
-            seed: run.seed,
-            constant,
-            config,
-            cycle,
-            split,
-            rates,
-            plan,
-        })
+        let cycle = config.cycle(run.epochs);
+        let mut built = Self::new(config, data, cycle, run.seed, run.replicates, device)?;
+        built.steps = run.steps.unwrap_or(built.steps);
+        Ok(built)
     }
 
     fn plan(&self) -> Plan {
-        self.plan
+        Plan { steps: self.steps, evaluate_every: self.cycle.steps_per_phase }
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let _guard = no_grad_guard();
         if step.index == 0 {
             let results = step.time(Phase::Evaluation, || self.results());
-            self.before.copy_(&results);
+            self.previous_results.copy_(&results);
         }
-        if self.over {
+        if self.all_exploded {
             return Ok(());
         }
-        let place = self.cycle.place(step.index);
-        if place.first { self.first(step, place) } else { self.second(step, place) }
+        let position = self.cycle.position(step.index);
+        if position.is_phase1 {
+            self.phase1_step(step, position);
+        } else {
+            self.phase2_step(step, position);
+        }
+        Ok(())
     }
 
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         let _guard = no_grad_guard();
-        report::report(self, evaluation)
+        let step = evaluation.step;
+        let position = self.cycle.position(step.saturating_sub(1));
+        let at_end = step.is_multiple_of(self.cycle.steps_per_phase) && evaluation.number > 0;
+        let results = self.results();
+        if at_end {
+            self.mark_exploded(&results, position);
+        }
+        let readings = Readings::take(self, &results, position, at_end)?;
+        if at_end {
+            self.previous_results.copy_(&results);
+            self.set_alive(readings.alive.clone());
+        }
+        Ok(report::report(self, evaluation, &readings))
     }
 
     fn state(&self) -> State {
-        let mut state = self.trainer.state();
-        state.push(("state.before".into(), self.before.shallow_clone()));
-        state.push(("state.loss_a".into(), self.loss_a.shallow_clone()));
-        state
+        self.tensors()
     }
 
     fn restored(&mut self, _checkpoint: &Checkpoint) -> Result<()> {
-        let alive = to_host::values(&self.trainer.alive.to_kind(Kind::Double))?;
-        self.over = !self.trainer.know(alive.iter().map(|live| *live == 1.0).collect());
-        Ok(())
+        self.read_alive()
     }
 
     fn source(&self) -> Value {
-        self.source.clone()
+        self.data_source.clone()
     }
 
     fn charts(&self) -> Vec<Chart> {
@@ -149,87 +103,51 @@ impl Experiment for ApicalTrain {
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
-        super::figures::draw(self, log, step)
+        figures::draw(self, log, step)
     }
-}
-
-/// The learning rates and the seed of every run. Runs are pairs of learning rates for the first
-/// seed, then for the next; the seeds count up from run to run, or from one set of pairs to the
-/// next where the pairs share their initial weights.
-fn runs(config: &ApicalTrainConfig, seed: u64, replicates: u32) -> (Vec<(f64, f64)>, Vec<u64>) {
-    let pairs = config.pairs();
-    let (mut rates, mut seeds) = (Vec::new(), Vec::new());
-    for replicate in 0..u64::from(replicates) {
-        for (i, pair) in pairs.iter().enumerate() {
-            rates.push(*pair);
-            let fresh = replicate * pairs.len() as u64 + i as u64;
-            let offset = if config.common_init { replicate } else { fresh };
-            seeds.push(seed.wrapping_add(offset));
-        }
-    }
-    (rates, seeds)
 }
 
 impl ApicalTrain {
-    /// Loss and accuracy on D_W and on D_test now: [4, run] f64.
-    pub(super) fn results(&self) -> Tensor {
-        let modulated = self.trainer.modulated();
-        let parts = [&self.split.w, &self.split.test].map(|part| match self.config.eval_samples {
-            Some(samples) => part.first(samples),
-            None => part.first(part.samples()),
-        });
-        Tensor::cat(&parts.map(|part| self.trainer.test(&part, modulated)), 0)
-    }
-
-    fn first(&mut self, step: &mut Step, place: Place) -> Result<()> {
-        if place.within == 0 {
-            self.trainer.begin_first();
+    /// Takes the gradient of a part of D_A; the last step of the phase moves the multipliers.
+    fn phase1_step(&mut self, step: &mut Step, position: PhasePosition) {
+        if position.step_in_phase == 0 {
+            self.trainer.begin_phase1();
             let _ = self.loss_a.zero_();
         }
-        let range = self.cycle.part(place.within, self.split.a.samples());
-        if range.1 > range.0 {
-            let loss = step.time(Phase::Backward, || self.trainer.accumulate(&self.split.a, range));
+        let range = self.cycle.range_of_step(position.step_in_phase, self.split.a.len());
+        if !range.is_empty() {
+            let loss = step
+                .time(Phase::Backward, || self.trainer.accumulate_gradient(&self.split.a, range));
             let _ = self.loss_a.g_add_(&loss);
         }
-        if place.within + 1 == self.cycle.steps {
+        if position.step_in_phase + 1 == self.cycle.steps_per_phase {
             step.time(Phase::Optimizer, || {
-                self.trainer.update_multipliers(place.factor, place.passes as f64);
+                self.trainer.update_multipliers(position.lr_factor, position.passes as f64);
             });
         }
-        Ok(())
     }
 
-    fn second(&mut self, step: &mut Step, place: Place) -> Result<()> {
-        if place.within == 0 {
-            self.trainer.begin_second();
+    /// Applies the rule to some of the batches of a pass over D_W.
+    fn phase2_step(&mut self, step: &mut Step, position: PhasePosition) {
+        if position.step_in_phase == 0 {
+            self.trainer.begin_phase2();
         }
-        let (samples, batch) = (self.split.w.samples(), self.config.batch_size);
+        let (samples, batch) = (self.split.w.len(), self.config.batch_size);
         let batches = (samples + batch - 1) / batch;
-        let (from, to) = self.cycle.part(place.within, batches);
-        if to == from {
-            return Ok(());
+        let range = self.cycle.range_of_step(position.step_in_phase, batches);
+        if range.is_empty() {
+            return;
         }
         let order = step.time(Phase::Data, || {
-            let end = (to * batch).min(samples);
-            self.order(place.passes).narrow(0, from * batch, end - from * batch)
+            let (from, to) = (range.start * batch, (range.end * batch).min(samples));
+            self.order_of_pass(position.passes).narrow(0, from, to - from)
         });
-        let mean =
-            step.time(Phase::Optimizer, || self.trainer.learn(&self.split.w, &order, place.factor));
-        let share = (place.within + 1) as f64 / self.cycle.steps as f64;
-        self.trainer.mark(place.passes as f64 + share);
-        let live = self.trainer.alive.to_kind(Kind::Double);
-        let sum = mean.masked_fill(&self.trainer.alive.logical_not(), 0.0).sum(Kind::Double);
-        step.mean("train/loss", &(sum / live.sum(Kind::Double).clamp_min(1.0)));
-        Ok(())
-    }
-
-    /// The order of D_W in a pass of phase 2: [sample] i64.
-    fn order(&mut self, pass: u64) -> Tensor {
-        if self.order.as_ref().is_none_or(|(known, _)| *known != pass) {
-            let order = rng::permutation(self.split.w.samples(), self.seed, "data", pass);
-            self.order = Some((pass, order.to_device(self.trainer.device())));
-        }
-        let Some((_, order)) = &self.order else { unreachable!("the order was just made") };
-        order.shallow_clone()
+        let loss = step.time(Phase::Optimizer, || {
+            self.trainer.learn_weights(&self.split.w, &order, position.lr_factor)
+        });
+        let share = (position.step_in_phase + 1) as f64 / self.cycle.steps_per_phase as f64;
+        let live = &mut self.trainer.live;
+        live.record_ends(position.passes as f64 + share);
+        step.mean("train/loss", &(live.sum(&loss) / live.count().clamp_min(1.0)));
     }
 }

@@ -2,14 +2,15 @@
 
 use anyhow::Result;
 
-use super::experiment::ApicalTrain;
+use super::state::ApicalTrain;
+use crate::apical::learning::cycle::LrSchedule;
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
 use crate::lab::log::run_log::Log;
 
 /// Draws `training`: loss, accuracy, and what the multipliers do.
 ///
 /// # Errors
-/// Where a figure has nothing to show.
+/// If a figure has nothing to show.
 pub fn draw(run: &ApicalTrain, log: &mut Log, step: u64) -> Result<()> {
     let panels = training(run, log);
     log.figure("training", step, &panels.render()?, &panels.to_csv());
@@ -20,7 +21,7 @@ pub fn draw(run: &ApicalTrain, log: &mut Log, step: u64) -> Result<()> {
 fn epochs(run: &ApicalTrain) -> f64 {
     let config = &run.config;
     let phases = if config.single_phase1 { 1 } else { config.phase2_per_phase1 + 1 };
-    1.0 / (run.cycle.steps * phases) as f64
+    1.0 / (run.cycle.steps_per_phase * phases) as f64
 }
 
 /// The tag of one run's quantity; a run that is alone has no number.
@@ -44,24 +45,33 @@ fn curves(run: &ApicalTrain, log: &Log, what: &str) -> Vec<Series> {
             points.insert(0, (0.0, *first));
         }
         let (x, y) = points.into_iter().unzip();
-        let (label, colour, dashed) = look(run, i);
+        let Look { label, colour, dashed } = look(run, i);
         Series { colour: Some(colour), dashed, ..Series::new(&label, x, y) }
     };
     (0..run.rates.len()).map(curve).collect()
 }
 
-/// Name, colour and dashes of a run: one colour for each seed of a single pair of learning rates,
-/// else one for each lr_a, whose first curve has the name. The second of two lr_w is dashed.
-fn look(run: &ApicalTrain, i: usize) -> (String, usize, bool) {
-    let (config, (lr_a, lr_w)) = (&run.config, run.rates[i]);
+/// How the curve of a run looks.
+struct Look {
+    /// Empty where the curve has no entry in the legend.
+    label: String,
+    /// Number of the colour in the palette.
+    colour: usize,
+    dashed: bool,
+}
+
+/// One colour for each seed of a single pair of learning rates, else one for each lr_a, whose first
+/// curve has the name. The second of two lr_w is dashed.
+fn look(run: &ApicalTrain, i: usize) -> Look {
+    let (config, rates) = (&run.config, run.rates[i]);
     match (run.rates.len(), config.pairs().len()) {
-        (1, _) => (String::new(), 0, false),
-        (_, 1) => (format!("network {i}"), i, false),
+        (1, _) => Look { label: String::new(), colour: 0, dashed: false },
+        (_, 1) => Look { label: format!("network {i}"), colour: i, dashed: false },
         _ => {
-            let first = run.rates.iter().position(|(lr, _)| *lr == lr_a) == Some(i);
-            let label = if first { format!("lr_a {lr_a}") } else { String::new() };
-            let colour = config.lr_a.iter().position(|lr| *lr == lr_a).unwrap_or(0);
-            (label, colour, config.lr_w.len() == 2 && lr_w == config.lr_w[1])
+            let first = run.rates.iter().position(|other| other.a == rates.a) == Some(i);
+            let label = if first { format!("lr_a {}", rates.a) } else { String::new() };
+            let colour = config.lr_a.iter().position(|lr| *lr == rates.a).unwrap_or(0);
+            Look { label, colour, dashed: config.lr_w.len() == 2 && rates.w == config.lr_w[1] }
         }
     }
 }
@@ -78,6 +88,7 @@ fn ends(run: &ApicalTrain, log: &Log, curves: &[Series]) -> Option<Series> {
     (!points.is_empty()).then_some(series)
 }
 
+/// A panel over epochs.
 fn panel(title: &str, y_label: &str, series: Vec<Series>) -> LineFigure {
     LineFigure::new(title, "epoch", y_label, series)
 }
@@ -92,21 +103,26 @@ fn layers(run: &ApicalTrain, log: &Log, what: impl Fn(usize) -> String) -> Vec<S
     layers.collect()
 }
 
+/// The loss of every run, beside that of the constant predictor.
 fn loss(run: &ApicalTrain, log: &Log) -> LineFigure {
     let mut losses = curves(run, log, "eval/loss");
     let starts = losses.iter().filter_map(|series| series.y.first());
-    let top = 1.2 * starts.copied().fold(run.constant, f64::max);
+    let top = 1.2 * starts.copied().fold(run.constant_loss, f64::max);
     let all = losses.iter().flat_map(|series| &series.y);
-    let low = 0.8 * all.copied().fold(run.constant, f64::min);
+    let low = 0.8 * all.copied().fold(run.constant_loss, f64::min);
     losses.extend(ends(run, log, &losses));
     LineFigure {
         y_log: true,
         y_range: Some((low, top)),
-        references: vec![Reference { label: "constant predictor".into(), value: run.constant }],
+        references: vec![Reference {
+            label: "constant predictor".into(),
+            value: run.constant_loss,
+        }],
         ..panel("Loss on D_test", "loss", losses)
     }
 }
 
+/// Loss and accuracy, and what the multipliers do.
 fn training(run: &ApicalTrain, log: &Log) -> Panels {
     let accuracy = LineFigure {
         references: vec![Reference { label: "chance".into(), value: 0.1 }],
@@ -131,19 +147,20 @@ fn training(run: &ApicalTrain, log: &Log) -> Panels {
         panels.push(panel("Drop of the loss in phase 1", "loss", drop));
     }
     Panels {
-        title: format!("Apical multipliers on {}", run.name),
+        title: format!("Apical multipliers on {}", run.data_name),
         subtitle: subtitle(run),
         columns: 2,
         panels,
     }
 }
 
+/// The settings that tell one run from another.
 fn subtitle(run: &ApicalTrain) -> String {
     let config = &run.config;
     let mut parts = Vec::new();
     match config.pairs().as_slice() {
-        [(lr_a, lr_w)] => {
-            parts.push(format!("lr_a {lr_a}, lr_w {lr_w:e}"));
+        [rates] => {
+            parts.push(format!("lr_a {}, lr_w {:e}", rates.a, rates.w));
             if run.rates.len() > 1 {
                 parts.push(format!("{} networks", run.rates.len()));
             }
@@ -160,8 +177,9 @@ fn subtitle(run: &ApicalTrain) -> String {
     } else if config.phase2_per_phase1 > 1 {
         parts.push(format!("{} phases 2 an epoch", config.phase2_per_phase1));
     }
-    if config.schedule == super::config::LrSchedule::Cosine {
-        parts.push("cosine schedule".into());
+    match config.schedule {
+        LrSchedule::Constant => {}
+        LrSchedule::Cosine => parts.push("cosine schedule".into()),
     }
     parts.join(", ")
 }

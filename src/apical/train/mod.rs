@@ -1,11 +1,11 @@
 //! Two-phase training, many runs in one batch: the experiment `apical_train`.
 
 pub mod config;
-pub mod cycle;
 pub mod experiment;
 pub mod figures;
-pub mod measure;
+pub mod presets;
+pub mod readings;
 pub mod report;
-pub mod trainer;
+pub mod state;
 
-pub use experiment::ApicalTrain;
+pub use state::ApicalTrain;

@@ -1,13 +1,13 @@
 //! What an evaluation of two-phase training says and logs.
 
-use anyhow::Result;
-use tch::{Kind, Tensor};
-
-use super::experiment::ApicalTrain;
+use super::readings::{MULTIPLIERS, POWER, RESULTS, Readings};
+use super::state::ApicalTrain;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
-use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::Evaluation;
+
+/// Tags of the metrics that runs are compared by.
+pub const METRICS: &[&str] = &["eval/loss", "eval/accuracy", "eval/best_loss"];
 
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
@@ -63,18 +63,15 @@ pub fn charts(runs: usize) -> Vec<Chart> {
     charts
 }
 
-const RESULTS: [&str; 4] = ["loss_w", "accuracy_w", "loss", "accuracy"];
-const POWER: [&str; 2] = ["power", "power_above_one"];
-const MULTIPLIERS: [&str; 5] = ["variance", "mean", "min", "max", "above_one"];
-
-/// Numbers of every run that are to be logged.
-struct Rows<'a, 'b> {
-    alive: Vec<bool>,
+/// Logs numbers of every run, of which those that have exploded are left out.
+struct RunLogger<'a, 'b> {
+    alive: &'a [bool],
     evaluation: &'a mut Evaluation<'b>,
 }
 
-impl Rows<'_, '_> {
-    /// Logs the mean over live runs, and where there are several runs each live one's.
+impl RunLogger<'_, '_> {
+    /// Logs the mean over live runs, and where there are several runs that of each live one;
+    /// returns the mean, or NaN where no run is live.
     fn log(&mut self, tag: &str, values: &[f64]) -> f64 {
         let live: Vec<(usize, f64)> = values
             .iter()
@@ -97,97 +94,59 @@ impl Rows<'_, '_> {
     }
 }
 
-/// Evaluates and logs. The score is the lowest loss on D_test among the live runs.
-pub fn report(run: &mut ApicalTrain, evaluation: &mut Evaluation) -> Result<Option<Score>> {
-    let step = evaluation.step;
-    let at_end = step.is_multiple_of(run.cycle.steps) && evaluation.number > 0;
-    let results = run.results();
-    let place = run.cycle.place(step.saturating_sub(1));
-    if at_end {
-        let passes = place.passes as f64 + f64::from(u8::from(!place.first));
-        for row in [0, 2] {
-            run.trainer.check(&results.get(row), passes);
-        }
+/// Says and logs the readings. The score is the lowest loss on D_test among the live runs.
+pub fn report(
+    run: &ApicalTrain,
+    evaluation: &mut Evaluation,
+    readings: &Readings,
+) -> Option<Score> {
+    let mut logger = RunLogger { alive: &readings.alive, evaluation };
+    let results = RESULTS.iter().zip(&readings.results);
+    let means: Vec<f64> =
+        results.map(|(what, values)| logger.log(&format!("eval/{what}"), values)).collect();
+    if readings.at_end_of_phase && readings.position.is_phase1 {
+        log_phase1(&mut logger, readings);
     }
-    let loss_a = &run.loss_a / run.split.a.samples() as f64;
-    let alive = run.trainer.alive.to_kind(Kind::Double);
-    let parts = [
-        &alive.unsqueeze(0),
-        &run.trainer.exploded_at.unsqueeze(0),
-        &loss_a.unsqueeze(0),
-        &results,
-        &run.before,
-        &run.trainer.multipliers(),
-        &run.trainer.power(&run.split.test, run.trainer.modulated()),
-    ];
-    let numbers = to_host::values(&Tensor::cat(&parts, 0))?;
-    let rows: Vec<&[f64]> = numbers.chunks(run.rates.len()).collect();
-    let layers = run.trainer.network.layers.len();
-    let alive: Vec<bool> = rows[0].iter().map(|live| *live == 1.0).collect();
-    let live = alive.iter().filter(|live| **live).count();
-    if at_end {
-        run.before.copy_(&results);
-        run.over = !run.trainer.know(alive.clone());
-    }
-    let (results, before) = (&rows[3..7], &rows[7..11]);
-    let mut log = Rows { alive, evaluation };
-    let means: Vec<f64> = RESULTS
-        .iter()
-        .zip(results)
-        .map(|(what, values)| log.log(&format!("eval/{what}"), values))
-        .collect();
-    if at_end && place.first {
-        log_first_phase(&mut log, results, before, rows[2]);
-    }
-    let (apical, power) = rows[11..].split_at(MULTIPLIERS.len() * layers);
-    for (i, values) in apical.iter().enumerate() {
+    for (i, values) in readings.multipliers.iter().enumerate() {
         let (layer, what) = (i / MULTIPLIERS.len(), MULTIPLIERS[i % MULTIPLIERS.len()]);
-        log.log(&format!("apical/layer{layer}/{what}"), values);
+        logger.log(&format!("apical/layer{layer}/{what}"), values);
     }
-    for (i, values) in power.iter().enumerate() {
-        log.log(&format!("rates/layer{}/{}", i / POWER.len(), POWER[i % POWER.len()]), values);
+    for (i, values) in readings.power.iter().enumerate() {
+        logger.log(&format!("rates/layer{}/{}", i / POWER.len(), POWER[i % POWER.len()]), values);
     }
-    for (i, at) in rows[1].iter().enumerate().filter(|(_, at)| at.is_finite()) {
-        log.evaluation.scalar(&format!("run{i}/exploded_at"), vec![*at]);
+    for (i, at) in readings.exploded_at.iter().enumerate().filter(|(_, at)| at.is_finite()) {
+        evaluation.scalar(&format!("run{i}/exploded_at"), vec![*at]);
     }
-    let pairs = results[2].iter().zip(&log.alive).filter(|(_, alive)| **alive);
-    let best = pairs.map(|(loss, _)| *loss).fold(f64::NAN, f64::min);
-    say(evaluation, run, (live, best), &means, place.first);
+    let (live, best) = (readings.live_runs(), readings.best_loss());
+    say(run, evaluation, readings, &means);
     evaluation.scalar("eval/live_runs", vec![live as f64]);
-    evaluation.scalar("eval/constant", vec![run.constant]);
+    evaluation.scalar("eval/constant", vec![run.constant_loss]);
     if live == 0 {
-        return Ok(None);
+        return None;
     }
     evaluation.scalar("eval/best_loss", vec![best]);
-    Ok(Some(Score { tag: "eval/best_loss".into(), value: best, higher_is_better: false }))
+    Some(Score { tag: "eval/best_loss".into(), value: best, higher_is_better: false })
 }
 
-fn log_first_phase(log: &mut Rows, results: &[&[f64]], before: &[&[f64]], loss_a: &[f64]) {
-    let drop = |row: usize| -> Vec<f64> {
-        before[row].iter().zip(results[row]).map(|(before, after)| before - after).collect()
-    };
-    for (what, values) in RESULTS.iter().zip(before) {
-        log.log(&format!("phase1/{what}_before"), values);
+/// Logs what a phase 1 has done.
+fn log_phase1(logger: &mut RunLogger, readings: &Readings) {
+    for (what, values) in RESULTS.iter().zip(&readings.previous) {
+        logger.log(&format!("phase1/{what}_before"), values);
     }
-    log.log("phase1/drop", &drop(2));
-    log.log("phase1/drop_w", &drop(0));
-    log.log("phase1/loss_a", loss_a);
+    logger.log("phase1/drop", &readings.drop(2));
+    logger.log("phase1/drop_w", &readings.drop(0));
+    logger.log("phase1/loss_a", &readings.loss_a);
 }
 
-fn say(
-    evaluation: &Evaluation,
-    run: &ApicalTrain,
-    (live, best): (usize, f64),
-    means: &[f64],
-    first: bool,
-) {
-    let phase = if first { "phase 1" } else { "phase 2" };
-    let number = evaluation.step.div_ceil(run.cycle.steps);
-    let runs = run.rates.len();
+/// Says the results in one line, from the means of [`RESULTS`] over live runs.
+fn say(run: &ApicalTrain, evaluation: &Evaluation, readings: &Readings, means: &[f64]) {
+    let phase = if readings.position.is_phase1 { "phase 1" } else { "phase 2" };
+    let number = evaluation.step.div_ceil(run.cycle.steps_per_phase);
+    let (runs, live, best) = (run.rates.len(), readings.live_runs(), readings.best_loss());
     let [loss_w, _, loss, accuracy] = means else { return };
     let text = format!("phase {number} ({phase}): test loss {loss:.4}");
     let rest = format!("D_W {loss_w:.4}, accuracy {:.1} %", 100.0 * accuracy);
-    let constant = run.constant;
+    let constant = run.constant_loss;
     evaluation.say(&match runs {
         1 if live == 0 => format!("phase {number} ({phase}): exploded"),
         1 => format!("{text} (constant: {constant:.4}), {rest}"),

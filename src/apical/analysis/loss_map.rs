@@ -3,21 +3,22 @@
 //!
 //! With fixed weights and multipliers, the gradients of the batches of D_A sum to N / b times the
 //! mean gradient g over its N samples, whatever the batch size b (where b divides N), and their
-//! mean is g itself. So every point of the grid is a = 1 − step · g with its own step.
+//! mean is g itself. So every point of the map is a = 1 − step · g with its own step.
 
 use tch::{Kind, Tensor};
 
-use crate::apical::loss::Loss;
-use crate::apical::network::{Layer, Network};
-use crate::apical::split::Part;
-use crate::apical::train::config::AReduce;
+use crate::apical::learning::multipliers::AReduce;
+use crate::apical::learning::split::Subset;
+use crate::apical::model::layer::Layer;
+use crate::apical::model::loss::Loss;
+use crate::apical::model::network::Network;
 
 /// Networks that are evaluated together.
 const TOGETHER: usize = 16;
 /// Samples of one chunk.
 const CHUNK: i64 = 500;
 
-/// Step sizes of a grid, for each batch size in turn each learning rate.
+/// Step sizes of a map: for each batch size in turn, each learning rate.
 pub fn steps(lr: &[f64], batch: &[i64], samples: i64, reduce: AReduce) -> Vec<f64> {
     let scale = |batch: i64| match reduce {
         AReduce::Mean => 1.0,
@@ -26,38 +27,45 @@ pub fn steps(lr: &[f64], batch: &[i64], samples: i64, reduce: AReduce) -> Vec<f6
     batch.iter().flat_map(|batch| lr.iter().map(move |lr| lr * scale(*batch))).collect()
 }
 
-/// The networks of one run whose multipliers went so many steps down the gradient from 1.
+/// The network of one run, once for each step that its multipliers go down the gradient from 1.
+///
+/// # Shapes
+/// - gradient: for each layer [run, neuron]
+/// - steps: [step]
 fn moved(network: &Network, run: i64, gradient: &[Tensor], steps: &Tensor) -> Network {
-    let count = steps.size()[0];
     let layers = network.layers.iter().zip(gradient).map(|(layer, g)| Layer {
         weight: layer.weight.narrow(0, run, 1),
         apical: g.get(run).unsqueeze(0) * steps.neg().unsqueeze(-1) + 1.0,
         activation: layer.activation,
     });
-    Network { layers: layers.collect(), runs: count }
+    Network { layers: layers.collect(), runs: steps.size()[0] }
 }
 
 /// Output of networks that share their weights and differ in their multipliers:
 /// [network, sample, output]. The samples of all networks are one batch of each product.
+///
+/// # Shapes
+/// - x: [sample, input]
 fn output(network: &Network, x: &Tensor) -> Tensor {
     let mut rates = x.unsqueeze(0);
     for layer in &network.layers {
         let weight = layer.weight.get(0);
         let flat = rates.reshape([-1, rates.size()[2]]);
         let h = flat.mm(&weight.tr()).view([rates.size()[0], rates.size()[1], -1]);
-        rates = layer.activation.over(h) * layer.apical.unsqueeze(1);
+        rates = layer.activation.apply_in_place(h) * layer.apical.unsqueeze(1);
     }
     rates
 }
 
-/// Mean losses on `part` of one run with multipliers 1 − step · gradient: [step] f64.
+/// Mean losses on `data` of one run with multipliers 1 − step · gradient: [step] f64.
 ///
+/// # Shapes
 /// - gradient: for each layer [run, neuron]
 pub fn losses(
     network: &Network,
     run: i64,
     gradient: &[Tensor],
-    part: &Part,
+    data: &Subset,
     loss: Loss,
     steps: &[f64],
 ) -> Tensor {
@@ -66,13 +74,13 @@ pub fn losses(
         let steps = Tensor::from_slice(group).to_kind(kind).to_device(device);
         let network = moved(network, run, gradient, &steps);
         let mut sum = Tensor::zeros([group.len() as i64], (Kind::Double, device));
-        for from in (0..part.samples()).step_by(CHUNK as usize) {
-            let length = CHUNK.min(part.samples() - from);
-            let output = output(&network, &part.images.narrow(0, from, length));
-            let each = loss.each(&output, &part.target.narrow(0, from, length));
+        for from in (0..data.len()).step_by(CHUNK as usize) {
+            let length = CHUNK.min(data.len() - from);
+            let output = output(&network, &data.images.narrow(0, from, length));
+            let each = loss.each(&output, &data.target.narrow(0, from, length));
             let _ = sum.g_add_(&each.sum_dim_intlist(-1, false, Kind::Double));
         }
-        sum / part.samples() as f64
+        sum / data.len() as f64
     });
     Tensor::cat(&groups.collect::<Vec<_>>(), 0)
 }

@@ -11,7 +11,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::apical::activation::Activation;
+use crate::apical::model::activation::Activation;
 
 /// Layers of one activation, in double precision; any leading axes are separate trials.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ impl ToyLayer {
 
     /// The change that the rule asks for now, ΔW = η (a − 1) φ(h) xᵀ: [.., neuron, input].
     pub fn change(&self, eta: f64) -> Tensor {
-        let post = (&self.apical - 1.0) * self.activation.of(&self.drive()) * eta;
+        let post = (&self.apical - 1.0) * self.activation.apply(&self.drive()) * eta;
         post.unsqueeze(-1) * self.input.unsqueeze(-2)
     }
 
-    /// Makes one change, and gives it back.
+    /// Makes one change of the weights, and returns it: [.., neuron, input].
     pub fn step(&mut self, eta: f64) -> Tensor {
         let change = self.change(eta);
         let _ = self.weight.g_add_(&change);
@@ -52,26 +52,16 @@ impl ToyLayer {
         (&self.apical - 1.0) * power * eta + 1.0
     }
 
-    /// ΔW(t) in closed form from the weights at time 0, which these are:
-    /// η (a − 1) h(0) qᵗ x. Rectified neurons with h(0) ≤ 0 never change; those with q ≤ 0 are
-    /// switched off by their first change. None for tanh, which has no such form.
+    /// ΔW(t) in closed form from the weights at time 0, which these are: η (a − 1) φ(h(t)) xᵀ, or
+    /// None where the activation has no such form: [.., neuron, input].
     pub fn closed_form(&self, eta: f64, t: i64) -> Option<Tensor> {
-        let (start, factor) = (self.drive(), self.factor(eta));
-        let power = factor.pow_tensor_scalar(t);
-        let h = match self.activation {
-            Activation::Linear => start * power,
-            Activation::Relu => {
-                let ended = factor.le(0.0).logical_and(&Tensor::from(t > 0));
-                (start.relu() * power).masked_fill(&ended, 0.0)
-            }
-            Activation::Tanh => return None,
-        };
-        let post = (&self.apical - 1.0) * h * eta;
+        let f = self.activation.geometric(&self.drive(), &self.factor(eta), t)?;
+        let post = (&self.apical - 1.0) * f * eta;
         Some(post.unsqueeze(-1) * self.input.unsqueeze(-2))
     }
 
     /// Where the weights go if every neuron's h decays to 0: W − (W x) xᵀ / |x|², the projection
-    /// that takes the input's direction out of them.
+    /// that takes the input's direction out of them: [.., neuron, input].
     pub fn limit(&self) -> Tensor {
         let power = self.input.square().sum_dim_intlist(-1, true, Kind::Double);
         let share = self.drive() / power;

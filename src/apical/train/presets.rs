@@ -3,7 +3,7 @@
 use crate::lab::Preset;
 
 /// Presets of `apical_train`.
-pub const TRAIN: &[Preset] = &[
+pub const PRESETS: &[Preset] = &[
     Preset {
         name: "text",
         reason: "the notebook's text: the mean over batches, a = 1 at the start of each phase 1",

@@ -1,20 +1,20 @@
-//! The settings of a network, which all experiments on data share.
+//! The flags of the networks, which both experiments on data have.
 
 use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
-use super::activation::Activation;
-use super::loss::Loss;
-use super::network::Network;
+use super::model::activation::Activation;
+use super::model::loss::Loss;
+use super::model::network::Network;
 use crate::data::ImageData;
 use crate::lab::error::refuse;
 
 /// Settings of a network.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
-pub struct ModelConfig {
+pub struct NetworkConfig {
     /// Neurons of each hidden layer, e.g. 256,256,256
     #[arg(long, value_delimiter = ',', default_values_t = [256, 256, 256], value_name = "N,N,...")]
     pub hidden: Vec<i64>,
@@ -26,11 +26,11 @@ pub struct ModelConfig {
     pub loss: Loss,
 }
 
-impl ModelConfig {
+impl NetworkConfig {
     /// Checks every value.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Exit code 2, with the flag and the value, if there is no hidden layer or an empty one.
     pub fn validate(&self) -> Result<()> {
         if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
             let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();

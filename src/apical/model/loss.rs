@@ -1,10 +1,13 @@
-//! Losses of networks whose outputs are [run, sample, output].
+//! Losses of networks.
+//!
+//! Everything that depends on the loss is in this file: another one is a variant and an arm in each
+//! `match` below.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-/// The loss l of one sample.
+/// The loss l of one sample. The flag `--loss` takes its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -17,6 +20,7 @@ pub enum Loss {
 impl Loss {
     /// The loss of every sample: [run, sample].
     ///
+    /// # Shapes
     /// - output: [run, sample, output]
     /// - target: one-hot, [sample, output]
     pub fn each(self, output: &Tensor, target: &Tensor) -> Tensor {
@@ -28,7 +32,11 @@ impl Loss {
         }
     }
 
-    /// The mean over samples: [run].
+    /// The mean loss over samples: [run].
+    ///
+    /// # Shapes
+    /// - output: [run, sample, output]
+    /// - target: one-hot, [sample, output]
     pub fn mean(self, output: &Tensor, target: &Tensor) -> Tensor {
         match self {
             Self::Mse => {
@@ -40,7 +48,10 @@ impl Loss {
 
     /// The derivative of Σ_s weight_s l_s in the output: [run, sample, output].
     ///
-    /// - weight: [sample, 1], or []
+    /// # Shapes
+    /// - output: [run, sample, output]
+    /// - target: one-hot, [sample, output]
+    /// - weight: [sample, 1], or [] where all samples count alike
     pub fn gradient(self, output: &Tensor, target: &Tensor, weight: &Tensor) -> Tensor {
         let slope = match self {
             Self::Mse => (output - target) * (2.0 / output.size()[2] as f64),
@@ -50,9 +61,10 @@ impl Loss {
     }
 
     /// The loss on `labels` of the best predictor that ignores its input, which knows the class
-    /// frequencies: [].
+    /// frequencies: [] f64.
     ///
-    /// - labels: [sample] i64
+    /// # Shapes
+    /// - labels: [sample] i64, in 0..`classes`
     pub fn of_constant(self, labels: &Tensor, classes: i64) -> Tensor {
         let counts = labels.bincount::<Tensor>(None, classes).to_kind(Kind::Double);
         let share = &counts / counts.sum(Kind::Double);
@@ -63,9 +75,10 @@ impl Loss {
     }
 }
 
-/// One-hot targets: [sample, output].
+/// One-hot targets: [sample, class].
 ///
-/// - labels: [sample] i64
+/// # Shapes
+/// - labels: [sample] i64, in 0..`classes`
 pub fn one_hot(labels: &Tensor, classes: i64, kind: Kind, device: Device) -> Tensor {
     let mut target = Tensor::zeros([labels.size()[0], classes], (kind, device));
     target.scatter_value_(1, &labels.unsqueeze(1), 1.0)

@@ -22,7 +22,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::network::{Layer, Network, Pass, add_product, first_product, product};
+use crate::apical::model::layer::Layer;
+use crate::apical::model::network::{Network, Rates};
 
 /// Which rate of the presynaptic neuron the rule has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -44,11 +45,11 @@ pub enum Target {
     Frozen,
 }
 
-/// What the rule asks of every layer, all from the same forward pass.
+/// The change that the rule asks of every layer, all from one forward pass.
 #[derive(Debug)]
 pub struct Changes {
-    /// The rates from which they were made.
-    pub pass: Pass,
+    /// The rates from which the changes were made.
+    pub rates: Rates,
     /// η (r̃ − r), [run, sample, output] for each layer.
     post: Vec<Tensor>,
     /// The presynaptic rates, [run, sample, input] for each layer; [sample, input] for the first.
@@ -57,22 +58,23 @@ pub struct Changes {
 
 impl Changes {
     /// ΔW of a layer, summed over samples: [run, output, input].
-    pub fn of(&self, layer: usize) -> Tensor {
+    pub fn weight_change(&self, layer: usize) -> Tensor {
         self.post[layer].transpose(1, 2).matmul(&self.pre[layer])
     }
 
-    /// Adds them to the weights.
+    /// Adds the changes to the weights, but for those of some runs, whatever their rates are.
     ///
-    /// - still: [run, 1, 1] bool: runs that are not to change, whatever their rates are
-    pub fn apply(mut self, network: &Network, still: &Tensor) {
+    /// # Shapes
+    /// - excluded: [run, 1, 1] bool, the runs whose weights stay
+    pub fn apply(mut self, network: &Network, excluded: &Tensor) {
         for (k, layer) in network.layers.iter().enumerate() {
             // Not a product with 0: 0 x NaN is NaN.
-            let post = self.post[k].masked_fill_(still, 0.0);
+            let post = self.post[k].masked_fill_(excluded, 0.0);
             let pre = match k {
                 0 => self.pre[0].shallow_clone(),
-                _ => self.pre[k].masked_fill_(still, 0.0),
+                _ => self.pre[k].masked_fill_(excluded, 0.0),
             };
-            add_product(&layer.weight, &post, &pre);
+            layer.add_to_weight(&post, &pre);
         }
     }
 }
@@ -80,49 +82,58 @@ impl Changes {
 /// The changes of a moving target in steps of `batch` samples each, every step with the weights
 /// that the step before has left.
 ///
+/// # Shapes
 /// - x: [sample, input], the batches one after the other
-/// - rates: learning rate of each run over the samples in a batch, [run, 1, 1]
-pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, rates: &Tensor) -> Changes {
-    let mut pass = Pass { baseline: Vec::new(), modulated: Vec::new() };
-    let (mut posts, mut given) = (Vec::new(), Vec::new());
+/// - eta: the learning rate of each run over the samples in a batch, [run, 1, 1]
+pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, eta: &Tensor) -> Changes {
+    let mut rates = Rates::default();
+    let (mut posts, mut pres) = (Vec::new(), Vec::new());
     for (k, layer) in network.layers.iter().enumerate() {
-        let gain = (layer.apical.unsqueeze(1) - 1.0).g_mul_(rates);
-        let (h, own) = match k {
-            0 => (first_product(&layer.weight, x), x.shallow_clone()),
+        let gain = (layer.apical.unsqueeze(1) - 1.0).g_mul_(eta);
+        let (h, presynaptic) = match k {
+            0 => (layer.product_with_shared(x), x.shallow_clone()),
             _ => {
-                let input = &pass.modulated[k - 1];
-                let own = match pre {
+                let input = &rates.modulated[k - 1];
+                let presynaptic = match pre {
                     Pre::Modulated => input,
-                    Pre::Baseline => &pass.baseline[k - 1],
+                    Pre::Baseline => &rates.baseline[k - 1],
                 };
-                (product(&layer.weight, input), own.shallow_clone())
+                (layer.product(input), presynaptic.shallow_clone())
             }
         };
         let (f, post) = if batch >= x.size()[0] {
-            let f = layer.activation.over(h);
+            let f = layer.activation.apply_in_place(h);
             let post = &f * gain;
             (f, post)
         } else {
             let overlap = match k {
                 0 => x.mm(&x.tr()).expand([network.runs, -1, -1], false),
-                _ => pass.modulated[k - 1].bmm(&own.transpose(1, 2)),
+                _ => rates.modulated[k - 1].bmm(&presynaptic.transpose(1, 2)),
             };
-            let post = step_by_step(layer, &h, &overlap, &gain, batch);
+            let post = batch_by_batch(layer, &h, &overlap, &gain, batch);
             (h, post)
         };
-        pass.modulated.push(&f * layer.apical.unsqueeze(1));
-        pass.baseline.push(f);
+        rates.modulated.push(&f * layer.apical.unsqueeze(1));
+        rates.baseline.push(f);
         posts.push(post);
-        given.push(own);
+        pres.push(presynaptic);
     }
-    Changes { pass, post: posts, pre: given }
+    Changes { rates, post: posts, pre: pres }
 }
 
-/// Makes W x_t, [run, sample, neuron], the rates φ(h_t) in place, and gives back u: the same shape.
+/// Turns W x_t into the rates φ(h_t) in place, batch by batch, and returns u_t.
 ///
+/// # Shapes
+/// - h: W x_t, [run, sample, neuron]; the result has the same
 /// - overlap: x_t · x_s, [run, sample t, sample s]
 /// - gain: η (a − 1), [run, 1, neuron]
-fn step_by_step(layer: &Layer, h: &Tensor, overlap: &Tensor, gain: &Tensor, batch: i64) -> Tensor {
+fn batch_by_batch(
+    layer: &Layer,
+    h: &Tensor,
+    overlap: &Tensor,
+    gain: &Tensor,
+    batch: i64,
+) -> Tensor {
     let post = h.empty_like();
     let samples = h.size()[1];
     for from in (0..samples).step_by(batch as usize) {
@@ -132,41 +143,43 @@ fn step_by_step(layer: &Layer, h: &Tensor, overlap: &Tensor, gain: &Tensor, batc
             let before = overlap.narrow(1, from, length).narrow(2, 0, from);
             let _ = now.baddbmm_(&before, &post.narrow(1, 0, from));
         }
-        let f = layer.activation.over(now);
+        let f = layer.activation.apply_in_place(now);
         let _ = f.multiply_out(&post.narrow(1, from, length), gain);
     }
     post
 }
 
 /// The changes of a frozen target: the delta rule. The rates to become those of `teacher` are those
-/// of the network without multipliers.
+/// of the network without multipliers, `student`.
 ///
+/// # Shapes
 /// - x: [sample, input]
 /// - teacher: the modulated rates under the weights with which phase 2 began
-/// - own: the rates of the network without multipliers
-/// - rates: as [`moving`] has them
+/// - student: the rates of the network without multipliers
+/// - eta: as [`moving`] has it
 pub fn frozen(
     network: &Network,
     x: &Tensor,
-    (teacher, own): (&Pass, Pass),
+    teacher: &Rates,
+    student: Rates,
     pre: Pre,
-    rates: &Tensor,
+    eta: &Tensor,
 ) -> Changes {
-    let (mut posts, mut given) = (Vec::new(), Vec::new());
+    let (mut posts, mut pres) = (Vec::new(), Vec::new());
     for (k, layer) in network.layers.iter().enumerate() {
         let (h, input) = match (k, pre) {
-            (0, _) => (first_product(&layer.weight, x), x.shallow_clone()),
+            (0, _) => (layer.product_with_shared(x), x.shallow_clone()),
             (_, Pre::Modulated) => {
                 let input = teacher.modulated[k - 1].shallow_clone();
-                (product(&layer.weight, &input), input)
+                (layer.product(&input), input)
             }
             (_, Pre::Baseline) => {
-                let input = own.baseline[k - 1].shallow_clone();
-                (product(&layer.weight, &input), input)
+                let input = student.baseline[k - 1].shallow_clone();
+                (layer.product(&input), input)
             }
         };
-        posts.push((&teacher.modulated[k] - layer.activation.over(h)) * rates);
-        given.push(input);
+        posts.push((&teacher.modulated[k] - layer.activation.apply_in_place(h)) * eta);
+        pres.push(input);
     }
-    Changes { pass: own, post: posts, pre: given }
+    Changes { rates: student, post: posts, pre: pres }
 }

@@ -1,16 +1,16 @@
-//! What many trials of a toy layer do: which fall silent, converge, grow.
+//! What many trials of a layer do: which fall silent, converge, grow.
 
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::layer::ToyLayer;
-use crate::apical::activation::Activation;
+use crate::apical::model::activation::Activation;
 use crate::lab::tensor::{rng, to_host};
 
-/// Where the multipliers are drawn from, in the order of the leading axis.
+/// What the multipliers are drawn from, in the order of the leading axis: U[0, 1) and N(0, 1).
 pub const LAWS: [&str; 2] = ["uniform", "gaussian"];
 
-/// Sizes of a toy layer and of its batch of trials.
+/// Sizes of a layer and of its batch of trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Separate random layers for each law of the multipliers.
@@ -21,8 +21,8 @@ pub struct Sizes {
     pub inputs: i64,
 }
 
-/// Draws W, x ~ N(0, 1) for every trial, and the multipliers from U[0, 1) and N(0, 1) for the same
-/// W and x; the layers of all activations start alike. Axes: [law, trial, ..].
+/// Draws W, x ~ N(0, 1) for every trial, and the multipliers from each of [`LAWS`] for the same W
+/// and x; the layers of all activations start alike. Axes: [law, trial, ..].
 pub fn draw(seed: u64, sizes: Sizes, device: Device) -> Vec<ToyLayer> {
     rng::seed_torch(seed, "toy", 0);
     let options = (Kind::Double, Device::Cpu);
@@ -42,18 +42,22 @@ pub fn draw(seed: u64, sizes: Sizes, device: Device) -> Vec<ToyLayer> {
 }
 
 /// The largest |ΔW_nm| of every neuron: [law, trial, neuron].
-fn size_of(change: &Tensor) -> Tensor {
+///
+/// # Shapes
+/// - change: [law, trial, neuron, input]
+fn largest_change(change: &Tensor) -> Tensor {
     change.abs().amax([-1i64].as_slice(), false)
 }
 
-/// Follows the largest |ΔW_nm| of every neuron of the trials of one layer through time.
+/// Follows the largest |ΔW_nm| of every neuron of the trials of one layer through time. All tensors
+/// are [law, trial, neuron].
 #[derive(Debug)]
 pub struct Census {
-    /// At time 0: [law, trial, neuron].
+    /// The largest |ΔW_nm| at time 0.
     pub first: Tensor,
-    /// At the last step.
+    /// The largest |ΔW_nm| at the last step.
     pub last: Tensor,
-    /// [law, trial, neuron] bool: never larger than a step before, to rounding.
+    /// Whether it was never larger than a step before, to rounding; bool.
     pub falling: Tensor,
     /// The largest distance from the closed form so far.
     pub error: Tensor,
@@ -62,16 +66,19 @@ pub struct Census {
 }
 
 impl Census {
-    /// At time 0 of a layer with these axes.
+    /// The census of a layer with these axes before time 0.
     pub fn new(layer: &ToyLayer) -> Self {
         let zeros = || layer.apical.zeros_like();
         let falling = zeros().eq(0.0);
         Self { first: zeros(), last: zeros(), falling, error: zeros(), largest: zeros() }
     }
 
-    /// Takes in the change of step `t`, and what the closed form says that it is.
-    pub fn take(&mut self, t: u64, change: &Tensor, expected: Option<&Tensor>) {
-        let size = size_of(change);
+    /// Records the change of step `t`, and its distance from what the closed form expects.
+    ///
+    /// # Shapes
+    /// - change, expected: [law, trial, neuron, input]
+    pub fn record(&mut self, t: u64, change: &Tensor, expected: Option<&Tensor>) {
+        let size = largest_change(change);
         if t == 0 {
             self.first.copy_(&size);
         } else {
@@ -81,14 +88,14 @@ impl Census {
         self.last.copy_(&size);
         self.largest.copy_(&self.largest.maximum(&size));
         if let Some(expected) = expected {
-            self.error.copy_(&self.error.maximum(&size_of(&(change - expected))));
+            self.error.copy_(&self.error.maximum(&largest_change(&(change - expected))));
         }
     }
 
     /// The counts of every law, read from the device.
     ///
     /// # Errors
-    /// Where the device can't be read.
+    /// If the device can't be read.
     pub fn counts(&self, threshold: f64) -> Result<Vec<Counts>> {
         let silent = self.first.eq(0.0).all_dim(-1, false);
         let converged = self.last.lt(threshold).all_dim(-1, false);
@@ -128,7 +135,7 @@ pub struct Counts {
     pub grown: f64,
     /// The largest |ΔW| of every neuron never grew in any step.
     pub falling: f64,
-    /// The largest distance from the closed form, over the neuron's largest |ΔW|; 0 where
-    /// there is no closed form.
+    /// The largest distance from the closed form, over the neuron's largest |ΔW|; 0 where there is
+    /// no closed form.
     pub error: f64,
 }

@@ -1,0 +1,112 @@
+//! The gradient of every sample in the multipliers, from one backward pass a chunk.
+
+use anyhow::Result;
+use tch::{Device, Kind, Tensor};
+
+use crate::apical::learning::split::Subset;
+use crate::apical::model::loss::Loss;
+use crate::apical::model::network::Network;
+use crate::lab::tensor::to_host;
+
+/// Samples of one chunk.
+const CHUNK: i64 = 500;
+/// Bins of the histograms.
+pub const BINS: i64 = 120;
+
+/// What is known of the per-sample gradients ∂l/∂a of one layer of one run.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// Standard deviation over samples and neurons.
+    pub sd: f64,
+    /// Third standardised moment.
+    pub skewness: f64,
+    /// Share below 0.
+    pub negative: f64,
+    /// How many of the gradients are in each of [`BINS`] equal bins over ± the range that was asked
+    /// for.
+    pub counts: Vec<f64>,
+}
+
+/// Sums over the per-sample gradients of one layer of the first run, on the device.
+struct Sums {
+    /// Of the gradient, its square and cube, and of how many are below 0: [4] f64.
+    moments: Tensor,
+    /// How many are in each bin: [BINS] f64.
+    counts: Tensor,
+}
+
+impl Sums {
+    fn new(device: Device) -> Self {
+        let zeros = |length| Tensor::zeros([length], (Kind::Double, device));
+        Self { moments: zeros(4), counts: zeros(BINS) }
+    }
+
+    /// Adds some samples.
+    ///
+    /// # Shapes
+    /// - gradients: [sample, neuron]
+    fn add(&mut self, gradients: &Tensor, range: f64) {
+        let gradients = gradients.to_kind(Kind::Double);
+        let powers = [
+            gradients.sum(Kind::Double),
+            gradients.square().sum(Kind::Double),
+            gradients.pow_tensor_scalar(3).sum(Kind::Double),
+            gradients.lt(0.0).sum(Kind::Double),
+        ];
+        let _ = self.moments.g_add_(&Tensor::stack(&powers, 0));
+        // One more bin at either end for what is beyond the range.
+        let bins = ((&gradients + range) * (BINS as f64 / (2.0 * range))).floor() + 1.0;
+        let bins = bins.clamp(0.0, BINS as f64 + 1.0).to_kind(Kind::Int64).reshape([-1]);
+        let all = bins.bincount::<Tensor>(None, BINS + 2);
+        let _ = self.counts.g_add_(&all.narrow(0, 1, BINS));
+    }
+
+    /// The statistics of `n` gradients, read from the device.
+    fn statistics(&self, n: f64) -> Result<Statistics> {
+        let sums = to_host::values(&self.moments)?;
+        let [mean, square, cube] = [sums[0] / n, sums[1] / n, sums[2] / n];
+        let variance = square - mean * mean;
+        let third = cube - 3.0 * mean * square + 2.0 * mean.powi(3);
+        Ok(Statistics {
+            sd: variance.sqrt(),
+            skewness: third / variance.powf(1.5),
+            negative: sums[3] / n,
+            counts: to_host::values(&self.counts)?,
+        })
+    }
+}
+
+/// The mean gradient of every run, for each layer [run, neuron], and each layer's statistics of
+/// the per-sample gradients of the first run. The histograms are over ± `range`.
+///
+/// # Errors
+/// If the device can't be read.
+pub fn gradients(
+    network: &Network,
+    data: &Subset,
+    loss: Loss,
+    range: f64,
+) -> Result<(Vec<Tensor>, Vec<Statistics>)> {
+    let (kind, device) = (data.images.kind(), data.images.device());
+    let mut totals: Vec<Tensor> = network.layers.iter().map(|l| l.apical.zeros_like()).collect();
+    let mut sums: Vec<Sums> = network.layers.iter().map(|_| Sums::new(device)).collect();
+    for from in (0..data.len()).step_by(CHUNK as usize) {
+        let length = CHUNK.min(data.len() - from);
+        let x = data.images.narrow(0, from, length);
+        let rates = network.forward(&x, true);
+        let one = Tensor::ones([], (kind, device));
+        let delta = loss.gradient(rates.output(), &data.target.narrow(0, from, length), &one);
+        let each = network.backward(&x, &rates, delta, false).apical;
+        for ((each, total), sums) in each.iter().zip(&mut totals).zip(&mut sums) {
+            let _ = total.g_add_(&each.sum_dim_intlist(1, false, kind));
+            sums.add(&each.get(0), range);
+        }
+    }
+    let samples = data.len() as f64;
+    let statistics = sums.iter().zip(&network.layers).map(|(sums, layer)| {
+        let neurons = layer.apical.size()[1];
+        sums.statistics(samples * neurons as f64)
+    });
+    let statistics = statistics.collect::<Result<Vec<_>>>()?;
+    Ok((totals.into_iter().map(|total| total / samples).collect(), statistics))
+}

@@ -1,0 +1,18 @@
+//! The notebook's figures as settings: only what differs from the defaults, with the reason.
+
+use crate::lab::Preset;
+
+/// Presets of `apical_characterize`.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "loss-drop",
+        reason: "the notebook's map of the loss drop, whose rows differ: gradients summed over \
+                 batches (the defaults)",
+        values: "{}",
+    },
+    Preset {
+        name: "loss-drop-text",
+        reason: "the same with the mean of the notebook's formula: all rows are equal",
+        values: r#"{"a_reduce": "mean"}"#,
+    },
+];

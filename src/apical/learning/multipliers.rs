@@ -1,0 +1,79 @@
+//! The choices of phase 1: how gradients become one, and how the multipliers follow it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// How the gradients of phase 1's batches become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AReduce {
+    /// Mean over batches, the notebook's formula; the batch size does not matter
+    Mean,
+    /// Sum over batches, what the notebook's figures show: a step that grows as 1 / batch size
+    Sum,
+}
+
+/// What phase 1 does to the multipliers with its gradient g.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum AUpdate {
+    /// a is 1 during phase 1, and then 1 − lr g: the notebook's text.
+    Reset,
+    /// v ← β v + g, a ← a − lr v: β = 0 accumulates, β = 1 never clears the gradient.
+    Momentum(f64),
+}
+
+impl AUpdate {
+    /// β of v ← β v + g.
+    pub fn beta(self) -> f64 {
+        match self {
+            Self::Reset => 0.0,
+            Self::Momentum(beta) => beta,
+        }
+    }
+}
+
+impl FromStr for AUpdate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let beta = match text {
+            "reset" => return Ok(Self::Reset),
+            "accumulate" => Some(0.0),
+            "uncleared" => Some(1.0),
+            _ => text.strip_prefix("momentum:").and_then(|beta| beta.parse().ok()),
+        };
+        match beta.filter(|beta| (0.0..=1.0).contains(beta)) {
+            Some(beta) => Ok(Self::Momentum(beta)),
+            None => Err("expected reset, accumulate, uncleared or momentum:B, B in 0..1".into()),
+        }
+    }
+}
+
+impl fmt::Display for AUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reset => f.write_str("reset"),
+            Self::Momentum(beta) if *beta == 0.0 => f.write_str("accumulate"),
+            Self::Momentum(beta) if *beta == 1.0 => f.write_str("uncleared"),
+            Self::Momentum(beta) => write!(f, "momentum:{beta}"),
+        }
+    }
+}
+
+impl TryFrom<String> for AUpdate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<AUpdate> for String {
+    fn from(update: AUpdate) -> Self {
+        update.to_string()
+    }
+}

@@ -1,0 +1,90 @@
+//! Phase 1: the multipliers follow the gradient of the loss on D_A.
+
+use std::ops::Range;
+
+use tch::{Kind, Tensor};
+
+use super::multipliers::{AReduce, AUpdate};
+use super::split::Subset;
+use super::trainer::{CHUNK, Trainer, chunks, samples};
+
+impl Trainer {
+    /// Begins a phase 1.
+    pub fn begin_phase1(&mut self) {
+        for (layer, gradient) in self.network.layers.iter_mut().zip(&mut self.gradient) {
+            let _ = gradient.zero_();
+            match self.rules.a_update {
+                AUpdate::Reset => {
+                    let one = layer.apical.ones_like();
+                    let alive = self.live.alive.unsqueeze(-1);
+                    layer.apical.copy_(&one.where_self(&alive, &layer.apical));
+                }
+                AUpdate::Momentum(_) => {}
+            }
+        }
+    }
+
+    /// Adds the gradient of some samples of D_A, and returns their summed loss: [run] f64.
+    pub fn accumulate_gradient(&mut self, data: &Subset, range: Range<i64>) -> Tensor {
+        let weights = self.sample_weights(data.len(), &range);
+        let losses = Tensor::zeros([self.network.runs], (Kind::Double, self.device()));
+        let loss = self.rules.loss;
+        for group in self.groups() {
+            for chunk in chunks(range.clone(), CHUNK) {
+                let x = samples(&data.images, &chunk);
+                let target = samples(&data.target, &chunk);
+                let weight = weights.narrow(0, chunk.start - range.start, x.size()[0]);
+                let rates = group.network.forward(&x, true);
+                let each = loss.each(rates.output(), &target);
+                let delta = loss.gradient(rates.output(), &target, &weight);
+                let found = group.network.backward(&x, &rates, delta, false).apical;
+                for (sum, gradient) in self.gradient.iter().zip(found) {
+                    let gradient = gradient.sum_dim_intlist(1, false, gradient.kind());
+                    let _ = group.rows(sum).g_add_(&gradient);
+                }
+                let each = each.sum_dim_intlist(-1, false, Kind::Double);
+                let _ = group.rows(&losses).g_add_(&each);
+            }
+        }
+        losses
+    }
+
+    /// What the gradient of each sample in `range` counts: 1 over the size of its batch, of which
+    /// the last may be smaller; for the mean over batches also over their number: [sample, 1].
+    fn sample_weights(&self, all: i64, range: &Range<i64>) -> Tensor {
+        let batch = self.rules.batch_size;
+        let (batches, whole) = (((all + batch - 1) / batch), all / batch * batch);
+        let share = match self.rules.a_reduce {
+            AReduce::Mean => 1.0 / batches as f64,
+            AReduce::Sum => 1.0,
+        };
+        let length = range.end - range.start;
+        let weight = Tensor::full([length, 1], share / batch as f64, (self.kind(), self.device()));
+        if range.end > whole {
+            let start = whole.max(range.start) - range.start;
+            let last = share / (all - whole) as f64;
+            let _ = weight.narrow(0, start, length - start).fill_(last);
+        }
+        weight
+    }
+
+    /// Ends a phase 1 after so many passes of phase 2: moves the multipliers of the live runs whose
+    /// gradient is finite; the others have exploded.
+    pub fn update_multipliers(&mut self, lr_factor: f64, passes: f64) {
+        let finite: Vec<Tensor> =
+            self.gradient.iter().map(|g| g.isfinite().all_dim(-1, false)).collect();
+        self.live.require(&Tensor::stack(&finite, 0).all_dim(0, false));
+        let alive = self.live.alive.unsqueeze(-1);
+        let rates = &self.lr_a * lr_factor;
+        let beta = self.rules.a_update.beta();
+        for ((layer, velocity), gradient) in
+            self.network.layers.iter_mut().zip(&mut self.velocity).zip(&self.gradient)
+        {
+            let next = &*velocity * beta + gradient;
+            velocity.copy_(&next.where_self(&alive, velocity));
+            let moved = &layer.apical - &*velocity * &rates;
+            layer.apical.copy_(&moved.where_self(&alive, &layer.apical));
+        }
+        self.live.record_ends(passes);
+    }
+}
