@@ -4,31 +4,27 @@
 //! is cut into a hundred pieces of equal length, and every tenth of them is held out, so that both
 //! parts are from the whole text; the words and their frequencies come from the other ninety.
 
+mod built_in;
+mod raw_text;
+mod sotu;
 mod words;
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::lab::error::refuse;
 use crate::lab::store::durable::sha256_of;
+use raw_text::{NamedText, RawText};
 pub use words::{UNKNOWN, Vocabulary, tokens};
 
-/// The texts that are known by name.
-pub const TEXTS: [&str; 2] = ["built-in", "sotu"];
+/// The texts that are known by name, each in a file of its own.
+const TEXTS: [NamedText; 2] = [built_in::BUILT_IN, sotu::SOTU];
 
-/// A small text of this project's own, for tests and machines without a network.
-const BUILT_IN: &str = include_str!("../../../assets/built_in_text.txt");
-
-/// The addresses of the presidents of the United States on the state of the Union, 1790 to 2021,
-/// in the order of their years: `text/sotu.txt` in the folder of data sets.
-const SOTU: (&str, &str) =
-    ("text/sotu.txt", "805ccd2b2645318eb01caa3d4a0d374bee2544c1d5e48d2c66f8feaf7ae25790");
-
-/// Pieces that a text is cut into; every [`HELD_OUT`]th of them is held out.
+/// Pieces that a text is cut into.
 const PIECES: usize = 100;
+/// One piece in so many is held out.
 const HELD_OUT: usize = 10;
 
 /// A text as numbers.
@@ -46,29 +42,22 @@ pub struct TextData {
     pub source: Value,
 }
 
-/// Loads a text of [`TEXTS`], or a UTF-8 file, with a vocabulary of at most `size` words.
+/// Loads a text that is known by name, or a UTF-8 file, with a vocabulary of at most `size` words.
 ///
 /// # Errors
-/// An unknown name; a file that is missing, is not UTF-8 or, for a known text, has another SHA-256;
-/// a text without words.
+/// If the name is unknown, the file is missing or is not UTF-8, a known text has another SHA-256,
+/// or the text is too short to have two parts.
 pub fn load(selection: &str, data_dir: &Path, size: usize) -> Result<TextData> {
-    let (bytes, file) = read(selection, data_dir)?;
-    let sum = sha256_of(&[&bytes]);
-    if selection == "sotu" {
-        let expected = SOTU.1;
-        ensure!(
-            sum == expected,
-            "{file}: its SHA-256 is {sum}, expected {expected}: run `scripts/data text`"
-        );
-    }
+    let RawText { bytes, file } = read(selection, data_dir)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let at = error.valid_up_to();
-        anyhow::anyhow!("{file}: not UTF-8 at byte {at}: convert it, e.g. by `iconv -t utf-8`")
+        anyhow!("{file}: not UTF-8 at byte {at}: convert it, e.g. by `iconv -t utf-8`")
     })?;
     let text = text.to_lowercase();
     let (train, held_out) = split(&tokens(&text));
     ensure!(!train.is_empty() && !held_out.is_empty(), "{file}: too short to have two parts");
     let vocabulary = Vocabulary::of(&train, size);
+    let sum = sha256_of(&[&bytes]);
     Ok(TextData {
         name: selection.into(),
         train: vocabulary.encode(&train),
@@ -78,29 +67,21 @@ pub fn load(selection: &str, data_dir: &Path, size: usize) -> Result<TextData> {
     })
 }
 
-/// The bytes of a text, and what to call them.
-fn read(selection: &str, data_dir: &Path) -> Result<(Vec<u8>, String)> {
-    if selection == "built-in" {
-        return Ok((BUILT_IN.into(), "the built-in text".into()));
+/// The text of a name or a file.
+fn read(selection: &str, data_dir: &Path) -> Result<RawText> {
+    if let Some(text) = TEXTS.iter().find(|text| text.name == selection) {
+        return (text.read)(data_dir);
     }
-    let known = selection == "sotu";
-    let path = if known { data_dir.join(SOTU.0) } else { selection.into() };
-    let file = path.display().to_string();
-    if !path.is_file() {
-        let all = TEXTS.join(", ");
-        match selection {
-            "sotu" => bail!("no file {file}: run `scripts/data text`, or use --data built-in"),
-            text if text.contains(['/', '.']) => {
-                bail!("no file {text}: give a UTF-8 text file, or one of {all}")
-            }
-            text => {
-                let message = format!("--data {text}: there are {all}, or give a UTF-8 text file");
-                return Err(refuse(message));
-            }
-        }
+    let path = Path::new(selection);
+    if path.is_file() {
+        return RawText::read(path);
     }
-    let bytes = fs::read(&path).with_context(|| format!("reading {file}"))?;
-    Ok((bytes, file))
+    let names: Vec<&str> = TEXTS.iter().map(|text| text.name).collect();
+    let names = names.join(", ");
+    if selection.contains(['/', '.']) {
+        bail!("no file {selection}: give a UTF-8 text file, or one of {names}")
+    }
+    Err(refuse(format!("--data {selection}: there are {names}, or give a UTF-8 text file")))
 }
 
 /// The tokens to learn from, and those that are held out.
@@ -117,6 +98,8 @@ fn split<'a>(tokens: &[&'a str]) -> (Vec<&'a str>, Vec<&'a str>) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -155,7 +138,7 @@ mod tests {
         assert!(error("sotv").contains("there are built-in, sotu"));
         assert!(error("no/file.txt").contains("no file no/file.txt"));
         fs::create_dir(folder.path().join("text")).unwrap();
-        fs::write(folder.path().join(SOTU.0), b"another text").unwrap();
+        fs::write(folder.path().join("text/sotu.txt"), b"another text").unwrap();
         assert!(error("sotu").contains("expected 805ccd2b"));
     }
 }

@@ -1,5 +1,4 @@
-//! A labelled image set from a folder with four idx files: a known one, checked by hash, or the
-//! user's own, checked for consistency.
+//! A labelled image set from a folder with four idx files, as MNIST introduced them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,24 +7,45 @@ use serde_json::{Value, json};
 use tch::Device;
 
 use super::idx::{self, Idx};
-use super::verify::{Known, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS};
-use super::{ImageData, RawSplit, Scale};
+use super::image_set::{ImageData, RawSplit, Scale};
+use crate::data::manifest::Manifest;
 use crate::lab::store::durable::sha256_of;
 
-/// Loads a known set from the folder of its name under `data_dir`.
-pub(super) fn load_known(known: &Known, data_dir: &Path, device: Device) -> Result<ImageData> {
-    let folder = data_dir.join(known.name);
-    let advice = || format!("fetch it with `scripts/data {}`", known.name);
-    ensure!(folder.is_dir(), "no folder {}: {}", folder.display(), advice());
-    let (raw, files) =
-        read_splits(&folder, Some(known)).map_err(|error| anyhow!("{error:#}; {}", advice()))?;
-    assemble(known.name, raw, Some((known.mean, known.std)), files, device)
+/// The name of the file of training images.
+const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
+/// The name of the file of training labels.
+const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
+/// The name of the file of test images.
+const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
+/// The name of the file of test labels.
+const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
+
+/// Loads a known set from the folder of its name under `data_dir`, normalised with `scale`.
+///
+/// # Errors
+/// If a file is missing or is not what the manifest says, with what to do.
+pub(super) fn load_known(
+    manifest: &str,
+    scale: Scale,
+    data_dir: &Path,
+    device: Device,
+) -> Result<ImageData> {
+    let manifest = Manifest::parse(manifest)?;
+    let folder = data_dir.join(&manifest.name);
+    let advice = format!("fetch it with {}", manifest.command());
+    ensure!(folder.is_dir(), "no folder {}: {advice}", folder.display());
+    let raw = read_splits(&folder, Some(&manifest));
+    let raw = raw.map_err(|error| anyhow!("{error:#}; {advice}"))?;
+    assemble(&manifest.name, raw, Some(scale), device)
 }
 
 /// Loads a set of the user's, of any size.
+///
+/// # Errors
+/// If a file is missing, or the four don't fit together.
 pub(super) fn load_own(folder: &Path, device: Device) -> Result<ImageData> {
-    let (raw, files) = read_splits(folder, None)?;
-    assemble(&folder.display().to_string(), raw, None, files, device)
+    let raw = read_splits(folder, None)?;
+    assemble(&folder.display().to_string(), raw, None, device)
 }
 
 /// Both splits of a folder, with the size of an image.
@@ -34,16 +54,22 @@ struct Splits {
     test: RawSplit,
     height: usize,
     width: usize,
+    /// The files with their SHA-256.
+    files: Vec<Value>,
 }
 
-fn read_splits(folder: &Path, known: Option<&Known>) -> Result<(Splits, Vec<Value>)> {
+/// Reads the four files of a folder, and checks them against the manifest, if there is one.
+///
+/// # Errors
+/// If a file is missing or is not what the manifest says, or the four don't fit together.
+fn read_splits(folder: &Path, manifest: Option<&Manifest>) -> Result<Splits> {
     let mut files = Vec::new();
     let mut read = |name: &str, axes: usize| -> Result<(PathBuf, Idx)> {
         let path = find(folder, name)?;
-        let idx = idx::read(&path, axes, known.map(|known| known.shape(name)))?;
+        let idx = idx::read(&path, axes, manifest.and_then(|manifest| manifest.shape(name)))?;
         let hash = sha256_of(&[&idx.header, &idx.values]);
-        if let Some(known) = known {
-            known.check(name, &hash).with_context(|| path.display().to_string())?;
+        if let Some(manifest) = manifest {
+            manifest.check(name, &hash).with_context(|| path.display().to_string())?;
         }
         files.push(json!({"file": path.display().to_string(), "sha256": hash}));
         Ok((path, idx))
@@ -61,13 +87,13 @@ fn read_splits(folder: &Path, known: Option<&Known>) -> Result<(Splits, Vec<Valu
         &test_images.1.shape[1..],
         train_images.0.display()
     );
-    let splits = Splits {
+    Ok(Splits {
         train: pair(train_images, train_labels)?,
         test: pair(test_images, test_labels)?,
         height: size[0],
         width: size[1],
-    };
-    Ok((splits, files))
+        files,
+    })
 }
 
 /// The plain file, or else the compressed one.
@@ -93,32 +119,29 @@ fn pair(images: (PathBuf, Idx), labels: (PathBuf, Idx)) -> Result<RawSplit> {
     Ok(RawSplit { images: images.1.values, labels: labels.1.values })
 }
 
-fn assemble(
-    name: &str,
-    raw: Splits,
-    known_moments: Option<(f64, f64)>,
-    files: Vec<Value>,
-    device: Device,
-) -> Result<ImageData> {
+/// Puts a set together; normalised with `scale`, or else by its training images.
+///
+/// # Errors
+/// If a label is in the test split alone, all training pixels are equal, or the device has no room.
+fn assemble(name: &str, raw: Splits, scale: Option<Scale>, device: Device) -> Result<ImageData> {
     let highest = |labels: &[u8]| labels.iter().copied().max().unwrap_or(0);
     let (train_label, test_label) = (highest(&raw.train.labels), highest(&raw.test.labels));
     ensure!(
         test_label <= train_label,
         "{name}: the test labels go up to {test_label}, expected none above {train_label}, the highest in training"
     );
-    let (mean, std) = known_moments.unwrap_or_else(|| raw.train.moments(255));
-    ensure!(std > 0.0, "{name}: every training pixel has the same value, expected images");
-    let scale = Scale { full: 255, mean, std };
+    let scale = scale.unwrap_or_else(|| raw.train.scale(255));
+    ensure!(scale.std > 0.0, "{name}: every training pixel has the same value, expected images");
     Ok(ImageData {
         name: name.to_owned(),
         height: raw.height as i64,
         width: raw.width as i64,
         num_classes: i64::from(train_label) + 1,
-        mean,
-        std,
+        mean: scale.mean,
+        std: scale.std,
         train: raw.train.to_device(scale, device)?,
         test: raw.test.to_device(scale, device)?,
-        source: json!({"name": name, "files": files}),
+        source: json!({"name": name, "files": raw.files}),
     })
 }
 
@@ -129,8 +152,6 @@ mod tests {
     use tch::Kind;
 
     use super::super::idx::tests::{encode, gzip};
-    use super::super::verify::MNIST;
-    use super::super::{NAMES, Selection, load};
     use super::*;
 
     /// A folder with 6 training and 3 test images of 2x3 pixels, labels 0..=2.
@@ -147,7 +168,7 @@ mod tests {
     }
 
     fn load_folder(folder: &Path) -> Result<ImageData> {
-        load(folder.to_str().unwrap(), Path::new("unused"), Device::Cpu)
+        load_own(folder, Device::Cpu)
     }
 
     /// The error of a small set whose file `name` holds `bytes` instead.
@@ -202,43 +223,37 @@ mod tests {
         assert!(line.contains(TRAIN_LABELS) && line.contains(".gz"), "{line}");
     }
 
+    const LETTERS: &str = r#"{"name": "letters", "files": {
+        "train-images-idx3-ubyte": {"sha256": "ba891046", "shape": [60000, 28, 28]}
+    }}"#;
+
+    fn refusal(data_dir: &Path) -> String {
+        let scale = Scale { full: 255, mean: 0.0, std: 1.0 };
+        format!("{:#}", load_known(LETTERS, scale, data_dir, Device::Cpu).unwrap_err())
+    }
+
     #[test]
-    fn a_missing_or_foreign_mnist_says_what_to_do() {
+    fn a_missing_or_foreign_set_says_what_to_do() {
         let data_dir = tempfile::tempdir().unwrap();
-        let line = || format!("{:#}", load("mnist", data_dir.path(), Device::Cpu).unwrap_err());
-        let folder = data_dir.path().join("mnist");
-        assert_eq!(
-            line(),
-            format!("no folder {}: fetch it with `scripts/data mnist`", folder.display())
-        );
+        let folder = data_dir.path().join("letters");
+        let advice = "fetch it with `scripts/data letters`";
+        let line = refusal(data_dir.path());
+        assert_eq!(line, format!("no folder {}: {advice}", folder.display()));
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join(TRAIN_IMAGES), encode(&[1, 28, 28], &[0; 784])).unwrap();
-        assert!(line().contains("1 x 28 x 28, expected 60000 x 28 x 28"), "{}", line());
-        assert!(line().ends_with("fetch it with `scripts/data mnist`"), "{}", line());
+        let line = refusal(data_dir.path());
+        assert!(line.contains("1 x 28 x 28, expected 60000 x 28 x 28"), "{line}");
+        assert!(line.ends_with(advice), "{line}");
     }
 
     #[test]
-    fn a_known_set_with_another_content_is_refused_by_its_hash() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(
-            folder.path().join(TRAIN_IMAGES),
-            encode(&[60_000, 28, 28], &vec![0; 60_000 * 784]),
-        )
-        .unwrap();
-        let error = read_splits(folder.path(), Some(&MNIST)).err().unwrap();
-        let line = format!("{error:#}");
+    fn a_set_with_another_content_is_refused_by_its_hash() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let folder = data_dir.path().join("letters");
+        fs::create_dir(&folder).unwrap();
+        let blank = encode(&[60_000, 28, 28], &vec![0; 60_000 * 784]);
+        fs::write(folder.join(TRAIN_IMAGES), blank).unwrap();
+        let line = refusal(data_dir.path());
         assert!(line.contains("expected ba891046") && line.contains(TRAIN_IMAGES), "{line}");
-    }
-
-    #[test]
-    fn an_unknown_name_or_path_is_refused_with_the_closest() {
-        let refused = |name: &str| Selection::parse(name).unwrap_err().to_string();
-        assert_eq!(refused("mnsit"), "unknown data set 'mnsit': did you mean 'mnist'?");
-        assert_eq!(
-            refused("Fashion_MNIST"),
-            "unknown data set 'Fashion_MNIST': did you mean 'fashion-mnist'?"
-        );
-        assert!(refused("imagenet-22k").contains(&NAMES.join(", ")));
-        assert!(refused("/nothing/here").starts_with("no folder /nothing/here"));
     }
 }

@@ -9,34 +9,36 @@ use flate2::read::GzDecoder;
 use serde_json::json;
 use tch::Device;
 
-use super::{ImageData, RawSplit, Scale};
+use super::image_set::{ImageData, NamedImages, RawSplit};
 use crate::lab::store::durable::sha256_of;
 
-const CSV_GZ: &[u8] = include_bytes!("../../assets/digits.csv.gz");
+const CSV_GZ: &[u8] = include_bytes!("../../../assets/digits.csv.gz");
 const TRAIN_SAMPLES: usize = 1437;
 const SIDE: usize = 8;
 const CLASSES: u8 = 10;
 /// The brightest pixel.
 const FULL_SCALE: u8 = 16;
 
-/// Loads the embedded digits; normalised with the moments of the training split.
-pub(super) fn load(device: Device) -> Result<ImageData> {
+pub(super) const DIGITS: NamedImages =
+    NamedImages { name: "digits", load: |_data_dir, device| load(device) };
+
+/// Loads the embedded digits, normalised by the training split.
+fn load(device: Device) -> Result<ImageData> {
     let csv = std::io::read_to_string(GzDecoder::new(CSV_GZ)).context("the embedded digits")?;
-    let mut train = RawSplit { images: Vec::new(), labels: Vec::new() };
-    let mut test = RawSplit { images: Vec::new(), labels: Vec::new() };
+    let mut train = RawSplit::default();
+    let mut test = RawSplit::default();
     for (row, line) in csv.lines().enumerate() {
         let split = if row < TRAIN_SAMPLES { &mut train } else { &mut test };
         push_line(split, line).with_context(|| format!("the embedded digits, line {}", row + 1))?;
     }
-    let (mean, std) = train.moments(FULL_SCALE);
-    let scale = Scale { full: FULL_SCALE, mean, std };
+    let scale = train.scale(FULL_SCALE);
     Ok(ImageData {
         name: "digits".to_owned(),
         height: SIDE as i64,
         width: SIDE as i64,
         num_classes: i64::from(CLASSES),
-        mean,
-        std,
+        mean: scale.mean,
+        std: scale.std,
         train: train.to_device(scale, device)?,
         test: test.to_device(scale, device)?,
         source: json!({"name": "digits", "files": [{"file": "embedded digits.csv.gz", "sha256": sha256_of(&[CSV_GZ])}]}),
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn bad_lines_are_refused() {
-        let mut split = RawSplit { images: Vec::new(), labels: Vec::new() };
+        let mut split = RawSplit::default();
         let line = |pixel: &str, label: &str| format!("{}{label}", format!("{pixel},").repeat(64));
         assert!(push_line(&mut split, &line("16", "9")).is_ok());
         for bad in

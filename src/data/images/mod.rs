@@ -1,0 +1,96 @@
+//! Labelled image sets: those that are known by name, and folders of the user's.
+
+mod digits;
+mod fashion_mnist;
+mod folder;
+mod idx;
+mod image_set;
+mod mnist;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use tch::Device;
+
+use crate::lab::error::refuse;
+use image_set::NamedImages;
+pub use image_set::{ImageData, LabelledImages};
+
+/// The sets that are known by name, each in a file of its own.
+const SETS: [NamedImages; 3] = [mnist::MNIST, fashion_mnist::FASHION_MNIST, digits::DIGITS];
+
+/// Loads the data set `selection` (the name of a set, or a folder with the four idx or idx.gz
+/// files) onto `device`. A named set that needs files is looked for in the folder of its name under
+/// `data_dir`.
+///
+/// MNIST and Fashion-MNIST are normalised with the mean and standard deviation that are usual for
+/// them, any other set with those of its training split.
+///
+/// # Errors
+/// If the name or the folder is unknown, a file is missing, or a file is not what it has to be.
+pub fn load(selection: &str, data_dir: &Path, device: Device) -> Result<ImageData> {
+    if let Some(set) = SETS.iter().find(|set| set.name == selection) {
+        return (set.load)(data_dir, device);
+    }
+    let folder = Path::new(selection);
+    if folder.is_dir() {
+        return folder::load_own(folder, device);
+    }
+    if selection.contains('/') {
+        bail!(
+            "no folder {selection}: give a folder with the four idx files, or one of {}",
+            names().join(", ")
+        )
+    }
+    Err(refuse(format!("unknown data set '{selection}': {}", suggestion(selection))))
+}
+
+/// The names of the sets.
+fn names() -> Vec<&'static str> {
+    SETS.iter().map(|set| set.name).collect()
+}
+
+/// What the user may have meant by a name that is unknown.
+fn suggestion(name: &str) -> String {
+    let closest = names()
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(&name.to_lowercase(), known), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len() / 2);
+    match closest {
+        Some((_, known)) => format!("did you mean '{known}'?"),
+        None => format!("there are {}, or give the path of a folder", names().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_or_path_is_refused_with_the_closest() {
+        let refused =
+            |name: &str| load(name, Path::new("unused"), Device::Cpu).unwrap_err().to_string();
+        assert_eq!(refused("mnsit"), "unknown data set 'mnsit': did you mean 'mnist'?");
+        assert_eq!(
+            refused("Fashion_MNIST"),
+            "unknown data set 'Fashion_MNIST': did you mean 'fashion-mnist'?"
+        );
+        assert!(refused("imagenet-22k").contains("there are mnist, fashion-mnist, digits, or"));
+        assert!(refused("/nothing/here").starts_with("no folder /nothing/here"));
+    }
+
+    #[test]
+    fn a_set_that_needs_files_says_how_to_fetch_them_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for set in SETS {
+            match (set.load)(folder.path(), Device::Cpu) {
+                Ok(data) => assert_eq!(data.name, set.name),
+                Err(error) => {
+                    let advice = format!("fetch it with `scripts/data {}`", set.name);
+                    assert!(error.to_string().ends_with(&advice), "{error}");
+                }
+            }
+        }
+    }
+}

