@@ -1,7 +1,7 @@
 //! Fashion-MNIST, Zalando's articles of clothing, 28x28.
 
-use super::folder::load_known;
 use super::image_set::{NamedImages, Scale};
+use super::known::load_known;
 
 const MANIFEST: &str = r#"{
     "name": "fashion-mnist",

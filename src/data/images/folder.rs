@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tch::Device;
 
@@ -12,32 +12,13 @@ use crate::data::manifest::Manifest;
 use crate::lab::store::durable::sha256_of;
 
 /// The name of the file of training images.
-const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
+pub(super) const TRAIN_IMAGES: &str = "train-images-idx3-ubyte";
 /// The name of the file of training labels.
 const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 /// The name of the file of test images.
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 /// The name of the file of test labels.
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
-
-/// Loads a known set from the folder of its name under `data_dir`, normalised with `scale`.
-///
-/// # Errors
-/// If a file is missing or is not what the manifest says, with what to do.
-pub(super) fn load_known(
-    manifest: &str,
-    scale: Scale,
-    data_dir: &Path,
-    device: Device,
-) -> Result<ImageData> {
-    let manifest = Manifest::parse(manifest)?;
-    let folder = data_dir.join(&manifest.name);
-    let advice = format!("fetch it with {}", manifest.command());
-    ensure!(folder.is_dir(), "no folder {}: {advice}", folder.display());
-    let raw = read_splits(&folder, Some(&manifest));
-    let raw = raw.map_err(|error| anyhow!("{error:#}; {advice}"))?;
-    assemble(&manifest.name, raw, Some(scale), device)
-}
 
 /// Loads a set of the user's, of any size.
 ///
@@ -49,7 +30,7 @@ pub(super) fn load_own(folder: &Path, device: Device) -> Result<ImageData> {
 }
 
 /// Both splits of a folder, with the size of an image.
-struct Splits {
+pub(super) struct Splits {
     train: RawSplit,
     test: RawSplit,
     height: usize,
@@ -62,7 +43,7 @@ struct Splits {
 ///
 /// # Errors
 /// If a file is missing or is not what the manifest says, or the four don't fit together.
-fn read_splits(folder: &Path, manifest: Option<&Manifest>) -> Result<Splits> {
+pub(super) fn read_splits(folder: &Path, manifest: Option<&Manifest>) -> Result<Splits> {
     let mut files = Vec::new();
     let mut read = |name: &str, axes: usize| -> Result<(PathBuf, Idx)> {
         let path = find(folder, name)?;
@@ -123,7 +104,12 @@ fn pair(images: (PathBuf, Idx), labels: (PathBuf, Idx)) -> Result<RawSplit> {
 ///
 /// # Errors
 /// If a label is in the test split alone, all training pixels are equal, or the device has no room.
-fn assemble(name: &str, raw: Splits, scale: Option<Scale>, device: Device) -> Result<ImageData> {
+pub(super) fn assemble(
+    name: &str,
+    raw: Splits,
+    scale: Option<Scale>,
+    device: Device,
+) -> Result<ImageData> {
     let highest = |labels: &[u8]| labels.iter().copied().max().unwrap_or(0);
     let (train_label, test_label) = (highest(&raw.train.labels), highest(&raw.test.labels));
     ensure!(
@@ -221,39 +207,5 @@ mod tests {
         fs::remove_file(folder.path().join(TRAIN_LABELS)).unwrap();
         let line = format!("{:#}", load_folder(folder.path()).unwrap_err());
         assert!(line.contains(TRAIN_LABELS) && line.contains(".gz"), "{line}");
-    }
-
-    const LETTERS: &str = r#"{"name": "letters", "files": {
-        "train-images-idx3-ubyte": {"sha256": "ba891046", "shape": [60000, 28, 28]}
-    }}"#;
-
-    fn refusal(data_dir: &Path) -> String {
-        let scale = Scale { full: 255, mean: 0.0, std: 1.0 };
-        format!("{:#}", load_known(LETTERS, scale, data_dir, Device::Cpu).unwrap_err())
-    }
-
-    #[test]
-    fn a_missing_or_foreign_set_says_what_to_do() {
-        let data_dir = tempfile::tempdir().unwrap();
-        let folder = data_dir.path().join("letters");
-        let advice = "fetch it with `scripts/data letters`";
-        let line = refusal(data_dir.path());
-        assert_eq!(line, format!("no folder {}: {advice}", folder.display()));
-        fs::create_dir(&folder).unwrap();
-        fs::write(folder.join(TRAIN_IMAGES), encode(&[1, 28, 28], &[0; 784])).unwrap();
-        let line = refusal(data_dir.path());
-        assert!(line.contains("1 x 28 x 28, expected 60000 x 28 x 28"), "{line}");
-        assert!(line.ends_with(advice), "{line}");
-    }
-
-    #[test]
-    fn a_set_with_another_content_is_refused_by_its_hash() {
-        let data_dir = tempfile::tempdir().unwrap();
-        let folder = data_dir.path().join("letters");
-        fs::create_dir(&folder).unwrap();
-        let blank = encode(&[60_000, 28, 28], &vec![0; 60_000 * 784]);
-        fs::write(folder.join(TRAIN_IMAGES), blank).unwrap();
-        let line = refusal(data_dir.path());
-        assert!(line.contains("expected ba891046") && line.contains(TRAIN_IMAGES), "{line}");
     }
 }

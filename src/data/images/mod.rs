@@ -5,6 +5,7 @@ mod fashion_mnist;
 mod folder;
 mod idx;
 mod image_set;
+mod known;
 mod mnist;
 
 use std::path::Path;
