@@ -1,9 +1,10 @@
 //! Colour scales: from values to colours, and the bar that explains them.
 
 use super::canvas::{Align, Canvas, LineStyle, TextStyle};
+use super::frame::Frame;
+use super::heading::MARGIN;
 use super::number::short;
 use super::palette::{ColourMap, GREY, INK, MISSING, Rgb};
-use super::{Frame, plot};
 
 const TEXT: f32 = 10.5;
 
@@ -77,7 +78,7 @@ impl ColourScale {
             canvas.text(&text, (bar.right + 5.0, y), style);
         }
         let name = TextStyle { align: Align::Centre, ..style };
-        let at = (frame.left + Self::WIDTH - plot::MARGIN - TEXT, frame.centre().1);
+        let at = (frame.left + Self::WIDTH - MARGIN - TEXT, frame.centre().1);
         canvas.text_with(&self.label, at, name, true, 0.0);
     }
 }

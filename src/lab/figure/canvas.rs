@@ -7,8 +7,9 @@ use tiny_skia::{
 };
 
 use super::font::{CAP_HEIGHT, Fonts};
+use super::frame::Frame;
+use super::image::RgbImage;
 use super::palette::{Rgb, WHITE};
-use super::{Frame, RgbImage};
 
 /// Pixels in a layout unit.
 pub(super) const DENSITY: f32 = 2.0;

@@ -1,8 +1,9 @@
 //! From a series to what is drawn of it: pieces between gaps, thinned to what pixels can show.
 
-use super::line::Series;
+use super::canvas::DENSITY;
+use super::frame::Frame;
 use super::scale::Scale;
-use super::{Frame, canvas::DENSITY};
+use super::series::Series;
 
 /// The axes of a plot and where they are on the sheet.
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,11 @@
 //! Legends: a swatch and a name for every series.
 
 use super::canvas::{Align, Canvas, LineStyle, TextStyle};
-use super::line::Series;
+use super::frame::Frame;
+use super::marker;
 use super::occupancy::Occupancy;
 use super::palette::{self, INK, Rgb, WHITE};
-use super::{Frame, marker};
+use super::series::Series;
 
 const SIZE: f32 = 11.5;
 const SWATCH: f32 = 26.0;

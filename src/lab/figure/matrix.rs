@@ -6,10 +6,11 @@ use anyhow::{Result, ensure};
 
 use super::bar::ColourScale;
 use super::canvas::{Align, Canvas, LineStyle, TextStyle};
-use super::line::number;
+use super::csv::number;
+use super::frame::Frame;
+use super::heading::{LABEL_SIZE, MARGIN, TICK_SIZE, draw_title, title_width};
+use super::image::RgbImage;
 use super::palette::{GREY, INK};
-use super::plot::{self, LABEL_SIZE, MARGIN, TICK_SIZE};
-use super::{Frame, RgbImage};
 
 /// Largest width of the figure, in layout units of two pixels each, and bounds of a cell's sides.
 const WIDTH: f32 = 800.0;
@@ -56,10 +57,10 @@ impl MatrixFigure {
         let head = 60.0;
         let frame = Frame::new(left, head, left + width, head + height.max(90.0));
         let bar = frame.right + 16.0;
-        let heading = plot::title_width(&probe, &self.title, &self.subtitle);
+        let heading = title_width(&probe, &self.title, &self.subtitle);
         let whole = heading.max(frame.right + ColourScale::WIDTH + 2.0 * MARGIN).min(WIDTH);
         let mut canvas = Canvas::new(whole, frame.bottom + 54.0)?;
-        plot::draw_title(&mut canvas, whole, &self.title, &self.subtitle);
+        draw_title(&mut canvas, whole, &self.title, &self.subtitle);
         self.scale
             .shade(&mut canvas, frame, (rows, columns), |row, column| self.values[row][column]);
         canvas.line(&frame.outline(), LineStyle { colour: GREY, width: 0.8, dashed: false });

@@ -5,10 +5,13 @@
 
 mod bar;
 mod canvas;
+mod csv;
 mod curve;
 mod font;
 mod frame;
+mod heading;
 mod image;
+mod layout;
 mod legend;
 mod line;
 mod marker;
@@ -19,14 +22,14 @@ mod palette;
 mod panels;
 mod plot;
 mod scale;
+mod series;
 mod tiles;
 
 pub use bar::ColourScale;
 pub use image::RgbImage;
-pub use line::{LineFigure, Reference, Series};
+pub use line::{LineFigure, Reference};
 pub use matrix::MatrixFigure;
 pub use palette::ColourMap;
 pub use panels::Panels;
+pub use series::Series;
 pub use tiles::{Tile, TilesFigure};
-
-use frame::Frame;

@@ -1,6 +1,6 @@
 //! What part of a plot is taken, so that labels and legends go where no data is.
 
-use super::Frame;
+use super::frame::Frame;
 
 /// Size of a cell, in layout units.
 const CELL: f32 = 5.0;

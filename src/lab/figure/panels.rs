@@ -3,14 +3,16 @@
 use anyhow::{Result, ensure};
 
 use super::canvas::Canvas;
+use super::csv::quoted;
+use super::frame::Frame;
+use super::heading::{Heading, MARGIN, draw_title};
+use super::image::RgbImage;
 use super::legend::Legend;
-use super::line::quoted;
-use super::plot::{self, Heading};
-use super::{Frame, LineFigure, RgbImage};
+use super::line::LineFigure;
+use super::plot;
 
 /// Size of a panel, in layout units of two pixels each.
 const PANEL: (f32, f32) = (410.0, 290.0);
-const MARGIN: f32 = 12.0;
 
 /// Line figures side by side, row by row. Where one of them has every series of the others, in the
 /// same colours, its legend serves them all.
@@ -66,7 +68,7 @@ impl Panels {
 
     /// Draws the heading and the common legend; returns where they end.
     fn draw_head(&self, canvas: &mut Canvas, width: f32) -> f32 {
-        let below = plot::draw_title(canvas, width, &self.title, &self.subtitle);
+        let below = draw_title(canvas, width, &self.title, &self.subtitle);
         let legend = self.common_legend().and_then(|panel| Legend::of(&panel.series, canvas));
         match legend {
             Some(legend) => {

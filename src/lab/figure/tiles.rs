@@ -6,10 +6,11 @@ use anyhow::{Result, ensure};
 
 use super::bar::ColourScale;
 use super::canvas::{Align, Canvas, TextStyle};
-use super::line::{number, quoted};
+use super::csv::{number, quoted};
+use super::frame::Frame;
+use super::heading::{MARGIN, TICK_SIZE, draw_title, title_width};
+use super::image::RgbImage;
 use super::palette::INK;
-use super::plot::{self, MARGIN, TICK_SIZE};
-use super::{Frame, RgbImage};
 
 /// Largest width of the figure, in layout units of two pixels each.
 const WIDTH: f32 = 800.0;
@@ -65,10 +66,10 @@ impl TilesFigure {
         let (step_x, step_y) = (side + GAP, tall + label + GAP);
         let head = 56.0;
         let bar = MARGIN + step_x * self.columns.min(self.tiles.len()) as f32 + 10.0;
-        let heading = plot::title_width(&Canvas::new(1.0, 1.0)?, &self.title, &self.subtitle);
+        let heading = title_width(&Canvas::new(1.0, 1.0)?, &self.title, &self.subtitle);
         let whole = heading.max(bar + ColourScale::WIDTH + MARGIN - GAP).min(WIDTH);
         let mut canvas = Canvas::new(whole, head + step_y * rows as f32 + MARGIN)?;
-        plot::draw_title(&mut canvas, whole, &self.title, &self.subtitle);
+        draw_title(&mut canvas, whole, &self.title, &self.subtitle);
         for (i, tile) in self.tiles.iter().enumerate() {
             let x = MARGIN + step_x * (i % self.columns) as f32;
             let y = head + step_y * (i / self.columns) as f32;
