@@ -13,12 +13,12 @@ use std::hint::black_box;
 use anyhow::Result;
 use neuron_lab::lab::run;
 use neuron_lab::steady_state::SteadyState;
-use neuron_lab::steady_state::reference::ReferenceKind;
+use neuron_lab::steady_state::signal::kind::ReferenceKind;
 use rustix::time::{ClockId, clock_gettime};
 
 #[path = "../tests/steady_brute/mod.rs"]
 mod steady_brute;
-use steady_brute::{Network, world};
+use steady_brute::{Network, setup};
 
 const KIND: ReferenceKind = ReferenceKind::SinesZero;
 
@@ -58,10 +58,10 @@ fn brute(substep: &[f64], steady: f64) -> f64 {
 
 fn main() -> Result<()> {
     tch::set_num_threads(1);
-    let world = world(&[0], 9, KIND, 0.01);
+    let setup = setup(&[0], 9, KIND, 0.01);
     let (mut plain, mut cached) = (Vec::new(), Vec::new());
     for q in 1..=9i64 {
-        let network = Network::of(&world, 0, 10 * q, KIND);
+        let network = Network::of(&setup, 0, 10 * q, KIND);
         let weights = vec![0.01; 10 * q as usize];
         let seconds = 40;
         let substeps = 100.0 * seconds as f64;

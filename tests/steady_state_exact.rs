@@ -4,13 +4,13 @@
 
 mod steady_brute;
 
-use neuron_lab::steady_state::effects::Memory;
-use neuron_lab::steady_state::lms::{Rules, Runs, advance};
-use neuron_lab::steady_state::measure::one_step;
-use neuron_lab::steady_state::nested::Nested;
-use neuron_lab::steady_state::reference::ReferenceKind;
-use neuron_lab::steady_state::task::Task;
-use steady_brute::{Network, numbers, world};
+use neuron_lab::steady_state::learning::effects::TransitionPowers;
+use neuron_lab::steady_state::learning::expansion_mask::ExpansionMask;
+use neuron_lab::steady_state::learning::lms::{LmsSettings, Runs, advance};
+use neuron_lab::steady_state::learning::task::Task;
+use neuron_lab::steady_state::measure::mean_update::mean_update_gain;
+use neuron_lab::steady_state::signal::kind::ReferenceKind;
+use steady_brute::{Network, numbers, setup};
 use tch::{Device, Kind, Tensor};
 
 const KIND: ReferenceKind = ReferenceKind::SinesZero;
@@ -22,12 +22,12 @@ fn quadratic_form_is_resimulation() {
     let kinds = <ReferenceKind as clap::ValueEnum>::value_variants();
     assert_eq!(kinds.len(), 6);
     for kind in kinds {
-        let world = world(&[3, 7], 3, *kind, 0.05);
-        let task = Task::measure(&world, 150);
+        let setup = setup(&[3, 7], 3, *kind, 0.05);
+        let task = Task::measure(&setup, 150);
         for (seed, cells, scale) in [(0, 10, 0.3), (1, 20, 0.5), (1, 30, 0.1)] {
             tch::manual_seed(seed + cells);
             let weights = Tensor::randn([cells], F64) * scale;
-            let network = Network::of(&world, seed, cells, *kind);
+            let network = Network::of(&setup, seed, cells, *kind);
             let resimulated = network.loss(&numbers(&weights), 150);
             let quadratic = task.leading(cells).narrow(seed, 1).loss(&weights.unsqueeze(0));
             let relative = (numbers(&quadratic)[0] / resimulated - 1.0).abs();
@@ -40,10 +40,10 @@ fn quadratic_form_is_resimulation() {
 #[test]
 fn quadratic_form_is_the_differential_equations() {
     let at = |dt: f64| {
-        let world = world(&[2], 1, KIND, dt);
-        let weights = &world.granule.initial;
-        let loss = numbers(&Task::measure(&world, 400).loss(weights))[0];
-        (loss, Network::of(&world, 0, 10, KIND).loss_ode(&numbers(weights), 400, 0.0125))
+        let setup = setup(&[2], 1, KIND, dt);
+        let weights = &setup.granule.initial;
+        let loss = numbers(&Task::measure(&setup, 400).loss(weights))[0];
+        (loss, Network::of(&setup, 0, 10, KIND).loss_ode(&numbers(weights), 400, 0.0125))
     };
     let errors: Vec<f64> = [0.1, 0.05, 0.02, 0.01]
         .map(at)
@@ -56,30 +56,30 @@ fn quadratic_form_is_the_differential_equations() {
     assert!((errors[1] / errors[2] - 6.25).abs() < 0.4, "{errors:?}");
 }
 
-/// Runs of every size and some rules through stretches of odd lengths, with and without noise:
+/// Runs of every size and some rules through segments of odd lengths, with and without noise:
 /// weights and losses against one network at a time.
 #[test]
-fn stretches_are_substeps() {
-    let world = world(&[4, 9], 3, KIND, 0.1);
-    let task = Task::measure(&world, 60);
+fn segments_are_substeps() {
+    let setup = setup(&[4, 9], 3, KIND, 0.1);
+    let task = Task::measure(&setup, 60);
     let (expansions, updates) = ([1, 3], 60);
-    let nested = Nested::new(&expansions, 10, Device::Cpu);
+    let mask = ExpansionMask::new(&expansions, 10, Device::Cpu);
     let gamma = Tensor::from_slice(&[0.05, 0.2]).view([1, 1, 1, 2]).expand([2, 2, 2, 2], false);
     let eta = Tensor::from_slice(&[0.0, 0.03]).view([1, 1, 1, 2]).expand([2, 2, 2, 2], false);
-    let rules = Rules { gamma: gamma.contiguous(), eta: eta.contiguous(), nested: &nested };
+    let settings = LmsSettings { gamma: gamma.contiguous(), eta: eta.contiguous(), mask: &mask };
     tch::manual_seed(5);
     let drawn = Tensor::randn([2, 2, updates, 30], F64);
-    let start = world.granule.initial.view([2, 1, 1, 1, 30]) * nested.mask.view([1, 2, 1, 1, 30]);
+    let start = setup.granule.initial.view([2, 1, 1, 1, 30]) * mask.values.view([1, 2, 1, 1, 30]);
     let mut runs = Runs {
         weights: start.expand([2, 2, 2, 2, 30], false).contiguous(),
         plant: Tensor::zeros([2, 2, 2, 2, 6], F64),
     };
     let (mut first, mut losses) = (0, Vec::new());
     for blocks in [1, 27, 32] {
-        let memory = Memory::new(&world, blocks);
-        let stretch = world.stretch(first, blocks);
+        let powers = TransitionPowers::new(&setup, blocks);
+        let segment = setup.segment(first, blocks);
         let noise = drawn.narrow(2, first, blocks);
-        losses.push(advance(&stretch, &memory, &task, &rules, Some(&noise), &mut runs));
+        losses.push(advance(&segment, &powers, &task, &settings, Some(&noise), &mut runs));
         first += blocks;
     }
     let losses = Tensor::cat(&losses, 4);
@@ -88,9 +88,9 @@ fn stretches_are_substeps() {
         [(0, 0, 0, 0), (0, 1, 1, 0), (1, 0, 1, 1), (1, 1, 0, 1), (0, 1, 1, 1)]
     {
         let cells = 10 * expansions[size as usize];
-        let network = Network::of(&world, seed, cells, KIND);
+        let network = Network::of(&setup, seed, cells, KIND);
         let pick = |t: &Tensor| t.get(seed).get(size).get(repeat).get(rule);
-        let (gamma, eta) = (numbers(&pick(&rules.gamma))[0], numbers(&pick(&rules.eta))[0]);
+        let (gamma, eta) = (numbers(&pick(&settings.gamma))[0], numbers(&pick(&settings.eta))[0]);
         let noise: Vec<Vec<f64>> = (0..updates)
             .map(|k| {
                 let vector = numbers(&drawn.get(seed).get(repeat).get(k).narrow(0, 0, cells));
@@ -98,7 +98,7 @@ fn stretches_are_substeps() {
                 vector.iter().map(|x| eta * x / norm).collect()
             })
             .collect();
-        let begin = numbers(&world.granule.initial.get(seed).narrow(0, 0, cells));
+        let begin = numbers(&setup.granule.initial.get(seed).narrow(0, 0, cells));
         let path = network.learn(begin, gamma, &noise, updates as usize);
         let found = numbers(&pick(&runs.weights).narrow(0, 0, cells));
         for (a, b) in found.iter().zip(path.last().unwrap()) {
@@ -117,19 +117,19 @@ fn stretches_are_substeps() {
 
 #[test]
 fn learning_is_that_of_the_differential_equations() {
-    let world = world(&[1], 1, KIND, 0.01);
-    let task = Task::measure(&world, 10);
+    let setup = setup(&[1], 1, KIND, 0.01);
+    let task = Task::measure(&setup, 10);
     let mut runs = Runs {
-        weights: world.granule.initial.view([1, 1, 1, 1, 10]).copy(),
+        weights: setup.granule.initial.view([1, 1, 1, 1, 10]).copy(),
         plant: Tensor::zeros([1, 1, 1, 1, 6], F64),
     };
     let gamma = Tensor::full([1, 1, 1, 1], 0.1, F64);
-    let nested = Nested::new(&[1], 10, Device::Cpu);
-    let rules = Rules { eta: gamma.zeros_like(), gamma, nested: &nested };
-    let memory = Memory::new(&world, 60);
-    let _ = advance(&world.stretch(0, 60), &memory, &task, &rules, None, &mut runs);
-    let network = Network::of(&world, 0, 10, KIND);
-    let ode = network.learn_ode(numbers(&world.granule.initial), 0.1, 60, 0.01);
+    let mask = ExpansionMask::new(&[1], 10, Device::Cpu);
+    let settings = LmsSettings { eta: gamma.zeros_like(), gamma, mask: &mask };
+    let powers = TransitionPowers::new(&setup, 60);
+    let _ = advance(&setup.segment(0, 60), &powers, &task, &settings, None, &mut runs);
+    let network = Network::of(&setup, 0, 10, KIND);
+    let ode = network.learn_ode(numbers(&setup.granule.initial), 0.1, 60, 0.01);
     let difference =
         numbers(&runs.weights).iter().zip(ode).fold(0.0f64, |d, (a, b)| d.max((a - b).abs()));
     println!("largest difference of a weight: {difference:e}");
@@ -138,10 +138,10 @@ fn learning_is_that_of_the_differential_equations() {
 
 #[test]
 fn loss_changes_by_its_gradient_and_curvature() {
-    let world = world(&[0], 9, KIND, 0.05);
-    let task = Task::measure(&world, 200);
+    let setup = setup(&[0], 9, KIND, 0.05);
+    let task = Task::measure(&setup, 200);
     tch::manual_seed(2);
-    let weights = &world.granule.initial;
+    let weights = &setup.granule.initial;
     let change = Tensor::randn([1, 90], F64) * 0.05;
     let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
     let curved = change.matmul(&task.hessian.squeeze_dim(0));
@@ -163,11 +163,11 @@ fn loss_changes_by_its_gradient_and_curvature() {
 
 #[test]
 fn expansions_are_nested() {
-    let all = world(&[0, 1], 9, KIND, 0.05);
+    let all = setup(&[0, 1], 9, KIND, 0.05);
     let large = Task::measure(&all, 400);
     let begin = numbers(&large.loss(&all.granule.initial));
     for q in 1..=9 {
-        let own = Task::measure(&world(&[0, 1], q, KIND, 0.05), 400);
+        let own = Task::measure(&setup(&[0, 1], q, KIND, 0.05), 400);
         let leading = large.leading(10 * q);
         let start = all.granule.initial.narrow(1, 0, 10 * q);
         let difference = numbers(&(&own.hessian - &leading.hessian).abs().max())[0];
@@ -178,19 +178,27 @@ fn expansions_are_nested() {
     }
 }
 
+/// The least of L(w) + ½ ridge |w − start|²: [seed]; start: [seed, cell].
+fn ridge_minimum(task: &Task, start: &Tensor, ridge: f64) -> Tensor {
+    let (values, vectors) = task.hessian.linalg_eigh("L");
+    let slope = task.gradient(&start.unsqueeze(1)).matmul(&vectors).squeeze_dim(1);
+    let gain = slope.square() / (values.clamp_min(0.0) + ridge) * 0.5;
+    task.loss(start) - gain.sum_dim_intlist(-1, false, Kind::Double)
+}
+
 /// The least loss can only fall where cells are added. The ridge minimum keeps that to rounding.
 /// The pseudo-inverse with a cut does not: it cuts other directions in every network.
 #[test]
 fn least_loss_falls_with_the_expansion() {
-    let all = world(&(0..10).collect::<Vec<u64>>(), 9, KIND, 0.05);
+    let all = setup(&(0..10).collect::<Vec<u64>>(), 9, KIND, 0.05);
     let large = Task::measure(&all, 400);
     let (mut last, mut last_cut) = ([f64::INFINITY; 10], [f64::INFINITY; 10]);
     let (mut rise, mut rise_cut) = (0.0f64, 0.0f64);
     for q in 1..=9 {
         let leading = large.leading(10 * q);
         let start = all.granule.initial.narrow(1, 0, 10 * q);
-        let ridge = numbers(&leading.ridge_minimum(&start, 1e-12));
-        let cut = numbers(&leading.loss(&leading.minimum(&start, 1e-12).0));
+        let ridge = numbers(&ridge_minimum(&leading, &start, 1e-12));
+        let cut = numbers(&leading.loss(&leading.minimum(&start, 1e-12).weights));
         for seed in 0..10 {
             rise = rise.max(ridge[seed] - last[seed]);
             rise_cut = rise_cut.max(cut[seed] - last_cut[seed]);
@@ -208,9 +216,9 @@ fn least_loss_falls_with_the_expansion() {
 /// noise along every axis, both ways.
 #[test]
 fn speed_of_one_mean_update_is_what_it_takes_off_the_loss() {
-    let world = world(&[3, 8], 2, KIND, 0.05);
-    let task = Task::measure(&world, 200);
-    let weights = &world.granule.initial;
+    let setup = setup(&[3, 8], 2, KIND, 0.05);
+    let task = Task::measure(&setup, 200);
+    let weights = &setup.granule.initial;
     let (gamma, eta) = (0.3, 0.2);
     let mean = task.rule.matmul(&weights.unsqueeze(-1)).squeeze_dim(-1) - &task.rule_linear;
     let moved = (weights - mean * gamma).unsqueeze(1);
@@ -218,6 +226,6 @@ fn speed_of_one_mean_update_is_what_it_takes_off_the_loss() {
     let after = task.loss(&Tensor::cat(&[&moved + &axes, moved - axes], 1));
     let before = task.loss(weights);
     let expected = (&before - after.mean_dim(1, false, Kind::Double)) / before;
-    let difference = (one_step(&task, weights, gamma, eta) - expected).abs().max();
+    let difference = (mean_update_gain(&task, weights, gamma, eta) - expected).abs().max();
     assert!(numbers(&difference)[0] < 1e-12);
 }

@@ -11,10 +11,12 @@ use std::sync::OnceLock;
 use neuron_lab::lab::run;
 use neuron_lab::lab::store::checkpoint::{Checkpoint, find};
 use neuron_lab::steady_state::SteadyState;
-use neuron_lab::steady_state::init::spearman;
-use neuron_lab::steady_state::reference::ReferenceKind;
-use neuron_lab::steady_state::results::quantile;
-use neuron_lab::steady_state::theory::noise_floor;
+use neuron_lab::steady_state::learning::task::Task;
+use neuron_lab::steady_state::learning::theory::noise_floor;
+use neuron_lab::steady_state::measure::mean_update::BestMeanUpdate;
+use neuron_lab::steady_state::measure::statistics::quantile;
+use neuron_lab::steady_state::measure::statistics::spearman;
+use neuron_lab::steady_state::signal::kind::ReferenceKind;
 use tch::{Kind, Tensor};
 
 /// A sweep's table by (seed, q, noise, index of γ): one row of numbers by column name.
@@ -215,20 +217,17 @@ fn one_mean_update_is_best_at_one_step_times_expansion() {
     let initial = get("initial.weight");
     let (mut steps, mut cosines) = (Vec::new(), Vec::new());
     for q in 1..=9i64 {
-        let task = neuron_lab::steady_state::task::Task {
+        let task = Task {
             hessian: get("task0.hessian").shallow_clone(),
             linear: get("task0.linear").shallow_clone(),
             constant: get("task0.constant").shallow_clone(),
             rule: get("task0.rule").shallow_clone(),
             rule_linear: get("task0.rule_linear").shallow_clone(),
         };
-        let (cosine, step, _) = neuron_lab::steady_state::measure::static_speed(
-            &task.leading(10 * q),
-            &initial.narrow(1, 0, 10 * q),
-        );
+        let best = BestMeanUpdate::new(&task.leading(10 * q), &initial.narrow(1, 0, 10 * q));
         let values = |tensor: &Tensor| Vec::<f64>::try_from(tensor).unwrap();
-        steps.push(q as f64 * quantile(&values(&step), 0.5));
-        cosines.push(quantile(&values(&cosine), 0.5));
+        steps.push(q as f64 * quantile(&values(&best.gamma), 0.5));
+        cosines.push(quantile(&values(&best.cosine), 0.5));
     }
     println!("γ q of the best update: {steps:.2?}; cosines {cosines:.3?}");
     let middle = quantile(&steps, 0.5);
@@ -272,7 +271,7 @@ fn noise_floor_is_predicted() {
             }
         }
     }
-    // The reference's momentary course can move a single seed by more than a factor of two.
+    // The reference's momentary spec can move a single seed by more than a factor of two.
     assert!(beyond <= 1, "{beyond} of 60");
 }
 
@@ -287,19 +286,19 @@ fn noise_floor_is_that_of_the_exact_covariance() {
          --expansions 9 --train-seconds 50 --steady-seconds 1000",
     );
     let get = |name: &str| checkpoint.tensors[name].get(0);
-    let world = steady_brute::world(&[0], 9, ReferenceKind::SinesZero, 0.05);
+    let setup = steady_brute::setup(&[0], 9, ReferenceKind::SinesZero, 0.05);
     let (hessian, rule) = (get("task0.hessian"), get("task0.rule"));
     let options = (Kind::Double, tch::Device::Cpu);
     let mut covariance = Tensor::zeros([6 + cells, 6 + cells], options);
     let map = Tensor::eye(6 + cells, options);
     let mut excesses = Vec::new();
     for k in 0..seconds {
-        let stretch = world.stretch(k, 1);
-        let by_weights = stretch.error.get(0).get(0).narrow(0, 0, cells);
-        let error = Tensor::cat(&[&world.map.output, &by_weights], 0);
-        let answers = stretch.answers.get(0).get(0);
-        map.narrow(0, 0, 6).narrow(1, 0, 6).copy_(&world.map.transition);
-        let by_weights = stretch.state.get(0).get(1).narrow(1, 0, cells);
+        let segment = setup.segment(k, 1);
+        let by_weights = segment.error.get(0).get(0).narrow(0, 0, cells);
+        let error = Tensor::cat(&[&setup.map.output, &by_weights], 0);
+        let answers = segment.answers.get(0).get(0);
+        map.narrow(0, 0, 6).narrow(1, 0, 6).copy_(&setup.map.transition);
+        let by_weights = segment.state.get(0).get(1).narrow(1, 0, cells);
         map.narrow(0, 0, 6).narrow(1, 6, cells).copy_(&by_weights);
         let mut learned = map.narrow(0, 6, cells);
         learned.copy_(&(answers.unsqueeze(1) * error.unsqueeze(0) * -gamma));
@@ -340,10 +339,10 @@ fn early_direction_predicts_the_start_and_the_share_learned() {
     );
     let get = |name: &str| &checkpoint.tensors[name];
     let seeds: Vec<u64> = (0..80).collect();
-    let world = steady_brute::world(&seeds, 1, ReferenceKind::SinesPhase, 0.05);
-    assert_eq!(get("initial.weight"), &world.granule.initial);
+    let setup = steady_brute::setup(&seeds, 1, ReferenceKind::SinesPhase, 0.05);
+    assert_eq!(get("initial.weight"), &setup.granule.initial);
     let numbers = |tensor: &Tensor| Vec::<f64>::try_from(tensor.contiguous()).unwrap();
-    let early = numbers(&world.early(5));
+    let early = numbers(&setup.initial_alignment(5));
     let losses = get("pretrain.loss").view([80, -1]);
     let begin = numbers(&losses.select(1, 0));
     let share: Vec<f64> =

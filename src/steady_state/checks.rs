@@ -1,18 +1,18 @@
-//! Checks of the settings of `steady_state`.
+//! Checks of the settings that the three experiments share.
 
 use anyhow::Result;
 
-use super::block::BlockMap;
-use super::config::{Pretrain, SteadyStateConfig};
-use super::plant::ClosedLoop;
-use crate::lab::error::{one_line, refuse};
+use super::config::{SteadyStateConfig, signal_to_noise};
+use super::learning::pretraining::PretrainMethod;
+use super::plant::closed_loop::ClosedLoop;
+use crate::lab::error::refuse;
 use crate::lab::tensor::to_host;
 
 impl SteadyStateConfig {
     /// Fills in what depends on the reference, and checks every value.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Refuses the first value that is out of range, with its flag and exit code 2.
     pub fn resolve(&mut self) -> Result<()> {
         self.resolve_lists()?;
         for (flag, value, least) in [
@@ -48,7 +48,12 @@ impl SteadyStateConfig {
         }
         let lookahead = self.lookahead.get_or_insert(self.reference.default_lookahead(cutoff));
         positive("lookahead", *lookahead)?;
-        let usual = if self.pretrain == Pretrain::Lms { 0.05 } else { 0.181 };
+        let usual = match self.pretrain {
+            PretrainMethod::Lms => 0.05,
+            PretrainMethod::GdClosedForm | PretrainMethod::GdIterated | PretrainMethod::Exact => {
+                0.181
+            }
+        };
         positive("pretrain-gamma", *self.pretrain_gamma.get_or_insert(usual))?;
         if !(0.0..1.0).contains(&self.cut) {
             return Err(refuse(format!("--cut {}: expected 0 to 1", self.cut)));
@@ -87,13 +92,23 @@ impl SteadyStateConfig {
             return Err(refuse(format!("--delay {}: expected 0 or more, below 1", self.delay)));
         }
         let plant = ClosedLoop::new(&self.gains());
-        let growth = to_host::scalar(&plant.growth(&self.gains()))?;
+        let growth = to_host::scalar(&plant.growth_rate(&self.gains()))?;
         if growth >= 0.0 {
             return Err(refuse(format!(
                 "--kp, --ki, --kd, --rc: the closed loop is not stable (eigenvalue {growth:.3})"
             )));
         }
-        BlockMap::new(&plant, &self.timing()).map(|_| ()).map_err(|error| refuse(one_line(&error)))
+        let (timing, dt) = (self.timing(), self.dt);
+        for (flag, seconds) in
+            [("dt", 1.0), ("window-start", from), ("window-end", to), ("delay", self.delay)]
+        {
+            if timing.whole_samples(seconds).is_none() {
+                return Err(refuse(format!(
+                    "--{flag} {seconds}: expected a whole number of steps of --dt {dt} s"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -102,13 +117,4 @@ fn positive(flag: &str, value: f64) -> Result<()> {
         return Ok(());
     }
     Err(refuse(format!("--{flag} {value}: expected a number above 0")))
-}
-
-/// The signal-to-noise ratio of a word, infinite for none.
-pub(super) fn signal_to_noise(word: &str) -> Result<f64> {
-    if word == "none" {
-        return Ok(f64::INFINITY);
-    }
-    let ratio = word.parse().ok().filter(|ratio: &f64| *ratio > 0.0 && ratio.is_finite());
-    ratio.ok_or_else(|| refuse(format!("--snr {word}: expected none or a number above 0")))
 }

@@ -1,26 +1,18 @@
-//! Settings of `steady_state`.
+//! The settings that the three experiments share: flags, and what the science makes of them.
 
-use clap::{Args, ValueEnum};
+use anyhow::Result;
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::block::Timing;
-use super::checks::signal_to_noise;
-use super::plant::Gains;
-use super::reference::ReferenceKind;
-
-/// How the weights w* are found from which the steady-state runs begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pretrain {
-    /// Online LMS without noise
-    Lms,
-    /// Gradient descent on the task loss by its closed form, one step a second
-    GdClosedForm,
-    /// The same, step by step
-    GdIterated,
-    /// The minimum itself: the pseudo-inverse of H with --cut
-    Exact,
-}
+use super::learning::axes::SweepAxes;
+use super::learning::pretraining::{PretrainMethod, PretrainingSpec};
+use super::learning::sweep::SweepSpec;
+use super::measure::results::Measurement;
+use super::plant::block::Timing;
+use super::plant::closed_loop::Gains;
+use super::signal::kind::ReferenceKind;
+use super::signal::reference::ReferenceSpec;
+use crate::lab::error::refuse;
 
 /// Settings of a sweep over expansions, learning steps, noise and seeds.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -60,7 +52,7 @@ pub struct SteadyStateConfig {
     pub loss_seconds: i64,
     /// How to find w*
     #[arg(long, value_enum, default_value = "lms")]
-    pub pretrain: Pretrain,
+    pub pretrain: PretrainMethod,
     /// Length of the pre-training, s, or steps of gradient descent
     #[arg(long, default_value_t = 10_000)]
     pub pretrain_seconds: i64,
@@ -127,24 +119,65 @@ impl SteadyStateConfig {
         Timing { dt: self.dt, window_start, window_end, delay: self.delay }
     }
 
-    /// The longest stretch of the reference that anything sees, s.
-    pub fn longest(&self) -> i64 {
+    /// The axes of the sweep, with seeds `seed`, `seed` + 1, ...
+    pub fn axes(&self, seed: u64, seeds: u32) -> SweepAxes {
+        let ratio = |word: &String| signal_to_noise(word).unwrap_or(f64::INFINITY);
+        SweepAxes {
+            seeds: (0..u64::from(seeds)).map(|i| seed.wrapping_add(i)).collect(),
+            expansions: self.expansions.clone(),
+            repeats: self.repeats,
+            ratios: self.snr.iter().map(ratio).collect(),
+            gammas: self.gammas.clone(),
+            gamma_exponent: self.gamma_exponent,
+        }
+    }
+
+    /// The law of the references, which are drawn as far as any stage sees them.
+    pub fn reference(&self) -> ReferenceSpec {
         let stages = [self.train_seconds, self.pretrain_seconds, self.steady_seconds];
-        stages.into_iter().fold(self.loss_seconds, i64::max)
+        let longest = stages.into_iter().fold(self.loss_seconds, i64::max);
+        ReferenceSpec {
+            kind: self.reference,
+            cutoff: self.cutoff.unwrap_or_default(),
+            seconds: longest as f64 + self.lookahead.unwrap_or_default(),
+        }
     }
 
-    /// The signal-to-noise ratios, infinite for none.
-    pub fn ratios(&self) -> Vec<f64> {
-        self.snr.iter().map(|word| signal_to_noise(word).unwrap_or(f64::INFINITY)).collect()
+    /// What the sweep does along its axes.
+    pub fn sweep(&self) -> SweepSpec {
+        SweepSpec {
+            pretraining: PretrainingSpec {
+                method: self.pretrain,
+                gamma: self.pretrain_gamma.unwrap_or_default(),
+                seconds: self.pretrain_seconds,
+                mean: self.pretrain_mean,
+                cut: self.cut,
+            },
+            train_seconds: self.train_seconds,
+            steady_seconds: self.steady_seconds,
+            loss_seconds: self.loss_seconds,
+            batch_runs: self.batch_runs,
+        }
     }
 
-    /// The learning step of the pre-training of expansion q.
-    pub fn pretrain_rate(&self, q: i64) -> f64 {
-        self.scaled(self.pretrain_gamma.unwrap_or_default(), q)
+    /// How the results are measured.
+    pub fn measurement(&self) -> Measurement {
+        Measurement {
+            steady_window: self.steady_window as usize,
+            cut: self.cut,
+            drop_easy_seeds: self.drop_easy_seeds,
+        }
     }
+}
 
-    /// The learning step of expansion q that `gamma` at q = 1 stands for.
-    pub fn scaled(&self, gamma: f64, q: i64) -> f64 {
-        gamma / (q as f64).powf(self.gamma_exponent)
+/// The signal-to-noise ratio of a word, infinite for none.
+///
+/// # Errors
+/// Refuses a word that is neither `none` nor a number above 0, with exit code 2.
+pub fn signal_to_noise(word: &str) -> Result<f64> {
+    if word == "none" {
+        return Ok(f64::INFINITY);
     }
+    let ratio = word.parse().ok().filter(|ratio: &f64| *ratio > 0.0 && ratio.is_finite());
+    ratio.ok_or_else(|| refuse(format!("--snr {word}: expected none or a number above 0")))
 }

@@ -3,12 +3,13 @@
 #![allow(dead_code)]
 #![allow(clippy::unwrap_used)]
 
-use neuron_lab::steady_state::block::{BlockMap, Timing};
-use neuron_lab::steady_state::granule::Granule;
-use neuron_lab::steady_state::ou::Path;
-use neuron_lab::steady_state::plant::{COMMAND, ClosedLoop, Gains, PLANT};
-use neuron_lab::steady_state::reference::{Course, Reference, ReferenceKind};
-use neuron_lab::steady_state::world::World;
+use neuron_lab::steady_state::plant::block::{BlockMap, Timing};
+use neuron_lab::steady_state::plant::closed_loop::{COMMAND, ClosedLoop, Gains, PLANT};
+use neuron_lab::steady_state::plant::granule::Granule;
+use neuron_lab::steady_state::plant::setup::Setup;
+use neuron_lab::steady_state::signal::kind::ReferenceKind;
+use neuron_lab::steady_state::signal::ou::OuPath;
+use neuron_lab::steady_state::signal::reference::{Reference, ReferenceSpec};
 use tch::Tensor;
 
 pub const GAINS: Gains = Gains { kp: 0.1, ki: 0.1, kd: 0.1, rc: 0.1, ki_once: false };
@@ -20,15 +21,15 @@ pub fn numbers(tensor: &Tensor) -> Vec<f64> {
     Vec::<f64>::try_from(tensor.contiguous().view([-1])).unwrap()
 }
 
-pub fn world(seeds: &[u64], q: i64, kind: ReferenceKind, dt: f64) -> World {
+pub fn setup(seeds: &[u64], q: i64, kind: ReferenceKind, dt: f64) -> Setup {
     tch::set_num_threads(1);
     let timing = Timing { dt, window_start: 1.0, window_end: 0.5, delay: 0.1 };
     let map = BlockMap::new(&ClosedLoop::new(&GAINS), &timing).unwrap();
     let cutoff = kind.default_cutoff();
     let lookahead = kind.default_lookahead(cutoff);
-    let course = Course { kind, cutoff, seconds: SECONDS + lookahead };
-    let granule = Granule::draw(seeds, q, &course, lookahead).unwrap();
-    World { map, granule, dt }
+    let spec = ReferenceSpec { kind, cutoff, seconds: SECONDS + lookahead };
+    let granule = Granule::draw(seeds, q, &spec, lookahead).unwrap();
+    Setup { map, granule, dt }
 }
 
 /// One network with its own weights.
@@ -46,8 +47,8 @@ pub struct Network {
 
 impl Network {
     /// The network of a seed's first `cells` cells.
-    pub fn of(world: &World, seed: i64, cells: i64, kind: ReferenceKind) -> Self {
-        let granule = &world.granule;
+    pub fn of(setup: &Setup, seed: i64, cells: i64, kind: ReferenceKind) -> Self {
+        let granule = &setup.granule;
         let (mut sinusoids, mut path) = (Vec::new(), Vec::new());
         match &granule.reference {
             Reference::Sinusoids(of) => {
@@ -56,9 +57,9 @@ impl Network {
                 let one = |i: usize| [0, 1, 2].map(|p: usize| parts[p][i]);
                 sinusoids = (0..parts[0].len()).map(one).collect();
             }
-            Reference::Path(of) => path = numbers(&of.values.get(seed)),
+            Reference::OuPath(of) => path = numbers(&of.values.get(seed)),
         }
-        let sampled = ClosedLoop::new(&GAINS).sample(world.dt);
+        let sampled = ClosedLoop::new(&GAINS).sample(setup.dt);
         Self {
             input: numbers(&granule.weight.get(seed).narrow(0, 0, cells)),
             cells: cells as usize,
@@ -68,13 +69,13 @@ impl Network {
             transition: numbers(&sampled.transition),
             before: numbers(&sampled.before),
             after: numbers(&sampled.after),
-            dt: world.dt,
+            dt: setup.dt,
         }
     }
 
     pub fn reference(&self, t: f64) -> f64 {
         if !self.path.is_empty() {
-            let at = t / Path::SPACING;
+            let at = t / OuPath::SPACING;
             let knot = at.floor() as usize;
             let part = at - knot as f64;
             return (1.0 - part) * self.path[knot] + part * self.path[knot + 1];

@@ -1,0 +1,123 @@
+//! Figures of good and bad initialisations.
+
+use anyhow::Result;
+use tch::{Kind, Tensor, no_grad_guard};
+
+use super::state::SteadyStateInit;
+use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::log::run_log::Log;
+use crate::lab::tensor::to_host;
+use crate::steady_state::learning::stage::SeedGroup;
+use crate::steady_state::measure::initialisation::{FIRST_SECONDS, Initialisation};
+use crate::steady_state::measure::statistics::quantile;
+use crate::steady_state::trade_off::SteadyState;
+use crate::steady_state::trade_off::figures::{panel, pretraining_weights, thinned};
+
+/// Groups of seeds by their first direction.
+const BINS: usize = 8;
+
+/// A number that is measured of an initialisation.
+type Measure = fn(&Initialisation) -> f64;
+
+/// Draws the figures of a run's end.
+///
+/// # Errors
+/// Fails if the device's tensors can't be copied to the host, or if a figure can't be drawn.
+pub fn draw(run: &SteadyStateInit, log: &mut Log, step: u64) -> Result<()> {
+    let _guard = no_grad_guard();
+    let sorted = by_direction(&run.initialisations);
+    log.figure("direction", step, &sorted.render()?, &sorted.to_csv());
+    let examples = examples(&run.base, &run.initialisations)?;
+    log.figure("examples", step, &examples.render()?, &examples.to_csv());
+    Ok(())
+}
+
+/// Losses against the first direction: medians and quartiles of groups of seeds.
+fn by_direction(seeds: &[Initialisation]) -> Panels {
+    let mut sorted: Vec<&Initialisation> = seeds.iter().collect();
+    sorted.sort_by(|a, b| a.alignment.total_cmp(&b.alignment));
+    let bins: Vec<&[&Initialisation]> = sorted.chunks(sorted.len().div_ceil(BINS).max(1)).collect();
+    let measures: [(&str, Measure, Option<Measure>); 3] = [
+        ("Task loss before learning", |seed| seed.begin, None),
+        (
+            "Share of it after learning",
+            |seed| seed.end / seed.begin,
+            Some(|seed| seed.predicted / seed.begin),
+        ),
+        ("Task loss after learning", |seed| seed.end, Some(|seed| seed.predicted)),
+    ];
+    let panel = |(title, measure, predicted): (&str, Measure, Option<Measure>)| {
+        let at = |pick: Measure, share: f64| -> Vec<f64> {
+            let one = |bin: &&[&Initialisation]| {
+                quantile(&bin.iter().map(|seed| pick(seed)).collect::<Vec<f64>>(), share)
+            };
+            bins.iter().map(one).collect()
+        };
+        let x = at(|seed| seed.alignment, 0.5);
+        let series = Series::new("online LMS", x.clone(), at(measure, 0.5));
+        let series = series.with_band(at(measure, 0.25), at(measure, 0.75));
+        let mut series = vec![Series { marker: true, ..series }];
+        if let Some(predict) = predicted {
+            let label = "predicted: gradient descent";
+            series.push(Series { dashed: true, ..Series::new(label, x, at(predict, 0.5)) });
+        }
+        LineFigure {
+            title: title.into(),
+            x_label: format!("mean of y r over the first {FIRST_SECONDS} s"),
+            y_label: if title.starts_with("Share") { "share" } else { "task loss" }.into(),
+            y_log: true,
+            series,
+            ..LineFigure::default()
+        }
+    };
+    Panels {
+        title: "Does the plant set off the reference's way?".into(),
+        subtitle: format!("{} seeds in groups, median and quartiles", seeds.len()),
+        columns: 3,
+        panels: measures.into_iter().map(panel).collect(),
+    }
+}
+
+/// The seeds that set off most clearly the other way and the reference's way, a row each:
+/// trajectory before learning, loss and weights in pre-training.
+fn examples(run: &SteadyState, seeds: &[Initialisation]) -> Result<Panels> {
+    let mut panels = Vec::new();
+    let least = seeds.iter().min_by(|a, b| a.alignment.total_cmp(&b.alignment));
+    let most = seeds.iter().max_by(|a, b| a.alignment.total_cmp(&b.alignment));
+    for (name, seed) in [("the other way", least), ("the reference's way", most)] {
+        let Some(seed) = seed else { continue };
+        let index = seed.seed as i64;
+        let title = format!("Sets off {name}: trajectory");
+        panels.push(panel(&title, "position", false, trajectory(run, index)?));
+        let losses = to_host::values(&run.sweep.pretraining.stage.losses.get(index).get(0))?;
+        let series = vec![thinned("online LMS", &losses)];
+        panels.push(panel("Task loss in pre-training", "task loss", true, series));
+        panels.push(panel(
+            "Weights in pre-training",
+            "weight",
+            false,
+            pretraining_weights(&run.sweep, index)?,
+        ));
+    }
+    let (title, subtitle) = ("A good and a bad initialisation".into(), "a seed each".into());
+    Ok(Panels { title, subtitle, columns: 3, panels })
+}
+
+/// The first 30 seconds of a seed's smallest network before learning.
+fn trajectory(run: &SteadyState, seed: i64) -> Result<Vec<Series>> {
+    let within =
+        |group: &&SeedGroup| (group.first..group.first + group.seeds.len() as i64).contains(&seed);
+    let Some(group) = run.sweep.groups.iter().find(within) else { return Ok(Vec::new()) };
+    let local = seed - group.first;
+    let segment = group.setup.segment(0, 30);
+    let trace = group.setup.trace(&segment, &segment.state.select(1, 0)).get(local);
+    let cells = trace.size()[1] - 1;
+    let initial = group.setup.granule.initial.get(local);
+    let error = trace.narrow(1, 0, cells).matmul(&initial) + trace.select(1, cells);
+    let samples = Tensor::arange(trace.size()[0], (Kind::Double, trace.device()));
+    let time = samples * run.config.dt;
+    let reference = group.setup.granule.signals(&time).0.get(local);
+    let (x, y) = (to_host::values(&time)?, to_host::values(&(error + &reference))?);
+    let wanted = Series::new("reference", x.clone(), to_host::values(&reference)?);
+    Ok(vec![Series::new("plant", x, y), Series { dashed: true, ..wanted }])
+}

@@ -1,0 +1,44 @@
+//! The kinds of reference trajectories, one for every era of the study.
+
+use std::f64::consts::TAU;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The law that a reference trajectory is drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReferenceKind {
+    /// Four sines of random frequencies in [cut-off / 5, cut-off] rad/s, phases 0
+    Sines,
+    /// The same with random phases in [0, π/2]: r(0) is not y(0)
+    SinesPhase,
+    /// The same with random amplitudes in [0.1, 1] too, shifted in time to its first zero
+    SinesZero,
+    /// A Fourier series up to the cut-off in Hz with the amplitudes of an Ornstein-Uhlenbeck process
+    FourierOu,
+    /// A Fourier series up to the cut-off in Hz with equal amplitudes
+    White,
+    /// A path of an Ornstein-Uhlenbeck process through a low-pass of third order, cut-off in Hz
+    Ou,
+}
+
+impl ReferenceKind {
+    /// Whether the cut-off is in Hz instead of rad/s.
+    pub fn in_hertz(self) -> bool {
+        match self {
+            Self::Sines | Self::SinesPhase | Self::SinesZero => false,
+            Self::FourierOu | Self::White | Self::Ou => true,
+        }
+    }
+
+    /// The cut-off of the original simulations: 0.5 rad/s or 0.1 Hz.
+    pub fn default_cutoff(self) -> f64 {
+        if self.in_hertz() { 0.1 } else { 0.5 }
+    }
+
+    /// How far ahead the granule layer sees by default, s: 0.2 of the cut-off's period.
+    pub fn default_lookahead(self, cutoff: f64) -> f64 {
+        if self.in_hertz() { 0.2 / cutoff } else { 0.2 * TAU / cutoff }
+    }
+}

@@ -1,0 +1,156 @@
+//! The figure of predictions under simulated points.
+
+use anyhow::Result;
+use tch::{Kind, Tensor};
+
+use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::tensor::to_host;
+use crate::steady_state::learning::axes::Condition;
+use crate::steady_state::learning::descent::Descent;
+use crate::steady_state::learning::stage::SeedGroup;
+use crate::steady_state::learning::task::Task;
+use crate::steady_state::learning::theory::noise_floor;
+use crate::steady_state::measure::mean_update::mean_update_gain;
+use crate::steady_state::measure::results::Results;
+use crate::steady_state::measure::runs::{NAIVE_UPDATES, RunResult};
+use crate::steady_state::measure::statistics::{mean, quantile};
+use crate::steady_state::plant::granule::CELLS;
+use crate::steady_state::trade_off::SteadyState;
+use crate::steady_state::trade_off::figures::noise_title;
+
+/// The simulation, and what was measured of it.
+struct Overlay<'a> {
+    run: &'a SteadyState,
+    results: &'a Results,
+}
+
+/// Medians over seeds of what theory says at every γ, and of the simulation: for each noise the
+/// steady state on the left and the speed on the right.
+pub(super) fn overlay(run: &SteadyState, results: &Results) -> Result<Panels> {
+    let overlay = Overlay { run, results };
+    let axes = &run.sweep.axes;
+    let ratios = &axes.ratios;
+    let quiet = ratios.iter().position(|ratio| ratio.is_infinite());
+    let mut panels = Vec::new();
+    for ratio in 0..ratios.len() {
+        let noise = noise_title(axes, ratio);
+        if quiet == Some(ratio) {
+            let title = format!("Loss of the last {NAIVE_UPDATES} updates of learning, {noise}");
+            panels.push(panel(&title, "task loss", true, overlay.unfinished(ratio)?));
+        } else if let Some(quiet) = quiet {
+            let title = format!("Loss from w* that the noise adds, {noise}");
+            panels.push(panel(&title, "task loss", true, overlay.floor(ratio, quiet)?));
+        }
+        let title = format!("Speed over 50 updates, {noise}");
+        panels.push(panel(&title, "1/s", false, overlay.speed(ratio)?));
+    }
+    let subtitle = format!("medians of {} seeds", axes.seeds.len());
+    Ok(Panels { title: "Predicted and simulated".into(), subtitle, columns: 2, panels })
+}
+
+fn panel(title: &str, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
+    LineFigure { y_log, ..LineFigure::new(title, "learning step γ", y_label, series) }
+}
+
+impl Overlay<'_> {
+    /// For every expansion a curve of simulated medians and one of predicted ones.
+    ///
+    /// - simulated: the median at the index of an expansion and of γ
+    /// - predicted: [seed], from a group's task, its weights before learning, and γ
+    fn curves(
+        &self,
+        simulated: impl Fn(usize, usize) -> f64,
+        predicted: impl Fn(&Task, &Tensor, f64) -> Tensor,
+    ) -> Result<Vec<Series>> {
+        let axes = &self.run.sweep.axes;
+        let mut series = Vec::new();
+        for (size, q) in axes.expansions.iter().enumerate() {
+            let gammas: Vec<f64> = (0..axes.gammas.len()).map(|i| axes.gamma(i, size)).collect();
+            let found = (0..gammas.len()).map(|i| simulated(size, i)).collect();
+            let label = format!("q = {q}, simulated");
+            let found = Series::new(&label, gammas.clone(), found);
+            series.push(Series { marker: true, colour: Some(size), ..found });
+            let at = |group: &SeedGroup, gamma: f64| {
+                let start = group.setup.granule.initial.narrow(1, 0, q * CELLS);
+                predicted(&group.task.leading(q * CELLS), &start, gamma)
+            };
+            let expected = Series::new(
+                &format!("q = {q}, predicted"),
+                gammas.clone(),
+                self.each(&gammas, at)?,
+            );
+            series.push(Series { dashed: true, colour: Some(size), ..expected });
+        }
+        Ok(series)
+    }
+
+    /// The median over seeds of a prediction at every γ.
+    fn each(
+        &self,
+        gammas: &[f64],
+        predict: impl Fn(&SeedGroup, f64) -> Tensor,
+    ) -> Result<Vec<f64>> {
+        let mut medians = Vec::new();
+        for gamma in gammas {
+            let mut values = Vec::new();
+            for group in &self.run.sweep.groups {
+                values.extend(to_host::values(&predict(group, *gamma))?);
+            }
+            medians.push(quantile(&values, 0.5));
+        }
+        Ok(medians)
+    }
+
+    /// The median of a measure over the runs of a condition.
+    fn median(&self, condition: Condition, measure: fn(&RunResult) -> f64) -> f64 {
+        quantile(&self.results.of(condition, measure), 0.5)
+    }
+
+    /// What learning has not done yet: gradient descent with the same step, by its closed form.
+    fn unfinished(&self, ratio: usize) -> Result<Vec<Series>> {
+        let seconds = self.run.sweep.train.seconds;
+        let first = (seconds - NAIVE_UPDATES as i64 + 1).max(0);
+        self.curves(
+            |size, gamma| self.median(Condition { ratio, size, gamma }, |run| run.naive),
+            |task, start, gamma| {
+                let counts =
+                    Tensor::arange_start(first, seconds + 1, (Kind::Double, start.device()));
+                Descent::new(task, start, gamma).losses(&counts).mean_dim(1, false, Kind::Double)
+            },
+        )
+    }
+
+    /// The noise floor, by the covariance of the weights in the middle of the window.
+    fn floor(&self, ratio: usize, quiet: usize) -> Result<Vec<Series>> {
+        let window = self.run.config.steady_window;
+        let updates = (self.run.sweep.steady.seconds - window / 2) as u64;
+        let snr = self.run.sweep.axes.ratios[ratio];
+        self.curves(
+            |size, gamma| {
+                let noisy = Condition { ratio, size, gamma };
+                quantile(&self.added_by_noise(noisy, Condition { ratio: quiet, ..noisy }), 0.5)
+            },
+            |task, _, gamma| noise_floor(&task.hessian, &task.rule, gamma, gamma / snr, updates),
+        )
+    }
+
+    /// The share of the loss that one mean update takes away, noise and all.
+    fn speed(&self, ratio: usize) -> Result<Vec<Series>> {
+        let snr = self.run.sweep.axes.ratios[ratio];
+        self.curves(
+            |size, gamma| self.median(Condition { ratio, size, gamma }, |run| run.speeds.log_50),
+            |task, start, gamma| mean_update_gain(task, start, gamma, gamma / snr),
+        )
+    }
+
+    /// Loss at the end of the noisy runs from w* beyond that of the runs without noise; over repeats
+    /// its mean.
+    fn added_by_noise(&self, noisy: Condition, quiet: Condition) -> Vec<f64> {
+        // Both are in the order of seeds and repeats.
+        let pairs = self.results.runs_of(noisy).zip(self.results.runs_of(quiet));
+        let differences: Vec<f64> =
+            pairs.map(|(noisy, quiet)| noisy.window - quiet.window).collect();
+        let repeats = self.run.sweep.axes.repeats as usize;
+        differences.chunks(repeats).map(mean).filter(|difference| difference.is_finite()).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! The state of `steady_state`: a sweep, how it is built, and its tensors by name.
+
+use anyhow::Result;
+use tch::{Device, Tensor};
+
+use crate::lab::error::refuse;
+use crate::lab::store::checkpoint::State;
+use crate::lab::tensor::to_host;
+use crate::steady_state::config::SteadyStateConfig;
+use crate::steady_state::learning::descent::Descent;
+use crate::steady_state::learning::sweep::Sweep;
+use crate::steady_state::measure::results::Results;
+use crate::steady_state::plant::block::BlockMap;
+use crate::steady_state::plant::closed_loop::ClosedLoop;
+use crate::steady_state::plant::granule::{CELLS, Granule};
+use crate::steady_state::plant::setup::Setup;
+
+/// A sweep over expansions, learning steps, noise and seeds.
+pub struct SteadyState {
+    /// The resolved settings.
+    pub config: SteadyStateConfig,
+    /// The sweep and what came of it so far.
+    pub sweep: Sweep,
+    /// The results of the last evaluation.
+    pub results: Option<Results>,
+}
+
+impl SteadyState {
+    /// A sweep before its first step, with seeds `seed`, `seed` + 1, ...
+    ///
+    /// # Errors
+    /// Refuses a learning step at which gradient descent diverges. Fails if libtorch can't give
+    /// back the random numbers of the references.
+    pub fn new(config: SteadyStateConfig, seed: u64, seeds: u32, device: Device) -> Result<Self> {
+        let axes = config.axes(seed, seeds);
+        let lookahead = config.lookahead.unwrap_or_default();
+        let largest = axes.cells() / CELLS;
+        let granule = Granule::draw(&axes.seeds, largest, &config.reference(), lookahead)?;
+        let map = BlockMap::new(&ClosedLoop::new(&config.gains()), &config.timing())?;
+        let setup = Setup { map, granule, dt: config.dt };
+        let sweep = Sweep::new(setup, axes, &config.sweep(), device);
+        let run = Self { config, sweep, results: None };
+        run.check_descent()?;
+        Ok(run)
+    }
+
+    /// Refuses gradient descent with a step that diverges.
+    fn check_descent(&self) -> Result<()> {
+        if !self.config.pretrain.is_descent() {
+            return Ok(());
+        }
+        let asked = self.config.pretrain_gamma.unwrap_or_default();
+        for (q, gamma) in self.sweep.axes.expansions.iter().zip(&self.sweep.pretraining.gammas) {
+            for group in &self.sweep.groups {
+                let start = group.setup.granule.initial.narrow(1, 0, q * CELLS);
+                let descent = Descent::new(&group.task.leading(q * CELLS), &start, *gamma);
+                let limit = to_host::scalar(&descent.critical_step().min())?;
+                if *gamma >= limit {
+                    return Err(refuse(format!(
+                        "--pretrain-gamma {asked}: gradient descent diverges at expansion {q}, \
+                         where its step is {gamma:.4} and 2/λ_max is {limit:.4}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The tensors of a checkpoint by name, as live views.
+    pub fn tensors(&self) -> State {
+        let Sweep { granule, pretraining, .. } = &self.sweep;
+        let mut state: State = vec![
+            ("granule.weight".into(), granule.weight.shallow_clone()),
+            ("initial.weight".into(), granule.initial.shallow_clone()),
+            ("optimum.weight".into(), pretraining.optimum.shallow_clone()),
+            ("trace.weight".into(), pretraining.trace.shallow_clone()),
+        ];
+        for (name, tensor) in granule.reference.tensors() {
+            state.push((format!("reference.{name}"), tensor.shallow_clone()));
+        }
+        for (i, group) in self.sweep.groups.iter().enumerate() {
+            let mut add = |name: &str, tensor: &Tensor| {
+                state.push((format!("task{i}.{name}"), tensor.shallow_clone()));
+            };
+            add("hessian", &group.task.hessian);
+            add("linear", &group.task.linear);
+            add("constant", &group.task.constant);
+            add("rule", &group.task.rule);
+            add("rule_linear", &group.task.rule_linear);
+        }
+        for stage in [&pretraining.stage, &self.sweep.train, &self.sweep.steady] {
+            let name = stage.name;
+            state.push((format!("{name}.loss"), stage.losses.shallow_clone()));
+            state.push((format!("{name}.diverged"), stage.diverged.shallow_clone()));
+            state.push((format!("state.{name}.weight"), stage.runs.weights.shallow_clone()));
+            state.push((format!("state.{name}.plant"), stage.runs.plant.shallow_clone()));
+        }
+        state
+    }
+}
