@@ -5,13 +5,12 @@
 
 mod one_neuron;
 
-use neuron_lab::one_neuron::batches::{Batches, Sampler};
-use neuron_lab::one_neuron::config::{Columns, Normalise};
-use neuron_lab::one_neuron::diagnosis::{check, compare, moments};
-use neuron_lab::one_neuron::model::Model;
-use neuron_lab::one_neuron::rule::Gradient;
-use neuron_lab::one_neuron::task::TrainingSet;
-use neuron_lab::one_neuron::tensors;
+use neuron_lab::one_neuron::data::batches::{Batches, Normalise, Sampler};
+use neuron_lab::one_neuron::data::task::{Columns, TrainingSet};
+use neuron_lab::one_neuron::diagnosis::gradients::{check, compare, moments};
+use neuron_lab::one_neuron::model::architecture::Model;
+use neuron_lab::one_neuron::model::rule::GradientRule;
+use neuron_lab::one_neuron::model::tensors;
 use one_neuron::{close, within};
 use tch::Tensor;
 
@@ -42,15 +41,15 @@ fn drawn(size: usize, count: u64) -> Batches {
     batches
 }
 
-fn gradient(model: Model, rule: Gradient, params: &[f64], batches: &Batches) -> Vec<f64> {
+fn gradient(model: Model, rule: GradientRule, params: &[f64], batches: &Batches) -> Vec<f64> {
     let (mut scratch, mut gradient) = (vec![0.0; batches.size], vec![0.0; params.len()]);
     model.gradient(rule, params, batches.get(0), &mut scratch, &mut gradient);
     gradient
 }
 
 /// The step of the rule's own sign at a learning rate of 1, without the factor 2.
-fn step(model: Model, rule: Gradient, params: &[f64]) -> Vec<f64> {
-    let scale = model.scale(1.0, rule.sign(model));
+fn step(model: Model, rule: GradientRule, params: &[f64]) -> Vec<f64> {
+    let scale = model.scale(1.0, model.default_sign(rule));
     let gradient = gradient(model, rule, params, &fixed());
     gradient.iter().zip(scale).map(|(g, scale)| -g * scale).collect()
 }
@@ -73,7 +72,7 @@ fn the_packages_steps_of_one_neuron() {
         -0.018708334277794503,
         -0.03563492243389438,
     ];
-    same(&step(Model::One, Gradient::Averaged, &WEIGHTS), &version_1_1_2);
+    same(&step(Model::One, GradientRule::Averaged, &WEIGHTS), &version_1_1_2);
     let version_1_1_3 = [
         -0.01861088967032598,
         -0.0020436481019391883,
@@ -81,7 +80,7 @@ fn the_packages_steps_of_one_neuron() {
         0.008894736721269725,
         -0.03563492243389438,
     ];
-    same(&step(Model::One, Gradient::PerSample113, &WEIGHTS), &version_1_1_3);
+    same(&step(Model::One, GradientRule::PerSample113, &WEIGHTS), &version_1_1_3);
     let version_1_1_5 = [
         -0.017684906009487578,
         -0.02401563511366772,
@@ -89,7 +88,7 @@ fn the_packages_steps_of_one_neuron() {
         -0.0023716138358607086,
         -0.03563492243389438,
     ];
-    same(&step(Model::One, Gradient::Package115, &WEIGHTS), &version_1_1_5);
+    same(&step(Model::One, GradientRule::Package115, &WEIGHTS), &version_1_1_5);
 }
 
 #[test]
@@ -109,7 +108,7 @@ fn the_packages_steps_of_the_network() {
         0.003099311247707792,
         0.011509803182680522,
     ];
-    same(&step(Model::Multi, Gradient::Averaged, &NETWORK), &version_1_1_2);
+    same(&step(Model::Multi, GradientRule::Averaged, &NETWORK), &version_1_1_2);
     let version_1_1_5 = [
         0.02987117993492472,
         0.03404743250956471,
@@ -125,7 +124,7 @@ fn the_packages_steps_of_the_network() {
         -0.005567806300660283,
         0.0,
     ];
-    same(&step(Model::Multi, Gradient::Package115, &NETWORK), &version_1_1_5);
+    same(&step(Model::Multi, GradientRule::Package115, &NETWORK), &version_1_1_5);
 }
 
 #[test]
@@ -144,8 +143,8 @@ fn the_correct_gradient_is_that_of_the_loss() {
 fn one_sample_has_nothing_to_average() {
     let batches = drawn(1, 1);
     for params in [WEIGHTS, PLATEAU] {
-        let correct = gradient(Model::One, Gradient::Correct, &params, &batches);
-        let averaged = gradient(Model::One, Gradient::Averaged, &params, &batches);
+        let correct = gradient(Model::One, GradientRule::Correct, &params, &batches);
+        let averaged = gradient(Model::One, GradientRule::Averaged, &params, &batches);
         assert_eq!(correct, averaged);
     }
 }
@@ -208,7 +207,7 @@ fn what_averaging_keeps_of_the_gradient() {
     let mut sum = 0.0;
     for t in 0..batches.len() {
         let batch = batches.get(t);
-        Model::One.gradient(Gradient::Averaged, &params, batch, &mut scratch, &mut half);
+        Model::One.gradient(GradientRule::Averaged, &params, batch, &mut scratch, &mut half);
         sum -= half[..4].iter().sum::<f64>() / 4.0;
     }
     let mean = sum / batches.len() as f64;
@@ -221,10 +220,13 @@ fn tensors_make_the_same_gradients() {
     tch::set_num_threads(1);
     let sets = [drawn(8, 1), drawn(3, 1), drawn(1, 1)];
     for (model, params) in [(Model::One, WEIGHTS.to_vec()), (Model::Multi, NETWORK.to_vec())] {
-        for rule in
-            [Gradient::Correct, Gradient::Averaged, Gradient::PerSample113, Gradient::Package115]
-        {
-            if (model, rule) == (Model::Multi, Gradient::PerSample113) {
+        for rule in [
+            GradientRule::Correct,
+            GradientRule::Averaged,
+            GradientRule::PerSample113,
+            GradientRule::Package115,
+        ] {
+            if (model, rule) == (Model::Multi, GradientRule::PerSample113) {
                 continue;
             }
             for batches in &sets {
@@ -232,7 +234,7 @@ fn tensors_make_the_same_gradients() {
                 let inputs = Tensor::from_slice(&batches.inputs).view([1, 4, size]);
                 let labels = Tensor::from_slice(&batches.labels).view([1, size]);
                 let leaf = Tensor::from_slice(&params).view([1, 1, -1]);
-                let (_, half) = tensors::gradient(model, rule, &leaf, &inputs, &labels);
+                let half = tensors::gradient(model, rule, &leaf, &inputs, &labels).gradient;
                 let half = Vec::<f64>::try_from(half.view(-1)).unwrap();
                 same(&half, &gradient(model, rule, &params, batches));
             }

@@ -1,21 +1,34 @@
 //! Which samples make a batch, and what a batch becomes before the neuron sees it.
 
-use super::config::Normalise;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
 use super::task::{INPUTS, PER_CLASS, TrainingSet};
 use super::twister::PythonRandom;
 use crate::lab::tensor::rng;
 
+/// How a batch is normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalise {
+    /// Divided by its largest coordinate
+    BatchMax,
+    /// As it is
+    None,
+}
+
 /// Draws the items of batches: a fair coin for the class, then a sample of it, with replacement.
 #[derive(Debug, Clone)]
 pub enum Sampler {
-    /// From (seed, "batches", step): a smaller batch is the beginning of a larger one.
+    /// From the seed, the stream "batches" and the step, so that a smaller batch is the beginning
+    /// of a larger one.
     Native(u64),
-    /// From Python's stream.
+    /// From Python's stream, which continues from step to step.
     Package(Box<PythonRandom>),
 }
 
 impl Sampler {
-    /// The items of one batch, as indices into [`TrainingSet::samples`].
+    /// Fills in the items of one batch, as indices into [`TrainingSet::samples`].
     pub fn draw(&mut self, step: u64, items: &mut [usize]) {
         match self {
             Self::Native(seed) => {
@@ -56,6 +69,7 @@ pub struct Batches {
     pub labels: Vec<f64>,
     /// Means over the samples: [batch, input], flat.
     mean_inputs: Vec<f64>,
+    /// Room for the items of one batch: [sample].
     items: Vec<usize>,
 }
 
@@ -139,7 +153,7 @@ impl Batches {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::one_neuron::config::Columns;
+    use crate::one_neuron::data::task::Columns;
 
     // random.seed(0); [random.uniform(0, 1) for _ in range(5)]
     // [(c := random.choice([0, 1]), random.choice(range(2500))) for _ in range(8)]

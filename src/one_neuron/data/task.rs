@@ -1,9 +1,10 @@
 //! The package's task: two classes of four coordinates, one narrow and one wide.
 
 use anyhow::Result;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::config::Columns;
 use super::twister::NumpyRandom;
 use crate::lab::tensor::{rng, to_host};
 
@@ -12,6 +13,16 @@ pub const INPUTS: usize = 4;
 
 /// Samples of each class.
 pub const PER_CLASS: usize = 2500;
+
+/// Which column of the data meets which variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Columns {
+    /// xa, xb, xc, xd
+    Canonical,
+    /// xa, xb, xd, xc: the order of the package's set of names under PYTHONHASHSEED=0
+    Hash0,
+}
 
 /// The training samples of one seed: those of class 0, N(2, 1) in each coordinate, and after them
 /// those of class 1, N(4, 4).
@@ -53,7 +64,7 @@ impl TrainingSet {
     /// The lab's data of a seed.
     ///
     /// # Errors
-    /// Where libtorch can't be read.
+    /// Fails if libtorch can't give back the random numbers that it has drawn.
     pub fn native(seed: u64) -> Result<Self> {
         rng::seed_torch(seed, "data", 0);
         let shape = [PER_CLASS as i64, 2, INPUTS as i64];

@@ -12,7 +12,7 @@ pub struct PythonRandom {
 }
 
 impl PythonRandom {
-    /// As `random.seed(seed)`: `init_by_array` of the seed's 32-bit digits.
+    /// A generator as after `random.seed(seed)`: `init_by_array` of the seed's 32-bit digits.
     pub fn new(seed: u64) -> Self {
         let (low, high) = (seed as u32, (seed >> 32) as u32);
         let digits = if high == 0 { vec![low] } else { vec![low, high] };
@@ -56,11 +56,12 @@ impl PythonRandom {
 #[derive(Debug, Clone)]
 pub struct NumpyRandom {
     twister: Mt,
+    /// The second number of the last pair, until it is used.
     kept: Option<f64>,
 }
 
 impl NumpyRandom {
-    /// As `numpy.random.seed(seed)`.
+    /// A generator as after `numpy.random.seed(seed)`.
     pub fn new(seed: u32) -> Self {
         Self { twister: Mt::new(seed), kept: None }
     }

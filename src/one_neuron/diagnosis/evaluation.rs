@@ -1,22 +1,21 @@
-//! Loss and accuracy of the grid's neurons on samples that none of them has seen.
+//! Loss and accuracy on samples that no training has seen.
 
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
-use super::batches::Batches;
-use super::config::Normalise;
-use super::diagnosis::{self, Comparison, Moments};
-use super::model::Model;
-use super::task::{INPUTS, sample};
+use super::gradients::{Comparison, Moments, check, compare, moments};
 use crate::lab::tensor::{rng, to_host};
+use crate::one_neuron::data::batches::{Batches, Normalise};
+use crate::one_neuron::data::task::{INPUTS, sample};
+use crate::one_neuron::model::architecture::Model;
 
 /// Samples of the evaluation: the standard error of an accuracy of 0.87 is 0.004.
 pub const SAMPLES: usize = 8192;
 
-/// Fresh samples in batches of `size`, normalised as in training; the same for every step.
+/// Fresh samples in batches of `size`, normalised as in training. They depend on the seed alone.
 ///
 /// # Errors
-/// Where libtorch can't be read.
+/// Fails if libtorch can't give back the random numbers that it has drawn.
 pub fn held_out(seed: u64, size: usize, normalise: Normalise) -> Result<Batches> {
     let count = SAMPLES.div_ceil(size);
     let samples = count * size;
@@ -36,7 +35,7 @@ pub fn held_out(seed: u64, size: usize, normalise: Normalise) -> Result<Batches>
     Ok(batches)
 }
 
-/// What an evaluation finds at the parameters of one row.
+/// What an evaluation finds at the parameters of one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Findings {
     /// Mean loss.
@@ -47,12 +46,13 @@ pub struct Findings {
     pub comparison: Comparison,
     /// Relative error of the correct gradient against finite differences.
     pub check: f64,
-    /// The gradient's moments; of one neuron.
+    /// The gradient's moments, for one neuron only.
     pub moments: Option<Moments>,
 }
 
-/// Evaluates one row.
+/// Evaluates one run.
 ///
+/// # Shapes
 /// - params: [parameter]
 pub fn evaluate(model: Model, params: &[f64], batches: &Batches) -> Findings {
     let mut outputs = vec![0.0; batches.size];
@@ -67,8 +67,11 @@ pub fn evaluate(model: Model, params: &[f64], batches: &Batches) -> Findings {
     Findings {
         loss: loss / batches.len() as f64,
         accuracy: right as f64 / batches.labels.len() as f64,
-        comparison: diagnosis::compare(model, params, batches),
-        check: diagnosis::check(model, params, batches),
-        moments: (model == Model::One).then(|| diagnosis::moments(params, batches)),
+        comparison: compare(model, params, batches),
+        check: check(model, params, batches),
+        moments: match model {
+            Model::One => Some(moments(params, batches)),
+            Model::Multi => None,
+        },
     }
 }

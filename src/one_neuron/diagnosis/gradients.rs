@@ -1,9 +1,10 @@
 //! What a gradient rule does to the gradient, in numbers: the answer to "am I missing something?".
 
-use super::batches::Batches;
-use super::model::Model;
-use super::rule::{self, Gradient};
-use super::task::INPUTS;
+use crate::one_neuron::data::batches::Batches;
+use crate::one_neuron::data::task::INPUTS;
+use crate::one_neuron::model::architecture::Model;
+use crate::one_neuron::model::neuron;
+use crate::one_neuron::model::rule::GradientRule;
 
 /// The averaged gradient beside the correct one, over some batches, without the factors.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,10 +19,12 @@ pub struct Comparison {
     pub length_ratio: f64,
 }
 
+/// The inner product.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// The cosine between two vectors.
 fn cosine(a: &[f64], b: &[f64]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
@@ -35,8 +38,8 @@ pub fn compare(model: Model, params: &[f64], batches: &Batches) -> Comparison {
     let (mut cosines, mut negative) = (0.0, 0.0);
     for t in 0..batches.len() {
         let batch = batches.get(t);
-        model.gradient(Gradient::Correct, params, batch, &mut scratch, &mut correct);
-        model.gradient(Gradient::Averaged, params, batch, &mut scratch, &mut averaged);
+        model.gradient(GradientRule::Correct, params, batch, &mut scratch, &mut correct);
+        model.gradient(GradientRule::Averaged, params, batch, &mut scratch, &mut averaged);
         let cosine = cosine(&correct, &averaged);
         cosines += cosine;
         negative += f64::from(u8::from(cosine < 0.0));
@@ -57,7 +60,7 @@ pub fn compare(model: Model, params: &[f64], batches: &Batches) -> Comparison {
 pub fn check(model: Model, params: &[f64], batches: &Batches) -> f64 {
     let (batch, mut scratch) = (batches.get(0), vec![0.0; batches.size]);
     let mut gradient = vec![0.0; params.len()];
-    model.gradient(Gradient::Correct, params, batch, &mut scratch, &mut gradient);
+    model.gradient(GradientRule::Correct, params, batch, &mut scratch, &mut gradient);
     let mut moved = params.to_vec();
     let differences: Vec<f64> = (0..params.len())
         .map(|i| {
@@ -75,26 +78,30 @@ pub fn check(model: Model, params: &[f64], batches: &Batches) -> f64 {
     (distance.sum::<f64>() / dot(&differences, &differences)).sqrt()
 }
 
-/// E[e d x] taken apart, for one neuron: the sum of the other terms. Each is the mean over the four
-/// inputs.
+/// The gradient E[e d x] of one neuron taken apart into the terms that it is the sum of. Each is the
+/// mean over the four inputs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moments {
     /// E[e] E[d] E[x]: all that averaging too early keeps of a large batch.
     pub product_of_means: f64,
     /// E[d] cov(e, x): the error goes with the input, which is what there is to learn.
     pub error_input: f64,
-    /// E[x] cov(e, d).
+    /// E[x] cov(e, d): the error goes with the slope.
     pub error_slope: f64,
-    /// E[e] cov(d, x).
+    /// E[e] cov(d, x): the slope goes with the input.
     pub slope_input: f64,
     /// The third central moment of e, d and x.
     pub third: f64,
-    /// E[e d x].
+    /// E[e d x], the sum of the moments above.
     pub total: f64,
 }
 
-/// Error, slope and inputs of one sample.
-type Sample = (f64, f64, [f64; INPUTS]);
+/// What the gradient is made of at one sample.
+struct Sample {
+    error: f64,
+    slope: f64,
+    inputs: [f64; INPUTS],
+}
 
 /// Takes the gradient apart at some parameters of one neuron, over all samples of the batches.
 ///
@@ -104,20 +111,20 @@ pub fn moments(params: &[f64], batches: &Batches) -> Moments {
     let mut rows: Vec<Sample> = Vec::with_capacity(batches.labels.len());
     for t in 0..batches.len() {
         let batch = batches.get(t);
-        rule::answers(params, batch, &mut outputs);
+        neuron::answers(params, batch, &mut outputs);
         for (s, (y, label)) in outputs.iter().zip(batch.labels).enumerate() {
-            let x = std::array::from_fn(|i| batch.inputs[i * batches.size + s]);
-            rows.push((label - y, y * (1.0 - y), x));
+            let inputs = std::array::from_fn(|i| batch.inputs[i * batches.size + s]);
+            rows.push(Sample { error: label - y, slope: y * (1.0 - y), inputs });
         }
     }
     let n = rows.len() as f64;
     let mean = |value: &dyn Fn(&Sample) -> f64| rows.iter().map(value).sum::<f64>() / n;
-    let (e, d) = (mean(&|row| row.0), mean(&|row| row.1));
-    let x: [f64; INPUTS] = std::array::from_fn(|i| mean(&|row| row.2[i]));
+    let (e, d) = (mean(&|row| row.error), mean(&|row| row.slope));
+    let x: [f64; INPUTS] = std::array::from_fn(|i| mean(&|row| row.inputs[i]));
     let over_inputs = |value: &dyn Fn(f64, f64, f64) -> f64| {
         let each = |row: &Sample| {
-            let terms =
-                row.2.iter().zip(x).map(|(input, x)| value(row.0 - e, row.1 - d, input - x));
+            let inputs = row.inputs.iter().zip(x);
+            let terms = inputs.map(|(input, x)| value(row.error - e, row.slope - d, input - x));
             terms.sum::<f64>() / INPUTS as f64
         };
         mean(&each)
@@ -129,6 +136,6 @@ pub fn moments(params: &[f64], batches: &Batches) -> Moments {
         error_slope: input * over_inputs(&|e, d, _| e * d),
         slope_input: e * over_inputs(&|_, d, x| d * x),
         third: over_inputs(&|e, d, x| e * d * x),
-        total: mean(&|row| row.0 * row.1 * row.2.iter().sum::<f64>() / INPUTS as f64),
+        total: mean(&|row| row.error * row.slope * row.inputs.iter().sum::<f64>() / INPUTS as f64),
     }
 }

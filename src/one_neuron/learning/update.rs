@@ -38,7 +38,7 @@ impl UpdateKind {
     }
 }
 
-/// Where Adam's epsilon is.
+/// Where Adam's epsilon is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EpsPlace {
@@ -51,39 +51,48 @@ pub enum EpsPlace {
 /// An update rule with its constants.
 #[derive(Debug, Clone, Copy)]
 pub struct Update {
-    /// Which one.
+    /// Which update rule.
     pub kind: UpdateKind,
     /// Momentum of SGD+.
     pub momentum: f64,
-    /// Decays of Adam's averages.
-    pub betas: (f64, f64),
+    /// Decay of Adam's mean gradient.
+    pub beta1: f64,
+    /// Decay of Adam's mean square.
+    pub beta2: f64,
     /// Adam's epsilon.
     pub eps: f64,
-    /// Where it is.
+    /// Whether the epsilon is under the root or outside.
     pub eps_place: EpsPlace,
 }
 
 /// Adam's bias corrections 1 - beta^t of one step.
-pub type Corrections = (f64, f64);
+#[derive(Debug, Clone, Copy)]
+pub struct BiasCorrections {
+    /// Correction of the mean gradient.
+    pub mean: f64,
+    /// Correction of the mean square.
+    pub square: f64,
+}
 
 impl Update {
-    /// The corrections of a step, counted from 0.
-    pub fn corrections(&self, step: u64) -> Corrections {
+    /// The bias corrections of a step, counted from 0.
+    pub fn corrections(&self, step: u64) -> BiasCorrections {
         let power = |beta: f64| 1.0 - beta.powf((step + 1) as f64);
-        (power(self.betas.0), power(self.betas.1))
+        BiasCorrections { mean: power(self.beta1), square: power(self.beta2) }
     }
 
-    /// One step of a row.
+    /// Takes one step of one neuron or network.
     ///
+    /// # Shapes
     /// - params, gradient: [parameter]
     /// - buffers: [buffer, parameter], flat, as many as [`UpdateKind::buffers`] has
-    pub fn row(
+    pub fn apply(
         &self,
         params: &mut [f64],
         buffers: &mut [f64],
         gradient: &[f64],
         lr: f64,
-        corrections: Corrections,
+        corrections: BiasCorrections,
     ) {
         match self.kind {
             UpdateKind::Sgd => params.iter_mut().zip(gradient).for_each(|(p, g)| *p -= lr * g),
@@ -97,49 +106,63 @@ impl Update {
                 let (first, second) = buffers.split_at_mut(params.len());
                 let moments = first.iter_mut().zip(second);
                 for ((p, (m, v)), g) in params.iter_mut().zip(moments).zip(gradient) {
-                    *m = self.betas.0 * *m + (1.0 - self.betas.0) * g;
-                    *v = self.betas.1 * *v + (1.0 - self.betas.1) * (g * g);
-                    let square = *v / corrections.1;
+                    *m = self.beta1 * *m + (1.0 - self.beta1) * g;
+                    *v = self.beta2 * *v + (1.0 - self.beta2) * (g * g);
+                    let square = *v / corrections.square;
                     let root = match self.eps_place {
                         EpsPlace::InsideRoot => (square + self.eps).sqrt(),
                         EpsPlace::OutsideRoot => square.sqrt() + self.eps,
                     };
-                    *p -= lr * (*m / corrections.0) / root;
+                    *p -= lr * (*m / corrections.mean) / root;
                 }
             }
         }
     }
 
-    /// The same for many rows at once; gives back the new parameters and buffers.
+    /// Takes one step of many runs at once, without changing what it is given.
     ///
+    /// # Shapes
     /// - params, gradient, each of `buffers`: [point, replicate, parameter]
     /// - lr: [point, 1, 1]
-    pub fn tensors(
+    ///
+    /// # Panics
+    /// Panics if there are fewer buffers than [`UpdateKind::buffers`] names.
+    pub fn updated(
         &self,
         params: &Tensor,
         buffers: &[Tensor],
         gradient: &Tensor,
         lr: &Tensor,
-        corrections: Corrections,
-    ) -> (Tensor, Vec<Tensor>) {
-        match (self.kind, buffers) {
-            (UpdateKind::SgdPlus, [v]) => {
-                let v = v * self.momentum + lr * gradient;
-                (params - &v, vec![v])
+        corrections: BiasCorrections,
+    ) -> Updated {
+        match self.kind {
+            UpdateKind::Sgd => Updated { params: params - lr * gradient, buffers: Vec::new() },
+            UpdateKind::SgdPlus => {
+                let v = &buffers[0] * self.momentum + lr * gradient;
+                Updated { params: params - &v, buffers: vec![v] }
             }
-            (UpdateKind::Adam, [m, v]) => {
-                let m = m * self.betas.0 + gradient * (1.0 - self.betas.0);
-                let v = v * self.betas.1 + gradient.square() * (1.0 - self.betas.1);
-                let square = &v / corrections.1;
+            UpdateKind::Adam => {
+                let m = &buffers[0] * self.beta1 + gradient * (1.0 - self.beta1);
+                let v = &buffers[1] * self.beta2 + gradient.square() * (1.0 - self.beta2);
+                let square = &v / corrections.square;
                 let root = match self.eps_place {
                     EpsPlace::InsideRoot => (square + self.eps).sqrt(),
                     EpsPlace::OutsideRoot => square.sqrt() + self.eps,
                 };
-                (params - lr * (&m / corrections.0) / root, vec![m, v])
+                let params = params - lr * (&m / corrections.mean) / root;
+                Updated { params, buffers: vec![m, v] }
             }
-            _ => (params - lr * gradient, Vec::new()),
         }
     }
+}
+
+/// Parameters and buffers after a step: [point, replicate, parameter] each.
+#[derive(Debug)]
+pub struct Updated {
+    /// The parameters.
+    pub params: Tensor,
+    /// The update's state, in the order of [`UpdateKind::buffers`].
+    pub buffers: Vec<Tensor>,
 }
 
 #[cfg(test)]
@@ -149,10 +172,10 @@ mod tests {
     const GRADIENTS: [[f64; 2]; 3] = [[0.3, -0.02], [-0.1, 0.5], [0.25, 0.0]];
 
     fn update(kind: UpdateKind, beta2: f64, eps: f64, eps_place: EpsPlace) -> Update {
-        Update { kind, momentum: 0.9, betas: (0.9, beta2), eps, eps_place }
+        Update { kind, momentum: 0.9, beta1: 0.9, beta2, eps, eps_place }
     }
 
-    /// Three steps from (1, -2) at a rate of 0.1, of a row and of tensors.
+    /// Three steps from (1, -2) at a rate of 0.1, in plain Rust and of tensors.
     fn steps(update: Update) -> Vec<f64> {
         let (mut params, mut buffers) = (vec![1.0, -2.0], vec![0.0; 4]);
         let depth = update.kind.buffers().len();
@@ -160,10 +183,11 @@ mod tests {
         let mut moments: Vec<Tensor> = (0..depth).map(|_| tensor.zeros_like()).collect();
         for (t, gradient) in GRADIENTS.iter().enumerate() {
             let corrections = update.corrections(t as u64);
-            update.row(&mut params, &mut buffers[..2 * depth], gradient, 0.1, corrections);
+            update.apply(&mut params, &mut buffers[..2 * depth], gradient, 0.1, corrections);
             let gradient = Tensor::from_slice(gradient).view([1, 1, 2]);
             let lr = Tensor::from_slice(&[0.1]).view([1, 1, 1]);
-            (tensor, moments) = update.tensors(&tensor, &moments, &gradient, &lr, corrections);
+            let updated = update.updated(&tensor, &moments, &gradient, &lr, corrections);
+            (tensor, moments) = (updated.params, updated.buffers);
         }
         same(&Vec::<f64>::try_from(tensor.view(-1)).unwrap(), &params);
         params
@@ -191,7 +215,7 @@ mod tests {
     fn the_notebooks_adam_adds_its_epsilon_under_the_root() {
         let adam = update(UpdateKind::Adam, 0.99, 1e-4, EpsPlace::InsideRoot);
         let mut params = [1.0];
-        adam.row(&mut params, &mut [0.0, 0.0], &[0.03], 0.1, adam.corrections(0));
+        adam.apply(&mut params, &mut [0.0, 0.0], &[0.03], 0.1, adam.corrections(0));
         same(&params, &[1.0 - 0.1 * 0.03 / (0.03f64.powi(2) + 1e-4).sqrt()]);
     }
 }

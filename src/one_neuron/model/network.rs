@@ -11,9 +11,10 @@
 //!
 //! Neither of the package's rules sends the output's slope down with the error.
 
-use super::batches::Batch;
-use super::rule::{Gradient, sigmoid};
-use super::task::INPUTS;
+use super::neuron::sigmoid;
+use super::rule::GradientRule;
+use crate::one_neuron::data::batches::Batch;
+use crate::one_neuron::data::task::INPUTS;
 
 /// Hidden neurons.
 pub const HIDDEN: usize = 2;
@@ -39,11 +40,16 @@ fn forward(params: &[f64], x: [f64; INPUTS]) -> ([f64; HIDDEN], f64) {
     (h, sigmoid(z + params[BIASES + HIDDEN]))
 }
 
+/// The inputs of sample `s` of a batch.
 fn inputs(batch: Batch, size: usize, s: usize) -> [f64; INPUTS] {
     std::array::from_fn(|i| batch.inputs[i * size + s])
 }
 
-/// The network's answers to a batch: [sample].
+/// Writes the network's answers to a batch.
+///
+/// # Shapes
+/// - params: as [`PARAMETERS`] lists them
+/// - outputs: [sample]
 pub fn answers(params: &[f64], batch: Batch, outputs: &mut [f64]) {
     let size = outputs.len();
     for (s, output) in outputs.iter_mut().enumerate() {
@@ -51,29 +57,39 @@ pub fn answers(params: &[f64], batch: Batch, outputs: &mut [f64]) {
     }
 }
 
-/// Half the gradient of a batch by a rule; gives back the mean loss.
+/// Writes half the gradient of a batch by a rule, and gives back the mean loss.
 ///
+/// # Shapes
 /// - params, gradient: as [`PARAMETERS`] lists them
-pub fn network(
-    rule: Gradient,
+pub fn gradient_of_batch(
+    rule: GradientRule,
     params: &[f64],
     batch: Batch,
     size: usize,
     gradient: &mut [f64],
 ) -> f64 {
-    let n = size as f64;
     gradient.fill(0.0);
-    let (mut squares, mut means) = (0.0, Means::default());
+    match rule {
+        GradientRule::Averaged | GradientRule::AveragedX2 => {
+            averaged(params, batch, size, gradient)
+        }
+        GradientRule::Correct => per_sample(true, params, batch, size, gradient),
+        GradientRule::PerSample113 | GradientRule::Package115 => {
+            per_sample(false, params, batch, size, gradient)
+        }
+    }
+}
+
+/// Means of every sample's gradient. `whole` sends the output's slope down with the error, and moves
+/// the output's bias; the package does neither.
+fn per_sample(whole: bool, params: &[f64], batch: Batch, size: usize, gradient: &mut [f64]) -> f64 {
+    let n = size as f64;
+    let mut squares = 0.0;
     for s in 0..size {
         let x = inputs(batch, size, s);
         let (h, y) = forward(params, x);
         let (e, d) = (batch.labels[s] - y, y * (1.0 - y));
         squares += e * e;
-        if matches!(rule, Gradient::Averaged | Gradient::AveragedX2) {
-            means.add(h, e, d, n);
-            continue;
-        }
-        let whole = rule == Gradient::Correct;
         for k in 0..HIDDEN {
             gradient[OUTPUT + k] -= e * d * h[k] / n;
             let error = params[OUTPUT + k] * if whole { e * d } else { e };
@@ -87,9 +103,20 @@ pub fn network(
             gradient[BIASES + HIDDEN] -= e * d / n;
         }
     }
-    if matches!(rule, Gradient::Averaged | Gradient::AveragedX2) {
-        means.gradient(params, batch.mean_inputs, gradient);
+    squares / n
+}
+
+/// Products of the batch's means.
+fn averaged(params: &[f64], batch: Batch, size: usize, gradient: &mut [f64]) -> f64 {
+    let n = size as f64;
+    let (mut squares, mut means) = (0.0, Means::default());
+    for s in 0..size {
+        let (h, y) = forward(params, inputs(batch, size, s));
+        let (e, d) = (batch.labels[s] - y, y * (1.0 - y));
+        squares += e * e;
+        means.add(h, e, d, n);
     }
+    means.gradient(params, batch.mean_inputs, gradient);
     squares / n
 }
 
@@ -103,6 +130,7 @@ struct Means {
 }
 
 impl Means {
+    /// Adds a sample of `n`: hidden answers h, error e and slope d.
     fn add(&mut self, h: [f64; HIDDEN], e: f64, d: f64, n: f64) {
         self.error += e / n;
         self.slope += d / n;
@@ -112,6 +140,7 @@ impl Means {
         }
     }
 
+    /// Writes half the gradient that the products of the means make.
     fn gradient(&self, params: &[f64], mean_inputs: &[f64], gradient: &mut [f64]) {
         let output = self.error * self.slope;
         let errors: [f64; HIDDEN] = std::array::from_fn(|k| params[OUTPUT + k] * self.error);

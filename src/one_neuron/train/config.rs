@@ -4,11 +4,12 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::model::Model;
-use super::rule::{Gradient, Sign};
-use super::update::{EpsPlace, UpdateKind};
-use crate::lab::Preset;
 use crate::lab::error::refuse;
+use crate::one_neuron::data::batches::Normalise;
+use crate::one_neuron::data::task::Columns;
+use crate::one_neuron::learning::update::{EpsPlace, UpdateKind};
+use crate::one_neuron::model::architecture::Model;
+use crate::one_neuron::model::rule::{GradientRule, Sign};
 
 /// Where the random numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -18,26 +19,6 @@ pub enum Generators {
     Native,
     /// The package's: Python's and NumPy's Mersenne Twisters, draw for draw
     Package,
-}
-
-/// Which column of the data meets which variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Columns {
-    /// xa, xb, xc, xd
-    Canonical,
-    /// xa, xb, xd, xc: the order of the package's set of names under PYTHONHASHSEED=0
-    Hash0,
-}
-
-/// How a batch is normalised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Normalise {
-    /// Divided by its largest coordinate
-    BatchMax,
-    /// As it is
-    None,
 }
 
 /// What computes the steps.
@@ -52,6 +33,7 @@ pub enum Engine {
     Tensors,
 }
 
+/// A positive number of the command line.
 fn positive(text: &str) -> Result<f64, String> {
     let value: f64 = text.trim().parse().map_err(|_| "expected a positive number".to_string())?;
     let good = value.is_finite() && value > 0.0;
@@ -67,7 +49,7 @@ pub struct OneNeuronConfig {
     pub model: Model,
     /// How the gradient of a batch is made; a list is an axis of the grid
     #[arg(long, value_enum, value_delimiter = ',', default_value = "correct")]
-    pub gradient: Vec<Gradient>,
+    pub gradient: Vec<GradientRule>,
     /// Factor of the gradient, 1 or 2 (the square's derivative); by default the rule's own: 2 for
     /// correct and averaged-x2, else 1
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=2))]
@@ -125,11 +107,18 @@ pub struct OneNeuronConfig {
 }
 
 impl OneNeuronConfig {
-    /// Checks every value, those of a file included.
+    /// Checks every value, those of a configuration file included.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Refuses the first value that is out of range or does not fit the others, with its flag and
+    /// exit code 2.
     pub fn validate(&self) -> Result<()> {
+        self.validate_lists()?;
+        self.validate_numbers()?;
+        self.validate_rules()
+    }
+
+    fn validate_lists(&self) -> Result<()> {
         let lengths = [
             ("gradient", self.gradient.len()),
             ("optimizer", self.optimizer.len()),
@@ -144,6 +133,10 @@ impl OneNeuronConfig {
         if let Some(lr) = self.lr.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
             return Err(refuse(format!("--lr {lr}: expected a positive number")));
         }
+        Ok(())
+    }
+
+    fn validate_numbers(&self) -> Result<()> {
         let counts = [
             ("batch-size", self.batch_size.iter().copied().min().map_or(0, u64::from)),
             ("record-every", self.record_every),
@@ -163,13 +156,17 @@ impl OneNeuronConfig {
             let eps = self.adam_eps;
             return Err(refuse(format!("--adam-eps {eps}: expected a positive number")));
         }
+        Ok(())
+    }
+
+    fn validate_rules(&self) -> Result<()> {
         if let Some(factor @ (0 | 3..)) = self.factor {
             return Err(refuse(format!("--factor {factor}: expected 1 or 2")));
         }
-        if self.factor == Some(1) && self.gradient.contains(&Gradient::AveragedX2) {
+        if self.factor == Some(1) && self.gradient.contains(&GradientRule::AveragedX2) {
             return Err(refuse("--factor 1: averaged-x2 is averaged with factor 2; use averaged"));
         }
-        if self.model == Model::Multi && self.gradient.contains(&Gradient::PerSample113) {
+        if self.model == Model::Multi && self.gradient.contains(&GradientRule::PerSample113) {
             return Err(refuse(
                 "--gradient per-sample-1.1.3 is a rule of one neuron: with --model multi use \
                  correct, averaged or package-1.1.5",
@@ -184,45 +181,3 @@ impl OneNeuronConfig {
         Ok(())
     }
 }
-
-/// The figures of the notebook, and what answers its question.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "notebook",
-        reason: "the notebook's three figures (given against modified, before, after): every \
-                 optimizer with every gradient at its learning rate, over 20 seeds",
-        values: r#"{"evaluate_every": 2000, "optimizer": ["sgd", "sgd-plus", "adam"], "replicates": 20,
-            "gradient": ["correct", "averaged", "averaged-x2"]}"#,
-    },
-    Preset {
-        name: "table",
-        reason: "the same at 1e-3 and at 5e-2, the rate that the notebook also tried",
-        values: r#"{"optimizer": ["sgd", "sgd-plus", "adam"], "lr": [0.001, 0.05],
-            "gradient": ["correct", "averaged", "averaged-x2"], "replicates": 20}"#,
-    },
-    Preset {
-        name: "batch-law",
-        reason: "what averaging too early costs as the batch grows: 20000 steps at 5e-2, where \
-                 both rules have converged as far as they do",
-        values: r#"{"batch_size": [1, 2, 8, 32, 128], "gradient": ["correct", "averaged-x2"],
-            "lr": [0.05], "steps": 20000, "replicates": 20}"#,
-    },
-    Preset {
-        name: "sign",
-        reason: "the wrong sign of versions 1.1.3 to 1.1.5, at both learning rates",
-        values: r#"{"gradient": ["correct", "averaged", "per-sample-1.1.3", "package-1.1.5"],
-            "lr": [0.001, 0.05], "replicates": 20}"#,
-    },
-    Preset {
-        name: "package",
-        reason: "the package's version 1.1.2 draw for draw, first record included",
-        values: r#"{"gradient": ["averaged"], "rng": "package", "columns": "hash0",
-            "first_record_quirk": true}"#,
-    },
-    Preset {
-        name: "multi",
-        reason: "the package's network of 4-2-1 neurons by the true gradient and by its own",
-        values: r#"{"model": "multi", "optimizer": ["sgd", "sgd-plus", "adam"],
-            "gradient": ["correct", "averaged"], "lr": [0.001, 0.05], "replicates": 10}"#,
-    },
-];

@@ -3,40 +3,40 @@
 
 use anyhow::Result;
 
-use super::grid::Point;
-use super::rule::Gradient;
-use super::train::OneNeuron;
-use super::update::UpdateKind;
+use super::points::Point;
+use super::state::OneNeuron;
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
 use crate::lab::log::run_log::Log;
+use crate::one_neuron::learning::update::UpdateKind;
+use crate::one_neuron::model::rule::GradientRule;
 
 /// The notebook's figures: name, title, and the curves as optimizer, gradient and label.
-type Curves = &'static [(UpdateKind, Gradient, &'static str)];
+type Curves = &'static [(UpdateKind, GradientRule, &'static str)];
 const NOTEBOOK: [(&str, &str, Curves); 3] = [
     (
         "given_modified",
         "SGD: the given gradient against the modified one",
         &[
-            (UpdateKind::Sgd, Gradient::Averaged, "given"),
-            (UpdateKind::Sgd, Gradient::Correct, "modified"),
+            (UpdateKind::Sgd, GradientRule::Averaged, "given"),
+            (UpdateKind::Sgd, GradientRule::Correct, "modified"),
         ],
     ),
     (
         "before",
         "Before: every optimizer with the averaged gradient",
         &[
-            (UpdateKind::Sgd, Gradient::Averaged, "SGD"),
-            (UpdateKind::SgdPlus, Gradient::AveragedX2, "SGD+"),
-            (UpdateKind::Adam, Gradient::AveragedX2, "Adam"),
+            (UpdateKind::Sgd, GradientRule::Averaged, "SGD"),
+            (UpdateKind::SgdPlus, GradientRule::AveragedX2, "SGD+"),
+            (UpdateKind::Adam, GradientRule::AveragedX2, "Adam"),
         ],
     ),
     (
         "after",
         "After: SGD as it was, SGD+ and Adam with the correct gradient",
         &[
-            (UpdateKind::Sgd, Gradient::Averaged, "SGD"),
-            (UpdateKind::SgdPlus, Gradient::Correct, "SGD+"),
-            (UpdateKind::Adam, Gradient::Correct, "Adam"),
+            (UpdateKind::Sgd, GradientRule::Averaged, "SGD"),
+            (UpdateKind::SgdPlus, GradientRule::Correct, "SGD+"),
+            (UpdateKind::Adam, GradientRule::Correct, "Adam"),
         ],
     ),
 ];
@@ -51,10 +51,10 @@ const TERMS: [(&str, &str); 6] = [
     ("third", "third central moment"),
 ];
 
-/// Draws the figures of a run's end, those that its grid has the points for.
+/// Draws the figures of a run's end, as far as its grid has the points for them.
 ///
 /// # Errors
-/// Where a figure can't be drawn.
+/// Fails if a figure can't be drawn.
 pub fn draw(run: &OneNeuron, log: &mut Log, step: u64) -> Result<()> {
     let learning = learning(run, log);
     log.figure("learning", step, &learning.render()?, &learning.to_csv());
@@ -212,7 +212,10 @@ fn batch_law(run: &OneNeuron, log: &Log) -> LineFigure {
 /// The gradient's terms along training, for the first point and the first of another gradient.
 fn decomposition(run: &OneNeuron, log: &Log) -> Panels {
     let first = &run.points[0];
-    let other = run.points.iter().find(|point| point.gradient.rule() != first.gradient.rule());
+    let other = run
+        .points
+        .iter()
+        .find(|point| point.gradient.without_factor() != first.gradient.without_factor());
     let panels = std::iter::once(first).chain(other);
     let panels = panels.map(|point| {
         let tag = |term: &str| point.tag(&format!("moments/{term}"));

@@ -1,57 +1,78 @@
-//! Points of the grid that differ in nothing but numbers: one optimizer, one rule, one batch size.
-//! They are one computation.
+//! Points of the grid that differ in nothing but numbers: they have one optimizer, one rule and one
+//! batch size, and are one computation.
 
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::config::OneNeuronConfig;
-use super::grid::Point;
-use super::model::Model;
-use super::rows::{Row, RowState};
-use super::rule::Gradient;
-use super::streams::Stream;
-use super::tensors;
-use super::update::Update;
+use super::points::Point;
 use crate::lab::store::checkpoint::State;
 use crate::lab::tensor::to_host;
+use crate::one_neuron::data::batches::Batches;
+use crate::one_neuron::learning::trainer::{Trainer, TrainerState};
+use crate::one_neuron::learning::update::Update;
+use crate::one_neuron::model::architecture::{Model, Parameter};
+use crate::one_neuron::model::rule::GradientRule;
+use crate::one_neuron::model::tensors::{self, BatchGradient};
 
 /// Points that are computed together.
 #[derive(Debug)]
-pub struct Group {
-    /// Which points of the grid.
+pub struct PointGroup {
+    /// Indices of the points in the grid.
     pub points: Vec<usize>,
     /// Samples in a batch.
     pub batch_size: usize,
     /// Parameters: [point, replicate, parameter].
     pub params: Tensor,
     model: Model,
-    rule: Gradient,
+    rule: GradientRule,
     update: Update,
+    /// State of the update rule: [point, replicate, parameter] each.
     buffers: Vec<Tensor>,
+    /// Learning rates: [point].
     lr: Vec<f64>,
-    /// What multiplies half the gradient: [point][parameter].
+    /// What half the gradient is multiplied by: [point][parameter].
     scale: Vec<Vec<f64>>,
+}
+
+/// Batches in a row as tensors.
+#[derive(Debug)]
+pub struct TensorBatches {
+    /// Normalised inputs: [step, replicate, input, sample].
+    pub inputs: Tensor,
+    /// Labels: [step, replicate, sample].
+    pub labels: Tensor,
+}
+
+/// What came of steps in tensor operations.
+#[derive(Debug)]
+pub struct DeviceSteps {
+    /// Sums of the losses: [point of this group, replicate].
+    pub loss_sums: Tensor,
+    /// How many steps were finite: [] i64.
+    pub finite_steps: Tensor,
 }
 
 /// Sorts the points of a grid into groups, all points of a rule with its initial parameters.
 ///
-/// - initial: by rule, [replicate][parameter]
+/// # Shapes
+/// - initial: the initial parameters by rule, [replicate][parameter]
 pub fn groups(
     config: &OneNeuronConfig,
     points: &[Point],
     device: Device,
-    initial: impl Fn(Gradient) -> Vec<Vec<f64>>,
-) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
+    initial: impl Fn(GradientRule) -> Vec<Vec<f64>>,
+) -> Vec<PointGroup> {
+    let mut groups: Vec<PointGroup> = Vec::new();
     for (index, point) in points.iter().enumerate() {
-        let rule = point.gradient.rule();
-        let fits = |group: &&mut Group| {
+        let rule = point.gradient.without_factor();
+        let fits = |group: &&mut PointGroup| {
             (group.rule, group.update.kind, group.batch_size)
                 == (rule, point.optimizer, point.batch_size)
         };
         match groups.iter_mut().find(fits) {
             Some(group) => group.points.push(index),
-            None => groups.push(Group {
+            None => groups.push(PointGroup {
                 points: vec![index],
                 batch_size: point.batch_size,
                 params: Tensor::new(),
@@ -60,7 +81,8 @@ pub fn groups(
                 update: Update {
                     kind: point.optimizer,
                     momentum: config.momentum,
-                    betas: (config.beta1, config.beta2),
+                    beta1: config.beta1,
+                    beta2: config.beta2,
                     eps: config.adam_eps,
                     eps_place: config.adam_eps_place,
                 },
@@ -76,7 +98,7 @@ pub fn groups(
         group.scale =
             members.iter().map(|point| config.model.scale(point.factor, point.sign)).collect();
         let start = initial(group.rule);
-        let shape = [1, start.len() as i64, config.model.parameters() as i64];
+        let shape = [1, start.len() as i64, config.model.width() as i64];
         let start = Tensor::from_slice(&start.concat()).view(shape).to_device(device);
         group.params = start.repeat([members.len() as i64, 1, 1]);
         let buffers = group.update.kind.buffers().iter();
@@ -85,22 +107,24 @@ pub fn groups(
     groups
 }
 
-impl Group {
-    /// Takes steps in plain Rust. `loss_sums`: [point of the grid, replicate], flat. Says at which
-    /// step, from 0, something stopped being finite; nothing has changed then.
+impl PointGroup {
+    /// Takes steps in plain Rust, one for every batch. Gives back the step, counted from 0, at which
+    /// something stopped being finite; parameters and buffers have not changed then.
     ///
-    /// - streams: [replicate], of this group's batch size
+    /// # Shapes
+    /// - batches: those of this group's size, [replicate]
+    /// - loss_sums: [point of the grid, replicate], flat
     ///
     /// # Errors
-    /// Where the tensors can't be read.
-    pub fn run_rows(
+    /// Fails if the device's tensors can't be copied to the host.
+    pub fn run_on_host(
         &mut self,
         first: u64,
-        streams: &[Stream],
+        batches: &[&Batches],
         loss_sums: &mut [f64],
     ) -> Result<Option<usize>> {
-        let (replicates, width) = (streams.len(), self.model.parameters());
-        let count = streams.first().map_or(0, |stream| stream.batches.len()) as u64;
+        let (replicates, width) = (batches.len(), self.model.width());
+        let count = batches.first().map_or(0, |batches| batches.len()) as u64;
         let corrections: Vec<_> =
             (first..first + count).map(|step| self.update.corrections(step)).collect();
         let mut params = to_host::values(&self.params)?;
@@ -112,49 +136,61 @@ impl Group {
         let mut bad: Option<usize> = None;
         for (k, point) in self.points.iter().enumerate() {
             let (lr, scale) = (self.lr[k], self.scale[k].as_slice());
-            let row = Row { model: self.model, rule: self.rule, update: &self.update, lr, scale };
-            for (r, stream) in streams.iter().enumerate() {
+            let (model, rule, update) = (self.model, self.rule, &self.update);
+            let trainer = Trainer { model, rule, update, lr, scale };
+            for (r, batches) in batches.iter().enumerate() {
                 let at = (k * replicates + r) * width;
-                let mut state = RowState {
+                let mut state = TrainerState {
                     params: &mut params[at..at + width],
                     buffers: &mut buffers[depth * at..depth * (at + width)],
                     loss_sum: &mut loss_sums[point * replicates + r],
                 };
-                let stopped = row.run(&mut state, &stream.batches, &corrections);
+                let stopped = trainer.run(&mut state, batches, &corrections);
                 bad = bad.into_iter().chain(stopped).min();
             }
         }
         if bad.is_none() {
-            let write = |tensor: &mut Tensor, values: &[f64]| {
-                tensor.copy_(&Tensor::from_slice(values).view_as(tensor));
-            };
-            write(&mut self.params, &params);
-            for (b, buffer) in self.buffers.iter_mut().enumerate() {
-                let rows = buffers.chunks_exact(depth * width);
-                let values: Vec<f64> =
-                    rows.flat_map(|row| &row[b * width..(b + 1) * width]).copied().collect();
-                write(buffer, &values);
-            }
+            self.write(&params, &buffers);
         }
         Ok(bad)
     }
 
-    /// Takes steps in tensor operations. Gives back the sums of the losses and how many steps were
-    /// finite ([] i64); from the first that was not, nothing changes.
+    /// Writes parameters and buffers into the group's tensors.
     ///
-    /// - ok: [] bool, whether all has been finite so far
-    /// - inputs: [step, replicate, input, sample]; labels: [step, replicate, sample]
-    /// - loss_sums: [point of this group, replicate], before these steps
-    pub fn run_tensors(
+    /// # Shapes
+    /// - params: [run, parameter], flat
+    /// - buffers: [run, buffer, parameter], flat
+    fn write(&mut self, params: &[f64], buffers: &[f64]) {
+        let (depth, width) = (self.buffers.len(), self.model.width());
+        let write = |tensor: &mut Tensor, values: &[f64]| {
+            tensor.copy_(&Tensor::from_slice(values).view_as(tensor));
+        };
+        write(&mut self.params, params);
+        for (b, buffer) in self.buffers.iter_mut().enumerate() {
+            let runs = buffers.chunks_exact(depth * width);
+            let values: Vec<f64> =
+                runs.flat_map(|run| &run[b * width..(b + 1) * width]).copied().collect();
+            write(buffer, &values);
+        }
+    }
+
+    /// Takes steps in tensor operations, one for every batch. From the first step that is not finite
+    /// on, nothing changes.
+    ///
+    /// # Shapes
+    /// - loss_sums: before these steps, [point of this group, replicate]
+    /// - ok: whether all has been finite so far, [] bool
+    pub fn run_on_device(
         &mut self,
         first: u64,
-        (inputs, labels): (&Tensor, &Tensor),
+        batches: &TensorBatches,
         loss_sums: &Tensor,
         ok: &Tensor,
-    ) -> (Tensor, Tensor) {
+    ) -> DeviceSteps {
+        let TensorBatches { inputs, labels } = batches;
         let device = self.params.device();
         let lr = Tensor::from_slice(&self.lr).to_device(device).view([-1, 1, 1]);
-        let width = self.model.parameters() as i64;
+        let width = self.model.width() as i64;
         let scale = Tensor::from_slice(&self.scale.concat()).to_device(device);
         let scale = scale.view([-1, 1, width]);
         let mut sums = loss_sums.copy();
@@ -162,26 +198,27 @@ impl Group {
         let mut good = Tensor::zeros([], (Kind::Int64, device));
         for t in 0..inputs.size()[0] {
             let (x, labels) = (inputs.get(t), labels.get(t));
-            let (loss, gradient) =
+            let BatchGradient { loss, gradient } =
                 tensors::gradient(self.model, self.rule, &self.params, &x, &labels);
-            let (params, buffers) = self.update.tensors(
+            let updated = self.update.updated(
                 &self.params,
                 &self.buffers,
                 &(gradient * &scale),
                 &lr,
                 self.update.corrections(first + t as u64),
             );
-            ok = ok.logical_and(&params.isfinite().all().logical_and(&loss.isfinite().all()));
+            ok = ok
+                .logical_and(&updated.params.isfinite().all().logical_and(&loss.isfinite().all()));
             sums += loss;
             good += &ok;
-            let new = params.where_self(&ok, &self.params);
+            let new = updated.params.where_self(&ok, &self.params);
             self.params.copy_(&new);
-            for (buffer, new) in self.buffers.iter_mut().zip(buffers) {
+            for (buffer, new) in self.buffers.iter_mut().zip(updated.buffers) {
                 let new = new.where_self(&ok, buffer);
                 buffer.copy_(&new);
             }
         }
-        (sums, good)
+        DeviceSteps { loss_sums: sums, finite_steps: good }
     }
 
     /// Parameters and optimizer state as live views, by the points' names.
@@ -193,9 +230,9 @@ impl Group {
             for (k, index) in self.points.iter().enumerate() {
                 let name = &points[*index].name;
                 let name = if name.is_empty() { String::new() } else { format!("{name}.") };
-                for (part, start, shape) in self.model.parts() {
-                    let view = view(&buffer.get(k as i64), *start, shape);
-                    state.push((format!("{prefix}{name}{part}"), view));
+                for part in self.model.parameters() {
+                    let view = view(&buffer.get(k as i64), part);
+                    state.push((format!("{prefix}{name}{}", part.name), view));
                 }
             }
         }
@@ -203,20 +240,21 @@ impl Group {
     }
 }
 
-/// A part of [replicate, parameter] as [replicate, shape], or as [shape] of the only replicate.
-fn view(rows: &Tensor, start: i64, shape: &[i64]) -> Tensor {
-    let replicates = rows.size()[0];
-    let part = rows.narrow(1, start, shape.iter().product());
-    let whole: Vec<i64> = [replicates].iter().chain(shape).copied().collect();
-    part.view(if replicates == 1 { shape } else { &whole })
+/// A parameter among [replicate, parameter] as [replicate, shape], or as [shape] of the only
+/// replicate.
+fn view(runs: &Tensor, part: &Parameter) -> Tensor {
+    let replicates = runs.size()[0];
+    let values = runs.narrow(1, part.start, part.length());
+    let whole: Vec<i64> = [replicates].iter().chain(part.shape).copied().collect();
+    values.view(if replicates == 1 { part.shape } else { &whole })
 }
 
-/// From buffers of [row, parameter] each to [row, buffer, parameter].
+/// Joins buffers of [run, parameter] each to [run, buffer, parameter].
 fn interleave(buffers: &[Vec<f64>], joint: &mut [f64], width: usize) {
     let depth = buffers.len();
     for (b, buffer) in buffers.iter().enumerate() {
-        for (row, values) in buffer.chunks_exact(width).enumerate() {
-            let at = (row * depth + b) * width;
+        for (run, values) in buffer.chunks_exact(width).enumerate() {
+            let at = (run * depth + b) * width;
             joint[at..at + width].copy_from_slice(values);
         }
     }

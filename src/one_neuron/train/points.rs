@@ -1,19 +1,19 @@
-//! The grid: every combination of the lists.
+//! The points of the grid: every combination of the lists.
 
 use super::config::OneNeuronConfig;
-use super::rule::{Gradient, Sign};
-use super::update::UpdateKind;
+use crate::one_neuron::learning::update::UpdateKind;
+use crate::one_neuron::model::rule::{GradientRule, Sign};
 
-/// One combination.
+/// One combination of the lists' values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// What it is called in tags, checkpoints and figures: the values of the lists that have
-    /// several; empty for the only point.
+    /// Name in tags, checkpoints and figures: the values of the lists that have several. It is empty
+    /// for the only point.
     pub name: String,
     /// The update rule.
     pub optimizer: UpdateKind,
     /// The gradient's rule.
-    pub gradient: Gradient,
+    pub gradient: GradientRule,
     /// The learning rate.
     pub lr: f64,
     /// Samples in a batch.
@@ -38,8 +38,8 @@ pub fn points(config: &OneNeuronConfig) -> Vec<Point> {
                         gradient,
                         lr,
                         batch_size: batch_size as usize,
-                        factor: config.factor.map_or(gradient.factor(), f64::from),
-                        sign: config.sign.unwrap_or(gradient.sign(config.model)),
+                        factor: config.factor.map_or(gradient.default_factor(), f64::from),
+                        sign: config.sign.unwrap_or(config.model.default_sign(gradient)),
                     };
                     if !points.contains(&point) {
                         points.push(point);

@@ -1,15 +1,17 @@
 //! What an evaluation says and logs.
 
 use anyhow::Result;
+use tch::Tensor;
 
-use super::evaluate::{self, Findings};
-use super::grid::Point;
-use super::train::OneNeuron;
+use super::points::Point;
+use super::state::OneNeuron;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::to_host;
-use crate::lab::train::experiment::Evaluation;
+use crate::lab::train::experiment::{Evaluation, Step};
+use crate::one_neuron::diagnosis::evaluation::{Findings, evaluate, held_out};
+use crate::one_neuron::diagnosis::gradients::Moments;
 
 /// Every tag, with one line that explains it. In a grid each is followed by the point's name.
 pub const TAGS: &[(&str, &str)] = &[
@@ -75,22 +77,37 @@ fn ends(records: &[f64], replicates: usize) -> Vec<f64> {
     each.collect::<Option<Vec<f64>>>().unwrap_or_default()
 }
 
-/// Evaluates every row, says a line for each point, and logs all of it. The score is the loss on
+/// Logs a record.
+///
+/// # Shapes
+/// - record: [point, replicate]
+pub fn log_record(run: &OneNeuron, record: &Tensor, step: &mut Step) {
+    for (k, point) in run.points.iter().enumerate() {
+        let record = record.get(k as i64);
+        let record = if run.replicates == 1 { record.get(0) } else { record };
+        step.last(&point.tag("train/loss"), &record);
+    }
+}
+
+/// Evaluates every run, says a line for each point, and logs all of it. The score is the loss on
 /// fresh samples, mean over the grid.
+///
+/// # Errors
+/// Fails if the device's tensors can't be copied to the host.
 pub fn report(run: &OneNeuron, evaluation: &mut Evaluation) -> Result<Score> {
     let records = to_host::values(&run.records)?;
     let per_point = records.len() / run.points.len();
     let mut losses = Vec::new();
     for group in &run.groups {
-        let batches = evaluate::held_out(run.seed, group.batch_size, run.config.normalise)?;
+        let batches = held_out(run.seed, group.batch_size, run.config.normalise)?;
         let params = to_host::values(&group.params)?;
-        let width = run.config.model.parameters();
+        let width = run.config.model.width();
         let rows: Vec<&[f64]> = params.chunks_exact(width).collect();
         for (index, rows) in group.points.iter().zip(rows.chunks_exact(run.replicates)) {
             let point = &run.points[*index];
             let model = run.config.model;
             let findings: Vec<Findings> =
-                rows.iter().map(|row| evaluate::evaluate(model, row, &batches)).collect();
+                rows.iter().map(|row| evaluate(model, row, &batches)).collect();
             let end = ends(&records[index * per_point..(index + 1) * per_point], run.replicates);
             losses.extend(findings.iter().map(|found| found.loss));
             log_findings(evaluation, point, &findings);
@@ -105,6 +122,7 @@ pub fn report(run: &OneNeuron, evaluation: &mut Evaluation) -> Result<Score> {
     Ok(Score { tag: "eval/loss".into(), value, higher_is_better: false })
 }
 
+/// Says how a point ends.
 fn say(evaluation: &Evaluation, point: &Point, end: &[f64], findings: &[Findings]) {
     let accuracy: Vec<f64> = findings.iter().map(|found| found.accuracy).collect();
     let name = if point.name.is_empty() { String::new() } else { format!("{}: ", point.name) };
@@ -116,6 +134,7 @@ fn say(evaluation: &Evaluation, point: &Point, end: &[f64], findings: &[Findings
     ));
 }
 
+/// Logs what was found at a point: [replicate].
 fn log_findings(evaluation: &mut Evaluation, point: &Point, findings: &[Findings]) {
     let mut log = |tag: &str, value: &dyn Fn(&Findings) -> f64| {
         evaluation.scalar(&point.tag(tag), findings.iter().map(value).collect());
@@ -130,7 +149,7 @@ fn log_findings(evaluation: &mut Evaluation, point: &Point, findings: &[Findings
     if findings.iter().any(|found| found.moments.is_none()) {
         return;
     }
-    let mut term = |name: &str, value: &dyn Fn(&super::diagnosis::Moments) -> f64| {
+    let mut term = |name: &str, value: &dyn Fn(&Moments) -> f64| {
         log(&format!("moments/{name}"), &|found| found.moments.as_ref().map_or(f64::NAN, value));
     };
     term("product_of_means", &|moments| moments.product_of_means);
@@ -141,13 +160,16 @@ fn log_findings(evaluation: &mut Evaluation, point: &Point, findings: &[Findings
     term("total", &|moments| moments.total);
 }
 
+/// Logs the parameters of a point.
+///
+/// # Shapes
+/// - rows: [replicate][parameter]
 fn log_params(run: &OneNeuron, evaluation: &mut Evaluation, point: &Point, rows: &[&[f64]]) {
-    for (part, start, shape) in run.config.model.parts() {
-        let length: i64 = shape.iter().product();
-        for i in 0..length {
-            let at = (start + i) as usize;
+    for part in run.config.model.parameters() {
+        for i in 0..part.length() {
+            let at = (part.start + i) as usize;
             let values = rows.iter().map(|row| row[at]).collect();
-            evaluation.scalar(&point.tag(&format!("params/{part}.{}", i + 1)), values);
+            evaluation.scalar(&point.tag(&format!("params/{}.{}", part.name, i + 1)), values);
         }
     }
 }

@@ -5,19 +5,19 @@ use std::ops::Range;
 use anyhow::{Context, Result};
 use tch::Tensor;
 
-use super::batches::{Batches, Sampler};
-use super::config::{Generators, Normalise, OneNeuronConfig};
-use super::rule::Gradient;
-use super::task::TrainingSet;
-use super::twister::PythonRandom;
+use super::config::{Generators, OneNeuronConfig};
 use crate::lab::store::checkpoint::{Checkpoint, State};
 use crate::lab::tensor::{rng, to_host};
+use crate::one_neuron::data::batches::{Batches, Normalise, Sampler};
+use crate::one_neuron::data::task::TrainingSet;
+use crate::one_neuron::data::twister::PythonRandom;
+use crate::one_neuron::model::rule::GradientRule;
 
 /// The batches of one seed and batch size.
 #[derive(Debug)]
-pub struct Stream {
+struct Stream {
     /// The batches of the steps under way.
-    pub batches: Batches,
+    batches: Batches,
     sampler: Sampler,
 }
 
@@ -25,9 +25,10 @@ pub struct Stream {
 #[derive(Debug)]
 pub struct Streams {
     seeds: Vec<u64>,
+    /// Training samples: [replicate].
     data: Vec<TrainingSet>,
     normalise: Normalise,
-    /// For each batch size the streams of the seeds.
+    /// The streams of the seeds for each batch size.
     by_size: Vec<(usize, Vec<Stream>)>,
 }
 
@@ -35,7 +36,7 @@ impl Streams {
     /// Draws the data of every seed.
     ///
     /// # Errors
-    /// Where libtorch can't be read.
+    /// Fails if libtorch can't give back the random numbers that it has drawn.
     pub fn new(config: &OneNeuronConfig, seeds: Vec<u64>, sizes: &[usize]) -> Result<Self> {
         let data = seeds.iter().map(|seed| match config.rng {
             Generators::Native => TrainingSet::native(*seed),
@@ -46,7 +47,7 @@ impl Streams {
         for &size in sizes {
             if by_size.iter().all(|(known, _)| *known != size) {
                 let stream = |seed: &u64| {
-                    let (_, sampler) = initial(config, Gradient::Correct, *seed);
+                    let (_, sampler) = initial(config, GradientRule::Correct, *seed);
                     Stream { batches: Batches::new(size), sampler }
                 };
                 by_size.push((size, seeds.iter().map(stream).collect()));
@@ -65,13 +66,14 @@ impl Streams {
         }
     }
 
-    /// The streams of a batch size: [replicate].
+    /// The batches of a batch size: [replicate].
     ///
     /// # Errors
-    /// Where there are none.
-    pub fn of(&self, size: usize) -> Result<&[Stream]> {
+    /// Fails if the streams were made without that batch size.
+    pub fn batches(&self, size: usize) -> Result<Vec<&Batches>> {
         let found = self.by_size.iter().find(|(known, _)| *known == size);
-        Ok(&found.with_context(|| format!("no batches of {size}"))?.1)
+        let (_, streams) = found.with_context(|| format!("no batches of {size}"))?;
+        Ok(streams.iter().map(|stream| &stream.batches).collect())
     }
 
     /// How far Python's streams have come: `state.python_words.b<size>`, [replicate] i64. The lab's
@@ -93,7 +95,7 @@ impl Streams {
     /// Brings Python's streams to where a checkpoint left them.
     ///
     /// # Errors
-    /// Where the checkpoint can't be read.
+    /// Fails if the checkpoint's tensors can't be read.
     pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         for (size, streams) in &mut self.by_size {
             let key = format!("state.python_words.b{size}");
@@ -110,7 +112,7 @@ impl Streams {
 
 /// The initial parameters of a seed, and the sampler of its batches: the package draws both from
 /// one stream.
-pub fn initial(config: &OneNeuronConfig, rule: Gradient, seed: u64) -> (Vec<f64>, Sampler) {
+pub fn initial(config: &OneNeuronConfig, rule: GradientRule, seed: u64) -> (Vec<f64>, Sampler) {
     match config.rng {
         Generators::Native => {
             let mut words = rng::words(seed, "init", 0).map(rng::unit);

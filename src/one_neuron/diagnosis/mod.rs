@@ -1,0 +1,4 @@
+//! What a gradient rule does to the gradient, and how well a trained model answers.
+
+pub mod evaluation;
+pub mod gradients;
