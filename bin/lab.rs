@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    neuron_lab::runs::main()
+    neuron_lab::lab_program::main()
 }

@@ -36,7 +36,7 @@ pub mod apical;
 pub mod data;
 pub mod efficient_coding;
 pub mod lab;
+pub mod lab_program;
 pub mod one_neuron;
-pub mod runs;
 pub mod selector;
 pub mod steady_state;

@@ -9,10 +9,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::scan;
+use super::layout;
 use crate::lab::error::one_line;
 use crate::lab::log::metrics::is_replicate;
 use crate::lab::store::folder;
+use crate::lab_program::text::table::plain;
 
 /// Bytes at the end of `metrics.jsonl` in which the last values are looked for.
 const TAIL: u64 = 1 << 16;
@@ -160,7 +161,7 @@ impl Run {
         let status = status(path, running, read.as_ref());
         let summary = read.unwrap_or_default();
         let (experiment, own) =
-            (path.parent().map(scan::name).unwrap_or_default(), scan::name(path));
+            (path.parent().map(layout::name).unwrap_or_default(), layout::name(path));
         let home = origin.folder.clone().unwrap_or_default();
         let checkpoints = home.join(config.checkpoints.unwrap_or("checkpoints".into()));
         let checkpoints = checkpoints.join(&experiment).join(&own);
@@ -223,14 +224,14 @@ impl Run {
 
     /// `<experiment>/<name>`, with the sweep before it where it is a point of one.
     pub fn id(&self) -> String {
-        scan::id(&self.path, self.sweep.as_deref())
+        layout::id(&self.path, self.sweep.as_deref())
     }
 
     /// The settings that differ from the defaults, in one line.
     pub fn settings(&self) -> String {
         let shown = self.changed.iter().filter(|(key, _)| *key != "seed");
         let words: Vec<String> =
-            shown.map(|(key, value)| format!("{key}={}", super::table::plain(value))).collect();
+            shown.map(|(key, value)| format!("{key}={}", plain(value))).collect();
         words.join(" ")
     }
 }

@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::find;
-use super::show::Details;
-use super::table::{Table, number, plain};
 use crate::lab::log::console::Console;
+use crate::lab_program::find::lookup::find_run;
+use crate::lab_program::show::details::Details;
+use crate::lab_program::text::table::{Table, number, plain};
 
 /// Entries of provenance that say what computed a run.
 const CODE: [&str; 6] = ["git_commit", "git_dirty", "neuron_lab", "libtorch", "device", "threads"];
@@ -53,8 +53,8 @@ fn values(a: &Details, b: &Details, all: bool) -> Vec<(String, Option<f64>, Opti
 /// # Errors
 /// Where one can't be found.
 pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<()> {
-    let a = Details::read(find::run(root, asked[0])?);
-    let b = Details::read(find::run(root, asked[1])?);
+    let a = Details::read(find_run(root, asked[0])?);
+    let b = Details::read(find_run(root, asked[1])?);
     let config = differences(&a.config, &b.config);
     let code = |details: &Details| -> Map<String, Value> {
         CODE.iter().map(|key| ((*key).to_string(), details.provenance[*key].clone())).collect()

@@ -1,19 +1,19 @@
-//! A sweep before any of its points runs: everything is checked, then written down.
+//! A sweep before any of its points runs: everything is checked, then written down_args.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-use super::super::cli::SweepArgs;
-use super::super::program::{self, Checked};
+use super::args::SweepArgs;
+use super::binary::{self, Checked};
 use super::grid::{self, Axis};
 use super::manifest::{Sweep, locate};
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab::store::folder::check_name;
 
-/// Points of which a refusal is shown.
+/// Points of which a refusal is shown_args.
 const SHOWN: usize = 5;
 
 /// Flags that the sweep sets itself, or that make no sense in one.
@@ -23,42 +23,43 @@ const RESERVED: [&str; 5] = ["--resume", "--eval", "--check", "--json", "--name"
 ///
 /// # Errors
 /// Exit code 2 where there is none, or it is asked to be another one.
-pub fn again(own: &SweepArgs, asked: &str, passed: &[String]) -> Result<Sweep> {
-    let name = own.name.clone().or(own.experiment.clone()).unwrap_or_default();
+pub fn resume_sweep(own_args: &SweepArgs, asked: &str, passed: &[String]) -> Result<Sweep> {
+    let name = own_args.name.clone().or(own_args.experiment.clone()).unwrap_or_default();
     let asked = if asked.is_empty() { name.as_str() } else { asked };
-    if !own.grid.is_empty() || !passed.is_empty() {
+    if !own_args.grid.is_empty() || !passed.is_empty() {
         let words = "a sweep goes on as it was begun: --resume takes no --grid and no settings";
         return Err(refuse(words));
     }
-    Sweep::read(&locate(&own.runs, asked)?)
+    Sweep::read(&locate(&own_args.runs, asked)?)
 }
 
 /// A new sweep: checks every point, and writes the manifest.
 ///
 /// # Errors
 /// Exit code 2 where a point is refused or the sweep exists, before anything is written.
-pub fn anew(own: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
-    let experiment = own.experiment.clone().ok_or_else(|| {
+pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
+    let experiment = own_args.experiment.clone().ok_or_else(|| {
         refuse("expected lab sweep EXPERIMENT --grid KEY=VALUES, or lab sweep --resume NAME")
     })?;
     let flag = |word: &String| word.split('=').next().unwrap_or_default().to_string();
     if let Some(word) = passed.iter().find(|word| RESERVED.contains(&flag(word).as_str())) {
         return Err(refuse(format!("{word} is not for a sweep")));
     }
-    let axes: Vec<Axis> = own.grid.iter().map(|text| grid::axis(text)).collect::<Result<_>>()?;
-    let (axes, together) = if own.together { together(axes)? } else { (axes, Vec::new()) };
+    let axes: Vec<Axis> =
+        own_args.grid.iter().map(|text| grid::axis(text)).collect::<Result<_>>()?;
+    let (axes, together) = if own_args.together { together(axes)? } else { (axes, Vec::new()) };
     let mut points = grid::points(&axes)?;
     let arguments: Vec<String> = passed.into_iter().chain(together).collect();
     let time = jiff::Timestamp::now();
     let default = || format!("{experiment}-{}", time.strftime("%Y%m%dT%H%M%SZ"));
-    let name = own.name.clone().unwrap_or_else(default);
+    let name = own_args.name.clone().unwrap_or_else(default);
     check_name(&name)?;
-    let program = program::find(&experiment)?;
+    let program = binary::find(&experiment)?;
     let lines: Vec<Vec<String>> = points
         .iter()
         .map(|point| arguments.iter().chain(&point.arguments).cloned().collect())
         .collect();
-    let answer = program::check(&program, &lines)?;
+    let answer = binary::check(&program, &lines)?;
     let names: Vec<String> = points.iter().map(|point| point.name.clone()).collect();
     let configs = accepted(&names, answer.points, &mut points)?;
     let number = |key: &str| configs.iter().filter_map(|config| config.get(key)?.as_u64()).max();
@@ -70,8 +71,8 @@ pub fn anew(own: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         folder: std::env::current_dir().context("finding the current folder")?,
         arguments,
         axes,
-        runs: own.runs.clone(),
-        checkpoints: own.checkpoints.clone(),
+        runs: own_args.runs.clone(),
+        checkpoints: own_args.checkpoints.clone(),
         results: answer.metrics,
         threads: number("threads").unwrap_or(1) as usize,
         gpu: configs.iter().any(device),
@@ -79,7 +80,7 @@ pub fn anew(own: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         points,
     };
     let home = sweep.home();
-    if own.dry_run {
+    if own_args.dry_run {
         say_points(&sweep);
         return Err(refuse("nothing was started: that was --dry-run"));
     }

@@ -7,8 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::manifest::Sweep;
-use super::pool::is_over;
+use super::manifest::{Sweep, is_over};
 use crate::lab::error::refuse;
 use crate::lab::store::durable;
 use crate::lab::train::summary::quoted;

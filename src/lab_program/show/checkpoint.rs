@@ -7,13 +7,14 @@ use clap::Args;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-use super::table::{Table, number, plain};
-use super::{age, find};
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::{self, Checkpoint, is_model};
 use crate::lab::store::durable;
 use crate::lab::tensor::to_host;
+use crate::lab_program::find::lookup::find_run;
+use crate::lab_program::text::table::{Table, number, plain};
+use crate::lab_program::text::units;
 
 /// Which checkpoint, and what to do with it.
 #[derive(Debug, Clone, Args)]
@@ -70,7 +71,7 @@ pub fn show(args: &CheckpointArgs) -> Result<()> {
     let asked = if path.exists() && !path.join("config.json").exists() {
         path
     } else {
-        find::run(&args.runs, &args.which)?.checkpoints
+        find_run(&args.runs, &args.which)?.checkpoints
     };
     let manifest = checkpoint::find(&asked, args.best)?;
     let checkpoint = Checkpoint::read(&manifest)?;
@@ -148,7 +149,11 @@ fn print(checkpoint: &Checkpoint, as_json: bool) -> Result<()> {
     }
     let (experiment, run, step) = (&manifest.experiment, &manifest.run, manifest.step);
     let best = if manifest.best { ", the best" } else { "" };
-    console.print(&format!("{}: whole, {}", checkpoint.path.display(), age::bytes(manifest.bytes)));
+    console.print(&format!(
+        "{}: whole, {}",
+        checkpoint.path.display(),
+        units::bytes(manifest.bytes)
+    ));
     console.print(&format!("{experiment}/{run}, step {step}{best}, saved {}", manifest.saved));
     if let Some(score) = &manifest.score {
         console.print(&format!("{} {}", score.tag, number(score.value)));

@@ -4,10 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use super::{board, diff, list, report, show, sweep, tensors};
+use super::compare::diff;
+use super::report::command as report;
+use super::show::run::show_run;
+use super::show::{checkpoint, list};
+use super::sweep::args::{SweepArgs, split};
+use super::sweep::command as sweep;
+use super::sweep::status as sweep_status;
+use super::tensorboard;
 
 /// Finds runs again, compares them, sweeps over settings, and shows the results.
 #[derive(Debug, Parser)]
@@ -49,7 +55,7 @@ enum Task {
         json: bool,
     },
     /// Show the tensors of a checkpoint, verify it, write it for PyTorch or NumPy
-    Checkpoint(tensors::CheckpointArgs),
+    Checkpoint(checkpoint::CheckpointArgs),
     /// Run an experiment at every point of a grid, each with a run folder of its own
     #[command(after_help = SWEEP_HELP)]
     Sweep(SweepArgs),
@@ -93,62 +99,6 @@ const SWEEP_HELP: &str = "Every other flag is the experiment's, for all points:\
     lab sweep selector_mnist --data digits --grid lr=0.01,0.1 --grid seed=0..4\n\
 How a sweep stands, also on a cluster:\n  lab sweep status NAME";
 
-/// Flags of `lab sweep` of its own.
-#[derive(Debug, Clone, Args)]
-pub struct SweepArgs {
-    /// The experiment: the name of its binary
-    pub experiment: Option<String>,
-    /// A setting and its values: lr=1e-3,1e-2 or seed=0..9 (both included); values that have commas
-    /// are separated by semicolons. May be repeated: every combination is a point
-    #[arg(long, value_name = "KEY=VALUES")]
-    pub grid: Vec<String>,
-    /// Name of the sweep; by default <experiment>-<UTC time>
-    #[arg(long)]
-    pub name: Option<String>,
-    /// Go on with a sweep: its name or folder
-    #[arg(long, value_name = "NAME|PATH", num_args = 0..=1, default_missing_value = "")]
-    pub resume: Option<String>,
-    /// Points that run at a time; by default as many as there are cores for, or places on GPUs
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..).map(usize::from))]
-    pub jobs: Option<usize>,
-    /// GPUs to use, separated by commas; by default all, unless the device is cpu
-    #[arg(long, value_delimiter = ',')]
-    pub gpus: Vec<String>,
-    /// Points that share a GPU
-    #[arg(long, default_value_t = 1)]
-    pub per_gpu: usize,
-    /// Where the points run: on this machine, or as a job array of a Slurm cluster
-    #[arg(long, value_enum, default_value = "local")]
-    pub launcher: Launcher,
-    /// The script to submit instead of scripts/sweep.sbatch
-    #[arg(long, value_name = "FILE")]
-    pub template: Option<PathBuf>,
-    /// Train the seeds of a setting as one batch, in one run with --replicates
-    #[arg(long)]
-    pub together: bool,
-    /// Check every point, say which there are, and start nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Folder of run folders
-    #[arg(long, default_value = "runs")]
-    pub runs: PathBuf,
-    /// Folder of checkpoint folders
-    #[arg(long, default_value = "checkpoints")]
-    pub checkpoints: PathBuf,
-    /// No progress and no table; warnings and errors only
-    #[arg(long)]
-    pub quiet: bool,
-}
-
-/// Where the points of a sweep run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Launcher {
-    /// As processes on this machine.
-    Local,
-    /// As a job array.
-    Slurm,
-}
-
 /// The command line, and the words that a sweep passes on to its experiment.
 ///
 /// # Errors
@@ -156,12 +106,12 @@ pub enum Launcher {
 pub fn parse(words: Vec<String>) -> Result<(Lab, Vec<String>), clap::Error> {
     let mut words = words;
     let mut passed = Vec::new();
-    let is = |place: usize, word: &str| words.get(place).is_some_and(|own| own == word);
+    let is = |place: usize, word: &str| words.get(place).is_some_and(|found| found == word);
     if is(1, "sweep") && is(2, "status") {
         words.splice(1..3, ["sweep-status".to_string()]);
     } else if is(1, "sweep") {
-        let (own, rest) = sweep::split(words.split_off(2));
-        words.extend(own);
+        let (own_args, rest) = split(words.split_off(2));
+        words.extend(own_args);
         passed = rest;
     }
     Ok((Lab::try_parse_from(words)?, passed))
@@ -170,18 +120,18 @@ pub fn parse(words: Vec<String>) -> Result<(Lab, Vec<String>), clap::Error> {
 /// Does what the command line asks for.
 ///
 /// # Errors
-/// Whatever goes wrong in it.
+/// Those of the task that was asked for, with their exit codes.
 pub fn run(cli: Lab, passed: Vec<String>) -> Result<ExitCode> {
     match cli.task {
         Task::Runs(args) => list::list(&args)?,
-        Task::Show { run, runs, json } => show::show(&runs, &run, json)?,
+        Task::Show { run, runs, json } => show_run(&runs, &run, json)?,
         Task::Diff { a, b, runs, all, json } => diff::diff(&runs, [&a, &b], all, json)?,
-        Task::Checkpoint(args) => tensors::show(&args)?,
-        Task::SweepStatus { sweep, runs, json } => sweep::status(&runs, &sweep, json)?,
-        Task::Member { sweep, index } => sweep::member(&sweep, index)?,
+        Task::Checkpoint(args) => checkpoint::show(&args)?,
+        Task::SweepStatus { sweep, runs, json } => sweep_status::status(&runs, &sweep, json)?,
+        Task::Member { sweep, index } => sweep_status::member(&sweep, index)?,
         Task::Sweep(args) => return sweep::sweep(&args, passed),
         Task::Report(args) => report::report(&args)?,
-        Task::Tensorboard { folder, port, rest } => board::open(&folder, port, &rest)?,
+        Task::Tensorboard { folder, port, rest } => tensorboard::open(&folder, port, &rest)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,26 +1,15 @@
-//! Every run under a folder.
+//! Where runs lie under a folder, and what they are called by their place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::record::Run;
-
 /// The folder of sweeps among those of experiments.
 pub const SWEEPS: &str = "sweeps";
 
 /// The file that makes a folder that of a sweep.
 pub const MANIFEST: &str = "sweep.json";
-
-/// What was found.
-#[derive(Debug, Default)]
-pub struct Scan {
-    /// The runs, by sweep, experiment and name.
-    pub runs: Vec<Run>,
-    /// Folders that are no runs.
-    pub foreign: Vec<PathBuf>,
-}
 
 /// A folder that may be a run, and the sweep that it is a point of.
 pub type Candidate = (PathBuf, Option<String>);
@@ -70,25 +59,4 @@ pub fn points(sweep: &Path) -> Vec<Candidate> {
     let experiments = folders(sweep).into_iter().filter(|path| !own.contains(&name(path)));
     let runs = experiments.flat_map(|experiment| folders(&experiment));
     runs.map(|path| (path, Some(name(sweep)))).collect()
-}
-
-/// Reads the candidates that `wanted` wants, on all cores.
-pub fn read(candidates: &[Candidate]) -> Scan {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = candidates.len().div_ceil(cores).max(1);
-    let one = |(path, sweep): &Candidate| Run::read(path, sweep.as_deref()).ok_or(path.clone());
-    let parts: Vec<Vec<Result<Run, PathBuf>>> = std::thread::scope(|scope| {
-        let work = |part: &[Candidate]| part.iter().map(one).collect::<Vec<_>>();
-        let threads: Vec<_> =
-            candidates.chunks(share).map(|part| scope.spawn(move || work(part))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
-    });
-    let mut scan = Scan::default();
-    for found in parts.into_iter().flatten() {
-        match found {
-            Ok(run) => scan.runs.push(run),
-            Err(path) => scan.foreign.push(path),
-        }
-    }
-    scan
 }

@@ -1,51 +1,40 @@
-//! `lab sweep`: an experiment at every point of a grid, each with a run folder of its own.
-
-mod args;
-mod begin;
-mod grid;
-mod manifest;
-mod pool;
-mod results;
-mod slurm;
-mod status;
+//! The command `lab sweep`: begins a sweep or goes on with one, here or on a cluster.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::cli::{Launcher, SweepArgs};
+use super::args::{Launcher, SweepArgs};
+use super::manifest::Sweep;
+use super::pool::{Pool, Slot};
+use super::{plan, results, slurm};
 use crate::lab::error::{Failure, exit_code};
 use crate::lab::log::console::Console;
 use crate::lab::store::folder;
 use crate::lab::train::signals::StopSignal;
-use manifest::Sweep;
-use pool::{Pool, Slot};
-
-pub use args::split;
-pub use status::{member, status};
 
 /// Begins a sweep, or goes on with one.
 ///
 /// # Errors
 /// Exit code 2 where a point is refused, before anything is written; otherwise what made going on
 /// impossible. A point that fails is no error: it is in the exit code.
-pub fn sweep(own: &SweepArgs, passed: Vec<String>) -> Result<ExitCode> {
+pub fn sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<ExitCode> {
     let stop = StopSignal::install()?;
-    let sweep = match &own.resume {
-        Some(asked) => begin::again(own, asked, &passed)?,
-        None => begin::anew(own, passed)?,
+    let sweep = match &own_args.resume {
+        Some(asked) => plan::resume_sweep(own_args, asked, &passed)?,
+        None => plan::new_sweep(own_args, passed)?,
     };
     let _lock = folder::lock(&sweep.home())?;
-    match own.launcher {
-        Launcher::Local => run(&sweep, own, &stop),
-        Launcher::Slurm => submit(&sweep, own),
+    match own_args.launcher {
+        Launcher::Local => run(&sweep, own_args, &stop),
+        Launcher::Slurm => submit(&sweep, own_args),
     }
 }
 
-fn run(sweep: &Sweep, own: &SweepArgs, stop: &StopSignal) -> Result<ExitCode> {
-    let console = Console::new(own.quiet, false);
-    let mut pool = Pool::new(sweep, slots(sweep, own));
-    let ended = pool.run(stop, own.quiet);
+fn run(sweep: &Sweep, own_args: &SweepArgs, stop: &StopSignal) -> Result<ExitCode> {
+    let console = Console::new(own_args.quiet, false);
+    let mut pool = Pool::new(sweep, slots(sweep, own_args));
+    let ended = pool.run(stop, own_args.quiet);
     if let Err(error) = &ended
         && let Some(Failure::Interrupted { .. }) = error.downcast_ref::<Failure>()
     {
@@ -65,9 +54,9 @@ fn run(sweep: &Sweep, own: &SweepArgs, stop: &StopSignal) -> Result<ExitCode> {
     Ok(if pool.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn submit(sweep: &Sweep, own: &SweepArgs) -> Result<ExitCode> {
-    let console = Console::new(own.quiet, false);
-    match slurm::submit(sweep, own.template.as_deref(), own.jobs)? {
+fn submit(sweep: &Sweep, own_args: &SweepArgs) -> Result<ExitCode> {
+    let console = Console::new(own_args.quiet, false);
+    match slurm::submit(sweep, own_args.template.as_deref(), own_args.jobs)? {
         Some(job) => console.report(&format!("job          {job}, a task for each point")),
         None => console.report("every point is over, or in the queue"),
     }
@@ -77,19 +66,19 @@ fn submit(sweep: &Sweep, own: &SweepArgs) -> Result<ExitCode> {
 }
 
 /// Places to run in: so many for each GPU, or the cores shared out by threads.
-fn slots(sweep: &Sweep, own: &SweepArgs) -> Vec<Slot> {
-    let mut gpus = own.gpus.clone();
+fn slots(sweep: &Sweep, own_args: &SweepArgs) -> Vec<Slot> {
+    let mut gpus = own_args.gpus.clone();
     if gpus.is_empty() && sweep.gpu {
         let count = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
         gpus = (0..count).map(|index| index.to_string()).collect();
     }
     if !gpus.is_empty() {
-        let each = own.per_gpu.max(1);
+        let each = own_args.per_gpu.max(1);
         let places = (0..each).flat_map(|_| gpus.iter().map(|gpu| Slot { gpu: Some(gpu.clone()) }));
         let places: Vec<Slot> = places.collect();
-        return places[..own.jobs.unwrap_or(places.len()).clamp(1, places.len())].to_vec();
+        return places[..own_args.jobs.unwrap_or(places.len()).clamp(1, places.len())].to_vec();
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = own.jobs.unwrap_or(cores / sweep.threads.max(1)).max(1);
+    let jobs = own_args.jobs.unwrap_or(cores / sweep.threads.max(1)).max(1);
     vec![Slot { gpu: None }; jobs]
 }

@@ -11,12 +11,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
 use super::grid::Point;
-use super::manifest::Sweep;
+use super::manifest::{Sweep, is_over};
 use crate::lab::error::Failure;
 use crate::lab::log::console::Console;
 use crate::lab::store::folder;
 use crate::lab::train::signals::StopSignal;
-use crate::runs::record::{Run, Status};
+use crate::lab_program::find::run::{Run, Status};
 
 /// Times that a point is begun again after its process was killed.
 const TRIES: u32 = 3;
@@ -49,11 +49,6 @@ pub struct Pool<'a> {
     pub failed: Vec<(String, String)>,
     finished: usize,
     steps: u64,
-}
-
-/// Whether a point that stands so is not to be run any more.
-pub fn is_over(run: &Run) -> bool {
-    matches!(run.status, Status::Done | Status::NonFinite)
 }
 
 impl<'a> Pool<'a> {

@@ -1,25 +1,17 @@
-//! The program `lab`: finds runs again, compares them, sweeps over settings, and shows the results.
+//! The command-line program `lab`: finds runs again, compares them, sweeps over settings, and shows
+//! the results.
 //!
 //! It knows no experiment by name: what it needs is in the run folders, or asked of the
 //! experiment's own binary.
 
-pub mod age;
-pub mod board;
 pub mod cli;
-pub mod curves;
-pub mod diff;
+pub mod compare;
 pub mod find;
-pub mod groups;
-pub mod list;
-pub mod page;
-pub mod program;
-pub mod record;
 pub mod report;
-pub mod scan;
 pub mod show;
 pub mod sweep;
-pub mod table;
-pub mod tensors;
+pub mod tensorboard;
+pub mod text;
 
 use std::process::ExitCode;
 

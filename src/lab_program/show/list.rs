@@ -1,18 +1,17 @@
 //! `lab runs`.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use super::record::{Run, Status};
-use super::table::{Table, number, plain};
-use super::{age, scan};
-use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
-use crate::lab::store::folder;
+use crate::lab_program::find::filter::{RunFilter, select};
+use crate::lab_program::find::run::Run;
+use crate::lab_program::find::scan::Scan;
+use crate::lab_program::text::table::{Table, number};
+use crate::lab_program::text::units;
 
 /// Folders that are no runs, of which this many are named.
 const NAMED: usize = 5;
@@ -22,7 +21,7 @@ const NAMED: usize = 5;
 pub struct ListArgs {
     /// Which runs
     #[command(flatten)]
-    pub chosen: Chosen,
+    pub filter: RunFilter,
     /// How to sort
     #[arg(long, value_enum, default_value = "started")]
     pub sort: Sort,
@@ -32,25 +31,6 @@ pub struct ListArgs {
     /// Everything that is known of each run, as JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// Filters of runs.
-#[derive(Debug, Clone, Args)]
-pub struct Chosen {
-    /// Only runs with this in `<sweep>/<experiment>/<name>`
-    pub which: Option<String>,
-    /// Folder of run folders
-    #[arg(long, default_value = "runs")]
-    pub runs: PathBuf,
-    /// Only runs of these statuses, separated by commas
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub status: Vec<Status>,
-    /// Only runs with this setting, as config.json has it; may be repeated
-    #[arg(long = "where", value_name = "KEY=VALUE")]
-    pub settings: Vec<String>,
-    /// Only runs that began within this time: 90s, 15m, 6h, 2d
-    #[arg(long, value_name = "TIME")]
-    pub newer: Option<String>,
 }
 
 /// Orders of `lab runs`.
@@ -66,51 +46,12 @@ pub enum Sort {
     Size,
 }
 
-/// The runs that were asked for, and what couldn't be read.
-///
-/// # Errors
-/// Where there is no folder of runs, or a filter can't be understood.
-pub fn choose(chosen: &Chosen) -> Result<scan::Scan> {
-    let mut candidates = scan::candidates(&chosen.runs)?;
-    if let Some(which) = &chosen.which {
-        let root = chosen.runs.join(scan::SWEEPS);
-        candidates.retain(|(path, _)| {
-            let inside = path.strip_prefix(&root).or(path.strip_prefix(&chosen.runs));
-            inside.unwrap_or(path).to_string_lossy().contains(which.as_str())
-        });
-    }
-    let mut scan = scan::read(&candidates);
-    if !chosen.status.is_empty() {
-        scan.runs.retain(|run| chosen.status.contains(&run.status));
-    }
-    if let Some(newer) = &chosen.newer {
-        let limit = age::parse(newer)?;
-        let young = |run: &Run| run.started.as_deref().and_then(age::since) <= Some(limit);
-        scan.runs.retain(|run| run.started.is_some() && young(run));
-    }
-    for setting in &chosen.settings {
-        let (key, value) = setting
-            .split_once('=')
-            .ok_or_else(|| refuse(format!("--where {setting}: expected KEY=VALUE")))?;
-        let key = key.replace('-', "_");
-        scan.runs.retain(|run| has_setting(run, &key, value));
-    }
-    Ok(scan)
-}
-
-fn has_setting(run: &Run, key: &str, value: &str) -> bool {
-    let Ok(config) = folder::read_config(&run.path) else { return false };
-    let Some(own) = config.get(key) else { return false };
-    let equal = own.as_f64().zip(value.parse().ok()).is_some_and(|(a, b): (f64, f64)| a == b);
-    equal || plain(own) == value
-}
-
 /// Lists runs.
 ///
 /// # Errors
-/// As [`choose`].
+/// As [`select`].
 pub fn list(args: &ListArgs) -> Result<()> {
-    let mut scan = choose(&args.chosen)?;
+    let mut scan = select(&args.filter)?;
     match args.sort {
         Sort::Name => {}
         Sort::Started => scan.runs.sort_by(|a, b| a.started.cmp(&b.started)),
@@ -133,15 +74,15 @@ pub fn list(args: &ListArgs) -> Result<()> {
         return Ok(());
     }
     if scan.runs.is_empty() {
-        console.print(&format!("no runs in {}", args.chosen.runs.display()));
+        console.print(&format!("no runs in {}", args.filter.runs.display()));
     } else {
-        console.print(table(&scan.runs).text(terminal_width()).trim_end());
+        console.print(runs_table(&scan.runs).text(terminal_width()).trim_end());
     }
     problems.iter().for_each(|problem| console.warn(problem));
     Ok(())
 }
 
-fn problems(scan: &scan::Scan) -> Vec<String> {
+fn problems(scan: &Scan) -> Vec<String> {
     let mut problems: Vec<String> =
         scan.runs.iter().flat_map(|run| run.problems.iter().cloned()).collect();
     if !scan.foreign.is_empty() {
@@ -155,7 +96,7 @@ fn problems(scan: &scan::Scan) -> Vec<String> {
 }
 
 /// A row for each run.
-pub fn table(runs: &[Run]) -> Table {
+pub fn runs_table(runs: &[Run]) -> Table {
     let mut table = Table::new(&[
         "run", "status", "seed", "steps", "last", "best", "age", "took", "size", "settings",
     ]);
@@ -174,9 +115,9 @@ pub fn table(runs: &[Run]) -> Table {
             text(run.steps.map(|steps| steps.to_string())),
             text(last),
             text(best),
-            text(run.started.as_deref().and_then(age::since).map(age::short)),
-            text(run.seconds.map(age::short)),
-            age::bytes(run.bytes),
+            text(run.started.as_deref().and_then(units::since).map(units::short)),
+            text(run.seconds.map(units::short)),
+            units::bytes(run.bytes),
             run.settings(),
         ]);
     }

@@ -17,8 +17,6 @@ pub struct Answer {
     pub experiment: String,
     /// Tags of its results.
     pub metrics: Vec<String>,
-    /// Every key with its default.
-    pub defaults: Map<String, Value>,
     /// What it says of each line.
     pub points: Vec<Checked>,
 }
@@ -38,8 +36,6 @@ pub enum Checked {
     Refused {
         /// One line.
         error: String,
-        /// The exit code that it would have.
-        exit_code: u8,
     },
 }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::super::record::Run;
-use super::super::scan::{MANIFEST, SWEEPS};
 use super::grid::{Axis, Point};
 use crate::lab::error::refuse;
 use crate::lab::store::durable;
+use crate::lab_program::find::layout::{MANIFEST, SWEEPS};
+use crate::lab_program::find::run::{Run, Status};
 
 /// A sweep, as it was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,6 +92,11 @@ impl Sweep {
         words.extend(own.map(String::from));
         words
     }
+}
+
+/// Whether a point that stands so is not to be run any more.
+pub fn is_over(run: &Run) -> bool {
+    matches!(run.status, Status::Done | Status::NonFinite)
 }
 
 /// The folder that a sweep's name or path means.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::record::Run;
-use super::scan;
+use super::layout;
+use super::run::Run;
 use crate::lab::error::{closest, refuse};
 
 /// The run that a word means: a path, `<experiment>/<name>`, a name, or a part of it that only one
@@ -13,16 +13,16 @@ use crate::lab::error::{closest, refuse};
 ///
 /// # Errors
 /// Exit code 2 where there is no such run, naming the closest, or more than one.
-pub fn run(root: &Path, asked: &str) -> Result<Run> {
+pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
     if Path::new(asked).join("config.json").is_file() {
         let path = PathBuf::from(asked);
         if let Some(run) = Run::read(&path, sweep_of(&path).as_deref()) {
             return Ok(run);
         }
     }
-    let all = scan::candidates(root)?;
+    let all = layout::candidates(root)?;
     let ids: Vec<String> =
-        all.iter().map(|(path, sweep)| scan::id(path, sweep.as_deref())).collect();
+        all.iter().map(|(path, sweep)| layout::id(path, sweep.as_deref())).collect();
     let exact = |id: &&String| *id == asked || id.ends_with(&format!("/{asked}"));
     let mut found: Vec<&String> = ids.iter().filter(exact).collect();
     if found.is_empty() {
@@ -51,5 +51,5 @@ pub fn run(root: &Path, asked: &str) -> Result<Run> {
 /// The sweep that a run folder belongs to, by its place.
 fn sweep_of(path: &Path) -> Option<String> {
     let home = path.parent()?.parent()?;
-    home.join(scan::MANIFEST).is_file().then(|| scan::name(home))
+    home.join(layout::MANIFEST).is_file().then(|| layout::name(home))
 }

@@ -1,69 +1,17 @@
-//! What came of a sweep: a table, and figures of mean and spread over seeds.
+//! The figure of results over a swept setting.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::super::groups::{self, Group};
-use super::super::record::Run;
-use super::super::table::Table;
-use super::manifest::Sweep;
-use crate::lab::figure::{LineFigure, Panels, RgbImage, Series};
-use crate::lab::log::tensorboard::EventWriter;
+use crate::lab::figure::{LineFigure, Panels, Series};
 use crate::lab::statistics::mean_and_sd;
-use crate::lab::store::durable;
+use crate::lab_program::compare::groups::Group;
 
 /// Settings by name, and the points of a line: (value of the swept setting, values over the seeds).
 type Lines = Vec<(Map<String, Value>, Vec<(f64, Vec<f64>)>)>;
 
-/// The runs of a sweep that have begun, in the order of its points.
-pub fn runs(sweep: &Sweep) -> Vec<Run> {
-    sweep.points.iter().filter_map(|point| sweep.run(point)).collect()
-}
-
-/// Writes `table.md`, `table.csv` and the figures into the sweep's folder, and gives the table.
-///
-/// # Errors
-/// Where a log can't be read or a file can't be written.
-pub fn write(sweep: &Sweep) -> Result<Table> {
-    let groups = groups::of(runs(sweep));
-    let tags = groups::tags(&groups);
-    let (table, home) = (groups::table(&groups, &tags), sweep.home());
-    durable::write(&home.join("table.md"), table.markdown().as_bytes())?;
-    durable::write(&home.join("table.csv"), table.csv().as_bytes())?;
-    let title = format!("{}: {}", sweep.experiment, sweep.name);
-    let mut events = EventWriter::create(&home)?;
-    events.text("sweep", 0, &table.markdown())?;
-    let figures = home.join("figures");
-    fs::create_dir_all(&figures)?;
-    if let Some(panels) = groups::figure(&title, &groups, &tags)? {
-        keep(&mut events, &figures, "curves", &panels.render()?, &panels.to_csv())?;
-    }
-    if let Some(panels) = response(&title, &groups, &tags) {
-        keep(&mut events, &figures, "response", &panels.render()?, &panels.to_csv())?;
-    }
-    events.sync()?;
-    Ok(table)
-}
-
-fn keep(
-    events: &mut EventWriter,
-    folder: &Path,
-    name: &str,
-    image: &RgbImage,
-    csv: &str,
-) -> Result<()> {
-    let png = image.to_png()?;
-    durable::write(&folder.join(format!("{name}.png")), &png)?;
-    durable::write(&folder.join(format!("{name}.csv")), csv.as_bytes())?;
-    Ok(events.png(&format!("figures/{name}"), 0, (image.width, image.height), &png)?)
-}
-
 /// The last value of each result over the first swept setting that is a number, a line for each
 /// combination of the others. None where there is no such setting.
-fn response(title: &str, groups: &[Group], tags: &[String]) -> Option<Panels> {
+pub fn response(title: &str, groups: &[Group], tags: &[String]) -> Option<Panels> {
     let is_number = |key: &String| groups.iter().all(|group| group.settings[key].is_number());
     let key = groups.first()?.settings.keys().find(|key| is_number(key))?.clone();
     let panels: Vec<LineFigure> =

@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::super::table::{Table, number};
-use super::manifest::{Sweep, locate};
-use super::pool::is_over;
+use super::manifest::{Sweep, is_over, locate};
 use super::{results, slurm};
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab::store::folder;
+use crate::lab_program::text::table::{Table, number};
 
 /// Longest wait for an earlier process of a point, which may still be saving on another machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,0 +1,72 @@
+//! Which runs were asked for.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::layout;
+use super::run::{Run, Status};
+use super::scan::{self, Scan};
+use crate::lab::error::refuse;
+use crate::lab::store::folder;
+use crate::lab_program::text::table::plain;
+use crate::lab_program::text::units;
+
+/// Filters of runs.
+#[derive(Debug, Clone, Args)]
+pub struct RunFilter {
+    /// Only runs with this in `<sweep>/<experiment>/<name>`
+    pub which: Option<String>,
+    /// Folder of run folders
+    #[arg(long, default_value = "runs")]
+    pub runs: PathBuf,
+    /// Only runs of these statuses, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub status: Vec<Status>,
+    /// Only runs with this setting, as config.json has it; may be repeated
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Only runs that began within this time: 90s, 15m, 6h, 2d
+    #[arg(long, value_name = "TIME")]
+    pub newer: Option<String>,
+}
+
+/// The runs that were asked for, and what couldn't be read.
+///
+/// # Errors
+/// Where there is no folder of runs, or a filter can't be understood.
+pub fn select(filter: &RunFilter) -> Result<Scan> {
+    let mut candidates = layout::candidates(&filter.runs)?;
+    if let Some(which) = &filter.which {
+        let root = filter.runs.join(layout::SWEEPS);
+        candidates.retain(|(path, _)| {
+            let inside = path.strip_prefix(&root).or(path.strip_prefix(&filter.runs));
+            inside.unwrap_or(path).to_string_lossy().contains(which.as_str())
+        });
+    }
+    let mut scan = scan::read(&candidates);
+    if !filter.status.is_empty() {
+        scan.runs.retain(|run| filter.status.contains(&run.status));
+    }
+    if let Some(newer) = &filter.newer {
+        let limit = units::parse(newer)?;
+        let young = |run: &Run| run.started.as_deref().and_then(units::since) <= Some(limit);
+        scan.runs.retain(|run| run.started.is_some() && young(run));
+    }
+    for setting in &filter.settings {
+        let (key, value) = setting
+            .split_once('=')
+            .ok_or_else(|| refuse(format!("--where {setting}: expected KEY=VALUE")))?;
+        let key = key.replace('-', "_");
+        scan.runs.retain(|run| has_setting(run, &key, value));
+    }
+    Ok(scan)
+}
+
+fn has_setting(run: &Run, key: &str, value: &str) -> bool {
+    let Ok(config) = folder::read_config(&run.path) else { return false };
+    let Some(own) = config.get(key) else { return false };
+    let equal = own.as_f64().zip(value.parse().ok()).is_some_and(|(a, b): (f64, f64)| a == b);
+    equal || plain(own) == value
+}

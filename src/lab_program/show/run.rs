@@ -1,0 +1,92 @@
+//! `lab show`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::details::Details;
+use crate::lab::error::one_line;
+use crate::lab::log::console::Console;
+use crate::lab::store::checkpoint::Manifest;
+use crate::lab_program::find::lookup::find_run;
+use crate::lab_program::find::run::Status;
+use crate::lab_program::text::table::{Table, number, plain};
+use crate::lab_program::text::units;
+
+/// Shows a run.
+///
+/// # Errors
+/// Where there is no such run.
+pub fn show_run(root: &Path, asked: &str, as_json: bool) -> Result<()> {
+    let details = Details::read(find_run(root, asked)?);
+    let console = Console::new(false, false);
+    if as_json {
+        let whole = json!({
+            "run": details.run,
+            "config": details.config,
+            "provenance": details.provenance,
+            "summary": details.summary,
+            "figures": details.figures,
+            "checkpoints": details.checkpoints,
+            "repeat": details.repeat(),
+            "resume": details.resume(),
+        });
+        console.print(&whole.to_string());
+        return Ok(());
+    }
+    console.print(text(&details).trim_end());
+    details.run.problems.iter().for_each(|problem| console.warn(problem));
+    Ok(())
+}
+
+fn section(title: &str, rows: &[(String, String)]) -> String {
+    let mut table = Table::new(&["", ""]);
+    table.rows = rows.iter().map(|(key, value)| vec![format!("  {key}"), value.clone()]).collect();
+    let text = table.text(None);
+    format!("\n{title}\n{}", text.split_once('\n').map_or("", |(_, rows)| rows))
+}
+
+fn text(details: &Details) -> String {
+    let run = &details.run;
+    let steps = run.steps.map(|steps| format!(" after {steps} steps")).unwrap_or_default();
+    let took = run.seconds.map(|time| format!(", {}", units::short(time))).unwrap_or_default();
+    let size = units::bytes(run.bytes);
+    let mut text = format!("{}: {}{steps}{took}, {size}\n", run.id(), run.status.name());
+    let changed = |(key, value): (&String, &Value)| {
+        let mark = if run.changed.contains_key(key) { "*" } else { " " };
+        (format!("{mark} {key}"), plain(value))
+    };
+    let config: Vec<_> = details.config.iter().map(changed).collect();
+    text += &section("settings (* differs from the default)", &config);
+    text += &section("provenance", &details.origin());
+    let metrics = details.summary["metrics"].as_object().unwrap_or(&run.last);
+    let shown = metrics.iter().filter(|(tag, _)| !tag.starts_with("time/"));
+    let value = |value: &Value| number(value.as_f64().unwrap_or(f64::NAN));
+    let rows: Vec<_> = shown.map(|(tag, last)| (tag.clone(), value(last))).collect();
+    text += &section("last values", &rows);
+    if let Some(best) = &run.best {
+        let value = number(best.value.unwrap_or(f64::NAN));
+        text += &format!("\nbest {} {value} at step {}\n", best.tag, best.step);
+    }
+    let paths = |paths: &[PathBuf]| -> String {
+        paths.iter().map(|path| format!("  {}\n", path.display())).collect()
+    };
+    text += &format!("\nfigures\n{}", paths(&details.figures));
+    text += "\ncheckpoints\n";
+    for path in &details.checkpoints {
+        text += &match Manifest::read(path) {
+            Ok(manifest) => {
+                let best = if manifest.best { ", the best" } else { "" };
+                let file = path.with_file_name(&manifest.file);
+                format!("  {}  {}{best}\n", file.display(), units::bytes(manifest.bytes))
+            }
+            Err(error) => format!("  {}\n", one_line(&error)),
+        };
+    }
+    text += &format!("\nrepeat   {}\n", details.repeat());
+    if !matches!(run.status, Status::Running | Status::Done) {
+        text += &format!("resume   {}\n", details.resume());
+    }
+    text
+}

@@ -1,0 +1,13 @@
+//! `lab sweep`: an experiment at every point of a grid, each with a run folder of its own.
+
+pub mod args;
+mod binary;
+pub mod command;
+mod grid;
+mod manifest;
+mod plan;
+mod pool;
+mod response;
+mod results;
+mod slurm;
+pub mod status;
