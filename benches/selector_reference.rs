@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use neuron_lab::lab::store::provenance::libtorch_version;
+use neuron_lab::lab::store::record::libtorch_version;
 use neuron_lab::selector::config::SelectorKind;
 use neuron_lab::selector::kernel::{self, Gradients, Layer, Sizes};
 use neuron_lab::selector::rules::{Compute, Rule};

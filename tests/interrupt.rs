@@ -46,7 +46,10 @@ fn kill_ten_times(flags: &str) {
     let mut random = Random::new();
     let (mut kills, mut finished) = (0, 0);
     let mut moments = Vec::new();
-    while kills < 10 || !bench.run_file(&format!("run{finished}"), "summary.json").exists() {
+    let is_done = |run: String| {
+        bench.run_file(&run, "summary.json").exists() && bench.summary(&run)["status"] == "done"
+    };
+    while kills < 10 || !is_done(format!("run{finished}")) {
         let run = format!("run{finished}");
         let mut child = launch(&bench, &run, flags);
         if kills < 10 {

@@ -59,14 +59,15 @@ fn every_way_that_a_run_can_stand() {
     assert_eq!(whole["best"], summary["best"]);
     assert!(whole["bytes"].as_u64().unwrap() > 10_000);
 
-    // A summary of an earlier process says nothing of a run that went on and was killed.
+    // Files that are touched say nothing of a run.
     let path = bench.run_file("whole", "metrics.jsonl");
     let later = fs::File::options().append(true).open(path).unwrap();
     later.set_modified(std::time::SystemTime::now() + Duration::from_secs(5)).unwrap();
-    assert_eq!(status(&listed(&bench, "").0, "whole"), "crashed");
+    let (runs, _) = listed(&bench, "");
+    assert_eq!(status(&runs, "whole"), "done");
     for (filter, expected) in [
-        ("--status crashed", 2),
-        ("--status non-finite,done", 1),
+        ("--status crashed", 1),
+        ("--status non-finite,done", 2),
         ("--where lr=5e-2", 1),
         ("--where hidden=8", 3),
         ("--where nothing=8", 0),
@@ -80,6 +81,78 @@ fn every_way_that_a_run_can_stand() {
     let refused = lab(&bench, "runs --newer soon").expect(2);
     assert!(refused.error().contains("soon"));
     assert!(lab(&bench, "runs --runs nowhere").expect(1).error().contains("nowhere"));
+}
+
+/// Copies the files of a run folder one after the other, as `cp -r` does, to another name.
+fn copy_run(bench: &Bench, from: &str, to: &str) {
+    fs::create_dir_all(bench.run_file(to, "")).unwrap();
+    for file in ["config.json", "provenance.json", "summary.json", "metrics.jsonl"] {
+        fs::copy(bench.run_file(from, file), bench.run_file(to, file)).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_copy_of_a_run_stands_as_the_run_did() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name done")).expect(0);
+    bench.run(&format!("{RUN} --name wild --lr 1e30")).expect(3);
+    copy_run(&bench, "done", "done-copy");
+    copy_run(&bench, "wild", "wild-copy");
+    let (runs, _) = listed(&bench, "");
+    assert_eq!(status(&runs, "done-copy"), "done");
+    assert_eq!(status(&runs, "wild-copy"), "non-finite");
+}
+
+#[test]
+fn a_run_says_running_whenever_a_process_begins_to_compute_it() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name a")).expect(0);
+    let summary = bench.summary("a");
+    assert_eq!((&summary["status"], &summary["exit_code"]), (&json!("done"), &json!(0)));
+    assert!(summary["process"]["id"].is_u64() && summary["process"]["host"].is_string());
+    let mut process = bench.spawn("--resume a --epochs 2000 --device cpu --quiet");
+    wait_until("it is resumed", || bench.summary("a")["status"] == "running");
+    let resumed = bench.summary("a");
+    assert_eq!((&resumed["steps"], &resumed["exit_code"]), (&json!(46), &Value::Null));
+    assert_eq!(resumed["process"]["id"], process.id());
+    assert_ne!(resumed["process"]["started"], summary["process"]["started"]);
+    assert_eq!(status(&listed(&bench, "").0, "a"), "running");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    // The summary of the process before it does not speak for the one that was killed.
+    assert_eq!(status(&listed(&bench, "").0, "a"), "crashed");
+    let shown = lab(&bench, "show a").expect(0).stdout;
+    assert!(shown.contains("crashed") && shown.contains("resume  "), "{shown}");
+    let steps = listed(&bench, "a").0[0]["steps"].as_u64().unwrap();
+    bench.run(&format!("--resume a --steps {} --quiet", steps + 100)).expect(0);
+    assert_eq!(status(&listed(&bench, "").0, "a"), "done");
+}
+
+#[test]
+fn runs_of_before_the_record_of_processes_are_understood() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name old")).expect(0);
+    let path = bench.run_file("old", "summary.json");
+    let mut summary = bench.summary("old");
+    summary.as_object_mut().unwrap().shift_remove("process");
+    fs::write(&path, summary.to_string()).unwrap();
+    let provenance = bench.run_file("old", "provenance.json");
+    let mut record: Value = serde_json::from_slice(&fs::read(&provenance).unwrap()).unwrap();
+    for key in ["package", "package_version", "cuda_devices", "init_from"] {
+        record.as_object_mut().unwrap().shift_remove(key);
+    }
+    fs::write(&provenance, record.to_string()).unwrap();
+    let (runs, problems) = listed(&bench, "");
+    assert_eq!(status(&runs, "old"), "done");
+    assert!(problems.is_empty(), "{problems:?}");
+    assert!(lab(&bench, "show old").expect(0).stdout.contains("code "), "what made it");
+    // It went on after its summary, and was killed.
+    let metrics = bench.run_file("old", "metrics.jsonl");
+    let text = fs::read_to_string(&metrics).unwrap();
+    let later = "{\"step\": 50, \"time\": 9.0, \"values\": {\"train/loss\": 1.0}}\n{\"st";
+    fs::write(&metrics, text + later).unwrap();
+    assert_eq!(status(&listed(&bench, "").0, "old"), "crashed");
 }
 
 #[test]

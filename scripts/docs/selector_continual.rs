@@ -41,6 +41,9 @@ impl Run {
         let folder = Path::new("runs/selector_continual").join(format!("docs-{name}"));
         let Ok(summary) = fs::read_to_string(folder.join("summary.json")) else { return Ok(None) };
         let summary: Value = serde_json::from_str(&summary)?;
+        if summary["status"] == "running" {
+            return Ok(None);
+        }
         let text = fs::read_to_string(folder.join("metrics.jsonl"))?;
         let mut values = BTreeMap::new();
         let mut task = 0;

@@ -33,15 +33,16 @@ fn folder(name: &str) -> PathBuf {
 }
 
 impl Run {
-    /// The run of this name; none where it was not made.
+    /// The run of this name; none where it was not made, or has not ended.
     fn read(name: &str) -> Result<Option<Self>> {
         let path = folder(name);
-        if !path.join("summary.json").is_file() {
+        let Ok(summary) = fs::read(path.join("summary.json")) else { return Ok(None) };
+        let summary: Value = serde_json::from_slice(&summary)?;
+        if summary["status"] == "running" {
             return Ok(None);
         }
         let text = fs::read_to_string(path.join("metrics.jsonl"))?;
         let entries = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-        let summary = serde_json::from_slice(&fs::read(path.join("summary.json"))?)?;
         Ok(Some(Self { entries, summary }))
     }
 

@@ -15,7 +15,8 @@ RUNS = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
 def history(binary, name):
     """What a run that has ended logged, as (step, values), and its configuration."""
     folder = RUNS / binary / name
-    if not (folder / "summary.json").exists():
+    summary = folder / "summary.json"
+    if not summary.exists() or json.loads(summary.read_text())["status"] == "running":
         return [], {}
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     entries = [(e["step"], e["values"]) for e in map(json.loads, lines)]

@@ -5,8 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Map, Value};
+use anyhow::{Context, Result};
 
 use super::durable;
 use crate::lab::error::refuse;
@@ -179,18 +178,6 @@ pub fn locate(runs: &Path, experiment: &str, asked: &str, name: Option<&str>) ->
         .unwrap_or_default();
     let hint = crate::lab::error::closest(asked, names.iter().map(String::as_str));
     Err(refuse(format!("--resume {asked}: no such run in {}{hint}", home.display())))
-}
-
-/// Reads the configuration that a run was started with.
-///
-/// # Errors
-/// Where it can't be read or is damaged.
-pub fn read_config(path: &Path) -> Result<Map<String, Value>> {
-    let file = path.join("config.json");
-    match durable::read_json(&file)? {
-        Value::Object(map) => Ok(map),
-        _ => bail!("{}: expected a JSON object", file.display()),
-    }
 }
 
 /// A run's default name: `<preset>-s<seed>-<UTC time>`.

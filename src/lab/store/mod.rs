@@ -3,4 +3,4 @@
 pub mod checkpoint;
 pub mod durable;
 pub mod folder;
-pub mod provenance;
+pub mod record;

@@ -22,7 +22,9 @@ use crate::lab::log::console::Console;
 use crate::lab::log::run_log::Log;
 use crate::lab::store::checkpoint::{self, Checkpoint};
 use crate::lab::store::folder::{self, RunFolder};
-use crate::lab::store::{durable, provenance};
+use crate::lab::store::record::{
+    Configuration, InitFrom, Package, Process, Provenance, RecordFile, changed,
+};
 use crate::lab::tensor::device;
 
 /// The `main` of an experiment's binary.
@@ -126,17 +128,20 @@ fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     if let Some(path) = &actions.init_from {
         let checkpoint = read_checkpoint::<E>(path, false)?;
         checkpoint.restore(&experiment.state(), checkpoint::is_model)?;
-        init = Some(json!({"file": checkpoint.path, "sha256": checkpoint.manifest.sha256}));
+        init = Some(InitFrom { file: checkpoint.path, sha256: checkpoint.manifest.sha256 });
     }
     let run = &settings.run;
     let folder = RunFolder::create(&run.runs, &run.checkpoints, E::NAME, &name)?;
-    let mut record = provenance::record(device, i32::from(run.threads));
-    record["data"] = experiment.source();
-    record["init_from"] = json!(init);
-    record["changed"] = provenance::changed(&invocation.defaults, &map).into();
-    record["results"] = json!(E::METRICS);
-    durable::write_json(&folder.path.join("provenance.json"), &record)?;
-    durable::write_json(&folder.path.join("config.json"), &settings.to_map()?)?;
+    let record = Provenance {
+        process: Process::current(device, i32::from(run.threads), &Package::lab()),
+        data: experiment.source(),
+        init_from: init,
+        changed: changed(&invocation.defaults, &map),
+        results: E::METRICS.iter().map(ToString::to_string).collect(),
+        resumed: Vec::new(),
+    };
+    record.write(&folder.path)?;
+    Configuration(settings.to_map()?).write(&folder.path)?;
     let console = Console::new(actions.quiet, actions.json);
     let session = Session::new(settings, experiment, folder, None, (console, stop, device))?;
     train(session, actions, true)
@@ -154,6 +159,7 @@ pub(super) fn train<E: Experiment>(
     actions: &Actions,
     first: bool,
 ) -> Result<()> {
+    session.record_start();
     let ended = guard(|| {
         if first {
             session.introduce();
@@ -167,7 +173,7 @@ pub(super) fn train<E: Experiment>(
     let status = summary::status(&ended);
     let summary = session.finish(status, ended.as_ref().err().map_or(0, exit_status));
     if actions.json {
-        session.console.print(&summary.to_string());
+        session.console.print(&json!(summary).to_string());
     }
     match &ended {
         Err(error) => match error.downcast_ref::<Failure>() {

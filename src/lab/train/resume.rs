@@ -19,7 +19,10 @@ use crate::lab::log::console::Console;
 use crate::lab::log::metrics::Metrics;
 use crate::lab::store::checkpoint::{Checkpoint, State};
 use crate::lab::store::folder::{self, RunFolder};
-use crate::lab::store::{durable, provenance};
+use crate::lab::store::record::{
+    Configuration, Package, Process, Provenance, RecordFile, Resumption, Status, Summary, changed,
+    libtorch_version,
+};
 use crate::lab::tensor::device;
 
 /// Goes on with the run that `asked` names.
@@ -51,16 +54,18 @@ pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Res
         set_aside(&manifest);
         console.warn(&format!("{reason}: set aside as damaged-step-..., an older one is used"));
     }
-    let record = durable::read_json(&path.join("provenance.json")).unwrap_or_default();
-    if checkpoint.is_none() && record["init_from"].is_object() {
+    // A record that can't be read is no reason not to go on.
+    let record = Provenance::read(&path).ok();
+    let init = record.as_ref().and_then(|record| record.init_from.as_ref());
+    if let (None, Some(init)) = (&checkpoint, init) {
         return Err(refuse(format!(
             "{} was to start from {} and has no checkpoint yet: start it anew under another --name",
             path.display(),
-            record["init_from"]["file"]
+            init.file.display()
         )));
     }
-    let (then, now) = (&record["data"], experiment.source());
-    if !then.is_null() && *then != now {
+    let then = record.as_ref().map(|record| &record.data).filter(|data| !data.is_null());
+    if then.is_some_and(|then| *then != experiment.source()) {
         console.warn("the data are not those that the run began with: other numbers will follow");
     }
     warn_of_differences(&console, checkpoint.as_ref(), device);
@@ -73,15 +78,16 @@ pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Res
         let name = &folder.name;
         console.report(&format!("{name} is finished after {at} steps; for more, raise {more}"));
         if actions.json {
-            console.print(&summary.to_string());
+            console.print(&json!(summary).to_string());
         }
         return Ok(());
     }
     console.report(&format!("continuing {} at step {at}", folder.name));
-    durable::write_json(&path.join("config.json"), &config)?;
-    let mut record = provenance::record(device, tch::get_num_threads());
-    record["step"] = json!(at);
-    record_resumption(&path, record, invocation, E::METRICS);
+    Configuration(config).write(&path)?;
+    let process = Process::current(device, tch::get_num_threads(), &Package::lab());
+    let record = with_resumption(record, Resumption { process, step: at }, invocation, E::METRICS);
+    // A record that can't be written is no reason not to go on.
+    let _ = record.write(&path);
     let parts = (console, stop, device);
     let session = Session::new(settings, experiment, folder, checkpoint.as_ref(), parts)?;
     train(session, actions, at == 0)
@@ -98,7 +104,7 @@ fn layers<E: Experiment>(
     };
     let name = invocation.typed.get("name").and_then(Value::as_str);
     let path = folder::locate(Path::new(text("runs")), E::NAME, asked, name)?;
-    let saved = folder::read_config(&path)?;
+    let saved = Configuration::read(&path)?.0;
     let mut map = invocation.defaults.clone();
     parse::overlay::<E::Config>(&mut map, &saved, &path.join("config.json").display().to_string())?;
     let mut changes = invocation.typed.clone();
@@ -164,9 +170,9 @@ fn set_aside(manifest: &Path) {
 }
 
 /// The summary of a run that has come to its end at this step, figures and all.
-fn summary_of_end(run: &Path, step: u64) -> Option<Value> {
-    let summary = durable::read_json(&run.join("summary.json")).ok()?;
-    (summary["status"] == "done" && summary["steps"] == step).then_some(summary)
+fn summary_of_end(run: &Path, step: u64) -> Option<Summary> {
+    let summary = Summary::read(run).ok()?;
+    (summary.status == Status::Done && summary.steps == step).then_some(summary)
 }
 
 fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, device: Device) {
@@ -174,28 +180,27 @@ fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, devic
     let now = [
         ("device", manifest.device.clone(), device::name(device)),
         ("threads", manifest.threads.to_string(), tch::get_num_threads().to_string()),
-        ("libtorch", manifest.libtorch.clone(), provenance::libtorch_version()),
+        ("libtorch", manifest.libtorch.clone(), libtorch_version()),
     ];
     for (what, then, now) in now.iter().filter(|(_, then, now)| then != now) {
         console.warn(&format!("{what} was {then} and is {now}: not bit for bit the same numbers"));
     }
 }
 
-/// Adds this process to the run's provenance, and brings the settings that differ from the defaults
-/// up to what was typed now, which may be a default again.
-fn record_resumption(folder: &Path, record: Value, invocation: &Invocation, results: &[&str]) {
-    let path = folder.join("provenance.json");
-    let mut whole = durable::read_json(&path).unwrap_or_else(|_| record.clone());
-    match whole["resumed"].as_array_mut() {
-        Some(entries) => entries.push(record),
-        None => whole["resumed"] = json!([record]),
-    }
+/// The run's record with one more process in it, and with the settings that differ from the
+/// defaults brought up to what was typed now, which may be a default again.
+fn with_resumption(
+    record: Option<Provenance>,
+    resumption: Resumption,
+    invocation: &Invocation,
+    results: &[&str],
+) -> Provenance {
+    let begun = || Provenance { process: resumption.process.clone(), ..Provenance::default() };
+    let mut record = record.unwrap_or_else(begun);
+    record.resumed.push(resumption);
     let Invocation { defaults, typed, .. } = invocation;
-    let mut changed = whole["changed"].as_object().cloned().unwrap_or_default();
-    changed.retain(|key, _| !typed.contains_key(key));
-    changed.extend(provenance::changed(defaults, typed));
-    whole["changed"] = changed.into();
-    whole["results"] = json!(results);
-    // A record that can't be written is no reason not to go on.
-    let _ = durable::write_json(&path, &whole);
+    record.changed.retain(|key, _| !typed.contains_key(key));
+    record.changed.extend(changed(defaults, typed));
+    record.results = results.iter().map(ToString::to_string).collect();
+    record
 }

@@ -10,7 +10,7 @@ use super::phase::Phase;
 use super::session::Session;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::store::checkpoint::{self, Manifest, Score, State};
-use crate::lab::store::provenance;
+use crate::lab::store::record::libtorch_version;
 use crate::lab::tensor::device;
 
 /// Failed saves in a row that end a run.
@@ -80,7 +80,7 @@ impl<E: Experiment> Session<E> {
             config: self.config.clone(),
             device: device::name(self.device),
             threads: tch::get_num_threads(),
-            libtorch: provenance::libtorch_version(),
+            libtorch: libtorch_version(),
             neuron_lab: env!("CARGO_PKG_VERSION").into(),
             seconds: self.seconds(),
             saved: jiff::Timestamp::now().to_string(),

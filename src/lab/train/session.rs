@@ -18,6 +18,7 @@ use crate::lab::log::metrics::{Metrics, Reading};
 use crate::lab::log::run_log::Log;
 use crate::lab::store::checkpoint::{Checkpoint, Score};
 use crate::lab::store::folder::RunFolder;
+use crate::lab::store::record::Writer;
 use crate::lab::tensor::to_host;
 
 /// Time after which an evaluation is followed by a checkpoint, where no interval is set.
@@ -39,6 +40,8 @@ pub struct Session<E: Experiment> {
     guard: FiniteGuard,
     stop: StopSignal,
     begun: Instant,
+    /// This process, as the run's record names it.
+    pub(super) process: Writer,
     /// Seconds that earlier processes of this run took.
     earlier: f64,
     pub(super) saved: Instant,
@@ -81,6 +84,7 @@ impl<E: Experiment> Session<E> {
             saved_step: checkpoint.map(|found| found.manifest.step),
             clock: PhaseClock::new(device),
             begun: now,
+            process: Writer::beginning(),
             earlier,
             saved: now,
             failed_saves: 0,

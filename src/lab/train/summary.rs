@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::Map;
 
 use super::experiment::Experiment;
 use super::launch::guard;
@@ -12,7 +12,7 @@ use super::session::Session;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::store::checkpoint::{Manifest, find};
-use crate::lab::store::durable;
+use crate::lab::store::record::{Best, RecordFile, Status, Summary};
 
 /// A word of a command as a POSIX shell reads it back.
 pub fn quoted(word: &str) -> String {
@@ -23,14 +23,14 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The `status` of a run that ended so.
-pub fn status(ended: &Result<()>) -> &'static str {
+/// The status of a run that ended so.
+pub fn status(ended: &Result<()>) -> Status {
     match ended {
-        Ok(()) => "done",
+        Ok(()) => Status::Done,
         Err(error) => match error.downcast_ref::<Failure>() {
-            Some(Failure::NonFinite { .. }) => "non-finite",
-            Some(Failure::Interrupted { .. }) => "interrupted",
-            _ => "failed",
+            Some(Failure::NonFinite { .. }) => Status::NonFinite,
+            Some(Failure::Interrupted { .. }) => Status::Interrupted,
+            Some(Failure::Refused(_)) | None => Status::Failed,
         },
     }
 }
@@ -55,48 +55,71 @@ impl<E: Experiment> Session<E> {
         self.log.flush();
     }
 
+    /// Writes a summary that says that the run is under way: one that is killed says so for ever,
+    /// and nobody takes the end of an earlier process for its own.
+    pub fn record_start(&self) {
+        self.write_summary(&self.summary(Status::Running));
+    }
+
     /// Draws the figures of a run that is done, closes the log and writes `summary.json`, which is
     /// given back.
-    pub fn finish(&mut self, status: &str, exit_code: u8) -> Value {
+    pub fn finish(&mut self, status: Status, exit_code: u8) -> Summary {
         self.console.end();
         let step = self.progress.step;
         let start = Instant::now();
         let mut phases = self.phase_seconds();
         let (experiment, log) = (&mut self.experiment, &mut self.log);
-        if status == "done"
+        if status == Status::Done
             && let Err(error) = guard(|| experiment.figures(log, step))
         {
             self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
         }
         phases.insert("figures".into(), start.elapsed().as_secs_f64().into());
-        self.log.close((status != "interrupted").then_some(status == "done"));
+        self.log.close((status != Status::Interrupted).then_some(status == Status::Done));
         if let Some(warning) = self.log.take_warning() {
             self.console.warn(&warning);
         }
-        let best = self
-            .progress
-            .best
-            .as_ref()
-            .map(|(score, at)| json!({"tag": score.tag, "value": score.value, "step": at}));
-        let summary = json!({
-            "experiment": E::NAME,
-            "run": self.folder.name,
-            "status": status,
-            "exit_code": exit_code,
-            "steps": step,
-            "wall_seconds": self.seconds(),
-            "phase_seconds": phases,
-            "metrics": self.log.latest(),
-            "best": best,
-            "folder": self.folder.path,
-            "checkpoint": self.checkpoint(false),
-            "best_checkpoint": self.checkpoint(true),
-            "log_failure": self.log.failure(),
+        let summary = Summary {
+            exit_code: Some(exit_code),
+            phase_seconds: phases,
+            metrics: self.log.latest().clone(),
+            ..self.summary(status)
+        };
+        self.write_summary(&summary);
+        summary
+    }
+
+    /// What can be said of the run at any time.
+    fn summary(&self, status: Status) -> Summary {
+        let best = self.progress.best.as_ref();
+        let best = best.map(|(score, step)| Best {
+            tag: score.tag.clone(),
+            value: Some(score.value),
+            step: *step,
         });
-        if let Err(error) = durable::write_json(&self.folder.path.join("summary.json"), &summary) {
+        Summary {
+            experiment: E::NAME.into(),
+            run: self.folder.name.clone(),
+            status,
+            exit_code: None,
+            steps: self.progress.step,
+            wall_seconds: self.seconds(),
+            phase_seconds: Map::new(),
+            metrics: Map::new(),
+            best,
+            folder: self.folder.path.clone(),
+            checkpoint: self.checkpoint(false),
+            best_checkpoint: self.checkpoint(true),
+            log_failure: self.log.failure().map(Into::into),
+            process: Some(self.process.clone()),
+        }
+    }
+
+    /// A summary that can't be written is a warning: the run itself is not worse for it.
+    fn write_summary(&self, summary: &Summary) {
+        if let Err(error) = summary.write(&self.folder.path) {
             self.console.warn(&one_line(&error));
         }
-        summary
     }
 
     /// The tensors' file of the newest checkpoint, or of the best.

@@ -13,7 +13,16 @@ use crate::lab_program::show::details::Details;
 use crate::lab_program::text::table::{Table, number, plain};
 
 /// Entries of provenance that say what computed a run.
-const CODE: [&str; 6] = ["git_commit", "git_dirty", "neuron_lab", "libtorch", "device", "threads"];
+const CODE: [&str; 8] = [
+    "package",
+    "package_version",
+    "git_commit",
+    "git_dirty",
+    "neuron_lab",
+    "libtorch",
+    "device",
+    "threads",
+];
 
 /// The keys that two objects do not agree in, with both values.
 fn differences(a: &Map<String, Value>, b: &Map<String, Value>) -> Vec<(String, Value, Value)> {
@@ -23,8 +32,8 @@ fn differences(a: &Map<String, Value>, b: &Map<String, Value>) -> Vec<(String, V
 }
 
 /// What changed in the sources between two commits, file by file, where both are known here.
-fn changed_files(a: &Value, b: &Value) -> Option<String> {
-    let (a, b) = (a.as_str()?, b.as_str()?);
+fn changed_files(a: Option<&str>, b: Option<&str>) -> Option<String> {
+    let (a, b) = (a?, b?);
     let folder = env!("CARGO_MANIFEST_DIR");
     let range = ["diff", "--stat", a, b, "--", "src", "bin", "Cargo.lock"];
     let output = Command::new("git").arg("-C").arg(folder).args(range).output().ok()?;
@@ -34,18 +43,14 @@ fn changed_files(a: &Value, b: &Value) -> Option<String> {
 
 /// The last values of two runs, `tag, a, b`; results alone, or everything but times.
 fn values(a: &Details, b: &Details, all: bool) -> Vec<(String, Option<f64>, Option<f64>)> {
-    let of = |details: &Details| {
-        let metrics = details.summary["metrics"].as_object();
-        metrics.unwrap_or(&details.run.last).clone()
-    };
-    let (x, y) = (of(a), of(b));
+    let (x, y) = (a.last_values(), b.last_values());
     let wanted = |tag: &&String| {
         let result = a.run.results.contains(tag) || b.run.results.contains(tag);
         if all { !tag.starts_with("time/") } else { result }
     };
     let tags: BTreeSet<&String> = x.keys().chain(y.keys()).filter(wanted).collect();
     let value = |map: &Map<String, Value>, tag: &str| map.get(tag).and_then(Value::as_f64);
-    tags.into_iter().map(|tag| (tag.clone(), value(&x, tag), value(&y, tag))).collect()
+    tags.into_iter().map(|tag| (tag.clone(), value(x, tag), value(y, tag))).collect()
 }
 
 /// Compares two runs.
@@ -57,7 +62,8 @@ pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<(
     let b = Details::read(find_run(root, asked[1])?);
     let config = differences(&a.config, &b.config);
     let code = |details: &Details| -> Map<String, Value> {
-        CODE.iter().map(|key| ((*key).to_string(), details.provenance[*key].clone())).collect()
+        let process = json!(details.provenance.process);
+        CODE.iter().map(|key| ((*key).to_string(), process[*key].clone())).collect()
     };
     let code = differences(&code(&a), &code(&b));
     let values = values(&a, &b, all);
@@ -83,8 +89,8 @@ pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<(
     };
     console.print(&table("settings", &config));
     console.print(&table("code", &code));
-    let commit = |details: &Details| details.provenance["git_commit"].clone();
-    if let Some(files) = changed_files(&commit(&a), &commit(&b)) {
+    let commit = |details: &Details| details.provenance.process.git_commit.clone();
+    if let Some(files) = changed_files(commit(&a).as_deref(), commit(&b).as_deref()) {
         console.print(&files);
     }
     let mut metrics = Table::new(&["last value", &names[0], &names[1], "second - first"]);

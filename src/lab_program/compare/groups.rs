@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::lab::statistics::mean_and_sd;
-use crate::lab::store::folder;
-use crate::lab_program::find::run::{Run, Status};
+use crate::lab::store::record::{Configuration, RecordFile, Status};
+use crate::lab_program::find::run::Run;
 use crate::lab_program::text::table::{Table, number, plain};
 
 /// Runs of equal settings, but for the seed.
@@ -43,7 +43,7 @@ pub fn group_runs(runs: Vec<Run>) -> Vec<Group> {
         keys.extend(new);
     }
     let configs: Vec<Map<String, Value>> =
-        runs.iter().map(|run| folder::read_config(&run.path).unwrap_or_default()).collect();
+        runs.iter().map(|run| Configuration::read(&run.path).unwrap_or_default().0).collect();
     keys.retain(|key| configs.iter().any(|config| config.get(key) != configs[0].get(key)));
     let mut groups: Vec<Group> = Vec::new();
     for (run, config) in runs.into_iter().zip(configs) {

@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Args;
 
 use super::layout;
-use super::run::{Run, Status};
+use super::run::Run;
 use super::scan::{self, Scan};
 use crate::lab::error::refuse;
-use crate::lab::store::folder;
+use crate::lab::store::record::{Configuration, RecordFile, Status};
 use crate::lab_program::text::table::plain;
 use crate::lab_program::text::units;
 
@@ -65,8 +65,8 @@ pub fn select(filter: &RunFilter) -> Result<Scan> {
 }
 
 fn has_setting(run: &Run, key: &str, value: &str) -> bool {
-    let Ok(config) = folder::read_config(&run.path) else { return false };
-    let Some(own) = config.get(key) else { return false };
+    let Ok(config) = Configuration::read(&run.path) else { return false };
+    let Some(own) = config.0.get(key) else { return false };
     let equal = own.as_f64().zip(value.parse().ok()).is_some_and(|(a, b): (f64, f64)| a == b);
     equal || plain(own) == value
 }

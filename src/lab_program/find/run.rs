@@ -4,67 +4,19 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::layout;
 use crate::lab::error::one_line;
 use crate::lab::log::metrics::is_replicate;
 use crate::lab::store::folder;
+use crate::lab::store::record::{Best, Configuration, Provenance, RecordFile, Status, Summary};
 use crate::lab_program::text::table::plain;
 
 /// Bytes at the end of `metrics.jsonl` in which the last values are looked for.
 const TAIL: u64 = 1 << 16;
-
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// A process has the folder locked.
-    Running,
-    /// It came to its end.
-    Done,
-    /// It was asked to stop, and saved first.
-    Interrupted,
-    /// It stopped at a loss or a gradient that was not finite.
-    NonFinite,
-    /// It ended on another error.
-    Failed,
-    /// It ended without a word: killed, or the machine went down.
-    Crashed,
-}
-
-impl Status {
-    /// As it is written in `summary.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Status::Running => "running",
-            Status::Done => "done",
-            Status::Interrupted => "interrupted",
-            Status::NonFinite => "non-finite",
-            Status::Failed => "failed",
-            Status::Crashed => "crashed",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        let known = [Status::Done, Status::Interrupted, Status::NonFinite, Status::Failed];
-        known.into_iter().find(|status| status.name() == name)
-    }
-}
-
-/// The best result of a run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Best {
-    /// The tag of the metric.
-    pub tag: String,
-    /// Its value; none if it was not finite.
-    pub value: Option<f64>,
-    /// The step of the evaluation.
-    pub step: u64,
-}
 
 /// A run, as far as its folder can be read.
 #[derive(Debug, Clone, Serialize)]
@@ -103,48 +55,12 @@ pub struct Run {
     pub problems: Vec<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Config {
-    seed: Option<u64>,
-    replicates: Option<u64>,
-    checkpoints: Option<PathBuf>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Origin {
-    started: Option<String>,
-    folder: Option<PathBuf>,
-    #[serde(default)]
-    changed: Map<String, Value>,
-    #[serde(default)]
-    results: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Summary {
-    status: Option<String>,
-    steps: Option<u64>,
-    wall_seconds: Option<f64>,
-    #[serde(default)]
-    metrics: Map<String, Value>,
-    best: Option<Best>,
-}
-
-/// A JSON file of a run folder; nothing and a problem where it is damaged, nothing where it is not
-/// there.
-fn part<T: DeserializeOwned + Default>(
-    folder: &Path,
-    name: &str,
-    needed: bool,
-    problems: &mut Vec<String>,
-) -> Option<T> {
-    let path = folder.join(name);
-    let read = match fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text).context("damaged"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !needed => return None,
-        Err(error) => Err(error.into()),
-    };
-    read.map_err(|error| problems.push(format!("{}: {}", path.display(), one_line(&error)))).ok()
+/// A file of the record; nothing and a problem where it is damaged, nothing where it is not there.
+fn part<T: RecordFile>(folder: &Path, needed: bool, problems: &mut Vec<String>) -> Option<T> {
+    if !needed && !folder.join(T::FILE).exists() {
+        return None;
+    }
+    T::read(folder).map_err(|error| problems.push(one_line(&error))).ok()
 }
 
 impl Run {
@@ -153,18 +69,15 @@ impl Run {
         let known = ["config.json", "summary.json", "metrics.jsonl", ".lock"];
         known.iter().find(|name| path.join(name).exists())?;
         let mut problems = Vec::new();
-        let running = folder::is_locked(path);
-        let config: Config = part(path, "config.json", !running, &mut problems).unwrap_or_default();
-        let origin: Origin =
-            part(path, "provenance.json", !running, &mut problems).unwrap_or_default();
-        let read: Option<Summary> = part(path, "summary.json", false, &mut problems);
-        let status = status(path, running, read.as_ref());
-        let summary = read.unwrap_or_default();
+        let locked = folder::is_locked(path);
+        let config: Configuration = part(path, !locked, &mut problems).unwrap_or_default();
+        let origin: Provenance = part(path, !locked, &mut problems).unwrap_or_default();
+        let summary: Option<Summary> = part(path, false, &mut problems);
+        let status = status(path, locked, summary.as_ref());
         let (experiment, own) =
             (path.parent().map(layout::name).unwrap_or_default(), layout::name(path));
-        let home = origin.folder.clone().unwrap_or_default();
-        let checkpoints = home.join(config.checkpoints.unwrap_or("checkpoints".into()));
-        let checkpoints = checkpoints.join(&experiment).join(&own);
+        let home = origin.process.folder.unwrap_or_default();
+        let checkpoints = home.join(config.checkpoints()).join(&experiment).join(&own);
         let mut run = Self {
             bytes: size(path) + size(&checkpoints),
             experiment,
@@ -173,21 +86,21 @@ impl Run {
             path: path.into(),
             checkpoints,
             status,
-            seed: config.seed,
+            seed: config.seed(),
             changed: origin.changed,
-            steps: summary.steps,
+            steps: summary.as_ref().map(|summary| summary.steps),
             results: origin.results,
-            last: summary.metrics,
-            best: summary.best,
-            started: origin.started,
-            seconds: summary.wall_seconds,
+            best: summary.as_ref().and_then(|summary| summary.best.clone()),
+            started: origin.process.started,
+            seconds: summary.as_ref().map(|summary| summary.wall_seconds),
+            last: summary.map(|summary| summary.metrics).unwrap_or_default(),
             problems,
         };
         if run.results.is_empty() {
             run.results.extend(run.best.as_ref().map(|best| best.tag.clone()));
         }
         // A summary has the means of networks that were trained together, not each.
-        if matches!(status, Status::Running | Status::Crashed) || config.replicates > Some(1) {
+        if !status.is_end() || config.replicates() > 1 {
             run.follow_metrics();
         }
         let results = &run.results;
@@ -195,11 +108,12 @@ impl Run {
         Some(run)
     }
 
-    /// The numbers of a run whose summary is not there, or is of an earlier process.
+    /// The numbers of a run whose summary is not there, or is of its beginning.
     fn follow_metrics(&mut self) {
         let path = self.path.join("metrics.jsonl");
-        let Ok(lines) = tail(&path) else { return };
-        for line in &lines {
+        let Ok(text) = tail(&path) else { return };
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        for line in lines {
             self.steps = line["step"].as_u64().or(self.steps);
             self.seconds = line["time"].as_f64().or(self.seconds);
             let values = line["values"].as_object().into_iter().flatten();
@@ -242,31 +156,42 @@ fn is_result(results: &[String], tag: &str) -> bool {
     results.iter().any(|result| result == own)
 }
 
-/// By the lock, the summary, and whether something was logged after it.
-fn status(path: &Path, running: bool, summary: Option<&Summary>) -> Status {
-    if running {
-        return Status::Running;
-    }
-    let named = summary.and_then(|summary| Status::from_name(summary.status.as_deref()?));
-    let modified = |name: &str| fs::metadata(path.join(name)).and_then(|file| file.modified()).ok();
-    let later = match (modified("metrics.jsonl"), modified("summary.json")) {
-        (Some(metrics), Some(summary)) => metrics > summary,
-        _ => false,
+/// How a run stands, by its lock and its summary.
+fn status(path: &Path, locked: bool, summary: Option<&Summary>) -> Status {
+    let Some(summary) = summary.filter(|_| !locked) else {
+        return if locked { Status::Running } else { Status::Crashed };
     };
-    named.filter(|_| !later).unwrap_or(Status::Crashed)
+    match summary.status {
+        Status::Running | Status::Crashed => Status::Crashed,
+        Status::Done | Status::Interrupted | Status::NonFinite | Status::Failed => {
+            // A process that resumed a run did not always say so: then the log goes further than
+            // the summary of the process before it.
+            let silent = summary.process.is_none();
+            let went_on = silent && last_step(path).is_some_and(|step| step > summary.steps);
+            if went_on { Status::Crashed } else { summary.status }
+        }
+    }
+}
+
+/// The step of the last whole entry of `metrics.jsonl`.
+fn last_step(path: &Path) -> Option<u64> {
+    let text = tail(&path.join("metrics.jsonl")).ok()?;
+    let entry = |line| serde_json::from_str::<Value>(line).ok()?["step"].as_u64();
+    text.lines().rev().find_map(entry)
 }
 
 /// The whole lines at the end of a file of JSON lines.
-fn tail(path: &Path) -> Result<Vec<Value>> {
+fn tail(path: &Path) -> Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let from = length.saturating_sub(TAIL);
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let skipped = usize::from(from > 0);
-    Ok(text.lines().skip(skipped).filter_map(|line| serde_json::from_str(line).ok()).collect())
+    // The first line of a part is torn, and so may be the last of a run that was killed.
+    let torn = if from > 0 { bytes.iter().position(|byte| *byte == b'\n') } else { None };
+    let whole = bytes.split_off(torn.map_or(0, |end| end + 1));
+    Ok(String::from_utf8_lossy(&whole).into_owned())
 }
 
 /// Bytes of the files in a folder and the folders in it.

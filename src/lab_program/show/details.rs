@@ -1,14 +1,16 @@
 //! Everything that a run folder holds, and the commands that repeat and resume the run.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use crate::lab::store::checkpoint::Manifest;
-use crate::lab::store::{durable, folder};
+use crate::lab::store::record::{
+    Configuration, Process, Provenance, RecordFile, Resumption, Summary,
+};
 use crate::lab::train::summary::quoted;
 use crate::lab_program::find::run::Run;
-use crate::lab_program::text::table::plain;
 
 /// Everything of a run that `lab show` shows.
 #[derive(Debug)]
@@ -17,10 +19,10 @@ pub struct Details {
     pub run: Run,
     /// Its configuration; empty where it can't be read.
     pub config: Map<String, Value>,
-    /// Its `provenance.json`; null where it can't be read.
-    pub provenance: Value,
-    /// Its `summary.json`; null where there is none.
-    pub summary: Value,
+    /// What made it; with nothing in it where that can't be read.
+    pub provenance: Provenance,
+    /// How far it came; none where that can't be read.
+    pub summary: Option<Summary>,
     /// The pictures.
     pub figures: Vec<PathBuf>,
     /// The manifests of its checkpoints, the newest first.
@@ -30,30 +32,35 @@ pub struct Details {
 impl Details {
     /// Reads what there is.
     pub fn read(run: Run) -> Self {
-        let json = |name: &str| durable::read_json(&run.path.join(name)).unwrap_or_default();
         let mut figures = files(&run.path.join("figures"));
         figures.retain(|path| path.extension().is_some_and(|kind| kind == "png"));
         Self {
-            config: folder::read_config(&run.path).unwrap_or_default(),
-            provenance: json("provenance.json"),
-            summary: json("summary.json"),
+            config: Configuration::read(&run.path).unwrap_or_default().0,
+            provenance: Provenance::read(&run.path).unwrap_or_default(),
+            summary: Summary::read(&run.path).ok(),
             figures,
             checkpoints: Manifest::list(&run.checkpoints),
             run,
         }
     }
 
+    /// The last value of every metric; of a run without an end, those of its results.
+    pub fn last_values(&self) -> &Map<String, Value> {
+        let ended = self.summary.as_ref().filter(|_| self.run.status.is_end());
+        ended.map_or(&self.run.last, |summary| &summary.metrics)
+    }
+
     fn program(&self) -> String {
-        let first = self.provenance["command"][0].as_str();
-        quoted(first.unwrap_or(&self.run.experiment))
+        quoted(self.provenance.process.command.first().unwrap_or(&self.run.experiment))
     }
 
     /// The command that repeats the run under another name.
     pub fn repeat(&self) -> String {
-        let config = quoted(&self.run.path.join("config.json").display().to_string());
-        let init = self.provenance["init_from"]["file"].as_str();
-        let init = init.map(|file| format!(" --init-from {}", quoted(file))).unwrap_or_default();
-        format!("{} --config {config}{init}", self.program())
+        let word = |path: &Path| quoted(&path.display().to_string());
+        let config = word(&self.run.path.join(Configuration::FILE));
+        let init = self.provenance.init_from.as_ref();
+        let init = init.map(|init| format!(" --init-from {}", word(&init.file)));
+        format!("{} --config {config}{}", self.program(), init.unwrap_or_default())
     }
 
     /// The command that goes on with the run.
@@ -64,36 +71,45 @@ impl Details {
 
     /// Commit, library, device and host in a line each.
     pub fn origin(&self) -> Vec<(String, String)> {
-        let text = |key: &str| plain(&self.provenance[key]);
-        let commit = match (&self.provenance["git_commit"], &self.provenance["git_dirty"]) {
-            (Value::String(commit), Value::Bool(true)) => format!("{commit} with changes"),
-            (Value::String(commit), _) => commit.clone(),
-            _ => "unknown".into(),
-        };
-        let mut rows: Vec<(String, String)> = vec![
-            ("code".into(), format!("neuron_lab {}, commit {commit}", text("neuron_lab"))),
-            ("libtorch".into(), text("libtorch")),
-            ("device".into(), format!("{}, {} threads", text("device"), text("threads"))),
-            ("host".into(), text("host")),
-            ("started".into(), text("started")),
-            ("folder".into(), text("folder")),
-            ("command".into(), words(&self.provenance["command"])),
+        let Provenance { process, data, resumed, .. } = &self.provenance;
+        let command: Vec<String> = process.command.iter().map(|word| quoted(word)).collect();
+        let device = format!("{}, {} threads", known(&process.device), known(&process.threads));
+        let folder = process.folder.as_ref().map(|path| path.display());
+        let mut rows: Vec<(&str, String)> = vec![
+            ("code", code(process)),
+            ("libtorch", known(&process.libtorch)),
+            ("device", device),
+            ("host", known(&process.host)),
+            ("started", known(&process.started)),
+            ("folder", known(&folder)),
+            ("command", command.join(" ")),
         ];
-        if !self.provenance["data"].is_null() {
-            rows.push(("data".into(), self.provenance["data"].to_string()));
+        if !data.is_null() {
+            rows.push(("data", data.to_string()));
         }
-        let resumed = self.provenance["resumed"].as_array().into_iter().flatten();
-        rows.extend(resumed.map(|entry| {
-            let (at, when) = (plain(&entry["step"]), plain(&entry["started"]));
-            ("resumed".into(), format!("at step {at}, {when}"))
+        rows.extend(resumed.iter().map(|Resumption { process, step }| {
+            ("resumed", format!("at step {step}, {}", known(&process.started)))
         }));
-        rows
+        rows.into_iter().map(|(key, value)| (key.into(), value)).collect()
     }
 }
 
-fn words(command: &Value) -> String {
-    let words = command.as_array().into_iter().flatten().filter_map(Value::as_str);
-    words.map(quoted).collect::<Vec<_>>().join(" ")
+fn known(value: &Option<impl Display>) -> String {
+    value.as_ref().map_or("none".into(), ToString::to_string)
+}
+
+/// The package that computed a run, its commit, and the version of the lab where that is another
+/// package.
+fn code(process: &Process) -> String {
+    let commit = process.git_commit.as_deref().unwrap_or("unknown");
+    let changes = if process.git_dirty == Some(true) { " with changes" } else { "" };
+    let lab = format!("neuron_lab {}", known(&process.neuron_lab));
+    let own = match (&process.package, &process.package_version) {
+        (Some(package), Some(version)) => format!("{package} {version}"),
+        _ => lab.clone(),
+    };
+    let lab = if own == lab { String::new() } else { format!(", {lab}") };
+    format!("{own}, commit {commit}{changes}{lab}")
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -9,8 +9,8 @@ use super::details::Details;
 use crate::lab::error::one_line;
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::Manifest;
+use crate::lab::store::record::Status;
 use crate::lab_program::find::lookup::find_run;
-use crate::lab_program::find::run::Status;
 use crate::lab_program::text::table::{Table, number, plain};
 use crate::lab_program::text::units;
 
@@ -60,8 +60,7 @@ fn text(details: &Details) -> String {
     let config: Vec<_> = details.config.iter().map(changed).collect();
     text += &section("settings (* differs from the default)", &config);
     text += &section("provenance", &details.origin());
-    let metrics = details.summary["metrics"].as_object().unwrap_or(&run.last);
-    let shown = metrics.iter().filter(|(tag, _)| !tag.starts_with("time/"));
+    let shown = details.last_values().iter().filter(|(tag, _)| !tag.starts_with("time/"));
     let value = |value: &Value| number(value.as_f64().unwrap_or(f64::NAN));
     let rows: Vec<_> = shown.map(|(tag, last)| (tag.clone(), value(last))).collect();
     text += &section("last values", &rows);

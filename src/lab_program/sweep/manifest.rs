@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::grid::{Axis, Point};
 use crate::lab::error::refuse;
 use crate::lab::store::durable;
+use crate::lab::store::record::Status;
 use crate::lab_program::find::layout::{MANIFEST, SWEEPS};
-use crate::lab_program::find::run::{Run, Status};
+use crate::lab_program::find::run::Run;
 
 /// A sweep, as it was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]

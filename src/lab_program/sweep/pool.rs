@@ -15,8 +15,9 @@ use super::manifest::{Sweep, is_over};
 use crate::lab::error::Failure;
 use crate::lab::log::console::Console;
 use crate::lab::store::folder;
+use crate::lab::store::record::Status;
 use crate::lab::train::signals::StopSignal;
-use crate::lab_program::find::run::{Run, Status};
+use crate::lab_program::find::run::Run;
 
 /// Times that a point is begun again after its process was killed.
 const TRIES: u32 = 3;

@@ -1,0 +1,44 @@
+//! The package that a binary was built from.
+
+/// Name, version and commit of the package whose binary computes a run: see
+/// [`package!`](crate::package).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Package {
+    /// Its name in `Cargo.toml`.
+    pub name: &'static str,
+    /// Its version in `Cargo.toml`.
+    pub version: &'static str,
+    /// The git commit of its sources when the binary was built, where that is known.
+    pub git_commit: Option<&'static str>,
+    /// Whether the sources differed from that commit.
+    pub git_dirty: Option<bool>,
+}
+
+impl Package {
+    /// This package: the lab with its experiments.
+    pub fn lab() -> Self {
+        crate::package!()
+    }
+}
+
+/// The [`Package`] of the crate in which this is written.
+///
+/// The commit is that which the crate's build script gives to the compiler as
+/// `NEURON_LAB_GIT_COMMIT`, with `NEURON_LAB_GIT_DIRTY` being `true` or `false`; without them it is
+/// unknown.
+///
+/// ```
+/// let package = neuron_lab::package!();
+/// assert!(!package.name.is_empty());
+/// ```
+#[macro_export]
+macro_rules! package {
+    () => {
+        $crate::lab::store::record::Package {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            git_commit: option_env!("NEURON_LAB_GIT_COMMIT"),
+            git_dirty: option_env!("NEURON_LAB_GIT_DIRTY").map(|dirty| dirty == "true"),
+        }
+    };
+}

@@ -1,0 +1,57 @@
+//! How a run stands.
+
+use serde::{Deserialize, Serialize};
+
+/// How a run stands, as `summary.json` has it under `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// A process computes it. Written when a run starts and whenever it is resumed.
+    Running,
+    /// It came to its end.
+    Done,
+    /// It was asked to stop, and saved first.
+    Interrupted,
+    /// It stopped at a loss or a gradient that was not finite.
+    NonFinite,
+    /// It ended on another error.
+    Failed,
+    /// It ended without a word: killed, or the machine went down. No process writes this of
+    /// itself; a reader concludes it of a run that says `running` and that no process has locked.
+    Crashed,
+}
+
+impl Status {
+    /// As `summary.json` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Running => "running",
+            Status::Done => "done",
+            Status::Interrupted => "interrupted",
+            Status::NonFinite => "non-finite",
+            Status::Failed => "failed",
+            Status::Crashed => "crashed",
+        }
+    }
+
+    /// Whether the process that wrote this had come to an end of some kind.
+    pub fn is_end(self) -> bool {
+        match self {
+            Status::Done | Status::Interrupted | Status::NonFinite | Status::Failed => true,
+            Status::Running | Status::Crashed => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum;
+
+    #[test]
+    fn names_are_the_words_of_the_file() {
+        for status in Status::value_variants() {
+            assert_eq!(serde_json::json!(status), status.name());
+        }
+    }
+}
