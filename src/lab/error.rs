@@ -1,9 +1,10 @@
 //! How a run can fail, and the exit code that each way has.
 
+use std::backtrace::BacktraceStatus;
 use std::fmt;
-use std::panic::Location;
 use std::process::ExitCode;
-use std::sync::Mutex;
+
+use super::panic::Panicked;
 
 /// A failure with an exit code of its own; every other error exits with 1.
 #[derive(Debug)]
@@ -72,35 +73,14 @@ pub fn one_line(error: &anyhow::Error) -> String {
     parts.join(": ")
 }
 
-/// What libtorch says where there is not enough memory, on the CPU and on CUDA.
-const NO_MEMORY: [&str; 3] =
-    ["can't allocate memory", "out of memory", "Storage size calculation overflowed"];
-
-/// The error that a panic stands for: libtorch's bindings panic where an operation fails.
-pub fn from_panic(payload: &(dyn std::any::Any + Send)) -> anyhow::Error {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-    // An error of libtorch inside a message has its line ends escaped.
-    let line = text.lines().next().unwrap_or_default();
-    let line = line.split("\\n").next().unwrap_or_default();
-    let said = line.split_once("Torch(\"").map_or(line, |(_, said)| said);
-    if NO_MEMORY.iter().any(|words| said.contains(words)) {
-        return anyhow::anyhow!(
-            "not enough memory: use a smaller network or batch, or fewer --replicates ({said})"
-        );
+/// The backtrace of an error or of the panic that it stands for; none unless `RUST_BACKTRACE` asks
+/// for one.
+pub fn backtrace(error: &anyhow::Error) -> Option<String> {
+    if let Some(panicked) = error.downcast_ref::<Panicked>() {
+        return panicked.backtrace().map(ToString::to_string);
     }
-    let place = PLACE.lock().ok().and_then(|place| place.clone()).unwrap_or_default();
-    anyhow::anyhow!("internal error, please report it: {said}{place}")
-}
-
-/// Where the last panic was, as its one line says it.
-static PLACE: Mutex<Option<String>> = Mutex::new(None);
-
-/// Notes where a panic was, for [`from_panic`]: what a panic hook is to call.
-pub fn note_panic(location: Option<&Location>) {
-    if let (Ok(mut place), Some(at)) = (PLACE.lock(), location) {
-        *place = Some(format!(" (at {}:{})", at.file(), at.line()));
-    }
+    let backtrace = error.backtrace();
+    (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
 }
 
 /// The candidate that is closest to `name`, as `; did you mean "…"?`, or nothing if none is close.
@@ -128,17 +108,6 @@ mod tests {
         let line = one_line(&error);
         assert!(line.starts_with("first layer: "), "{line}");
         assert!(!line.contains('\n') && line.len() < 250, "{line}");
-    }
-
-    #[test]
-    fn a_panic_of_libtorch_says_what_to_do() {
-        let result = std::panic::catch_unwind(|| {
-            tch::Tensor::zeros([1 << 40, 1 << 20], (tch::Kind::Float, tch::Device::Cpu))
-        });
-        let line = one_line(&from_panic(&*result.unwrap_err()));
-        assert!(line.starts_with("not enough memory: ") && line.len() < 300, "{line}");
-        let line = one_line(&from_panic(&"index out of bounds"));
-        assert_eq!(line, "internal error, please report it: index out of bounds");
     }
 
     #[test]

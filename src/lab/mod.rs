@@ -9,6 +9,7 @@ pub mod cli;
 pub mod error;
 pub mod figure;
 pub mod log;
+pub mod panic;
 pub mod statistics;
 pub mod store;
 pub mod tensor;

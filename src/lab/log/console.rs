@@ -101,6 +101,11 @@ impl Console {
         self.suspend(|| drop(writeln!(stderr(), "error: {line}")));
     }
 
+    /// What follows the line of an error for who asked for more: a backtrace.
+    pub fn detail(&self, text: &str) {
+        self.suspend(|| drop(writeln!(stderr(), "{text}")));
+    }
+
     /// Takes the progress bar away.
     pub fn end(&mut self) {
         if let Some(bar) = self.bar.take() {

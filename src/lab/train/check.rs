@@ -13,8 +13,9 @@ use super::experiment::Experiment;
 use super::launch::{configure, program};
 use crate::lab::cli::parse;
 use crate::lab::cli::settings::is_bookkeeping;
-use crate::lab::error::{exit_status, from_panic, one_line};
+use crate::lab::error::{exit_status, one_line};
 use crate::lab::log::console::Console;
+use crate::lab::panic::from_panic;
 use crate::lab::store::durable;
 
 /// Time after which no more experiments are built: the rest is checked by its flags alone.

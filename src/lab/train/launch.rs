@@ -17,9 +17,10 @@ use super::summary;
 use super::{check, resume};
 use crate::lab::cli::parse::{self, Invocation, Program, Settings};
 use crate::lab::cli::settings::Actions;
-use crate::lab::error::{Failure, exit_code, exit_status, from_panic, note_panic, one_line};
+use crate::lab::error::{Failure, backtrace, exit_code, exit_status, one_line};
 use crate::lab::log::console::Console;
 use crate::lab::log::run_log::Log;
+use crate::lab::panic::{from_panic, install_hook};
 use crate::lab::store::checkpoint::{self, Checkpoint};
 use crate::lab::store::folder::{self, RunFolder};
 use crate::lab::store::record::{
@@ -39,26 +40,22 @@ pub fn launch_action<T: Termination>(
 ) -> ExitCode {
     let quiet = std::env::args_os().any(|argument| argument == "--quiet");
     let console = Console::new(quiet, false);
-    // A panic is a mistake of ours: one line, and no backtrace of libtorch's.
-    std::panic::set_hook(Box::new(|panic| note_panic(panic.location())));
+    // A panic is a mistake of ours: one line, and a backtrace only for who asks for one.
+    install_hook();
     let ran = std::panic::catch_unwind(AssertUnwindSafe(|| action(std::env::args_os())));
-    match ran {
-        Ok(Ok(ended)) => ended.report(),
-        Ok(Err(error)) => match error.downcast_ref::<clap::Error>() {
-            Some(help) => {
-                console.print(help.to_string().trim_end());
-                ExitCode::SUCCESS
-            }
-            None => {
-                console.fail(&one_line(&error));
-                exit_code(&error)
-            }
-        },
-        Err(payload) => {
-            console.fail(&one_line(&from_panic(&*payload)));
-            ExitCode::FAILURE
-        }
+    let error = match ran.unwrap_or_else(|payload| Err(from_panic(&*payload))) {
+        Ok(ended) => return ended.report(),
+        Err(error) => error,
+    };
+    if let Some(help) = error.downcast_ref::<clap::Error>() {
+        console.print(help.to_string().trim_end());
+        return ExitCode::SUCCESS;
     }
+    console.fail(&one_line(&error));
+    if let Some(frames) = backtrace(&error) {
+        console.detail(frames.trim_end());
+    }
+    exit_code(&error)
 }
 
 pub(super) fn program<E: Experiment>() -> Program {
