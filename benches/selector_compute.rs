@@ -14,10 +14,8 @@
 mod selector_parts;
 
 use anyhow::{Context, Result};
-use neuron_lab::selector::config::SelectorKind;
-use neuron_lab::selector::kernel::{self, Gradients, Layer, Sizes};
-use neuron_lab::selector::layer::SelectorLayer;
-use neuron_lab::selector::rules::{Compute, Rule};
+use neuron_lab::selector::kernel::{self, Gradients, Operands, Sizes};
+use neuron_lab::selector::layer::{Compute, Rule, SelectorKind, SelectorLayer};
 use selector_parts::{OPTIONS, cpu_seconds, layer, median, signals};
 use tch::{Device, Kind, Tensor};
 
@@ -85,7 +83,7 @@ fn ways(turns: usize) -> Result<()> {
             .flat_map(|k| [Rule::SelectedOnly, Rule::FullSte].map(|rule| (rule, k)))
         {
             let layers =
-                ways.into_iter().filter(|way| *way != Compute::Gather || !rule.needs_all());
+                ways.into_iter().filter(|way| *way != Compute::Gather || !rule.needs_all_outputs());
             let layers = layers
                 .map(|way| {
                     Ok((way, layer((inputs, neurons, k), SelectorKind::Softmax, rule, way)?))
@@ -151,14 +149,14 @@ fn kernels(
         let [samples, neurons, choices, inputs] =
             [samples, neurons, k, inputs].map(|length| length as usize);
         let sizes = Sizes { samples, neurons, choices, inputs };
-        let layer = Layer { sizes, x: &x, weight: &weight, choice: &choice };
+        let operands = Operands { sizes, x: &x, weight: &weight, choice: &choice };
         let mut out = vec![0f32; samples * neurons];
-        let kernel_forward = milliseconds(turns, || kernel::forward(layer, &bias, &mut out));
+        let kernel_forward = milliseconds(turns, || kernel::forward(operands, &bias, &mut out));
         let (mut to_weight, mut to_bias) = (weight.clone(), bias.clone());
         let mut to_x = x.clone();
         let kernel_backward = milliseconds(turns, || {
             let (weight, bias, x) = (&mut to_weight[..], &mut to_bias[..], &mut to_x[..]);
-            kernel::backward(layer, &delta, Gradients { weight, bias, x });
+            kernel::backward(operands, &delta, Gradients { weight, bias, x });
         });
         println!(
             "| {k} | {product_forward:.1} | {kernel_forward:.1} | {product_backward:.1} | \

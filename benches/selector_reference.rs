@@ -20,9 +20,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use neuron_lab::lab::store::record::libtorch_version;
-use neuron_lab::selector::config::SelectorKind;
-use neuron_lab::selector::kernel::{self, Gradients, Layer, Sizes};
-use neuron_lab::selector::rules::{Compute, Rule};
+use neuron_lab::selector::kernel::{self, Gradients, Operands, Sizes};
+use neuron_lab::selector::layer::{Compute, Rule, SelectorKind};
 use selector_parts::{OPTIONS, cpu_seconds, layer, median, session, signals};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -182,18 +181,18 @@ fn part(table: &Table, choices: i64, goals: (f64, f64)) -> Result<()> {
     let [samples, neurons, choices, inputs] =
         [SAMPLES, NEURONS, choices, INPUTS].map(|length| length as usize);
     let sizes = Sizes { samples, neurons, choices, inputs };
-    let layer = Layer { sizes, x: &x, weight: &weight, choice: &choice };
+    let operands = Operands { sizes, x: &x, weight: &weight, choice: &choice };
     let case = format!("part {choices} forward");
     let mut out = vec![0f32; samples * neurons];
     table.compare(&name("forward"), 4, &[("all K", &case, 4, goals.0)], || {
-        kernel::forward(layer, &bias, &mut out);
+        kernel::forward(operands, &bias, &mut out);
         Ok(())
     })?;
     let (mut to_weight, mut to_bias, mut to_x) = (weight.clone(), bias.clone(), x.clone());
     let case = format!("part {choices}");
     table.compare(&name("backward"), 4, &[("all K", &case, 4, goals.1)], || {
         let (weight, bias, x) = (&mut to_weight[..], &mut to_bias[..], &mut to_x[..]);
-        kernel::backward(layer, &delta, Gradients { weight, bias, x });
+        kernel::backward(operands, &delta, Gradients { weight, bias, x });
         Ok(())
     })
 }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    neuron_lab::lab::launch::<neuron_lab::selector::DepthWidth>()
+    neuron_lab::lab::launch::<neuron_lab::depth_width::DepthWidth>()
 }

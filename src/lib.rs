@@ -34,6 +34,7 @@
 
 pub mod apical;
 pub mod data;
+pub mod depth_width;
 pub mod efficient_coding;
 pub mod lab;
 pub mod lab_program;

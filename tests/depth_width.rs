@@ -8,12 +8,10 @@ use std::path::Path;
 
 use common::{Bench, Outcome, cut, words};
 use neuron_lab::data;
+use neuron_lab::depth_width::DepthWidth;
+use neuron_lab::depth_width::descent::{Course, Examples, Init, Point, descend};
 use neuron_lab::lab::tensor::optim::OptimizerKind::{self, Adam, Sgd};
 use neuron_lab::lab::train::experiment::Experiment;
-use neuron_lab::selector::DepthWidth;
-use neuron_lab::selector::depth_width::config::Init;
-use neuron_lab::selector::depth_width::grid::{Course, Point};
-use neuron_lab::selector::depth_width::network::{Examples, descend};
 use tch::{Device, Kind, Tensor};
 
 fn course(point: &Point, examples: &Examples, steps: u32, seed: u64) -> Course {

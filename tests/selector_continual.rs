@@ -12,6 +12,7 @@ use neuron_lab::data::{self, ImageData};
 use neuron_lab::lab::configure;
 use neuron_lab::lab::log::console::Console;
 use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::tensor::rng::Seeds;
 use neuron_lab::lab::tensor::to_host;
 use neuron_lab::lab::train::experiment::Experiment;
 use neuron_lab::lab::train::finite::FinitePolicy;
@@ -19,10 +20,10 @@ use neuron_lab::lab::train::session::Session;
 use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::selector::SelectorContinual;
 use neuron_lab::selector::continual::config::ContinualConfig;
-use neuron_lab::selector::continual::eval::test;
-use neuron_lab::selector::continual::scores::collapsed;
-use neuron_lab::selector::continual::tasks::Tasks;
-use neuron_lab::selector::model::{SelectorNetwork, parameters};
+use neuron_lab::selector::network::SelectorNetwork;
+use neuron_lab::selector::task_sequence::evaluation::test;
+use neuron_lab::selector::task_sequence::scores::collapsed;
+use neuron_lab::selector::task_sequence::tasks::Tasks;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
@@ -55,6 +56,12 @@ fn config(line: &str) -> ContinualConfig {
     let words: Vec<OsString> =
         format!("{NAME} {line}").split_whitespace().map(OsString::from).collect();
     configure::<SelectorContinual>(words).unwrap().experiment
+}
+
+/// The tasks of the seeds 0, 1, ...
+fn tasks(config: &ContinualConfig, data: &ImageData, replicates: i64) -> Tasks {
+    let seeds = Seeds { first: 0, count: replicates };
+    Tasks::new(config.benchmark, config.scenario(), data, seeds, Device::Cpu).unwrap()
 }
 
 /// Without a method, class-incremental learning keeps the last task alone, whatever the network;
@@ -128,9 +135,11 @@ fn a_constant_answer_is_told_from_an_accuracy() {
     let Some(data) = load("mnist") else { return };
     tch::set_num_threads(1);
     let config = config("--num-computation 1 --hidden 4");
-    let tasks = Tasks::new(&config, &data, (0, 1), Device::Cpu).unwrap();
-    let params = parameters(&config.model, (784, 10), (0, 1), Device::Cpu).unwrap();
-    let network = SelectorNetwork::new(&config.model, 784, &params, Device::Cpu).unwrap();
+    let tasks = tasks(&config, &data, 1);
+    let shape = config.network.shape(784, 10);
+    let params = shape.parameters(Seeds { first: 0, count: 1 }, Device::Cpu).unwrap();
+    let options = config.network.options();
+    let network = SelectorNetwork::new(&shape, options, &params, Device::Cpu).unwrap();
     let _guard = no_grad_guard();
     let bias = params.named().into_iter().find(|(name, _)| name == "output.bias").unwrap().1;
     let accuracies = || {
@@ -165,7 +174,7 @@ fn fisher_information_is_the_mean_squared_gradient() {
     run(&bench, &format!("{line} --checkpoint-every 1 --keep 100 --name f")).expect(0);
     let data = load("digits").unwrap();
     let config = config("--num-computation 1 --hidden 6");
-    let tasks = Tasks::new(&config, &data, (0, 1), Device::Cpu).unwrap();
+    let tasks = tasks(&config, &data, 1);
     let steps = cut::last(&bench.path(""), NAME, "f").manifest.step / 5;
     cut::after_step(&bench.path(""), NAME, "f", "one", steps);
     let saved = cut::last(&bench.path(""), NAME, "one").tensors;
@@ -196,7 +205,7 @@ fn fisher_information_is_the_mean_squared_gradient() {
 fn a_permuted_task_has_the_same_pixels() {
     let data = load("digits").unwrap();
     let config = config("--benchmark permuted");
-    let tasks = Tasks::new(&config, &data, (0, 2), Device::Cpu).unwrap();
+    let tasks = tasks(&config, &data, 2);
     let places = Tensor::arange(50, (Kind::Int64, Device::Cpu)).expand([2, 50], false);
     let of = |task: i64| tasks.batch(&data.train, &places, &places.full_like(task)).images;
     let plain = data.train.images.narrow(0, 0, 50);

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use neuron_lab::selector::kernel::{Gradients, Layer, Sizes, backward, forward};
+use neuron_lab::selector::kernel::{Gradients, Operands, Sizes, backward, forward};
 use tch::{Device, Kind, Tensor};
 
 fn numbers(size: [i64; 2]) -> Vec<f32> {
@@ -39,13 +39,13 @@ impl Case {
     fn pass(&self, threads: i32) -> [Vec<f32>; 4] {
         tch::set_num_threads(threads);
         let Self { sizes, x, weight, choice, .. } = self;
-        let layer = Layer { sizes: *sizes, x, weight, choice };
+        let operands = Operands { sizes: *sizes, x, weight, choice };
         // Not zeros, so that what isn't written would show.
         let mut out = vec![7.0; self.delta.len()];
         let [mut to_weight, mut to_bias, mut to_x] = [weight, &self.bias, x].map(Vec::clone);
-        forward(layer, &self.bias, &mut out);
+        forward(operands, &self.bias, &mut out);
         let gradients = Gradients { weight: &mut to_weight, bias: &mut to_bias, x: &mut to_x };
-        backward(layer, &self.delta, gradients);
+        backward(operands, &self.delta, gradients);
         [out, to_weight, to_bias, to_x]
     }
 

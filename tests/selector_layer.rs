@@ -3,8 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
-use neuron_lab::selector::config::{SelectorKind, SteSign};
-use neuron_lab::selector::layer::{LayerShape, SelectorLayer};
+use neuron_lab::selector::layer::{LayerShape, SelectorKind, SelectorLayer, SteSign};
 use tch::{Device, Kind, Tensor};
 
 fn layer(choices: i64, selector: SelectorKind, sign: SteSign) -> (SelectorLayer, Params) {
@@ -114,8 +113,7 @@ fn one_sample_reaches_the_selected_rows_only_and_bit_for_bit() {
         let (layer, params) = layer(choices, selector, SteSign::Consistent);
         let x = input(1);
         let activation = layer.forward(&x);
-        let tally = layer.tally(&activation.choice);
-        let counts = tally;
+        let counts = layer.selection_counts(&activation.choice);
         assert_eq!(counts.sum(Kind::Double).double_value(&[]), 6.0);
         let weight = params.get("layer1.computation.weight").unwrap();
         let bias = params.get("layer1.computation.bias").unwrap();
@@ -165,7 +163,7 @@ fn equal_logits_select_the_first() {
         let _guard = tch::no_grad_guard();
         let _ = params.values.zero_();
     }
-    let counts = layer.tally(&layer.forward(&input(10)).choice);
+    let counts = layer.selection_counts(&layer.forward(&input(10)).choice);
     assert_eq!(counts.get(0).min().double_value(&[]), 10.0);
     // The threshold selects B at sigmoid = 0.5.
     let (layer, mut params) = layer_of_threshold();
@@ -173,7 +171,7 @@ fn equal_logits_select_the_first() {
         let _guard = tch::no_grad_guard();
         let _ = params.values.zero_();
     }
-    let counts = layer.tally(&layer.forward(&input(10)).choice);
+    let counts = layer.selection_counts(&layer.forward(&input(10)).choice);
     assert_eq!(counts.get(1).min().double_value(&[]), 10.0);
 }
 

@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::sync::{Mutex, PoisonError};
+
 use clap::ValueEnum;
 use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
-use neuron_lab::selector::config::{SelectorKind, SteSign};
-use neuron_lab::selector::layer::{LayerOptions, LayerShape, SelectorLayer};
-use neuron_lab::selector::rules::{Compute, Inner, Rule};
+use neuron_lab::selector::layer::{
+    Compute, Inner, LayerOptions, LayerShape, Rule, SelectorKind, SelectorLayer, SteSign,
+};
 use neuron_lab::selector::tape::Tape;
 use tch::{Device, Kind, Tensor};
 
@@ -15,20 +17,39 @@ const INPUTS: i64 = 7;
 const NEURONS: i64 = 6;
 const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 
+/// libtorch's generator is one for all threads, and the tests of a file may run side by side.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// Seeds libtorch's generator and draws, with the generator to itself.
+fn seeded<T>(seed: i64, draw: impl FnOnce() -> T) -> T {
+    let _lock = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    tch::manual_seed(seed);
+    draw()
+}
+
+/// An input and an upstream gradient of these sizes.
+fn input_and_upstream(input: &[i64], output: &[i64]) -> (Tensor, Tensor) {
+    seeded(4, || {
+        let x = Tensor::randn(input, OPTIONS).set_requires_grad(true);
+        (x, Tensor::randn(output, OPTIONS))
+    })
+}
+
 fn shape(selector: SelectorKind, choices: i64, sign: SteSign) -> LayerShape {
     LayerShape { inputs: INPUTS, neurons: NEURONS, choices, selector, sign, rank: 3 }
 }
 
 fn parameters(shapes: &[LayerShape], replicates: i64) -> Params {
-    tch::manual_seed(3);
     let mut builder = ParamsBuilder::default();
-    for (i, shape) in shapes.iter().enumerate() {
-        for (name, draw) in shape.parameters(&format!("layer{i}")) {
-            // Larger than the default law, so that the selectors are not all undecided.
-            let each: Vec<Tensor> = (0..replicates).map(|_| draw() * 3.0).collect();
-            builder.add(name, Tensor::stack(&each, 0).to_kind(Kind::Double));
+    seeded(3, || {
+        for (i, shape) in shapes.iter().enumerate() {
+            for (name, draw) in shape.parameters(&format!("layer{i}")) {
+                // Larger than by default, so that the selectors are not all undecided.
+                let each: Vec<Tensor> = (0..replicates).map(|_| draw() * 3.0).collect();
+                builder.add(name, Tensor::stack(&each, 0).to_kind(Kind::Double));
+            }
         }
-    }
+    });
     builder.build(Device::Cpu).unwrap()
 }
 
@@ -108,11 +129,9 @@ fn written_out_gradients_are_those_of_automatic_differentiation() {
             let params = parameters(&[shape], replicates);
             let layer = SelectorLayer::with_options(shape, options, "layer0", &params, Device::Cpu)
                 .unwrap();
-            tch::manual_seed(4);
             let lead = if replicates == 1 { vec![] } else { vec![replicates] };
             let size = |last: i64| [lead.clone(), vec![40, last]].concat();
-            let x = Tensor::randn(size(INPUTS), OPTIONS).set_requires_grad(true);
-            let delta = Tensor::randn(size(NEURONS), OPTIONS);
+            let (x, delta) = input_and_upstream(&size(INPUTS), &size(NEURONS));
             let [(y, by_graph), (output, written)] = both_ways(&layer, &params, &x, &delta);
             let what = format!("{shape:?} {options:?}, {replicates} replicates");
             assert_close(&output, &y, &format!("{what}: output"));
@@ -137,9 +156,7 @@ fn a_large_layer_streams_in_blocks_and_gives_the_same() {
                 rank: 0,
             };
             let params = parameters(&[shape], 1);
-            tch::manual_seed(4);
-            let x = Tensor::randn([1000, INPUTS], OPTIONS).set_requires_grad(true);
-            let delta = Tensor::randn([1000, 50], OPTIONS);
+            let (x, delta) = input_and_upstream(&[1000, INPUTS], &[1000, 50]);
             let options =
                 LayerOptions { rule: *rule, inner: Inner::Relu, compute: Compute::Streaming };
             let layer = SelectorLayer::with_options(shape, options, "layer0", &params, Device::Cpu)
@@ -159,7 +176,7 @@ fn the_loss_for_even_use_has_the_gradient_of_its_definition() {
     let shape = shape(SelectorKind::Softmax, 4, SteSign::Consistent);
     let params = parameters(&[shape], 1);
     let mut layer = SelectorLayer::new(shape, "layer0", &params, Device::Cpu).unwrap();
-    let x = Tensor::randn([40, INPUTS], OPTIONS);
+    let x = seeded(4, || Tensor::randn([40, INPUTS], OPTIONS));
     let gradient = |layer: &SelectorLayer| {
         let pass = layer.run(&x, None);
         // Of a loss that doesn't see the output.
@@ -167,34 +184,34 @@ fn the_loss_for_even_use_has_the_gradient_of_its_definition() {
         params.gradient_of("layer0.selection.weight").unwrap().copy()
     };
     assert_eq!(gradient(&layer).abs().max().double_value(&[]), 0.0);
-    layer.set_evenness(0.3);
+    layer.set_aux_loss_weight(0.3);
     let written = gradient(&layer);
     let get = |name: &str| params.get(&format!("layer0.selection.{name}")).unwrap();
     let (weight, bias) = (get("weight"), get("bias"));
     let z = x.linear(&weight.view([-1, INPUTS]), Some(&bias.view([-1]))).view([40, 4, NEURONS]);
     let mean = z.softmax(1, Kind::Double).mean_dim(0, false, Kind::Double);
-    let share = layer.tally(&layer.run(&x, None).choice) / 40.0;
+    let share = layer.selection_counts(&layer.run(&x, None).choice) / 40.0;
     let loss = 0.3 * 4.0 * (share * mean).sum(Kind::Double) / NEURONS as f64;
     let graph = Tensor::run_backward(&[loss], &[&weight], false, false);
     assert_close(&written, &graph[0], "selection weight");
 }
 
 #[test]
-fn a_preference_evens_out_the_choice_and_leaves_the_output_alone() {
+fn a_balance_bias_evens_out_the_choice_and_leaves_the_output_alone() {
     tch::set_num_threads(1);
     let shape = shape(SelectorKind::Softmax, 4, SteSign::Consistent);
     let params = parameters(&[shape], 1);
     let mut layer = SelectorLayer::new(shape, "layer0", &params, Device::Cpu).unwrap();
-    let x = Tensor::randn([400, INPUTS], OPTIONS);
+    let x = seeded(4, || Tensor::randn([400, INPUTS], OPTIONS));
     let unevenness = |layer: &SelectorLayer| {
-        let share = layer.tally(&layer.run(&x, None).choice) / 400.0;
+        let share = layer.selection_counts(&layer.run(&x, None).choice) / 400.0;
         (share - 0.25).abs().max().double_value(&[])
     };
     let before = unevenness(&layer);
-    layer.add_preference();
+    layer.add_balance_bias();
     for _ in 0..2000 {
-        let tally = layer.tally(&layer.run(&x, None).choice);
-        layer.nudge_preference(&tally, (400, 0.01), None);
+        let counts = layer.selection_counts(&layer.run(&x, None).choice);
+        layer.update_balance_bias(&counts, 400, 0.01, None);
     }
     let after = unevenness(&layer);
     assert!(before > 0.2 && after < 0.03, "{before} {after}");
@@ -216,15 +233,16 @@ fn a_tape_gives_the_gradients_of_one_graph() {
         LayerShape { neurons: INPUTS, ..small },
         LayerShape { neurons: 4, selector: SelectorKind::Threshold, choices: 2, ..small },
     ];
-    tch::manual_seed(3);
     let mut builder = ParamsBuilder::default();
-    for (i, shape) in shapes.iter().enumerate() {
-        for (name, draw) in shape.parameters(&format!("layer{i}")) {
-            builder.add(name, (draw() * 3.0).to_kind(Kind::Double).unsqueeze(0));
+    seeded(3, || {
+        for (i, shape) in shapes.iter().enumerate() {
+            for (name, draw) in shape.parameters(&format!("layer{i}")) {
+                builder.add(name, (draw() * 3.0).to_kind(Kind::Double).unsqueeze(0));
+            }
         }
-    }
-    builder.add("embedding", Tensor::randn([1, 9, INPUTS], OPTIONS));
-    builder.add("unused", Tensor::randn([1, 2], OPTIONS));
+        builder.add("embedding", Tensor::randn([1, 9, INPUTS], OPTIONS));
+        builder.add("unused", Tensor::randn([1, 2], OPTIONS));
+    });
     let mut params = builder.build(Device::Cpu).unwrap();
     let options = LayerOptions { inner: Inner::Identity, ..LayerOptions::default() };
     let layers: Vec<SelectorLayer> = shapes

@@ -6,26 +6,28 @@
 use neuron_lab::data;
 use neuron_lab::lab::tensor::nn::cross_entropy;
 use neuron_lab::lab::tensor::params::Params;
+use neuron_lab::lab::tensor::rng::Seeds;
 use neuron_lab::lab::train::learner::LearnerConfig;
-use neuron_lab::selector::config::{SelectionConfig, SelectorKind, SelectorMnistConfig, SteSign};
-use neuron_lab::selector::model::{SelectorNetwork, parameters};
+use neuron_lab::selector::config::{NetworkConfig, SelectionConfig};
+use neuron_lab::selector::layer::{SelectorKind, SteSign};
+use neuron_lab::selector::network::SelectorNetwork;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// Far enough for selections to change: the loss is piecewise constant in a selector's bias.
 const DELTA: f64 = 0.3;
 
-fn config(sign: SteSign) -> SelectorMnistConfig {
+fn config(sign: SteSign) -> NetworkConfig {
     #[derive(clap::Parser)]
     struct Defaults {
         #[command(flatten)]
-        config: SelectorMnistConfig,
+        config: NetworkConfig,
     }
     let defaults = <Defaults as clap::Parser>::parse_from(["test"]).config;
     let learner = LearnerConfig { lr: 0.01, ..defaults.learner.clone() };
     let selector = Some(SelectorKind::Threshold);
     let selection = SelectionConfig { selector, ste_sign: sign, ..defaults.selection };
-    SelectorMnistConfig { hidden: vec![64], selection, learner, ..defaults }
+    NetworkConfig { hidden: vec![64], selection, learner, ..defaults }
 }
 
 fn loss(network: &SelectorNetwork, images: &Tensor, labels: &Tensor) -> Tensor {
@@ -56,9 +58,9 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 
 fn correlation_of(sign: SteSign, images: &Tensor, labels: &Tensor) -> f64 {
     let config = config(sign);
-    let inputs = images.size()[1];
-    let mut params = parameters(&config, (inputs, 10), (0, 1), Device::Cpu).unwrap();
-    let network = SelectorNetwork::new(&config, inputs, &params, Device::Cpu).unwrap();
+    let shape = config.shape(images.size()[1], 10);
+    let mut params = shape.parameters(Seeds { first: 0, count: 1 }, Device::Cpu).unwrap();
+    let network = SelectorNetwork::new(&shape, config.options(), &params, Device::Cpu).unwrap();
     params.backward(&loss(&network, images, labels)).unwrap();
     let gradient = params.split(&params.gradient);
     let gradient = &gradient.iter().find(|(name, _)| name == "layer1.selection.bias").unwrap().1;

@@ -13,7 +13,7 @@ use neuron_lab::lab::train::finite::FinitePolicy;
 use neuron_lab::lab::train::session::Session;
 use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::selector::SelectorMnist;
-use neuron_lab::selector::rules::Rule;
+use neuron_lab::selector::layer::Rule;
 use tch::{Device, Kind, Tensor};
 use tempfile::TempDir;
 
@@ -152,14 +152,14 @@ fn growth_without_noise_changes_nothing_and_its_copies_are_not_used() {
         experiment.network.infer(&experiment.data.test.images)
     };
     let (before, _) = infer(&run);
-    run.session.experiment_mut().change_now(epoch).unwrap();
+    run.session.experiment_mut().change_before(epoch).unwrap();
     let (after, choices) = infer(&run);
     let change = (after - before).abs().max().double_value(&[]);
     assert!(change < 1e-4, "{change}");
     for (layer, choice) in run.session.experiment().network.layers.iter().zip(&choices) {
-        let tally = layer.tally(choice);
-        assert_eq!(tally.size(), [5, 16]);
-        assert_eq!(tally.narrow(0, 2, 3).max().double_value(&[]), 0.0);
+        let counts = layer.selection_counts(choice);
+        assert_eq!(counts.size(), [5, 16]);
+        assert_eq!(counts.narrow(0, 2, 3).max().double_value(&[]), 0.0);
     }
     let new = run.get("layer1.computation.weight");
     for k in 0..5 {
@@ -177,7 +177,7 @@ fn growth_and_shrinking_carry_the_optimizers_state() {
     let moment = "optim.exp_avg_sq.layer1.computation.weight";
     let (old, tally) = (run.get(moment), run.get("state.tally.layer1"));
     let weight = run.get("layer1.computation.weight");
-    run.session.experiment_mut().change_now(epoch).unwrap();
+    run.session.experiment_mut().change_before(epoch).unwrap();
     let (kept, kept_weight) = (run.get(moment), run.get("layer1.computation.weight"));
     assert_eq!(kept.size()[0], 3);
     for neuron in 0..16 {
@@ -191,7 +191,7 @@ fn growth_and_shrinking_carry_the_optimizers_state() {
             assert_eq!(kept_weight.get(row as i64).get(neuron), weight.get(k).get(neuron));
         }
     }
-    run.session.experiment_mut().change_now(2 * epoch).unwrap();
+    run.session.experiment_mut().change_before(2 * epoch).unwrap();
     let grown = run.get(moment);
     assert_eq!(grown.narrow(0, 0, 3), kept);
     assert_eq!(grown.get(3).abs().max().double_value(&[]), 0.0);

@@ -10,13 +10,13 @@ use neuron_lab::lab::configure;
 use neuron_lab::lab::tensor::nn::{cross_entropy, draw};
 use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
+use neuron_lab::selector::language_model::corpus::{Corpus, TokenBatch};
+use neuron_lab::selector::language_model::evaluation::{HeldOutResult, hold_out};
+use neuron_lab::selector::language_model::layout::{linears, parameters};
+use neuron_lab::selector::language_model::model::Transformer;
+use neuron_lab::selector::language_model::monitor::GradientNorms;
+use neuron_lab::selector::language_model::shape::TransformerShape;
 use neuron_lab::selector::tape::Tape;
-use neuron_lab::selector::transformer::config::TransformerConfig;
-use neuron_lab::selector::transformer::corpus::Corpus;
-use neuron_lab::selector::transformer::eval::{Held, hold_out};
-use neuron_lab::selector::transformer::layout::{linears, parameters};
-use neuron_lab::selector::transformer::model::Transformer;
-use neuron_lab::selector::transformer::monitor::GradientNorms;
 use tch::{Device, Kind, Tensor};
 
 /// The model of the notebook's table as far as it can be inferred, on the built-in text.
@@ -24,11 +24,10 @@ const NOTEBOOK: &str =
     "--d-model 256 --heads 8 --feedforward 512 --num-computation 5 --sequence 64";
 
 struct Start {
-    config: TransformerConfig,
+    shape: TransformerShape,
     params: Params,
     model: Transformer,
     corpus: Corpus,
-    words: i64,
 }
 
 fn start(flags: &str) -> Start {
@@ -37,26 +36,26 @@ fn start(flags: &str) -> Start {
     let words = line.split_whitespace().map(Into::into);
     let config = configure::<SelectorTransformer>(words).unwrap().experiment;
     let text = text::load("built-in", Path::new(""), 4000).unwrap();
-    let size = text.vocabulary.len() as i64;
+    let shape = config.shape(text.vocabulary.len() as i64);
     let mut builder = ParamsBuilder::default();
-    for (name, value) in draw(0, 1, &parameters(&config, size)).unwrap() {
+    for (name, value) in draw(0, 1, &parameters(&shape)).unwrap() {
         builder.add(name, value);
     }
     let params = builder.build(Device::Cpu).unwrap();
-    let model = Transformer::new(&config, size, &params, Device::Cpu).unwrap();
+    let model = Transformer::new(&shape, &params, Device::Cpu).unwrap();
     let corpus = Corpus::new(&text, config.sequence, Device::Cpu).unwrap();
-    Start { config, params, model, corpus, words: size }
+    Start { shape, params, model, corpus }
 }
 
 impl Start {
-    fn held(&self) -> Held {
-        let rows = linears(&self.config, self.words);
-        hold_out(&self.model, &rows, &self.params, &self.corpus, (3, 3)).unwrap()
+    fn held_out(&self) -> HeldOutResult {
+        let batches = self.corpus.held_out(3, 3);
+        hold_out(&self.model, &linears(&self.shape), &self.params, &batches).unwrap()
     }
 
     /// Entropies of the linear layers, in their order.
     fn entropies(&self) -> Vec<f64> {
-        self.held().selections.iter().map(|found| found.as_ref().unwrap().entropy).collect()
+        self.held_out().selections.iter().map(|found| found.as_ref().unwrap().entropy).collect()
     }
 }
 
@@ -77,8 +76,8 @@ fn the_first_layers_selectors_are_saturated_by_the_scale_of_the_embedding() {
     assert_within(entropies[5], 1.57, 5f64.ln(), "linear2");
     assert_within(entropies[9], 1.57, 5f64.ln(), "the second layer's out_proj");
     assert_within(entropies[12], 1.478, 1.498, "linear_out");
-    let ln = (start.words as f64).ln();
-    assert_within(start.held().loss, ln + 0.10, ln + 0.25, "loss");
+    let ln = (start.shape.vocabulary as f64).ln();
+    assert_within(start.held_out().loss, ln + 0.10, ln + 0.25, "loss");
 }
 
 #[test]
@@ -92,12 +91,12 @@ fn without_that_scale_they_are_not() {
 #[test]
 fn the_gradients_have_the_notebooks_order() {
     let mut start = start("");
-    let (words, next) = start.corpus.batch(0, 0, 8);
+    let TokenBatch { tokens, next } = start.corpus.batch(0, 0, 8);
     let mut tape = Tape::default();
-    let logits = start.model.forward(&words, Some(&mut tape), &mut |_, _, _| ());
+    let logits = start.model.forward(&tokens, Some(&mut tape), &mut |_, _, _| ());
     let loss = cross_entropy(&logits, &next.flatten(0, 1));
     tape.backward(&loss, &mut start.params).unwrap();
-    let mut norms = GradientNorms::new(&linears(&start.config, start.words), &start.params);
+    let mut norms = GradientNorms::new(&linears(&start.shape), &start.params);
     norms.add(&start.params);
     let mean: Vec<f64> =
         norms.take().unwrap().iter().map(|norms| norms.iter().sum::<f64>() / 5.0).collect();

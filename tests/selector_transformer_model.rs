@@ -6,16 +6,28 @@ use neuron_lab::lab::configure;
 use neuron_lab::lab::tensor::nn::{cross_entropy, draw};
 use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
+use neuron_lab::selector::language_model::layout::{parameter_count, parameters};
+use neuron_lab::selector::language_model::memory::Memory;
+use neuron_lab::selector::language_model::model::Transformer;
+use neuron_lab::selector::language_model::shape::TransformerShape;
 use neuron_lab::selector::tape::Tape;
 use neuron_lab::selector::transformer::config::TransformerConfig;
-use neuron_lab::selector::transformer::layout::{parameter_count, parameters};
-use neuron_lab::selector::transformer::memory::Memory;
-use neuron_lab::selector::transformer::model::Transformer;
 use tch::{Device, Kind, Tensor};
 
 fn config(flags: &str) -> TransformerConfig {
     let line = format!("selector_transformer {flags}");
     configure::<SelectorTransformer>(line.split_whitespace().map(Into::into)).unwrap().experiment
+}
+
+/// The sizes of a small model, with words enough for what the tests read.
+fn shape(flags: &str) -> TransformerShape {
+    config(&format!("{SMALL} {flags}")).shape(11)
+}
+
+/// The memory of a model with this many words.
+fn memory(flags: &str, words: i64) -> Memory {
+    let config = config(flags);
+    Memory::of(&config.shape(words), config.batch_size, config.learner.optimizer.kind)
 }
 
 /// Numbers from -1 to 1 that depend on the parameter's name.
@@ -26,9 +38,9 @@ fn wave(name: &str, shape: &[i64], rate: f64) -> Tensor {
     angle.sin().view(shape)
 }
 
-fn waves(config: &TransformerConfig, vocabulary: i64) -> Params {
+fn waves(shape: &TransformerShape) -> Params {
     let mut builder = ParamsBuilder::default();
-    for (name, draw) in parameters(config, vocabulary) {
+    for (name, draw) in parameters(shape) {
         let wave = wave(&name, &draw().size(), 1.3);
         let value: Tensor = match (name.contains(".norm"), name.ends_with("weight")) {
             (true, true) => 1.0 + 0.1 * wave,
@@ -45,9 +57,9 @@ const SMALL: &str = "--layers 2 --d-model 8 --heads 2 --feedforward 12 --sequenc
 #[track_caller]
 fn assert_pytorch(flags: &str, loss: f64, gradients: &[(&str, f64)]) {
     tch::set_num_threads(1);
-    let config = config(&format!("{SMALL} {flags}"));
-    let mut params = waves(&config, 11);
-    let model = Transformer::new(&config, 11, &params, Device::Cpu).unwrap();
+    let shape = shape(flags);
+    let mut params = waves(&shape);
+    let model = Transformer::new(&shape, &params, Device::Cpu).unwrap();
     let tokens = (Tensor::arange(18, (Kind::Int64, Device::Cpu)) * 7 + 3).remainder(11);
     let tokens = tokens.view([3, 6]);
     let mut tape = Tape::default();
@@ -148,21 +160,21 @@ fn parameters_are_counted_without_making_them() {
         "--num-computation 7 --selector low-rank --rank 3",
         "--num-computation 1",
     ] {
-        let config = config(&format!("{SMALL} {flags}"));
-        assert_eq!(waves(&config, 11).count(), parameter_count(&config, 11), "{flags}");
+        let shape = shape(flags);
+        assert_eq!(waves(&shape).count(), parameter_count(&shape), "{flags}");
     }
 }
 
 /// Loss of a batch and its gradient, of a model drawn from a seed.
 fn loss_and_gradient(flags: &str) -> (f64, Tensor) {
     tch::set_num_threads(1);
-    let config = config(&format!("{SMALL} {flags}"));
+    let shape = shape(flags);
     let mut builder = ParamsBuilder::default();
-    for (name, value) in draw(3, 1, &parameters(&config, 11)).unwrap() {
+    for (name, value) in draw(3, 1, &parameters(&shape)).unwrap() {
         builder.add(name, value);
     }
     let mut params = builder.build(Device::Cpu).unwrap();
-    let model = Transformer::new(&config, 11, &params, Device::Cpu).unwrap();
+    let model = Transformer::new(&shape, &params, Device::Cpu).unwrap();
     let tokens = Tensor::arange(10, (Kind::Int64, Device::Cpu)).view([2, 5]);
     let mut tape = Tape::default();
     let logits = model.forward(&tokens, Some(&mut tape), &mut |_, _, _| ());
@@ -182,16 +194,16 @@ fn one_computation_neuron_is_the_base_model() {
 
 #[test]
 fn memory_is_known_before_anything_is_made() {
-    let small = config(&format!("{SMALL} --optimizer adam"));
-    let memory = Memory::of(&small, 11);
-    let parameters = waves(&small, 11).count();
-    assert_eq!((memory.parameters, memory.state), (parameters, 16 * parameters));
-    let sgd = Memory::of(&config(&format!("{SMALL} --optimizer sgd")), 11);
+    let of_small = |flags: &str| memory(&format!("{SMALL} {flags}"), 11);
+    let adam = of_small("--optimizer adam");
+    let parameters = waves(&shape("--optimizer adam")).count();
+    assert_eq!((adam.parameters, adam.state), (parameters, 16 * parameters));
+    let sgd = of_small("--optimizer sgd");
     assert_eq!(sgd.state, 8 * parameters);
     // The activations of streaming do not grow with K, those of dense do.
-    let of = |flags: &str| Memory::of(&config(&format!("{SMALL} {flags}")), 11).activations;
+    let of = |flags: &str| of_small(flags).activations;
     assert_eq!(of("--num-computation 100"), of("--num-computation 2"));
     assert!(of("--compute dense --num-computation 100") > 10 * of("--num-computation 100"));
-    let large = Memory::of(&config("--preset large"), 5000);
+    let large = memory("--preset large", 5000);
     assert!(large.bytes() < 6_500_000_000, "{large:?}");
 }

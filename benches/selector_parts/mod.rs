@@ -13,9 +13,9 @@ use neuron_lab::lab::train::session::Session;
 use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::lab::{Experiment, configure};
 use neuron_lab::selector::SelectorMnist;
-use neuron_lab::selector::config::{SelectorKind, SteSign};
-use neuron_lab::selector::layer::{LayerOptions, LayerShape, SelectorLayer};
-use neuron_lab::selector::rules::{Compute, Inner, Rule};
+use neuron_lab::selector::layer::{
+    Compute, Inner, LayerOptions, LayerShape, Rule, SelectorKind, SelectorLayer, SteSign,
+};
 use rustix::time::{ClockId, clock_gettime};
 use tch::{Device, Kind, Tensor};
 use tempfile::TempDir;

@@ -1,40 +1,14 @@
-//! Settings of `selector_mnist`, and of selector layers in every experiment.
+//! The flags that the experiments of this family share.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use super::layer::LayerShape;
-use super::rules::{Compute, Inner, LayerOptions, Rule};
+use super::layer::check::{InvalidLayer, MOST_CHOICES};
+use super::layer::{Compute, Inner, LayerOptions, LayerShape, Rule, SelectorKind, SteSign};
+use super::network::NetworkShape;
 use crate::lab::LearnerConfig;
 use crate::lab::error::refuse;
-
-/// How a neuron picks one of its computation neurons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SelectorKind {
-    /// One logit s: A where sigmoid(s) < 0.5, else B; for two computation neurons
-    Threshold,
-    /// One logit for each computation neuron: the largest is taken
-    Softmax,
-    /// As softmax, of fewer numbers that are a linear map of the input, the same for all neurons
-    LowRank,
-    /// ceil(log2 K) half-spaces: the side of each is a bit of the computation neuron's number
-    Tree,
-    /// No selection neuron, for one computation neuron: a plain layer
-    None,
-}
-
-/// Which way the straight-through gradient of the threshold selector goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SteSign {
-    /// As the notebook's code has it: d mask / d sigmoid = +1, although the mask falls with the
-    /// sigmoid, so that the selector climbs the loss
-    AsPrinted,
-    /// d mask / d sigmoid = -1: the selector descends the loss
-    Consistent,
-}
 
 /// How the neurons of a model's layers select, and what they back-propagate.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -74,12 +48,12 @@ impl SelectionConfig {
     /// Fills in the selector and checks every value, for neurons with this inner activation.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Exit code 2 for values that don't go together, with their flags.
     pub fn resolve(&mut self, inner: Inner) -> Result<()> {
         self.selector = Some(self.kind());
         let shape = self.shape(1, 1);
-        shape.check()?;
-        self.options(inner).check(&shape)
+        let checked = shape.check().and_then(|()| self.options(inner).check(&shape));
+        checked.map_err(|invalid| refuse(in_flags(invalid)))
     }
 
     /// The shape of a selector layer.
@@ -100,10 +74,69 @@ impl SelectionConfig {
     }
 }
 
-/// Settings of a network of selection and computation neurons on an image set.
+/// The error of making a model, refused with exit code 2 and the flags where it is an
+/// [`InvalidLayer`]: which ways of computing a device has is known only then.
+pub fn refuse_invalid(error: Error) -> Error {
+    match error.downcast::<InvalidLayer>() {
+        Ok(invalid) => refuse(in_flags(invalid)),
+        Err(other) => other,
+    }
+}
+
+/// What is wrong with a layer, in the words of its flags.
+fn in_flags(invalid: InvalidLayer) -> String {
+    match invalid {
+        InvalidLayer::Choices(choices) => {
+            format!("--num-computation {choices}: expected 1 to {MOST_CHOICES}")
+        }
+        InvalidLayer::SelectorFor { selector, expected, choices } => {
+            let what = match expected {
+                1 => "is for 1 computation neuron".to_string(),
+                several => format!("chooses between {several} computation neurons"),
+            };
+            let selector = flag_value(selector);
+            format!(
+                "--selector {selector} {what}, and --num-computation is {choices}: use \
+                 --num-computation {expected} or --selector softmax"
+            )
+        }
+        InvalidLayer::TreeOf(choices) => format!(
+            "--selector tree chooses between 2 computation neurons or more, and \
+             --num-computation is {choices}"
+        ),
+        InvalidLayer::SignWithoutThreshold => {
+            "--ste-sign as-printed is the threshold selector's: use --selector threshold with \
+             --num-computation 2"
+                .into()
+        }
+        InvalidLayer::Rank(rank) => format!("--rank {rank}: expected 1 or more"),
+        InvalidLayer::GatherNeedsSelected(rule) => format!(
+            "--compute gather computes only what is selected, and --rule {} needs every \
+             computation neuron: use --compute streaming, or --rule selected-only",
+            flag_value(rule)
+        ),
+        InvalidLayer::SignWithoutEstimator(rule) => format!(
+            "--ste-sign as-printed is of the straight-through estimator, and --rule {} has \
+             none: use --rule full-ste or hidden",
+            flag_value(rule)
+        ),
+        InvalidLayer::GatherUnavailable => {
+            "--compute gather is there on the CPU only, for f32 and f64: use --compute dense \
+             or streaming"
+                .into()
+        }
+    }
+}
+
+/// A value as its flag takes it.
+fn flag_value(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().into())
+}
+
+/// A network of selection and computation neurons on an image set, and its learning.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
-pub struct SelectorMnistConfig {
+pub struct NetworkConfig {
     /// Neurons of each hidden layer, e.g. 64,64
     #[arg(long, value_delimiter = ',', default_value = "64,64", value_name = "N,N,...")]
     pub hidden: Vec<i64>,
@@ -120,16 +153,26 @@ pub struct SelectorMnistConfig {
     pub learner: LearnerConfig,
 }
 
-impl SelectorMnistConfig {
+impl NetworkConfig {
     /// What every layer does beyond its shape: the notebook's neuron has a ReLU.
     pub fn options(&self) -> LayerOptions {
         self.selection.options(Inner::Relu)
     }
 
+    /// The sizes of the network for images of this many pixels.
+    pub fn shape(&self, pixels: i64, classes: i64) -> NetworkShape {
+        let mut before = pixels;
+        let layer = |neurons: &i64| {
+            let inputs = std::mem::replace(&mut before, *neurons);
+            self.selection.shape(inputs, *neurons)
+        };
+        NetworkShape { inputs: pixels, hidden: self.hidden.iter().map(layer).collect(), classes }
+    }
+
     /// Fills in the selector and checks every value.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Exit code 2 for a value out of its range, or values that don't go together, with their flags.
     pub fn resolve(&mut self) -> Result<()> {
         if self.selection.selector.is_none() && self.selection.num_computation == 2 {
             self.selection.selector = Some(SelectorKind::Threshold);

@@ -8,7 +8,7 @@
 use anyhow::{Context, Result};
 use tch::Tensor;
 
-use super::layer::{Noise, Pass, SelectorLayer};
+use super::layer::{LayerPass, Noise, SelectorLayer};
 use crate::lab::tensor::params::Params;
 
 /// The stages of one step.
@@ -22,7 +22,7 @@ enum Stage<'a> {
     /// A tensor with a graph behind it, and the leaf that stands for it.
     Cut { source: Tensor, leaf: Tensor },
     /// A layer, its input and its output, both leaves.
-    Layer { layer: &'a SelectorLayer, pass: Box<Pass>, input: Tensor, leaf: Tensor },
+    Layer { layer: &'a SelectorLayer, pass: Box<LayerPass>, input: Tensor, leaf: Tensor },
 }
 
 impl<'a> Tape<'a> {
@@ -34,8 +34,9 @@ impl<'a> Tape<'a> {
     }
 
     /// A selector layer: its output, a leaf, [.., batch, neuron], and which computation neurons it
-    /// selected, as in [`Pass`].
+    /// selected, as in [`LayerPass`].
     ///
+    /// # Shapes
     /// - input: [.., batch, input]: a leaf that came from [`Tape::cut`] or from this function, or a
     ///   tensor without gradient
     pub fn layer(
@@ -54,11 +55,12 @@ impl<'a> Tape<'a> {
 
     /// Writes the gradient of `loss` with respect to every parameter into `params.gradient`.
     ///
+    /// # Shapes
     /// - loss: [], the sum over replicates, of the last stage
     ///
     /// # Errors
-    /// Where a stage's input is neither a leaf nor without gradient, so that a graph would be gone
-    /// through twice; whatever the backward pass says.
+    /// A layer's input that is neither a leaf nor without gradient, so that a graph would be gone
+    /// through twice; a loss without a graph.
     pub fn backward(self, loss: &Tensor, params: &mut Params) -> Result<()> {
         loss.f_backward()?;
         for stage in self.stages.into_iter().rev() {
@@ -66,7 +68,7 @@ impl<'a> Tape<'a> {
                 Stage::Cut { source, leaf } => {
                     let gradient = leaf.grad();
                     if gradient.defined() && source.requires_grad() {
-                        send(&source, &gradient)?;
+                        flow_into(&source, &gradient)?;
                     }
                 }
                 Stage::Layer { layer, pass, input, leaf } => {
@@ -80,7 +82,7 @@ impl<'a> Tape<'a> {
                     }
                     let to_input = layer.backward(&pass, &gradient, input.requires_grad());
                     if let Some(gradient) = to_input {
-                        send(&input, &gradient)?;
+                        flow_into(&input, &gradient)?;
                     }
                 }
             }
@@ -90,8 +92,11 @@ impl<'a> Tape<'a> {
     }
 }
 
-/// Lets `gradient` = ∂L/∂source flow into the graph behind `source`.
-fn send(source: &Tensor, gradient: &Tensor) -> Result<()> {
+/// Lets `gradient`, which is ∂L/∂source, flow into the graph behind `source`.
+///
+/// # Errors
+/// A graph that was gone through before.
+fn flow_into(source: &Tensor, gradient: &Tensor) -> Result<()> {
     let scalar = (source * gradient).sum(gradient.kind());
     scalar.f_backward().context("a graph between two cuts was gone through twice")?;
     Ok(())

@@ -33,6 +33,16 @@ pub fn words(seed: u64, stream: &str, t: u64) -> impl Iterator<Item = u64> + use
     (0u64..).map(move |i| mix(key.wrapping_add(i.wrapping_mul(GOLDEN))))
 }
 
+/// The seeds of a run's replicates: replicate r has the seed `first` + r, so that it is the same as
+/// the run of that seed alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeds {
+    /// The seed of the first replicate.
+    pub first: u64,
+    /// The number of replicates.
+    pub count: i64,
+}
+
 /// A number in [0, 1) from the upper 53 bits of a word.
 pub fn unit(word: u64) -> f64 {
     (word >> 11) as f64 / (1u64 << 53) as f64

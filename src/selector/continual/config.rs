@@ -4,36 +4,13 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::Preset;
 use crate::lab::error::refuse;
 use crate::lab::tensor::optim::OptimizerKind;
 use crate::lab::tensor::optim::schedule::ScheduleKind;
-use crate::selector::config::SelectorMnistConfig;
-
-/// Tasks of a run.
-pub const TASKS: i64 = 5;
-
-/// What the tasks are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Benchmark {
-    /// The ten classes in five pairs: 0 and 1, 2 and 3, ...
-    Split,
-    /// All ten classes five times, the pixels in another order each time; the first in their own
-    Permuted,
-}
-
-/// What a network has to tell apart, and what it is told (van de Ven and Tolias 2019).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scenario {
-    /// All classes of all tasks, without being told the task
-    Class,
-    /// The classes within a task, with the same outputs for every task, without being told it
-    Domain,
-    /// The classes within a task that it is told: only that task's outputs count
-    Task,
-}
+use crate::selector::config::NetworkConfig;
+use crate::selector::task_sequence::batches::BatchSource;
+use crate::selector::task_sequence::penalty::{Importance, PenaltyOptions, PenaltyStep};
+use crate::selector::task_sequence::tasks::{Benchmark, Scenario};
 
 /// What is done against forgetting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -51,24 +28,6 @@ pub enum Method {
     Replay,
     /// All tasks at once in every step: what could be reached at best
     Joint,
-}
-
-impl Method {
-    /// Whether it pulls weights towards where they were.
-    pub fn has_penalty(self) -> bool {
-        matches!(self, Self::Ewc | Self::EwcOnline | Self::Si)
-    }
-}
-
-/// How a quadratic penalty moves the weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PenaltyStep {
-    /// Its gradient is added to the loss's; of plain SGD, unstable where rate x lambda x
-    /// importance is over 2
-    Gradient,
-    /// Solved for after the optimizer's step, stable for any lambda
-    Implicit,
 }
 
 /// Settings of continual learning.
@@ -109,7 +68,7 @@ pub struct ContinualConfig {
     /// The network and its learning; of one computation neuron a multilayer perceptron
     #[command(flatten)]
     #[serde(flatten)]
-    pub model: SelectorMnistConfig,
+    pub network: NetworkConfig,
 }
 
 impl ContinualConfig {
@@ -124,22 +83,47 @@ impl ContinualConfig {
 
     /// How the penalty moves the weights, which [`ContinualConfig::resolve`] has filled in.
     pub fn penalty_step(&self) -> PenaltyStep {
-        let default = match self.model.learner.optimizer.kind {
+        let default = match self.network.learner.optimizer.kind {
             OptimizerKind::Adam | OptimizerKind::Adamw => PenaltyStep::Gradient,
-            _ => PenaltyStep::Implicit,
+            OptimizerKind::Sgd | OptimizerKind::Momentum | OptimizerKind::Nesterov => {
+                PenaltyStep::Implicit
+            }
         };
         self.penalty_step.unwrap_or(default)
+    }
+
+    /// The penalty of the method, where it pulls weights towards where they were.
+    pub fn penalty(&self) -> Option<PenaltyOptions> {
+        let importance = match self.method {
+            Method::Base | Method::Replay | Method::Joint => return None,
+            Method::Ewc => Importance::Fisher,
+            Method::EwcOnline => Importance::RunningFisher { decay: self.online_decay },
+            Method::Si => Importance::PathIntegral { damping: self.si_damping },
+        };
+        Some(PenaltyOptions { importance, lambda: self.lambda, step: self.penalty_step() })
+    }
+
+    /// Where the method takes the images of a step from.
+    pub fn batch_source(&self) -> BatchSource {
+        match self.method {
+            Method::Base | Method::Ewc | Method::EwcOnline | Method::Si => BatchSource::Task,
+            Method::Replay => BatchSource::Replay { memory: self.memory },
+            Method::Joint => BatchSource::Joint,
+        }
     }
 
     /// Fills in what depends on other values, and checks all of them.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Exit code 2 for a value out of its range, or values that don't go together, with their flags.
     pub fn resolve(&mut self) -> Result<()> {
-        if self.benchmark == Benchmark::Permuted && self.scenario() != Scenario::Domain {
-            return Err(refuse(
-                "--scenario: the permuted tasks have the same ten classes, which is domain",
-            ));
+        match (self.benchmark, self.scenario()) {
+            (Benchmark::Permuted, Scenario::Class | Scenario::Task) => {
+                return Err(refuse(
+                    "--scenario: the permuted tasks have the same ten classes, which is domain",
+                ));
+            }
+            (Benchmark::Permuted, Scenario::Domain) | (Benchmark::Split, _) => {}
         }
         self.scenario = Some(self.scenario());
         self.penalty_step = Some(self.penalty_step());
@@ -162,58 +146,11 @@ impl ContinualConfig {
             let decay = self.online_decay;
             return Err(refuse(format!("--online-decay {decay}: expected a number from 0 to 1")));
         }
-        if self.model.learner.schedule.kind == ScheduleKind::Plateau {
+        if self.network.learner.schedule.kind == ScheduleKind::Plateau {
             return Err(refuse(
                 "--schedule plateau: there is no held-out loss for it; use another schedule",
             ));
         }
-        self.model.resolve()
+        self.network.resolve()
     }
 }
-
-/// The notebook's two rows, and the comparison at equal parameters.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        name: "notebook-base",
-        reason: "the notebook's \"base model\" on split MNIST, one epoch a task, nothing done \
-                 against forgetting",
-        values: r#"{"num_computation": 1}"#,
-    },
-    Preset {
-        name: "notebook-ewc",
-        reason: "what fits the notebook's \"EWC base\" best: permuted MNIST under a penalty so \
-                 strong that later tasks can't be learnt",
-        values: r#"{"num_computation": 1, "benchmark": "permuted", "method": "ewc", "lambda": 1e4,
-            "optimizer": "adam", "lr": 0.001}"#,
-    },
-    Preset {
-        name: "permuted-mlp-64",
-        reason: "permuted MNIST, a perceptron of the selector networks' width",
-        values: r#"{"num_computation": 1, "benchmark": "permuted"}"#,
-    },
-    Preset {
-        name: "permuted-mlp-400",
-        reason: "permuted MNIST, the perceptron of the literature: 479 thousand parameters",
-        values: r#"{"num_computation": 1, "benchmark": "permuted", "hidden": [400, 400]}"#,
-    },
-    Preset {
-        name: "permuted-mlp-440",
-        reason: "permuted MNIST, a perceptron of as many parameters as permuted-k5: 544 thousand",
-        values: r#"{"num_computation": 1, "benchmark": "permuted", "hidden": [440, 440]}"#,
-    },
-    Preset {
-        name: "permuted-k5",
-        reason: "permuted MNIST, five computation neurons, softmax selector: 545 thousand parameters",
-        values: r#"{"benchmark": "permuted", "num_computation": 5}"#,
-    },
-    Preset {
-        name: "permuted-k2",
-        reason: "permuted MNIST, two computation neurons, the sign that descends the loss",
-        values: r#"{"benchmark": "permuted"}"#,
-    },
-    Preset {
-        name: "permuted-as-printed",
-        reason: "permuted MNIST, two computation neurons, the notebook's sign",
-        values: r#"{"benchmark": "permuted", "ste_sign": "as-printed"}"#,
-    },
-];

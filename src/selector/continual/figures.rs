@@ -2,18 +2,18 @@
 
 use anyhow::Result;
 
-use super::config::TASKS;
 use super::report::matrices;
-use super::train::SelectorContinual;
+use super::state::SelectorContinual;
 use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Series};
 use crate::lab::log::run_log::Log;
 use crate::lab::statistics::mean_and_sd;
-use crate::selector::figures::curve;
+use crate::selector::presentation::curve;
+use crate::selector::task_sequence::tasks::TASKS;
 
 /// Draws `matrix` and `within`.
 ///
 /// # Errors
-/// Where the device can't be read, or a figure has nothing to show.
+/// The record that can't be read from the device, or a figure that can't be rendered.
 pub fn draw(run: &SelectorContinual, log: &mut Log, step: u64) -> Result<()> {
     let matrix = matrix(run)?;
     log.figure("matrix", step, &matrix.render()?, &matrix.to_csv());
@@ -22,8 +22,9 @@ pub fn draw(run: &SelectorContinual, log: &mut Log, step: u64) -> Result<()> {
     Ok(())
 }
 
+/// What was run, and of how many seeds the mean is shown.
 fn seeds(run: &SelectorContinual) -> String {
-    match run.replicates {
+    match run.seeds.count {
         1 => format!("{}, one seed", run.title()),
         several => format!("{}, mean of {several} seeds", run.title()),
     }

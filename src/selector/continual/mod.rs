@@ -2,14 +2,12 @@
 //!
 //! The experiment is [`SelectorContinual`]; its page is `docs/selector_continual.md`.
 
-pub mod batches;
 pub mod config;
-pub mod eval;
-pub mod figures;
-pub mod penalty;
-pub mod report;
-pub mod scores;
-pub mod tasks;
-pub mod train;
+mod experiment;
+mod figures;
+mod learning;
+mod presets;
+mod report;
+mod state;
 
-pub use train::SelectorContinual;
+pub use state::SelectorContinual;

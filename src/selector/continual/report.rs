@@ -1,16 +1,18 @@
 //! What a run says after every task, and logs.
 
 use anyhow::Result;
+use tch::Tensor;
 
-use super::config::TASKS;
-use super::eval::Outcome;
-use super::scores::{average, backward_transfer, collapsed, forgetting, largest_share};
-use super::train::SelectorContinual;
+use super::state::SelectorContinual;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::statistics::mean_and_sd;
-use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::Evaluation;
+use crate::selector::task_sequence::evaluation::TaskScores;
+use crate::selector::task_sequence::scores::{
+    average, backward_transfer, collapsed, forgetting, largest_share,
+};
+use crate::selector::task_sequence::tasks::TASKS;
 
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
@@ -35,7 +37,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("figures/*", "the figures of the run's end"),
 ];
 
-/// The charts that put related curves together.
+/// The charts of related curves.
 ///
 /// - own_outputs: whether tasks have outputs of their own, so that a network can be told the task
 pub fn charts(own_outputs: bool) -> Vec<Chart> {
@@ -58,11 +60,14 @@ pub fn charts(own_outputs: bool) -> Vec<Chart> {
     charts
 }
 
-/// Rows of the accuracy matrix of each replicate, up to `rows`: [replicate][row][task].
+/// The first `rows` rows of the matrix of each replicate: [replicate][row][column].
+///
+/// # Shapes
+/// - of: [replicate, row, column]
 ///
 /// # Errors
-/// Where the device can't be read.
-pub fn matrices(of: &tch::Tensor, rows: usize) -> Result<Vec<Vec<Vec<f64>>>> {
+/// A matrix that can't be read from the device.
+pub fn matrices(of: &Tensor, rows: usize) -> Result<Vec<Vec<Vec<f64>>>> {
     let size = of.size();
     let (rows_all, columns) = (size[1] as usize, size[2] as usize);
     let flat = to_host::values(of)?;
@@ -70,11 +75,11 @@ pub fn matrices(of: &tch::Tensor, rows: usize) -> Result<Vec<Vec<Vec<f64>>>> {
     Ok(flat.chunks(rows_all * columns).map(matrix).collect())
 }
 
-/// Says and logs how things stand after a task.
+/// Says and logs the accuracies after a task, and what was forgotten.
 ///
 /// # Errors
-/// Where the device can't be read.
-pub fn report(run: &SelectorContinual, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+/// Scores that can't be read from the device.
+pub fn report(run: &SelectorContinual, evaluation: &mut Evaluation) -> Result<()> {
     let rows = evaluation.number as usize;
     let accuracy = matrices(&run.record.accuracy, rows)?;
     let told = matrices(&run.record.told, rows)?;
@@ -111,19 +116,19 @@ pub fn report(run: &SelectorContinual, evaluation: &mut Evaluation) -> Result<Op
     }
     evaluation.say(&line);
     report_collapse(evaluation, &answers);
-    Ok(None)
+    Ok(())
 }
 
-/// A checkpoint that is only evaluated.
+/// Says and logs the accuracies of a checkpoint that is only evaluated.
 ///
 /// # Errors
-/// Where the device can't be read.
+/// Scores that can't be read from the device.
 pub fn report_checkpoint(
     run: &SelectorContinual,
     evaluation: &mut Evaluation,
-    found: &Outcome,
-) -> Result<Option<Score>> {
-    let accuracy = matrices(&found.accuracy.unsqueeze(1), 1)?;
+    scores: &TaskScores,
+) -> Result<()> {
+    let accuracy = matrices(&scores.accuracy.unsqueeze(1), 1)?;
     for task in 0..TASKS as usize {
         let values: Vec<f64> = accuracy.iter().map(|matrix| matrix[0][task]).collect();
         evaluation.say(&format!("Accuracy on Task {}: {}", task + 1, percent(&values)));
@@ -132,12 +137,13 @@ pub fn report_checkpoint(
     let mean: Vec<f64> = accuracy.iter().map(|matrix| average(matrix)).collect();
     evaluation.say(&format!("Average accuracy: {}; {}", percent(&mean), run.title()));
     evaluation.scalar("eval/average_accuracy", mean);
-    let answers = matrices(&found.answers.unsqueeze(1), 1)?;
+    let answers = matrices(&scores.answers.unsqueeze(1), 1)?;
     report_collapse(evaluation, &answers.concat());
-    Ok(None)
+    Ok(())
 }
 
-/// One class for everything is no accuracy: it is said as what it is.
+/// Says where a network answers one class to everything: its accuracies are only shares of that
+/// class.
 fn report_collapse(evaluation: &mut Evaluation, answers: &[Vec<f64>]) {
     for (replicate, answers) in answers.iter().enumerate() {
         if let Some(class) = collapsed(answers) {
@@ -154,7 +160,7 @@ fn report_collapse(evaluation: &mut Evaluation, answers: &[Vec<f64>]) {
     evaluation.scalar("eval/largest_share", shares);
 }
 
-/// A mean in percent, with its spread over replicates where there are several.
+/// A mean in percent, with its standard deviation over replicates where there are several.
 fn percent(values: &[f64]) -> String {
     let (mean, sd) = mean_and_sd(values);
     match values.len() {

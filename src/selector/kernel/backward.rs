@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::order::Order;
+use super::operands::Operands;
+use super::parallel::{parallel_ranges, threads};
 use super::real::{Real, add_scaled};
-use super::{Layer, over, threads};
+use super::sample_buckets::SampleBuckets;
 
 /// Where the gradients go; all of it is written.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
-/// Numbers that a thread has at least: a line of the cache, so that no two threads write to one.
+/// The fewest columns of a thread: a line of the cache, so that no two threads write to one line.
 const COLUMNS: usize = 16;
 
 /// Writes the gradients from δ = ∂L/∂(w_sel x + b_sel). A sample whose δ is 0 costs nothing.
@@ -40,9 +41,13 @@ const COLUMNS: usize = 16;
 /// The threads divide the inputs: of these every sum is one thread's own, that of ∂L/∂x over the
 /// neurons included, so the bits don't depend on how many there are.
 ///
+/// # Shapes
 /// - delta: [neuron, sample]
-pub fn backward<T: Real>(layer: Layer<T>, delta: &[T], gradients: Gradients<T>) {
-    let sizes = layer.sizes;
+///
+/// # Panics
+/// Lengths that don't fit the sizes.
+pub fn backward<T: Real>(operands: Operands<T>, delta: &[T], gradients: Gradients<T>) {
+    let sizes = operands.sizes;
     assert_eq!(gradients.weight.len(), sizes.choices * sizes.neurons * sizes.inputs);
     assert_eq!(gradients.bias.len(), sizes.choices * sizes.neurons);
     assert_eq!(delta.len(), sizes.neurons * sizes.samples);
@@ -56,7 +61,7 @@ pub fn backward<T: Real>(layer: Layer<T>, delta: &[T], gradients: Gradients<T>) 
     };
     let count = threads(sizes.inputs.div_ceil(COLUMNS));
     let parts = vec![(); count];
-    over(
+    parallel_ranges(
         sizes.inputs,
         sizes.inputs.div_ceil(count).next_multiple_of(COLUMNS),
         parts,
@@ -64,61 +69,66 @@ pub fn backward<T: Real>(layer: Layer<T>, delta: &[T], gradients: Gradients<T>) 
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
                 // SAFETY: this CPU has AVX2; the ranges of columns don't overlap.
-                return unsafe { some_avx2(layer, delta, columns, shared) };
+                return unsafe { backward_columns_avx2(operands, delta, columns, shared) };
             }
             // SAFETY: the ranges of columns don't overlap.
-            unsafe { some(layer, delta, columns, shared) };
+            unsafe { backward_columns(operands, delta, columns, shared) };
         },
     );
 }
 
-/// The same instructions, eight f32 at a time.
+/// [`backward_columns`] with eight f32 at a time and the same bits.
 ///
 /// # Safety
-/// As [`some`].
+/// As [`backward_columns`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-unsafe fn some_avx2<T: Real>(
-    layer: Layer<T>,
+unsafe fn backward_columns_avx2<T: Real>(
+    operands: Operands<T>,
     delta: &[T],
     columns: Range<usize>,
     shared: Shared<T>,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { some(layer, delta, columns, shared) };
+    unsafe { backward_columns(operands, delta, columns, shared) };
 }
 
-/// The gradients of some inputs.
+/// Writes the gradients in the columns of some inputs.
 ///
 /// # Safety
 /// `shared` holds [computation, neuron, input], [computation, neuron] and, or null, [sample, input]
 /// numbers, and no one else touches `columns` of them; of 0 among `columns`, the biases neither.
 #[inline(always)]
-unsafe fn some<T: Real>(layer: Layer<T>, delta: &[T], columns: Range<usize>, shared: Shared<T>) {
-    let sizes = layer.sizes;
+unsafe fn backward_columns<T: Real>(
+    operands: Operands<T>,
+    delta: &[T],
+    columns: Range<usize>,
+    shared: Shared<T>,
+) {
+    let sizes = operands.sizes;
     let (inputs, first, width) = (sizes.inputs, columns.start, columns.len());
     // SAFETY: the caller's promise.
     let part = |of: *mut T, row: usize| unsafe {
         std::slice::from_raw_parts_mut(of.add(row * inputs + first), width)
     };
-    let mut order = Order::new(sizes.choices, sizes.samples);
+    let mut buckets = SampleBuckets::new(sizes.choices, sizes.samples);
     for neuron in 0..sizes.neurons {
-        order.sort(&layer.choice[neuron * sizes.samples..][..sizes.samples]);
+        buckets.fill(&operands.choice[neuron * sizes.samples..][..sizes.samples]);
         let delta = &delta[neuron * sizes.samples..][..sizes.samples];
         for choice in 0..sizes.choices {
             let row = choice * sizes.neurons + neuron;
             let gradient = part(shared.weight, row);
             gradient.fill(T::default());
             let mut bias = T::default();
-            let weight = &layer.row_of_weight(choice, neuron)[columns.clone()];
-            for sample in order.of(choice) {
+            let weight = &operands.row_of_weight(choice, neuron)[columns.clone()];
+            for sample in buckets.bucket(choice) {
                 let sample = *sample as usize;
                 let d = delta[sample];
                 if d == T::default() {
                     continue;
                 }
                 bias += d;
-                add_scaled(gradient, d, &layer.row_of_x(sample)[columns.clone()]);
+                add_scaled(gradient, d, &operands.row_of_x(sample)[columns.clone()]);
                 if !shared.x.is_null() {
                     add_scaled(part(shared.x, sample), d, weight);
                 }

@@ -15,73 +15,12 @@
 
 mod backward;
 mod forward;
-mod order;
+mod operands;
+mod parallel;
 mod real;
+mod sample_buckets;
 
 pub use backward::{Gradients, backward};
 pub use forward::forward;
+pub use operands::{Operands, Sizes};
 pub use real::Real;
-
-/// The sizes of a layer and its batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Sizes {
-    /// Samples (M).
-    pub samples: usize,
-    /// Neurons (N).
-    pub neurons: usize,
-    /// Computation neurons of each (K).
-    pub choices: usize,
-    /// Inputs (D).
-    pub inputs: usize,
-}
-
-/// What both directions read.
-#[derive(Debug, Clone, Copy)]
-pub struct Layer<'a, T> {
-    /// Its sizes.
-    pub sizes: Sizes,
-    /// [sample, input]
-    pub x: &'a [T],
-    /// [computation, neuron, input]
-    pub weight: &'a [T],
-    /// The selected computation neuron: [neuron, sample].
-    pub choice: &'a [i16],
-}
-
-impl<'a, T> Layer<'a, T> {
-    fn row_of_x(&self, sample: usize) -> &'a [T] {
-        &self.x[sample * self.sizes.inputs..][..self.sizes.inputs]
-    }
-
-    fn row_of_weight(&self, choice: usize, neuron: usize) -> &'a [T] {
-        let row = choice * self.sizes.neurons + neuron;
-        &self.weight[row * self.sizes.inputs..][..self.sizes.inputs]
-    }
-}
-
-/// Runs `work` on ranges of `each` of some items, one a thread. The pieces of `parts` go with the
-/// ranges.
-fn over<P: Send>(
-    items: usize,
-    each: usize,
-    parts: Vec<P>,
-    work: impl Fn(std::ops::Range<usize>, P) + Sync,
-) {
-    let range = |i: usize| (i * each).min(items)..((i + 1) * each).min(items);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let mut rest = parts.into_iter().enumerate();
-        let first = rest.next();
-        for (i, part) in rest {
-            scope.spawn(move || work(range(i), part));
-        }
-        if let Some((i, part)) = first {
-            work(range(i), part);
-        }
-    });
-}
-
-/// Threads for this many items.
-fn threads(items: usize) -> usize {
-    (tch::get_num_threads().max(1) as usize).min(items.max(1))
-}

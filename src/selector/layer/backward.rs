@@ -2,187 +2,211 @@
 
 use tch::{Kind, Tensor, no_grad_guard};
 
-use super::pass::{Pass, Selection};
-use super::{Compute, Inner, Rule, SelectorLayer};
-use crate::selector::rows::Sum;
+use super::options::{Inner, RuleOutput, SelectorGradient};
+use super::saved::{LayerPass, SelectorCache};
+use super::selector_layer::SelectorLayer;
+use crate::selector::linear::{Accumulator, Span};
 
-/// What a backward pass sends down from the output: [.., batch, neuron] each.
-struct Signal<'a> {
+/// What comes to a backward pass from above: [.., batch, neuron] each.
+struct Upstream<'a> {
     /// δ = ∂L/∂y
     delta: &'a Tensor,
-    /// δ y, what the selector learns by where only the selected one is known.
-    credit: Option<Tensor>,
+    /// δ y, by which the selector learns where it needs the selected output alone.
+    delta_output: Option<Tensor>,
     /// ∂L/∂(w x + b) of the selected computation neuron.
     to_selected: Tensor,
     /// As the pass has it.
     choice: &'a Tensor,
 }
 
+/// Probabilities and outputs of a block's computation neurons, where the rule needs them:
+/// [.., batch, count, neuron] each.
+struct BlockValues {
+    probabilities: Option<Tensor>,
+    outputs: Option<Tensor>,
+}
+
 impl SelectorLayer {
     /// The gradients of a pass, from ∂L/∂y: writes those of the layer's parameters into the
-    /// model's gradient ([`Params::gradient`](crate::lab::tensor::params::Params::gradient)), and gives
-    /// ∂L/∂x, [.., batch, input], where `to_input` asks for it. Every gradient of the layer is
+    /// model's gradient ([`Params::gradient`](crate::lab::tensor::params::Params::gradient)), and
+    /// returns ∂L/∂x, [.., batch, input], where `to_input` asks for it. Every gradient of the layer is
     /// written, none is added to; those of a selector that doesn't learn are left at zero.
     ///
+    /// # Shapes
     /// - delta: ∂L/∂y, [.., batch, neuron]
-    pub fn backward(&self, pass: &Pass, delta: &Tensor, to_input: bool) -> Option<Tensor> {
+    pub fn backward(&self, pass: &LayerPass, delta: &Tensor, to_input: bool) -> Option<Tensor> {
         let _guard = no_grad_guard();
         let delta = &delta.detach();
-        let signal = self.signal(pass, delta);
-        let mut dx = to_input.then(Sum::default);
-        let mut to_features = self.projection.is_some().then(Sum::default);
-        let through = self.options.rule.passes_selector();
-        if self.options.rule.moves_selector() {
-            self.move_levels(pass, &signal, selector_path(&mut to_features, &mut dx, through));
+        let upstream = self.upstream(pass, delta);
+        let mut dx = to_input.then(Accumulator::default);
+        let mut to_projection = self.projection.is_some().then(Accumulator::default);
+        let through = self.options.rule.has_selector_path();
+        if self.options.rule.trains_selector() {
+            let path = selector_path(&mut to_projection, &mut dx, through);
+            self.write_half_space_gradient(pass, &upstream, path);
         }
         for block in pass.plan.blocks(self.shape.choices) {
-            let (p, h) = self.again(pass, block);
-            let path = selector_path(&mut to_features, &mut dx, through);
-            self.move_softmax(pass, &signal, block, (p.as_ref(), h.as_ref()), path);
-            if pass.plan.compute != Compute::Gather {
-                let dh = self.to_block(&signal, block, (p.as_ref(), h.as_ref()));
-                let n = self.shape.neurons;
-                let rows = (block.0 * n, block.1 * n);
+            let values = self.recompute_block(pass, block);
+            let path = selector_path(&mut to_projection, &mut dx, through);
+            self.write_softmax_gradient(pass, &upstream, block, &values, path);
+            if !pass.plan.gathers() {
+                let dh = self.block_gradient(&upstream, block, &values);
+                let rows = block.times(self.shape.neurons);
                 self.computation.backward(rows, &dh.flatten(-2, -1), &pass.x, dx.as_mut());
             }
         }
-        if pass.plan.compute == Compute::Gather {
-            self.scatter(&pass.x, signal.choice, &signal.to_selected, dx.as_mut());
+        if pass.plan.gathers() {
+            self.scatter_gradients(&pass.x, upstream.choice, &upstream.to_selected, dx.as_mut());
         }
-        if let (Some(map), Some(features)) = (&self.projection, to_features) {
+        if let (Some(projection), Some(sum)) = (&self.projection, to_projection) {
             let path = dx.as_mut().filter(|_| through);
-            map.backward(&features.take(&pass.features), &pass.x, path);
+            projection.backward(&sum.or_zeros_like(&pass.selector_input), &pass.x, path);
         }
-        dx.map(|sum| sum.take(&pass.x))
+        dx.map(|sum| sum.or_zeros_like(&pass.x))
     }
 
-    fn signal<'a>(&self, pass: &'a Pass, delta: &'a Tensor) -> Signal<'a> {
+    fn upstream<'a>(&self, pass: &'a LayerPass, delta: &'a Tensor) -> Upstream<'a> {
         let y = &pass.output;
         let to_selected = match self.options.inner {
-            // Of a scaled output, too: its sign is that of the selected computation neuron.
+            // A scaled output has the sign of the selected computation neuron's.
             Inner::Relu => y.threshold_backward(delta, 0.0),
             Inner::Identity => delta.shallow_clone(),
         };
-        let to_selected = match &pass.share {
-            Some(share) => to_selected * share,
+        let to_selected = match &pass.selected_probability {
+            Some(probability) => to_selected * probability,
             None => to_selected,
         };
-        let credit = matches!(self.options.rule, Rule::SelectedOnly | Rule::Switch);
-        Signal { delta, credit: credit.then(|| delta * y), to_selected, choice: &pass.choice }
-    }
-
-    /// Probabilities and outputs of a block, kept or computed again, where the rule needs them.
-    fn again(&self, pass: &Pass, block: (i64, i64)) -> (Option<Tensor>, Option<Tensor>) {
-        let rule = self.options.rule;
-        let part = |kept: &Tensor| kept.narrow(-2, block.0, block.1);
-        let p = match (&pass.selection, &self.selection, &self.levels) {
-            (Selection::Softmax { log_sum, .. }, Some(rows), _) => Some(match &pass.kept.p {
-                Some(p) => part(p),
-                None => {
-                    let z = match pass.kept.z.get((block.0 / pass.plan.block) as usize) {
-                        Some(z) => z,
-                        None => &self.logits(rows, &pass.features, block, pass.noise.as_ref()),
-                    };
-                    (z - log_sum.unsqueeze(-2)).exp_()
-                }
-            }),
-            (Selection::Levels { q, .. }, _, Some(levels)) if rule == Rule::Soft => {
-                Some(levels.probabilities(q, block))
-            }
-            _ => None,
+        let delta_output = match self.options.rule.selector_gradient() {
+            SelectorGradient::SelectedOutput => Some(delta * y),
+            SelectorGradient::AllOutputs | SelectorGradient::None => None,
         };
-        let softmax = matches!(pass.selection, Selection::Softmax { .. });
-        let h = (rule == Rule::Soft || softmax && rule.needs_all()).then(|| match &pass.kept.h {
-            Some(h) => part(h),
-            None => self.hidden(&pass.x, block),
-        });
-        (p, h)
+        Upstream { delta, delta_output, to_selected, choice: &pass.choice }
     }
 
-    /// The gradient of a block's logits, and what follows from it: p_k δ (h_k - Σ_j p_j h_j), or
-    /// δ y (1[k selected] - p_k) where only the selected one is known.
-    fn move_softmax(
+    /// Whether the layer gives out the mixture of all computation neurons.
+    fn mixes(&self) -> bool {
+        match self.options.rule.output() {
+            RuleOutput::Mixture => true,
+            RuleOutput::Selected | RuleOutput::Scaled => false,
+        }
+    }
+
+    /// Probabilities and outputs of a block, taken from what was saved or computed again.
+    fn recompute_block(&self, pass: &LayerPass, block: Span) -> BlockValues {
+        let part = |saved: &Tensor| saved.narrow(-2, block.start, block.count);
+        let (probabilities, needs_outputs) = match &pass.selector {
+            SelectorCache::None => (None, false),
+            SelectorCache::Softmax { log_sum, .. } => {
+                let probabilities = match &pass.saved.probabilities {
+                    Some(saved) => Some(part(saved)),
+                    None => {
+                        self.block_logits(pass, block).map(|z| (z - log_sum.unsqueeze(-2)).exp_())
+                    }
+                };
+                (probabilities, self.options.rule.needs_all_outputs())
+            }
+            SelectorCache::HalfSpaces { q, .. } => {
+                let tree = self.tree.as_ref().filter(|_| self.mixes());
+                (tree.map(|tree| tree.probabilities(q, block)), self.mixes())
+            }
+        };
+        let outputs = needs_outputs.then(|| match &pass.saved.outputs {
+            Some(saved) => part(saved),
+            None => self.outputs(&pass.x, block),
+        });
+        BlockValues { probabilities, outputs }
+    }
+
+    /// The logits of a block, saved or computed again: [.., batch, count, neuron].
+    fn block_logits(&self, pass: &LayerPass, block: Span) -> Option<Tensor> {
+        match pass.saved.logits.get((block.start / pass.plan.block) as usize) {
+            Some(z) => Some(z.shallow_clone()),
+            None => self.selection.as_ref().map(|selection| {
+                self.softmax_logits(selection, &pass.selector_input, block, pass.noise.as_ref())
+            }),
+        }
+    }
+
+    /// Writes the gradient of a block's logits and what follows from it: p_k δ (h_k - Σ_j p_j h_j),
+    /// or δ y (1[k selected] - p_k) where only the selected output is known.
+    fn write_softmax_gradient(
         &self,
-        pass: &Pass,
-        signal: &Signal,
-        (start, count): (i64, i64),
-        (p, h): (Option<&Tensor>, Option<&Tensor>),
-        path: Option<&mut Sum>,
+        pass: &LayerPass,
+        upstream: &Upstream,
+        block: Span,
+        values: &BlockValues,
+        path: Option<&mut Accumulator>,
     ) {
-        let (Some(rows), Selection::Softmax { mean, .. }, Some(p)) =
-            (&self.selection, &pass.selection, p)
+        let (Some(selection), SelectorCache::Softmax { mean, .. }, Some(p)) =
+            (&self.selection, &pass.selector, &values.probabilities)
         else {
             return;
         };
-        let mut dz = match (&signal.credit, mean, h) {
-            (Some(credit), ..) => {
+        let mut dz = match (&upstream.delta_output, mean, &values.outputs) {
+            (Some(delta_output), ..) => {
                 let mut dz = p.neg();
-                _ = dz.g_add_(&self.one_hot(signal.choice, (start, count)));
-                dz.g_mul_(&credit.unsqueeze(-2))
+                _ = dz.g_add_(&self.one_hot(upstream.choice, block));
+                dz.g_mul_(&delta_output.unsqueeze(-2))
             }
             (None, Some(mean), Some(h)) => {
-                (h - mean.unsqueeze(-2)) * p * signal.delta.unsqueeze(-2)
+                (h - mean.unsqueeze(-2)) * p * upstream.delta.unsqueeze(-2)
             }
-            _ => return,
+            (None, None, _) | (None, _, None) => return,
         };
-        self.add_evenness(&mut dz, p, signal.choice);
-        let n = self.shape.neurons;
-        rows.backward((start * n, count * n), &dz.flatten(-2, -1), &pass.features, path);
+        self.add_aux_loss_gradient(&mut dz, p, upstream.choice);
+        let rows = block.times(self.shape.neurons);
+        selection.backward(rows, &dz.flatten(-2, -1), &pass.selector_input, path);
     }
 
-    /// The same of the levels of a threshold or a tree, all at once.
-    fn move_levels(&self, pass: &Pass, signal: &Signal, path: Option<&mut Sum>) {
-        let (Some(rows), Some(levels), Selection::Levels { q, slopes }) =
-            (&self.selection, &self.levels, &pass.selection)
+    /// Writes the gradient of the half-spaces' logits, all at once.
+    fn write_half_space_gradient(
+        &self,
+        pass: &LayerPass,
+        upstream: &Upstream,
+        path: Option<&mut Accumulator>,
+    ) {
+        let (Some(selection), Some(tree), SelectorCache::HalfSpaces { q, slopes }) =
+            (&self.selection, &self.tree, &pass.selector)
         else {
             return;
         };
-        let dz = match (&signal.credit, slopes) {
-            (Some(credit), _) => {
-                levels.selected_slopes(q, &signal.choice.to_kind(Kind::Int64))
-                    * credit.unsqueeze(-2)
+        let dz = match (&upstream.delta_output, slopes) {
+            (Some(delta_output), _) => {
+                let choice = upstream.choice.to_kind(Kind::Int64);
+                tree.selected_slopes(q, &choice) * delta_output.unsqueeze(-2)
             }
-            (None, Some(slopes)) => slopes * (signal.delta * self.direction()).unsqueeze(-2),
+            (None, Some(slopes)) => {
+                slopes * (upstream.delta * self.shape.sign.factor()).unsqueeze(-2)
+            }
             (None, None) => return,
         };
-        let count = self.shape.logits() * self.shape.neurons;
-        rows.backward((0, count), &dz.flatten(-2, -1), &pass.features, path);
+        selection.backward(selection.all(), &dz.flatten(-2, -1), &pass.selector_input, path);
     }
 
     /// ∂L/∂(w x + b) of a block's computation neurons: [.., batch, count, neuron].
-    fn to_block(
-        &self,
-        signal: &Signal,
-        block: (i64, i64),
-        (p, h): (Option<&Tensor>, Option<&Tensor>),
-    ) -> Tensor {
-        match (self.options.rule, p, h) {
-            (Rule::Soft, Some(p), Some(h)) => {
-                let dh = p * signal.delta.unsqueeze(-2);
+    fn block_gradient(&self, upstream: &Upstream, block: Span, values: &BlockValues) -> Tensor {
+        match (self.mixes(), &values.probabilities, &values.outputs) {
+            (true, Some(p), Some(h)) => {
+                let dh = p * upstream.delta.unsqueeze(-2);
                 match self.options.inner {
                     Inner::Relu => h.threshold_backward(&dh, 0.0),
                     Inner::Identity => dh,
                 }
             }
-            _ if self.shape.choices == 1 => signal.to_selected.unsqueeze(-2),
-            _ => signal.to_selected.unsqueeze(-2) * self.one_hot(signal.choice, block),
+            _ if self.shape.choices == 1 => upstream.to_selected.unsqueeze(-2),
+            _ => upstream.to_selected.unsqueeze(-2) * self.one_hot(upstream.choice, block),
         }
-    }
-
-    /// Where a block's computation neurons are selected: [.., batch, count, neuron] bool.
-    fn one_hot(&self, choice: &Tensor, (start, count): (i64, i64)) -> Tensor {
-        choice.unsqueeze(-2).eq_tensor(&self.numbers.narrow(0, start, count))
     }
 }
 
-/// Where the selector's path to the input adds up: in the features, where they are a projection of
-/// the input, else in the input itself, unless the rule leaves it out.
+/// Where the selector's path to the input adds up: at the projection, where the selector sees one,
+/// else at the input itself, unless the rule leaves the path out.
 fn selector_path<'a>(
-    to_features: &'a mut Option<Sum>,
-    dx: &'a mut Option<Sum>,
+    to_projection: &'a mut Option<Accumulator>,
+    dx: &'a mut Option<Accumulator>,
     through: bool,
-) -> Option<&'a mut Sum> {
-    match to_features {
+) -> Option<&'a mut Accumulator> {
+    match to_projection {
         Some(sum) => Some(sum),
         None => dx.as_mut().filter(|_| through),
     }

@@ -1,81 +1,117 @@
-//! What of shapes and options goes together.
+//! Which shapes and options go together.
 
-use anyhow::Result;
-use clap::ValueEnum;
+use std::fmt;
 
-use super::{Compute, LayerOptions, LayerShape, Rule};
-use crate::lab::error::refuse;
-use crate::selector::config::{SelectorKind, SteSign};
+use super::options::{Compute, LayerOptions, Rule, SelectorKind, SteSign};
+use super::shape::LayerShape;
 
-/// Computation neurons that can be numbered.
-const MOST: i64 = 32_767;
+/// The most computation neurons that can be numbered.
+pub const MOST_CHOICES: i64 = 32_767;
+
+/// Why a layer can't be made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum InvalidLayer {
+    /// K is not from 1 to [`MOST_CHOICES`].
+    Choices(i64),
+    /// The selector is for another number of computation neurons.
+    SelectorFor {
+        /// The selector.
+        selector: SelectorKind,
+        /// The K that it is for.
+        expected: i64,
+        /// The K of the layer.
+        choices: i64,
+    },
+    /// A tree needs two computation neurons or more, and this is K.
+    TreeOf(i64),
+    /// The printed sign is the threshold selector's alone.
+    SignWithoutThreshold,
+    /// The rank of a low-rank selector is below 1.
+    Rank(i64),
+    /// The kernels compute only what is selected, and the rule needs every output.
+    GatherNeedsSelected(Rule),
+    /// The printed sign is of the straight-through estimator, which the rule doesn't have.
+    SignWithoutEstimator(Rule),
+    /// The kernels are there on the CPU alone, for f32 and f64.
+    GatherUnavailable,
+}
+
+impl fmt::Display for InvalidLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Choices(choices) => {
+                write!(f, "{choices} computation neurons: expected 1 to {MOST_CHOICES}")
+            }
+            Self::SelectorFor { selector, expected, choices } => {
+                write!(f, "{selector:?} is for {expected} computation neurons, not {choices}")
+            }
+            Self::TreeOf(choices) => {
+                write!(f, "a tree selects among 2 computation neurons or more, not {choices}")
+            }
+            Self::SignWithoutThreshold => {
+                f.write_str("the printed sign is the threshold selector's")
+            }
+            Self::Rank(rank) => write!(f, "rank {rank}: expected 1 or more"),
+            Self::GatherNeedsSelected(rule) => write!(
+                f,
+                "gather computes only what is selected, and {rule:?} needs every computation neuron"
+            ),
+            Self::SignWithoutEstimator(rule) => write!(
+                f,
+                "the printed sign is of the straight-through estimator, which {rule:?} doesn't have"
+            ),
+            Self::GatherUnavailable => {
+                f.write_str("gather is there on the CPU only, for f32 and f64")
+            }
+        }
+    }
+}
+
+impl std::error::Error for InvalidLayer {}
 
 impl LayerShape {
     /// Checks the selector against the number of computation neurons, the sign and the rank.
     ///
     /// # Errors
-    /// Exit code 2, with the flags.
-    pub fn check(&self) -> Result<()> {
-        let (choices, selector) = (self.choices, name(self.selector));
-        if !(1..=MOST).contains(&choices) {
-            return Err(refuse(format!("--num-computation {choices}: expected 1 to {MOST}")));
+    /// The first of [`InvalidLayer`]'s reasons that a shape alone can give.
+    pub fn check(&self) -> Result<(), InvalidLayer> {
+        let (choices, selector) = (self.choices, self.selector);
+        if !(1..=MOST_CHOICES).contains(&choices) {
+            return Err(InvalidLayer::Choices(choices));
         }
-        let only = match self.selector {
-            SelectorKind::None => Some((1, "is for 1 computation neuron")),
-            SelectorKind::Threshold => Some((2, "chooses between 2 computation neurons")),
-            _ => None,
+        let only = match selector {
+            SelectorKind::None => Some(1),
+            SelectorKind::Threshold => Some(2),
+            SelectorKind::Softmax | SelectorKind::LowRank | SelectorKind::Tree => None,
         };
-        if let Some((expected, what)) = only.filter(|(expected, _)| *expected != choices) {
-            return Err(refuse(format!(
-                "--selector {selector} {what}, and --num-computation is {choices}: use \
-                 --num-computation {expected} or --selector softmax"
-            )));
+        if let Some(expected) = only.filter(|expected| *expected != choices) {
+            return Err(InvalidLayer::SelectorFor { selector, expected, choices });
         }
-        if self.selector == SelectorKind::Tree && choices < 2 {
-            return Err(refuse(format!(
-                "--selector tree chooses between 2 computation neurons or more, and \
-                 --num-computation is {choices}"
-            )));
+        if selector == SelectorKind::Tree && choices < 2 {
+            return Err(InvalidLayer::TreeOf(choices));
         }
-        if self.sign == SteSign::AsPrinted && self.selector != SelectorKind::Threshold {
-            return Err(refuse(
-                "--ste-sign as-printed is the threshold selector's: use --selector threshold with \
-                 --num-computation 2",
-            ));
+        if self.sign == SteSign::AsPrinted && selector != SelectorKind::Threshold {
+            return Err(InvalidLayer::SignWithoutThreshold);
         }
-        if self.selector == SelectorKind::LowRank && self.rank < 1 {
-            return Err(refuse(format!("--rank {}: expected 1 or more", self.rank)));
+        if selector.projects_input() && self.rank < 1 {
+            return Err(InvalidLayer::Rank(self.rank));
         }
         Ok(())
     }
 }
 
 impl LayerOptions {
-    /// Whether the rule, the sign and the computation go together.
+    /// Checks the rule against the sign and the way of computing.
     ///
     /// # Errors
-    /// Exit code 2, with the flags.
-    pub fn check(&self, shape: &LayerShape) -> Result<()> {
-        let rule = self.rule;
-        if self.compute == Compute::Gather && rule.needs_all() {
-            return Err(refuse(format!(
-                "--compute gather computes only what is selected, and --rule {} needs every \
-                 computation neuron: use --compute streaming, or --rule selected-only",
-                name(rule)
-            )));
+    /// [`InvalidLayer::GatherNeedsSelected`] or [`InvalidLayer::SignWithoutEstimator`].
+    pub fn check(&self, shape: &LayerShape) -> Result<(), InvalidLayer> {
+        if self.compute == Compute::Gather && self.rule.needs_all_outputs() {
+            return Err(InvalidLayer::GatherNeedsSelected(self.rule));
         }
-        if shape.sign == SteSign::AsPrinted && !matches!(rule, Rule::FullSte | Rule::Hidden) {
-            return Err(refuse(format!(
-                "--ste-sign as-printed is of the straight-through estimator, and --rule {} has \
-                 none: use --rule full-ste or hidden",
-                name(rule)
-            )));
+        if shape.sign == SteSign::AsPrinted && !self.rule.is_straight_through() {
+            return Err(InvalidLayer::SignWithoutEstimator(self.rule));
         }
         Ok(())
     }
-}
-
-/// A value as its flag takes it.
-fn name(value: impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().into())
 }

@@ -2,10 +2,11 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Rule, SelectorLayer};
-use crate::selector::rows::Rows;
+use super::options::Rule;
+use super::selector_layer::SelectorLayer;
+use crate::selector::linear::Linear;
 
-/// What a layer gives.
+/// What [`SelectorLayer::forward`] returns.
 #[derive(Debug)]
 pub struct Activation {
     /// [.., batch, neuron]: for most rules exactly the output of the selected computation neuron.
@@ -23,57 +24,64 @@ impl SelectorLayer {
     /// mask, onehot - stop(p) + p, in a form whose value is h_sel bit for bit. The printed sign has
     /// minus the sum.
     ///
+    /// # Shapes
     /// - x: [.., batch, input]
     pub fn forward(&self, x: &Tensor) -> Activation {
-        let h = self.hidden(x, (0, self.shape.choices));
+        let h = self.outputs(x, self.all());
         let Some(selection) = &self.selection else {
             let output = h.squeeze_dim(-2);
             let choice = output.detach().zeros_like().to_kind(Kind::Int64);
             return Activation { output, choice };
         };
-        let seen = if self.options.rule == Rule::Hidden { x.detach() } else { x.shallow_clone() };
-        let z = self.all_logits(selection, &seen);
-        let choice = match &self.levels {
-            Some(levels) => levels.choice(&z.detach()).unsqueeze(-2),
-            None => self.keys(&z.detach()).argmax(-2, true),
+        let seen = match self.options.rule.has_selector_path() {
+            true => x.shallow_clone(),
+            false => x.detach(),
         };
-        let output = self.combine(&self.likelihoods(&z), &h, &choice);
+        let z = self.all_logits(selection, &seen);
+        let choice = match &self.tree {
+            Some(tree) => tree.choice(&z.detach()).unsqueeze(-2),
+            None => self.with_balance_bias(&z.detach(), self.all()).argmax(-2, true),
+        };
+        let output = self.combine(&self.probabilities_of(&z), &h, &choice);
         Activation { output, choice: choice.squeeze_dim(-2) }
     }
 
     /// The probabilities that the selectors give: [.., batch, computation, neuron]; none where there
     /// is nothing to choose.
     ///
+    /// # Shapes
     /// - x: [.., batch, input]
     pub fn probabilities(&self, x: &Tensor) -> Option<Tensor> {
         let selection = self.selection.as_ref()?;
-        Some(self.likelihoods(&self.all_logits(selection, x)))
+        Some(self.probabilities_of(&self.all_logits(selection, x)))
     }
 
-    /// [.., batch, logit, neuron]
-    fn all_logits(&self, selection: &Rows, x: &Tensor) -> Tensor {
-        let (logits, neurons) = (self.shape.logits(), self.shape.neurons);
-        selection.outputs(&self.features(x), 0, logits * neurons).unflatten(-1, [logits, neurons])
+    /// The logits of all selectors: [.., batch, logit, neuron].
+    fn all_logits(&self, selection: &Linear, x: &Tensor) -> Tensor {
+        let z = selection.outputs(&self.selector_input(x), selection.all());
+        z.unflatten(-1, [self.shape.logits(), self.shape.neurons])
     }
 
-    /// - z: [.., batch, logit, neuron]
+    /// The probabilities of all computation neurons: [.., batch, computation, neuron].
     ///
-    /// Gives [.., batch, computation, neuron].
-    fn likelihoods(&self, z: &Tensor) -> Tensor {
-        match &self.levels {
-            Some(levels) => levels.probabilities(&z.sigmoid(), (0, self.shape.choices)),
+    /// # Shapes
+    /// - z: [.., batch, logit, neuron]
+    fn probabilities_of(&self, z: &Tensor) -> Tensor {
+        match &self.tree {
+            Some(tree) => tree.probabilities(&z.sigmoid(), self.all()),
             None => z.softmax(-2, z.kind()),
         }
     }
 
-    /// y of the rule.
+    /// The output by the rule: [.., batch, neuron].
     ///
+    /// # Shapes
     /// - p, h: [.., batch, computation, neuron]; choice: [.., batch, 1, neuron]
     fn combine(&self, p: &Tensor, h: &Tensor, choice: &Tensor) -> Tensor {
         let selected = |of: &Tensor| of.gather(-2, choice, false).squeeze_dim(-2);
         match self.options.rule {
             Rule::FullSte | Rule::Hidden => {
-                let through = (h.detach() * (p - p.detach())) * self.direction();
+                let through = (h.detach() * (p - p.detach())) * self.shape.sign.factor();
                 selected(h) + through.sum_dim_intlist(-2, false, h.kind())
             }
             Rule::SelectedOnly => {

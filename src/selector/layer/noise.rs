@@ -33,17 +33,25 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// Noise of some logits: [.., batch, count, neuron] like `z`.
+    /// Noise of some logits: [.., batch, count, neuron] like `z`, from the logit `start` on.
     ///
-    /// - levels: of a tree, whose logits are differences, and so is their Gumbel noise
-    pub(super) fn like(&self, z: &Tensor, start: i64, replicated: bool, levels: bool) -> Tensor {
+    /// - replicated: whether `z` has an axis of replicates
+    /// - half_spaces: whether the logits are those of half-spaces; these are differences of two
+    ///   logits, and so is their Gumbel noise
+    pub(super) fn like(
+        &self,
+        z: &Tensor,
+        start: i64,
+        replicated: bool,
+        half_spaces: bool,
+    ) -> Tensor {
         let size = z.size();
         let count = size[size.len() - 2];
         let replicates = if replicated { size[0] as u64 } else { 1 };
-        let draw = |replicate: u64, number: i64| {
-            let stream = format!("noise.{}.{number}", self.stream);
+        let draw = |replicate: u64, logit: i64| {
+            let stream = format!("noise.{}.{logit}", self.stream);
             rng::seed_torch(self.seed.wrapping_add(replicate), &stream, self.step);
-            self.draw(&[size[size.len() - 3], size[size.len() - 1]], levels)
+            self.draw(&[size[size.len() - 3], size[size.len() - 1]], half_spaces)
         };
         let of_replicate = |replicate: u64| {
             let each: Vec<Tensor> = (start..start + count).map(|k| draw(replicate, k)).collect();
@@ -56,10 +64,10 @@ impl Noise {
         noise.to_device(z.device()).to_kind(z.kind()) * self.scale
     }
 
-    fn draw(&self, size: &[i64], levels: bool) -> Tensor {
+    fn draw(&self, size: &[i64], half_spaces: bool) -> Tensor {
         let options = (Kind::Float, Device::Cpu);
         let gumbel = || -Tensor::empty(size, options).exponential_(1.0).log();
-        match (self.kind, levels) {
+        match (self.kind, half_spaces) {
             (NoiseKind::Gaussian, _) => Tensor::randn(size, options),
             (NoiseKind::Gumbel, false) => gumbel(),
             (NoiseKind::Gumbel, true) => gumbel() - gumbel(),

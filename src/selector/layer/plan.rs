@@ -2,61 +2,81 @@
 
 use tch::{Device, Kind};
 
-use super::{Compute, LayerOptions, LayerShape, Rule};
+use super::options::{Compute, LayerOptions, Rule};
+use super::shape::LayerShape;
+use crate::selector::linear::Span;
 
 /// Numbers of one block, [batch, count, neuron]: small enough for a core's cache, large enough for
 /// the cost of calling libtorch not to matter.
 const BLOCK: i64 = 1 << 17;
 
+/// The batch that a plan is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batch {
+    /// Samples.
+    pub(super) rows: i64,
+    pub(super) kind: Kind,
+    pub(super) device: Device,
+}
+
 /// The way through a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Plan {
+pub(super) struct ComputePlan {
     /// Dense, streaming or gather.
     pub(super) compute: Compute,
     /// Computation neurons of a block.
     pub(super) block: i64,
-    /// Whether probabilities and outputs are kept for the backward pass.
-    pub(super) keep: bool,
-    /// Whether the logits are, which the backward pass would else compute again.
-    pub(super) keep_logits: bool,
+    /// Whether probabilities and outputs are saved for the backward pass.
+    pub(super) save_all: bool,
+    /// Whether the logits are saved, which the backward pass would else compute again.
+    pub(super) save_logits: bool,
 }
 
-impl Plan {
-    pub(super) fn new(
-        shape: &LayerShape,
-        options: &LayerOptions,
-        rows: i64,
-        kind: Kind,
-        device: Device,
-    ) -> Self {
-        let compute = match options.compute {
-            Compute::Auto => automatic(shape, options.rule, rows, (kind, device)),
-            asked => asked,
+impl ComputePlan {
+    pub(super) fn new(shape: &LayerShape, options: &LayerOptions, batch: Batch) -> Self {
+        let (compute, save_logits) = match options.compute {
+            Compute::Auto => {
+                let compute = automatic(shape, options.rule, batch);
+                let few = numbers(shape, batch.rows) <= LOGITS_LIMIT;
+                (compute, compute == Compute::Gather && few)
+            }
+            asked @ (Compute::Dense | Compute::Streaming | Compute::Gather) => (asked, false),
         };
-        let block = match compute {
-            Compute::Dense => shape.choices,
-            _ => (BLOCK / (rows * shape.neurons).max(1)).clamp(1, shape.choices.max(1)),
+        let (block, save_all) = match compute {
+            Compute::Dense => (shape.choices, true),
+            Compute::Auto | Compute::Streaming | Compute::Gather => {
+                let block = BLOCK / (batch.rows * shape.neurons).max(1);
+                (block.clamp(1, shape.choices.max(1)), false)
+            }
         };
-        let automatic = options.compute == Compute::Auto && compute == Compute::Gather;
-        let keep_logits = automatic && numbers(shape, rows) <= LOGITS_LIMIT;
-        Self { compute, block, keep: compute == Compute::Dense, keep_logits }
+        Self { compute, block, save_all, save_logits }
     }
 
-    /// The blocks: first computation neuron and count.
-    pub(super) fn blocks(&self, choices: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
+    /// The blocks of K computation neurons.
+    pub(super) fn blocks(&self, choices: i64) -> impl Iterator<Item = Span> + use<> {
         let block = self.block;
-        (0..choices).step_by(block as usize).map(move |start| (start, block.min(choices - start)))
+        let span = move |start| Span { start, count: block.min(choices - start) };
+        (0..choices).step_by(block as usize).map(span)
+    }
+
+    /// Whether the kernels compute the selected outputs, in place of the outputs of each block.
+    pub(super) fn gathers(&self) -> bool {
+        match self.compute {
+            Compute::Gather => true,
+            Compute::Auto | Compute::Dense | Compute::Streaming => false,
+        }
     }
 }
 
 /// The way that two fixed limits give. They are not the break-even of every size, but they depend on
 /// nothing that changes from run to run, so that a run's numbers don't either.
-fn automatic(shape: &LayerShape, rule: Rule, rows: i64, (kind, device): (Kind, Device)) -> Compute {
-    let real = matches!(kind, Kind::Float | Kind::Double);
-    if device == Device::Cpu && real && !rule.needs_all() && shape.choices >= GATHER_FROM {
+fn automatic(shape: &LayerShape, rule: Rule, batch: Batch) -> Compute {
+    let real = matches!(batch.kind, Kind::Float | Kind::Double);
+    let on_cpu = batch.device == Device::Cpu;
+    if on_cpu && real && !rule.needs_all_outputs() && shape.choices >= GATHER_FROM {
         return Compute::Gather;
     }
-    match numbers(shape, rows) {
+    match numbers(shape, batch.rows) {
         0..=DENSE_LIMIT => Compute::Dense,
         _ => Compute::Streaming,
     }
@@ -68,11 +88,12 @@ fn numbers(shape: &LayerShape, rows: i64) -> i64 {
 }
 
 impl LayerOptions {
-    /// Logits that a layer in f32 on the CPU keeps between its passes over a batch of this many rows,
-    /// where it keeps nothing else for all K.
-    pub fn kept_logits(&self, shape: &LayerShape, rows: i64) -> i64 {
-        let plan = Plan::new(shape, self, rows, Kind::Float, Device::Cpu);
-        if plan.keep_logits { numbers(shape, rows) } else { 0 }
+    /// Logits that a layer in f32 on the CPU saves between its passes over a batch of this many rows,
+    /// where it saves nothing else for all K.
+    pub fn saved_logits(&self, shape: &LayerShape, rows: i64) -> i64 {
+        let batch = Batch { rows, kind: Kind::Float, device: Device::Cpu };
+        let plan = ComputePlan::new(shape, self, batch);
+        if plan.save_logits { numbers(shape, rows) } else { 0 }
     }
 }
 
@@ -87,7 +108,7 @@ const GATHER_FROM: i64 = 4;
 /// that table, above the limit too, which is there for the memory.
 const DENSE_LIMIT: i64 = 1 << 21;
 
-/// Numbers [batch, computation, neuron] up to which `auto` keeps the logits of a softmax for the
+/// Numbers [batch, computation, neuron] up to which `auto` saves the logits of a softmax for the
 /// backward pass beside the kernels: 64 MB in f32 for a layer. It saves computing them again, a
 /// matrix product of four, and was the faster at every size measured; the limit bounds the memory.
 const LOGITS_LIMIT: i64 = 1 << 24;

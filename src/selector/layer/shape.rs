@@ -1,7 +1,7 @@
-//! The size of a layer and the laws of its parameters.
+//! The size of a layer, and how its parameters are initialised.
 
+use super::options::{SelectorKind, SteSign};
 use crate::lab::tensor::nn::{Sampler, linear_samplers};
-use crate::selector::config::{SelectorKind, SteSign};
 
 /// The size of a layer, and how its neurons select.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub struct LayerShape {
     pub selector: SelectorKind,
     /// Which way the threshold selector's gradient goes.
     pub sign: SteSign,
-    /// Numbers that the low-rank selector reduces the input to (r); of no meaning to the others.
+    /// Numbers that the low-rank selector reduces the input to (r). The other selectors ignore it.
     pub rank: i64,
 }
 
@@ -34,13 +34,14 @@ impl LayerShape {
         }
     }
 
-    /// Whether there is something to choose.
-    pub fn has_selection(&self) -> bool {
-        self.selector != SelectorKind::None
+    /// Numbers that the selector sees: D, or r where it sees a projection of the input.
+    pub fn selector_inputs(&self) -> i64 {
+        if self.selector.projects_input() { self.rank } else { self.inputs }
     }
 
-    /// The parameters of the layer of this name with the laws of their initial values:
+    /// The names of the parameters of the layer called `name`, with what draws their initial values.
     ///
+    /// # Shapes
     /// - `<name>.projection.weight`: [rank, input], of the low-rank selector only
     /// - `<name>.selection.weight`: [neuron, input] for the threshold, [logit, neuron, input] for
     ///   the others, with the rank in the place of the inputs for low-rank;
@@ -49,21 +50,24 @@ impl LayerShape {
     ///   [computation, neuron]
     pub fn parameters(&self, name: &str) -> Vec<(String, Sampler)> {
         let mut parameters = Vec::new();
-        let mut features = self.inputs;
-        if self.selector == SelectorKind::LowRank {
+        if self.selector.projects_input() {
             let (weight, _) = linear_samplers(&[self.rank, self.inputs]);
             parameters.push((format!("{name}.projection.weight"), weight));
-            features = self.rank;
         }
-        let selection = [self.logits(), self.neurons, features];
-        let skipped = usize::from(self.selector == SelectorKind::Threshold);
+        let selection = [self.logits(), self.neurons, self.selector_inputs()];
+        let selection = match self.selector {
+            SelectorKind::None => None,
+            // The notebook's selector has one logit and no axis for it.
+            SelectorKind::Threshold => Some(&selection[1..]),
+            SelectorKind::Softmax | SelectorKind::LowRank | SelectorKind::Tree => {
+                Some(selection.as_slice())
+            }
+        };
         let computation = [self.choices, self.neurons, self.inputs];
         for (part, shape) in
-            [("selection", &selection[skipped..]), ("computation", computation.as_slice())]
+            [("selection", selection), ("computation", Some(computation.as_slice()))]
         {
-            if part == "selection" && !self.has_selection() {
-                continue;
-            }
+            let Some(shape) = shape else { continue };
             let (weight, bias) = linear_samplers(shape);
             parameters.push((format!("{name}.{part}.weight"), weight));
             parameters.push((format!("{name}.{part}.bias"), bias));

@@ -2,138 +2,155 @@
 
 use tch::Tensor;
 
-use super::pass::{Found, Kept, Selection};
-use super::plan::Plan;
-use super::{Compute, Noise, Rule, SelectorLayer};
-use crate::selector::rows::{Rows, Sum};
+use super::noise::Noise;
+use super::options::RuleOutput;
+use super::plan::ComputePlan;
+use super::saved::{SavedForBackward, SelectionResult, SelectorCache};
+use super::selector_layer::SelectorLayer;
+use crate::selector::linear::{Accumulator, Linear, Span};
 
-/// What is known after some blocks: [.., batch, neuron] each.
+/// The best computation neuron of the blocks so far: [.., batch, neuron] each.
 struct Best {
-    /// The largest key.
-    key: Tensor,
-    /// The logit of the largest key, where that is not the key itself.
+    /// The largest score: the logit with its balance bias.
+    score: Tensor,
+    /// The logit of the largest score, where a balance bias makes them differ.
     logit: Option<Tensor>,
     /// Its computation neuron, whole numbers of any kind.
     choice: Tensor,
-    /// The output of it.
+    /// Its output; none where it is still to be computed.
     selected: Option<Tensor>,
 }
 
 impl Best {
     fn merge(self, new: Self) -> Self {
         // The first of equal ones stays.
-        let better = new.key.gt_tensor(&self.key);
+        let better = new.score.gt_tensor(&self.score);
         let either = |new: Tensor, old: Tensor| new.where_self(&better, &old);
         let both = |(new, old)| either(new, old);
         Self {
             logit: new.logit.zip(self.logit).map(both),
             choice: either(new.choice, self.choice),
             selected: new.selected.zip(self.selected).map(both),
-            key: either(new.key, self.key),
+            score: either(new.score, self.score),
         }
     }
 }
 
 /// The running softmax: Σ exp(z - max), and Σ exp(z - max) h, both for the largest z so far.
-struct Running {
+struct RunningSoftmax {
     sum: Tensor,
     weighted: Option<Tensor>,
 }
 
 impl SelectorLayer {
     /// The selection by softmax, with a softmax that runs along the blocks, so that nothing of the
-    /// size of all K is held unless the plan is to keep it.
-    pub(super) fn by_softmax(
+    /// size of all K is held unless the plan is to save it.
+    ///
+    /// # Shapes
+    /// - x: [.., batch, input]
+    /// - selector_input: [.., batch, input or rank]
+    pub(super) fn select_by_softmax(
         &self,
-        rows: &Rows,
+        selection: &Linear,
         x: &Tensor,
-        features: &Tensor,
-        plan: Plan,
+        selector_input: &Tensor,
+        plan: ComputePlan,
         noise: Option<&Noise>,
-    ) -> Found {
+    ) -> SelectionResult {
         let rule = self.options.rule;
-        let (mut best, mut running): (Option<Best>, Option<Running>) = (None, None);
-        let (mut largest, mut kept, mut numerators) = (None, Kept::default(), None);
+        let (mut best, mut running): (Option<Best>, Option<RunningSoftmax>) = (None, None);
+        let (mut largest, mut numerators) = (None, None);
+        let mut saved = SavedForBackward::default();
         for block in plan.blocks(self.shape.choices) {
-            let z = self.logits(rows, features, block, noise);
-            let h = (plan.compute != Compute::Gather).then(|| self.hidden(x, block));
-            let new = self.best(&z, h.as_ref(), block);
+            let z = self.softmax_logits(selection, selector_input, block, noise);
+            let h = (!plan.gathers()).then(|| self.outputs(x, block));
+            let new = self.best_of_block(&z, h.as_ref(), block);
             let merged = match best {
                 None => new,
                 Some(old) => old.merge(new),
             };
-            if rule.moves_selector() {
-                let max = self.largest(&z, &merged, largest.as_ref());
-                if plan.keep_logits {
-                    kept.z.push(z);
+            if rule.trains_selector() {
+                let max = self.largest_logit(&z, &merged, largest.as_ref());
+                if plan.save_logits {
+                    saved.logits.push(z);
                 } else {
-                    let weigh = h.as_ref().filter(|_| rule.needs_all());
-                    let (e, sums) = accumulate(running.zip(largest), &z, &max, weigh);
+                    let weighed = h.as_ref().filter(|_| rule.needs_all_outputs());
+                    let (e, sums) = accumulate(running.zip(largest), &z, &max, weighed);
                     running = Some(sums);
-                    numerators = plan.keep.then_some(e);
+                    numerators = plan.save_all.then_some(e);
                 }
                 largest = Some(max);
             }
             best = Some(merged);
-            kept.h = h.filter(|_| plan.keep && rule.needs_all());
+            saved.outputs = h.filter(|_| plan.save_all && rule.needs_all_outputs());
         }
         let Some(best) = best else { unreachable!("a layer has at least one computation neuron") };
-        if let Some(max) = largest.as_ref().filter(|_| plan.keep_logits) {
+        if let Some(max) = largest.as_ref().filter(|_| plan.save_logits) {
             // With all logits at hand, the sum needn't run along.
-            let mut sum = Sum::default();
-            kept.z.iter().for_each(|z| sum.add(total(&(z - max.unsqueeze(-2)).exp_())));
-            running = Some(Running { sum: sum.take(max), weighted: None });
+            let mut sum = Accumulator::default();
+            saved.logits.iter().for_each(|z| sum.add(total(&(z - max.unsqueeze(-2)).exp_())));
+            running = Some(RunningSoftmax { sum: sum.or_zeros_like(max), weighted: None });
         }
-        let (selection, mixture, share) = match running.zip(largest) {
-            None => (Selection::None, None, None),
-            Some((Running { sum, weighted }, max)) => {
-                kept.p = numerators.map(|e: Tensor| e / sum.unsqueeze(-2));
+        let (selector, mixture, selected_probability) = match running.zip(largest) {
+            None => (SelectorCache::None, None, None),
+            Some((RunningSoftmax { sum, weighted }, max)) => {
+                saved.probabilities = numerators.map(|e: Tensor| e / sum.unsqueeze(-2));
                 let mean = weighted.map(|weighted| weighted / &sum);
                 let log_sum = max + sum.log();
-                let share = (rule == Rule::Switch)
-                    .then(|| (best.logit.as_ref().unwrap_or(&best.key) - &log_sum).exp());
+                let logit = best.logit.as_ref().unwrap_or(&best.score);
+                let probability = match rule.output() {
+                    RuleOutput::Scaled => Some((logit - &log_sum).exp()),
+                    RuleOutput::Selected | RuleOutput::Mixture => None,
+                };
                 let mixture = mean.as_ref().map(Tensor::shallow_clone);
-                (Selection::Softmax { log_sum, mean }, mixture, share)
+                (SelectorCache::Softmax { log_sum, mean }, mixture, probability)
             }
         };
-        Found { choice: best.choice, selected: best.selected, selection, share, mixture, kept }
+        SelectionResult {
+            choice: best.choice,
+            selected: best.selected,
+            mixture,
+            selected_probability,
+            selector,
+            saved,
+        }
     }
 
     /// Logits of a block: [.., batch, count, neuron].
-    pub(super) fn logits(
+    pub(super) fn softmax_logits(
         &self,
-        rows: &Rows,
-        features: &Tensor,
-        (start, count): (i64, i64),
+        selection: &Linear,
+        selector_input: &Tensor,
+        block: Span,
         noise: Option<&Noise>,
     ) -> Tensor {
         let neurons = self.shape.neurons;
-        let z = rows.outputs(features, start * neurons, count * neurons);
-        self.shaken(z.unflatten(-1, [count, neurons]), start, noise)
+        let z = selection.outputs(selector_input, block.times(neurons));
+        self.with_noise(z.unflatten(-1, [block.count, neurons]), block.start, noise)
     }
 
-    fn best(&self, z: &Tensor, h: Option<&Tensor>, block: (i64, i64)) -> Best {
-        let keys = self.preferred(z, block);
-        if block.1 == 1 {
+    fn best_of_block(&self, z: &Tensor, h: Option<&Tensor>, block: Span) -> Best {
+        let scores = self.with_balance_bias(z, block);
+        if block.count == 1 {
             let one = |of: &Tensor| of.squeeze_dim(-2);
-            let key = one(&keys);
+            let score = one(&scores);
             // Of later blocks a number is enough to choose between.
-            let number = self.numbers.get(block.0).squeeze_dim(-1);
-            let choice = if block.0 == 0 { number.expand_as(&key) } else { number };
-            let logit = self.preference.is_some().then(|| one(z));
-            return Best { key, logit, choice, selected: h.map(one) };
+            let index = self.indices.get(block.start).squeeze_dim(-1);
+            let choice = if block.start == 0 { index.expand_as(&score) } else { index };
+            let logit = self.balance_bias.is_some().then(|| one(z));
+            return Best { score, logit, choice, selected: h.map(one) };
         }
-        let (key, index) = keys.max_dim(-2, true);
+        let (score, index) = scores.max_dim(-2, true);
         let one = |of: &Tensor| of.gather(-2, &index, false).squeeze_dim(-2);
-        let logit = self.preference.is_some().then(|| one(z));
-        let (key, choice) = (key.squeeze_dim(-2), index.squeeze_dim(-2) + block.0);
-        Best { key, logit, choice, selected: h.map(one) }
+        let logit = self.balance_bias.is_some().then(|| one(z));
+        let (score, choice) = (score.squeeze_dim(-2), index.squeeze_dim(-2) + block.start);
+        Best { score, logit, choice, selected: h.map(one) }
     }
 
     /// The largest logit so far, from which the running softmax counts: [.., batch, neuron].
-    fn largest(&self, z: &Tensor, best: &Best, before: Option<&Tensor>) -> Tensor {
-        match (&self.preference, before) {
-            (None, _) => best.key.shallow_clone(),
+    fn largest_logit(&self, z: &Tensor, best: &Best, before: Option<&Tensor>) -> Tensor {
+        match (&self.balance_bias, before) {
+            (None, _) => best.score.shallow_clone(),
             (Some(_), None) => z.amax(-2, false),
             (Some(_), Some(before)) => before.maximum(&z.amax(-2, false)),
         }
@@ -148,16 +165,18 @@ fn total(of: &Tensor) -> Tensor {
     }
 }
 
-/// Takes a block into the running softmax. Gives exp(z - max) of the block, too.
+/// Takes a block into the running softmax, and returns exp(z - max) of the block with it.
 ///
-/// - running: with the largest z before this block
-/// - z, h: [.., batch, count, neuron], where h is to be weighed; max: of this block and all before
+/// # Shapes
+/// - running: the sums and the largest z before this block, [.., batch, neuron]
+/// - z, h: [.., batch, count, neuron], h where it is to be weighed
+/// - max: the largest z of this block and all before, [.., batch, neuron]
 fn accumulate(
-    running: Option<(Running, Tensor)>,
+    running: Option<(RunningSoftmax, Tensor)>,
     z: &Tensor,
     max: &Tensor,
     h: Option<&Tensor>,
-) -> (Tensor, Running) {
+) -> (Tensor, RunningSoftmax) {
     let e = (z - max.unsqueeze(-2)).exp_();
     let mut sum = total(&e);
     let mut weighted = h.map(|h| total(&(&e * h)));
@@ -166,5 +185,5 @@ fn accumulate(
         sum += old.sum * &shrink;
         weighted = weighted.zip(old.weighted).map(|(new, old)| new + old * shrink);
     }
-    (e, Running { sum, weighted })
+    (e, RunningSoftmax { sum, weighted })
 }

@@ -7,24 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::lab::LearnerConfig;
 use crate::lab::error::refuse;
 use crate::selector::config::SelectionConfig;
-use crate::selector::rules::{Inner, LayerOptions};
+use crate::selector::language_model::shape::{Replace, TransformerShape};
+use crate::selector::layer::Inner;
 
 /// In place of `nn.Linear`, a selector layer has no activation of its own.
 const INNER: Inner = Inner::Identity;
-
-/// Which linear layers are made of selection and computation neurons; the others are plain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Replace {
-    /// No layer: the base model
-    None,
-    /// linear1, linear2 and linear_out, as in the notebook's first version
-    Linear,
-    /// The four projections of the attention
-    Attention,
-    /// All of these
-    All,
-}
 
 /// What the embedding of a word is multiplied by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -93,13 +80,14 @@ impl TransformerConfig {
     /// Fills in the selector and checks every value.
     ///
     /// # Errors
-    /// Exit code 2, with the flag and the value.
+    /// Exit code 2 for a value out of its range, or values that don't go together, with their flags.
     pub fn resolve(&mut self) -> Result<()> {
         self.check_sizes()?;
         self.selection.resolve(INNER)?;
         self.learner.validate()
     }
 
+    /// Refuses sizes that no model has.
     fn check_sizes(&self) -> Result<()> {
         let least = [
             ("layers", self.layers, 1),
@@ -133,16 +121,22 @@ impl TransformerConfig {
         Ok(())
     }
 
-    /// What a selector layer does beyond its shape.
-    pub fn options(&self) -> LayerOptions {
-        self.selection.options(INNER)
-    }
-
-    /// The factor of the embeddings.
-    pub fn scale(&self) -> f64 {
-        match self.embedding_scale {
-            EmbeddingScale::SqrtD => (self.d_model as f64).sqrt(),
-            EmbeddingScale::One => 1.0,
+    /// The sizes of the model, with this many words in the vocabulary.
+    pub fn shape(&self, vocabulary: i64) -> TransformerShape {
+        TransformerShape {
+            layers: self.layers,
+            width: self.d_model,
+            heads: self.heads,
+            feedforward: self.feedforward,
+            sequence: self.sequence,
+            vocabulary,
+            embedding_scale: match self.embedding_scale {
+                EmbeddingScale::SqrtD => (self.d_model as f64).sqrt(),
+                EmbeddingScale::One => 1.0,
+            },
+            replace: self.replace,
+            selection: self.selection.shape(self.d_model, self.d_model),
+            options: self.selection.options(INNER),
         }
     }
 }

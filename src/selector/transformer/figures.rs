@@ -2,14 +2,13 @@
 
 use anyhow::Result;
 
-use super::eval::{Held, hold_out};
-use super::layout::PER_LAYER;
-use super::monitor::Selection;
-use super::train::SelectorTransformer;
+use super::state::{Findings, SelectorTransformer};
 use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series};
 use crate::lab::log::run_log::Log;
-use crate::selector::figures::curve;
-use crate::selector::report::{NAMED, letter};
+use crate::selector::language_model::evaluation::HeldOutResult;
+use crate::selector::language_model::layout::PER_LAYER;
+use crate::selector::language_model::monitor::SelectionStatistics;
+use crate::selector::presentation::{LETTERS, curve, letter};
 
 /// The six linear layers of a transformer layer, and the last one.
 const PARTS: [&str; PER_LAYER + 1] =
@@ -19,28 +18,24 @@ const PARTS: [&str; PER_LAYER + 1] =
 /// and `frequency`.
 ///
 /// # Errors
-/// Where the device can't be read, or a figure has nothing to show.
-pub fn draw(run: &mut SelectorTransformer, log: &mut Log, step: u64) -> Result<()> {
+/// A figure that can't be rendered.
+pub fn draw(
+    run: &SelectorTransformer,
+    findings: &Findings,
+    log: &mut Log,
+    step: u64,
+) -> Result<()> {
     let learning = learning(run, log);
     log.figure("learning", step, &learning.render()?, &learning.to_csv());
-    let (held, gradients) = match run.last.take() {
-        Some(last) => last,
-        // A run that was resumed at its very end has not evaluated in this process.
-        None => {
-            let sizes = (run.config.eval_sequences, run.config.batch_size);
-            let params = &run.learner.params;
-            let held = hold_out(&run.model, &run.rows, params, &run.corpus, sizes)?;
-            (held, vec![Vec::new(); run.rows.len()])
-        }
-    };
-    let monitoring = monitoring(run, &held, &gradients);
+    let monitoring = monitoring(run, findings);
     log.figure("monitoring", step, &monitoring.render()?, &monitoring.to_csv());
-    if let Some(frequency) = frequency(run, &held) {
+    if let Some(frequency) = frequency(run, &findings.held_out) {
         log.figure("frequency", step, &frequency.render()?, &frequency.to_csv());
     }
     Ok(())
 }
 
+/// The losses over the run.
 fn learning(run: &SelectorTransformer, log: &Log) -> LineFigure {
     let size = run.text.vocabulary.len();
     let reference = |label: String, value: f64| Reference { label, value };
@@ -61,6 +56,7 @@ fn learning(run: &SelectorTransformer, log: &Log) -> LineFigure {
     }
 }
 
+/// The sizes of the model and the seed.
 fn subtitle(run: &SelectorTransformer) -> String {
     let config = &run.config;
     format!(
@@ -70,18 +66,19 @@ fn subtitle(run: &SelectorTransformer) -> String {
 }
 
 /// Entropy, dominance and gradients over the linear layers, a curve for each of the six linear layers.
-fn monitoring(run: &SelectorTransformer, held: &Held, gradients: &[Vec<f64>]) -> Panels {
+fn monitoring(run: &SelectorTransformer, findings: &Findings) -> Panels {
+    let held_out = &findings.held_out;
     let choices = run.config.selection.num_computation;
-    let of = |measure: &dyn Fn(&Selection) -> f64| -> Vec<f64> {
-        let value = |found: &Option<Selection>| found.as_ref().map_or(f64::NAN, measure);
-        held.selections.iter().map(value).collect()
+    let of = |measure: &dyn Fn(&SelectionStatistics) -> f64| -> Vec<f64> {
+        let value = |found: &Option<SelectionStatistics>| found.as_ref().map_or(f64::NAN, measure);
+        held_out.selections.iter().map(value).collect()
     };
     let mean = |norms: &Vec<f64>| norms.iter().sum::<f64>() / norms.len() as f64;
     let even = Reference { label: format!("ln {choices}"), value: (choices as f64).ln() };
     let entropy = of(&|found| found.entropy);
     let dominance = of(&|found| found.usage.dominance()[0]);
     let mut panels = Vec::new();
-    if held.selections.iter().any(Option::is_some) {
+    if held_out.selections.iter().any(Option::is_some) {
         let mut panel = by_row("Entropy of the selectors", "nats", &entropy);
         panel.references.push(even);
         panels.push(panel);
@@ -89,12 +86,12 @@ fn monitoring(run: &SelectorTransformer, held: &Held, gradients: &[Vec<f64>]) ->
         panel.y_range = Some((0.0, 1.0));
         panels.push(panel);
     }
-    let norms: Vec<f64> = gradients.iter().map(mean).collect();
+    let norms: Vec<f64> = findings.gradient_norms.iter().map(mean).collect();
     let title = "Gradient of a computation neuron";
     panels.push(LineFigure { y_log: true, ..by_row(title, "norm over the layer", &norms) });
     Panels {
         title: format!("What the selection neurons do, step {}", run.plan.steps),
-        subtitle: format!("{}, {} held-out words", subtitle(run), held.words),
+        subtitle: format!("{}, {} held-out words", subtitle(run), held_out.words),
         columns: 2,
         panels,
     }
@@ -120,18 +117,19 @@ fn by_row(title: &str, y_label: &str, values: &[f64]) -> LineFigure {
 }
 
 /// How often each computation neuron of each layer was selected.
-fn frequency(run: &SelectorTransformer, held: &Held) -> Option<MatrixFigure> {
+fn frequency(run: &SelectorTransformer, held_out: &HeldOutResult) -> Option<MatrixFigure> {
     let choices = run.config.selection.num_computation;
-    let rows = run.rows.iter().zip(&held.selections);
-    let shares = |found: &Selection| -> Vec<f64> {
+    let rows = run.linears.iter().zip(&held_out.selections);
+    let shares = |found: &SelectionStatistics| -> Vec<f64> {
         (0..choices as usize).map(|k| 100.0 * found.usage.ratio(k)[0]).collect()
     };
-    let (row_labels, values): (Vec<String>, Vec<Vec<f64>>) =
-        rows.filter_map(|(row, found)| Some((row.name.clone(), shares(found.as_ref()?)))).unzip();
-    let named = choices <= NAMED;
+    let (row_labels, values): (Vec<String>, Vec<Vec<f64>>) = rows
+        .filter_map(|(linear, found)| Some((linear.name.clone(), shares(found.as_ref()?))))
+        .unzip();
+    let named = choices <= LETTERS;
     (!values.is_empty()).then(|| MatrixFigure {
         title: "Selection frequency".into(),
-        subtitle: format!("{}, {} held-out words", subtitle(run), held.words),
+        subtitle: format!("{}, {} held-out words", subtitle(run), held_out.words),
         row_axis: "layer".into(),
         column_axis: "computation neuron".into(),
         row_labels,

@@ -2,19 +2,19 @@
 
 use anyhow::Result;
 
-use super::eval::{Held, hold_out};
-use super::layout::{LinearShape, PER_LAYER};
-use super::sample::{self, Sampling};
-use super::train::SelectorTransformer;
+use super::state::{Findings, SelectorTransformer};
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::Evaluation;
-use crate::selector::report::{NAMED, letter};
+use crate::selector::language_model::evaluation::HeldOutResult;
+use crate::selector::language_model::layout::{LinearShape, PER_LAYER};
+use crate::selector::language_model::sampling::{Sampling, write_words};
+use crate::selector::presentation::{LETTERS, letter};
 
-/// Numbers that a cell of the table lists; of more, the lowest and the highest.
+/// Values that a cell of the table lists; of more, the lowest and the highest.
 const LISTED: usize = 8;
 
-/// Words of the held-out text that the model's own text begins after.
+/// Words of the held-out text after which the model writes its own.
 const PROMPT: i64 = 8;
 
 /// Every tag, with one line that explains it.
@@ -53,7 +53,7 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts of related curves; of the gradients those of the first, the middle and the last layer.
-pub fn charts(rows: &[LinearShape]) -> Vec<Chart> {
+pub fn charts(linears: &[LinearShape]) -> Vec<Chart> {
     let losses = ["train/loss", "train/average_loss", "eval/loss"];
     let below = ["train/below_uniform", "eval/below_uniform"];
     let unigram = ["train/below_unigram", "eval/below_unigram"];
@@ -70,36 +70,39 @@ pub fn charts(rows: &[LinearShape]) -> Vec<Chart> {
         charts.push(Chart::pattern("selection", title, &format!("^{category}/")));
     }
     // All sixteen layers of the notebook would make a hundred charts. SCALARS has the others.
-    let layers = rows.len() / PER_LAYER;
+    let layers = linears.len() / PER_LAYER;
     let shown = |layer: usize| layer == 0 || layer == layers / 2 || layer + 1 >= layers;
-    for (_, row) in rows.iter().enumerate().filter(|(i, _)| shown(i / PER_LAYER)) {
-        let name = row.name.replace('.', "\\.");
-        let title = format!("gradient norms, {}", row.name);
+    for (_, linear) in linears.iter().enumerate().filter(|(i, _)| shown(i / PER_LAYER)) {
+        let name = linear.name.replace('.', "\\.");
+        let title = format!("gradient norms, {}", linear.name);
         charts.push(Chart::pattern("gradient", &title, &format!("^gradient/{name}/")));
     }
     charts.push(Chart::pattern("time", "milliseconds a step", "^time/.*_ms$"));
     charts
 }
 
-/// Evaluates, says and logs all of it. The score is the loss on held-out text.
-pub fn report(run: &mut SelectorTransformer, evaluation: &mut Evaluation) -> Result<Score> {
-    let params = &run.learner.params;
-    let sizes = (run.config.eval_sequences, run.config.batch_size);
-    let held = hold_out(&run.model, &run.rows, params, &run.corpus, sizes)?;
-    report_loss(run, evaluation, &held);
-    let gradients = run.norms.take()?;
-    report_table(run, evaluation, &held, &gradients);
+/// Says and logs what an evaluation found. The score is the loss on held-out text.
+///
+/// # Errors
+/// Words that can't be read from the device.
+pub fn report(
+    run: &SelectorTransformer,
+    findings: &Findings,
+    evaluation: &mut Evaluation,
+) -> Result<Score> {
+    report_loss(run, evaluation, &findings.held_out);
+    report_table(run, evaluation, findings);
     report_sample(run, evaluation)?;
-    run.learner.observe(held.loss);
-    let value = held.loss;
-    run.last = Some((held, gradients));
+    let value = findings.held_out.loss;
     Ok(Score { tag: "eval/loss".into(), value, higher_is_better: false })
 }
 
-fn report_loss(run: &SelectorTransformer, evaluation: &mut Evaluation, held: &Held) {
+/// Says and logs the losses, and how far they are below what a model could know without the words'
+/// order.
+fn report_loss(run: &SelectorTransformer, evaluation: &mut Evaluation, held_out: &HeldOutResult) {
     let base = run.baselines;
     let train = evaluation.train_mean("train/loss").first().copied();
-    let mut losses = vec![("eval", "loss", held.loss, base.held_out)];
+    let mut losses = vec![("eval", "loss", held_out.loss, base.held_out)];
     losses.extend(train.map(|loss| ("train", "average_loss", loss, base.unigram)));
     for (split, name, loss, unigram) in losses.into_iter().rev() {
         let whose = if split == "train" { "Average Loss" } else { "Held-out Loss" };
@@ -114,18 +117,14 @@ fn report_loss(run: &SelectorTransformer, evaluation: &mut Evaluation, held: &He
     }
 }
 
-/// The notebook's table, a line for each linear layer.
-fn report_table(
-    run: &SelectorTransformer,
-    evaluation: &mut Evaluation,
-    held: &Held,
-    gradients: &[Vec<f64>],
-) {
-    let width = run.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+/// Says the notebook's table, a line for each linear layer, and logs it.
+fn report_table(run: &SelectorTransformer, evaluation: &mut Evaluation, findings: &Findings) {
+    let width = run.linears.iter().map(|linear| linear.name.len()).max().unwrap_or(0);
     let title = "Selection Frequency (%)  Average Entropy  Average Gradient Magnitude";
     evaluation.say(&format!("{:width$}  {title}", "Layer"));
-    for ((row, selection), norms) in run.rows.iter().zip(&held.selections).zip(gradients) {
-        let name = &row.name;
+    let selections = run.linears.iter().zip(&findings.held_out.selections);
+    for ((linear, selection), norms) in selections.zip(&findings.gradient_norms) {
+        let name = &linear.name;
         let (mut frequency, mut entropy) = ("-".to_string(), "-".to_string());
         if let Some(selection) = selection {
             let usage = &selection.usage;
@@ -157,14 +156,16 @@ fn list(values: &[f64]) -> String {
     }
 }
 
+/// The lowest and the highest value; none of no values.
 fn range(values: &[f64]) -> Option<(f64, f64)> {
     let low = values.iter().copied().reduce(f64::min)?;
     Some((low, values.iter().copied().reduce(f64::max)?))
 }
 
-/// A tag for each computation neuron; for more than there are letters, the lowest and the highest.
+/// Logs a value for each computation neuron; of more than there are letters, the lowest and the
+/// highest.
 fn log_each(evaluation: &mut Evaluation, tag: &str, values: &[f64]) {
-    if values.len() as i64 <= NAMED {
+    if values.len() as i64 <= LETTERS {
         for (k, value) in values.iter().enumerate() {
             evaluation.scalar(&format!("{tag}/{}", letter(k as i64)), vec![*value]);
         }
@@ -174,6 +175,7 @@ fn log_each(evaluation: &mut Evaluation, tag: &str, values: &[f64]) {
     }
 }
 
+/// Says and logs what the model writes after the held-out text's first words.
 fn report_sample(run: &SelectorTransformer, evaluation: &mut Evaluation) -> Result<()> {
     let config = &run.config;
     if config.sample_words == 0 {
@@ -187,7 +189,7 @@ fn report_sample(run: &SelectorTransformer, evaluation: &mut Evaluation) -> Resu
         seed: run.seed,
         step: evaluation.step,
     };
-    let written = sample::write(&run.model, &prompt, &sampling)?;
+    let written = write_words(&run.model, &prompt, &sampling)?;
     let given: Vec<i64> = run.text.held_out[..prompt.size()[0] as usize].to_vec();
     let (given, written) =
         (run.text.vocabulary.decode(&given), run.text.vocabulary.decode(&written));

@@ -1,0 +1,112 @@
+//! A plain network and the first steps of its descent.
+
+use anyhow::Result;
+use tch::{Device, Kind, Tensor};
+
+use super::point::{Init, Point};
+use crate::data::ImageData;
+use crate::lab::tensor::init::{Nonlinearity, kaiming_normal};
+use crate::lab::tensor::nn::{Sampler, cross_entropy, draw, linear, linear_samplers};
+use crate::lab::tensor::optim::{Optimizer, OptimizerConfig};
+use crate::lab::tensor::params::ParamsBuilder;
+use crate::lab::tensor::to_host;
+
+/// The images that a network descends on: the first training image of each class.
+#[derive(Debug)]
+pub struct Examples {
+    /// [class, pixel]
+    pub images: Tensor,
+    /// [class] i64
+    pub labels: Tensor,
+}
+
+impl Examples {
+    /// Takes the first image of each class in the order of the training set.
+    ///
+    /// # Errors
+    /// A class without a training image, or labels that can't be read from the device.
+    pub fn first_of_each(data: &ImageData) -> Result<Self> {
+        let labels = to_host::values(&data.train.labels)?;
+        let first = |class: i64| {
+            let found = labels.iter().position(|label| *label as i64 == class);
+            found
+                .map(|at| at as i64)
+                .ok_or_else(|| anyhow::anyhow!("{}: no training image of class {class}", data.name))
+        };
+        let places = (0..data.num_classes).map(first).collect::<Result<Vec<i64>>>()?;
+        let places = Tensor::from_slice(&places).to_device(data.train.labels.device());
+        let (images, labels) = data.train.batch(&places);
+        Ok(Self { images, labels })
+    }
+}
+
+/// Names and samplers of the weight and the bias of every layer, from the inputs to the outputs.
+fn samplers(point: &Point, inputs: i64, outputs: i64) -> Vec<(String, Sampler)> {
+    let mut before = inputs;
+    let mut samplers: Vec<(String, Sampler)> = Vec::new();
+    for layer in 1..=point.depth + 1 {
+        let last = layer > point.depth;
+        let neurons = if last { outputs } else { point.width };
+        let name = if last { "output".to_string() } else { format!("layer{layer}") };
+        let fan_in = std::mem::replace(&mut before, neurons);
+        let (weight, bias) = match point.init {
+            Init::Default => linear_samplers(&[neurons, fan_in]),
+            Init::He => he_samplers(neurons, fan_in),
+        };
+        samplers.extend([(format!("{name}.weight"), weight), (format!("{name}.bias"), bias)]);
+    }
+    samplers
+}
+
+fn he_samplers(neurons: i64, fan_in: i64) -> (Sampler, Sampler) {
+    let shape = [neurons, fan_in];
+    let weight = move || kaiming_normal(&shape, fan_in, Nonlinearity::Relu, Kind::Float);
+    (Box::new(weight), Box::new(move || Tensor::zeros([neurons], (Kind::Float, Device::Cpu))))
+}
+
+/// Draws a network and descends with the whole of `examples` in every step. Returns the loss before
+/// the first step and after every step: [step + 1] f32, on the device. A loss that is not finite is
+/// returned as it is. The last of these losses costs a forward pass of its own.
+///
+/// # Errors
+/// An allocation that libtorch refuses.
+pub fn descend(point: &Point, examples: &Examples, steps: u32, seed: u64) -> Result<Tensor> {
+    let (images, labels) = (&examples.images, &examples.labels);
+    let samplers = samplers(point, images.size()[1], labels.size()[0]);
+    let mut builder = ParamsBuilder::default();
+    for (name, value) in draw(seed, 1, &samplers)? {
+        builder.add(name, value);
+    }
+    let mut params = builder.build(images.device())?;
+    let layers = params
+        .named()
+        .chunks(2)
+        .map(|pair| Ok((params.get(&pair[0].0)?, params.get(&pair[1].0)?)))
+        .collect::<Result<Vec<_>>>()?;
+    let config = OptimizerConfig { kind: point.optimizer, ..OptimizerConfig::default() };
+    let mut optimizer = Optimizer::new(config, &params.values);
+    let mut losses = Vec::new();
+    for step in 0..=steps {
+        let loss = cross_entropy(&forward(&layers, images), labels);
+        losses.push(loss.detach());
+        if step < steps {
+            params.backward(&loss)?;
+            optimizer.step(&mut params.values, &params.gradient, point.lr, None);
+        }
+    }
+    Ok(Tensor::f_stack(&losses, 0)?)
+}
+
+/// The logits of a network with ReLU between its layers.
+///
+/// # Shapes
+/// - layers: weight [output, input] and bias [output] of each
+/// - images: [batch, pixel]
+/// - returns: [batch, class]
+fn forward(layers: &[(Tensor, Tensor)], images: &Tensor) -> Tensor {
+    let last = layers.len() - 1;
+    layers.iter().enumerate().fold(images.shallow_clone(), |x, (i, (weight, bias))| {
+        let y = linear(&x, weight, bias);
+        if i == last { y } else { y.relu() }
+    })
+}

@@ -1,0 +1,131 @@
+//! The experiment `selector_continual`: five tasks one after another.
+
+use anyhow::Result;
+use serde_json::Value;
+use tch::Device;
+
+use super::config::ContinualConfig;
+use super::learning::WeightedPass;
+use super::presets::PRESETS;
+use super::state::{Record, SelectorContinual};
+use super::{figures, report};
+use crate::data;
+use crate::lab::error::refuse;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::rng::Seeds;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::learner::Learner;
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
+use crate::selector::config::refuse_invalid;
+use crate::selector::network::SelectorNetwork;
+use crate::selector::task_sequence::batches::Batches;
+use crate::selector::task_sequence::evaluation::test;
+use crate::selector::task_sequence::penalty::Penalty;
+use crate::selector::task_sequence::tasks::{TASKS, Tasks};
+
+impl Experiment for SelectorContinual {
+    const NAME: &'static str = "selector_continual";
+    const ABOUT: &'static str =
+        "Learns five tasks one after another, and forgets (docs/selector_continual.md)";
+    const DEFAULTS: &'static str = r#"{"log_every": 20}"#;
+    const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: &'static [&'static str] =
+        &["eval/average_accuracy", "eval/forgetting", "eval/backward_transfer"];
+    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
+    type Config = ContinualConfig;
+
+    fn resolve(settings: &mut Settings<ContinualConfig>) -> Result<()> {
+        if let Some(steps) = settings.run.steps {
+            return Err(refuse(format!(
+                "--steps {steps}: the length is in passes through each task, --epochs"
+            )));
+        }
+        if settings.run.epochs == 0 {
+            return Err(refuse("--epochs 0: expected 1 or more"));
+        }
+        if settings.run.patience > 0 {
+            let patience = settings.run.patience;
+            return Err(refuse(format!(
+                "--patience {patience}: a run learns all its tasks; expected 0"
+            )));
+        }
+        settings.experiment.resolve()
+    }
+
+    fn build(settings: &Settings<ContinualConfig>, device: Device) -> Result<Self> {
+        let (run, config) = (&settings.run, settings.experiment.clone());
+        let data = data::load(&run.data, &run.data_dir, device)?;
+        let seeds = Seeds { first: run.seed, count: i64::from(run.replicates) };
+        let tasks = Tasks::new(config.benchmark, config.scenario(), &data, seeds, device)?;
+        let shape = config.network.shape(data.height * data.width, tasks.outputs);
+        let params = shape.parameters(seeds, device)?;
+        let network = SelectorNetwork::new(&shape, config.network.options(), &params, device);
+        let network = network.map_err(refuse_invalid)?;
+        let batch_size = config.network.batch_size;
+        let source = config.batch_source();
+        let batches = Batches::new(source, batch_size, &tasks, run.epochs, seeds, device);
+        let evaluate_every = batches.task_steps;
+        let plan = Plan { steps: evaluate_every * TASKS as u64, evaluate_every };
+        let penalty = config.penalty().map(|options| Penalty::new(options, &params.values));
+        let learner = Learner::new(&config.network.learner, params, plan.steps);
+        let record = Record::new(seeds.count, tasks.outputs, device);
+        Ok(Self { config, data, tasks, network, learner, seeds, plan, record, penalty, batches })
+    }
+
+    fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    fn step(&mut self, step: &mut Step) -> Result<()> {
+        let index = step.index;
+        let Self { batches, tasks, data, .. } = self;
+        let parts = step.time(Phase::Data, || batches.step(tasks, &data.train, index));
+        let WeightedPass { pass, loss, delta } = step.time(Phase::Forward, || self.pass(&parts));
+        let network = &self.network;
+        step.time(Phase::Backward, || network.backward(&pass, &delta));
+        self.descend(step, &loss)?;
+        step.mean("train/loss", &loss);
+        if step.logging {
+            self.probe(step)?;
+        }
+        if (index + 1).is_multiple_of(self.batches.task_steps) {
+            let task = self.batches.task(index);
+            step.time(Phase::Backward, || self.consolidate(task));
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+        let scores = test(&self.network, &self.tasks, &self.data.test, self.seeds.count, None)?;
+        if evaluation.number == 0 {
+            report::report_checkpoint(self, evaluation, &scores)?;
+        } else {
+            self.record.write(evaluation.number as i64 - 1, &scores);
+            report::report(self, evaluation)?;
+        }
+        Ok(None)
+    }
+
+    fn state(&self) -> State {
+        self.tensors()
+    }
+
+    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.learner.restored(checkpoint)
+    }
+
+    fn source(&self) -> Value {
+        self.data.source.clone()
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        report::charts(self.tasks.own_outputs())
+    }
+
+    fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
+        figures::draw(self, log, step)
+    }
+}

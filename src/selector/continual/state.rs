@@ -1,0 +1,98 @@
+//! A network that learns five tasks, and the tensors that a checkpoint has of it.
+
+use clap::ValueEnum;
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::config::{ContinualConfig, Method};
+use crate::data::ImageData;
+use crate::lab::store::checkpoint::State;
+use crate::lab::tensor::rng::Seeds;
+use crate::lab::train::experiment::Plan;
+use crate::lab::train::learner::Learner;
+use crate::selector::network::SelectorNetwork;
+use crate::selector::task_sequence::batches::Batches;
+use crate::selector::task_sequence::evaluation::TaskScores;
+use crate::selector::task_sequence::penalty::Penalty;
+use crate::selector::task_sequence::tasks::{TASKS, Tasks};
+
+/// A network that learns five tasks one after another.
+pub struct SelectorContinual {
+    pub(super) config: ContinualConfig,
+    pub(super) data: ImageData,
+    pub(super) tasks: Tasks,
+    pub(super) network: SelectorNetwork,
+    pub(super) learner: Learner,
+    pub(super) seeds: Seeds,
+    pub(super) plan: Plan,
+    pub(super) record: Record,
+    pub(super) penalty: Option<Penalty>,
+    pub(super) batches: Batches,
+}
+
+/// What was found after every task; NaN for tasks to come.
+pub(super) struct Record {
+    /// Accuracy on task j after task i: [replicate, i, j] f64.
+    pub(super) accuracy: Tensor,
+    /// Accuracy on task j after task i where the network is told the task: [replicate, i, j] f64.
+    pub(super) told: Tensor,
+    /// How often each class was answered: [replicate, i, class] f64.
+    pub(super) answers: Tensor,
+}
+
+impl Record {
+    pub(super) fn new(replicates: i64, outputs: i64, device: Device) -> Self {
+        let empty = |columns: i64| {
+            Tensor::full([replicates, TASKS, columns], f64::NAN, (Kind::Double, device))
+        };
+        Self { accuracy: empty(TASKS), told: empty(TASKS), answers: empty(outputs) }
+    }
+
+    /// Writes what was found after a task.
+    pub(super) fn write(&mut self, task: i64, scores: &TaskScores) {
+        let _guard = no_grad_guard();
+        self.accuracy.select(1, task).copy_(&scores.accuracy);
+        self.told.select(1, task).copy_(&scores.told);
+        self.answers.select(1, task).copy_(&scores.answers);
+    }
+
+    /// `state.accuracy`, `state.told` and `state.answers`, with the axis of replicates where there
+    /// are several.
+    fn tensors(&self) -> State {
+        let parts =
+            [("accuracy", &self.accuracy), ("told", &self.told), ("answers", &self.answers)];
+        let view = |tensor: &Tensor| match tensor.size()[0] {
+            1 => tensor.select(0, 0),
+            _ => tensor.shallow_clone(),
+        };
+        parts.map(|(name, tensor)| (format!("state.{name}"), view(tensor))).into()
+    }
+}
+
+impl SelectorContinual {
+    /// Parameters and the optimizer's state, the record, and what the penalty gathers.
+    pub(super) fn tensors(&self) -> State {
+        let mut state = self.learner.state();
+        state.extend(self.record.tensors());
+        if let Some(penalty) = &self.penalty {
+            state.extend(penalty.tensors(&self.learner.params));
+        }
+        state
+    }
+
+    /// What was run, in a few words.
+    pub(super) fn title(&self) -> String {
+        let count = self.learner.params.count();
+        let method = match self.config.method {
+            Method::Base => "no method".to_string(),
+            method @ (Method::Ewc
+            | Method::EwcOnline
+            | Method::Si
+            | Method::Replay
+            | Method::Joint) => {
+                let value = method.to_possible_value();
+                value.map_or_else(String::new, |value| value.get_name().into())
+            }
+        };
+        format!("{method}, {count} parameters")
+    }
+}

@@ -1,0 +1,70 @@
+//! The forward pass without a graph.
+
+use tch::{Kind, Tensor, no_grad_guard};
+
+use super::noise::Noise;
+use super::options::RuleOutput;
+use super::saved::{LayerPass, SavedForBackward, SelectionResult, SelectorCache};
+use super::selector_layer::SelectorLayer;
+use crate::selector::linear::Span;
+
+impl SelectorLayer {
+    /// The forward pass, whose backward pass is [`SelectorLayer::backward`]. Its output is bit for
+    /// bit that of the selected computation neuron, but for `switch` and `soft`.
+    ///
+    /// # Shapes
+    /// - x: [.., batch, input]; several leading axes must be made one before
+    pub fn run(&self, x: &Tensor, noise: Option<Noise>) -> LayerPass {
+        let _guard = no_grad_guard();
+        let x = x.detach();
+        let plan = self.plan(x.size()[x.dim() - 2]);
+        let selector_input = self.selector_input(&x);
+        let result = match (&self.selection, &self.tree) {
+            (None, _) => self.without_selector(&x),
+            (Some(selection), None) => {
+                self.select_by_softmax(selection, &x, &selector_input, plan, noise.as_ref())
+            }
+            (Some(selection), Some(tree)) => {
+                let z = self.half_space_logits(selection, &selector_input, noise.as_ref());
+                self.select_by_half_spaces(tree, &z, &x, plan)
+            }
+        };
+        let choice = result.choice;
+        let selected = match result.selected {
+            Some(selected) => selected,
+            None => self.gather_outputs(&x, &choice),
+        };
+        let output = match self.options.rule.output() {
+            RuleOutput::Selected => selected,
+            RuleOutput::Scaled => match &result.selected_probability {
+                Some(probability) => selected * probability,
+                None => selected,
+            },
+            RuleOutput::Mixture => result.mixture.unwrap_or(selected),
+        };
+        LayerPass {
+            output,
+            choice: choice.to_kind(self.indices.kind()),
+            x,
+            selector_input,
+            selector: result.selector,
+            selected_probability: result.selected_probability,
+            saved: result.saved,
+            plan,
+            noise,
+        }
+    }
+
+    /// The result of a layer with one computation neuron.
+    fn without_selector(&self, x: &Tensor) -> SelectionResult {
+        let output = self.outputs(x, Span { start: 0, count: 1 }).squeeze_dim(-2);
+        SelectionResult {
+            choice: output.zeros_like().to_kind(Kind::Int64),
+            mixture: None,
+            selected: Some(output),
+            selector: SelectorCache::None,
+            selected_probability: None,
+            saved: SavedForBackward::default(),
+        }
+    }
+}

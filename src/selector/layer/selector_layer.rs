@@ -1,0 +1,199 @@
+//! The layer's weights, and what every pass computes of them.
+
+use anyhow::Result;
+use tch::{Device, Kind, Tensor, no_grad_guard};
+
+use super::check::InvalidLayer;
+use super::half_space_tree::HalfSpaceTree;
+use super::noise::Noise;
+use super::options::{Compute, Inner, LayerOptions};
+use super::plan::{Batch, ComputePlan};
+use super::shape::LayerShape;
+use crate::lab::tensor::params::Params;
+use crate::selector::linear::{Linear, LowRankProjection, Span, leading_axes};
+
+/// Computation neurons up to which a comparison with each is faster than a sorting addition.
+const FEW: i64 = 8;
+
+/// A layer whose weights are views of a model's parameters.
+#[derive(Debug)]
+pub struct SelectorLayer {
+    pub(super) shape: LayerShape,
+    pub(super) options: LayerOptions,
+    /// The number of replicates, where there are several.
+    pub(super) leading: Vec<i64>,
+    pub(super) projection: Option<LowRankProjection>,
+    /// [logit N, D or r]; none where there is nothing to choose.
+    pub(super) selection: Option<Linear>,
+    /// [K N, D]
+    pub(super) computation: Linear,
+    pub(super) tree: Option<HalfSpaceTree>,
+    /// [K, 1], the number of each computation neuron: u8, or i16 for K above 256.
+    pub(super) indices: Tensor,
+    /// [.., K, N], added to the logits where the largest is taken and nowhere else.
+    pub(super) balance_bias: Option<Tensor>,
+    /// Weight of the auxiliary loss for even use; 0 for none.
+    pub(super) aux_loss_weight: f64,
+}
+
+impl SelectorLayer {
+    /// The layer of this name in `params`, with the default options.
+    ///
+    /// # Errors
+    /// As [`SelectorLayer::with_options`].
+    pub fn new(shape: LayerShape, name: &str, params: &Params, device: Device) -> Result<Self> {
+        Self::with_options(shape, LayerOptions::default(), name, params, device)
+    }
+
+    /// The layer of this name in `params`.
+    ///
+    /// # Errors
+    /// An [`InvalidLayer`] where shape, options and device don't go together, or a parameter that
+    /// `params` doesn't have, or has in another size.
+    pub fn with_options(
+        shape: LayerShape,
+        options: LayerOptions,
+        name: &str,
+        params: &Params,
+        device: Device,
+    ) -> Result<Self> {
+        shape.check()?;
+        options.check(&shape)?;
+        let kind = params.values.kind();
+        let real = matches!(kind, Kind::Float | Kind::Double);
+        if options.compute == Compute::Gather && (device != Device::Cpu || !real) {
+            return Err(InvalidLayer::GatherUnavailable.into());
+        }
+        let projection = match shape.selector.projects_input() {
+            true => Some(LowRankProjection::new(params, &format!("{name}.projection"))?),
+            false => None,
+        };
+        let linear = |part: &str, rows: i64, inputs: i64| {
+            Linear::new(params, &format!("{name}.{part}"), rows * shape.neurons, inputs)
+        };
+        let index_kind = if shape.choices <= 256 { Kind::Uint8 } else { Kind::Int16 };
+        let tree = || HalfSpaceTree::new(shape.choices, shape.logits(), (kind, device));
+        Ok(Self {
+            shape,
+            options,
+            leading: leading_axes(params),
+            projection,
+            selection: match shape.selector.selects() {
+                true => Some(linear("selection", shape.logits(), shape.selector_inputs())?),
+                false => None,
+            },
+            computation: linear("computation", shape.choices, shape.inputs)?,
+            tree: shape.selector.has_half_spaces().then(tree),
+            indices: Tensor::arange(shape.choices, (index_kind, device)).unsqueeze(-1),
+            balance_bias: None,
+            aux_loss_weight: 0.0,
+        })
+    }
+
+    /// How often each computation neuron was selected over the batch: [.., computation, neuron]
+    /// f64, whole numbers.
+    ///
+    /// # Shapes
+    /// - choice: as in [`Activation`](super::Activation) or [`LayerPass`](super::LayerPass)
+    pub fn selection_counts(&self, choice: &Tensor) -> Tensor {
+        let _guard = no_grad_guard();
+        if self.shape.choices <= FEW {
+            let here = choice.unsqueeze(-2).eq_tensor(&self.indices);
+            return here.sum_dim_intlist(-3, false, Kind::Int64).to_kind(Kind::Double);
+        }
+        let mut counts = self.zero_counts();
+        let choice = choice.to_kind(Kind::Int64);
+        let one = Tensor::ones([], (Kind::Double, self.indices.device())).expand_as(&choice);
+        counts.scatter_add_(-2, &choice, &one)
+    }
+
+    /// Zeros to add selection counts to: [.., computation, neuron] f64.
+    pub fn zero_counts(&self) -> Tensor {
+        let size = [self.leading.as_slice(), &[self.shape.choices, self.shape.neurons]].concat();
+        Tensor::zeros(size, (Kind::Double, self.indices.device()))
+    }
+
+    /// The number of computation neurons of each neuron (K).
+    pub fn choices(&self) -> i64 {
+        self.shape.choices
+    }
+
+    /// Its size.
+    pub fn shape(&self) -> &LayerShape {
+        &self.shape
+    }
+
+    /// Its options, as they were given.
+    pub fn options(&self) -> &LayerOptions {
+        &self.options
+    }
+
+    /// How it computes a batch of this many rows.
+    pub fn compute(&self, rows: i64) -> Compute {
+        self.plan(rows).compute
+    }
+
+    /// All computation neurons.
+    pub(super) fn all(&self) -> Span {
+        Span { start: 0, count: self.shape.choices }
+    }
+
+    /// What the selector sees: the input, or its projection to a low rank.
+    pub(super) fn selector_input(&self, x: &Tensor) -> Tensor {
+        self.projection.as_ref().map_or_else(|| x.shallow_clone(), |map| map.outputs(x))
+    }
+
+    /// Outputs of some computation neurons: [.., batch, count, neuron].
+    pub(super) fn outputs(&self, x: &Tensor, block: Span) -> Tensor {
+        let h = self.computation.outputs(x, block.times(self.shape.neurons));
+        let h = match self.options.inner {
+            Inner::Relu if h.requires_grad() => h.relu(),
+            Inner::Relu => {
+                let mut h = h;
+                h.relu_()
+            }
+            Inner::Identity => h,
+        };
+        h.unflatten(-1, [block.count, self.shape.neurons])
+    }
+
+    /// Where a block's computation neurons are selected: [.., batch, count, neuron] bool.
+    pub(super) fn one_hot(&self, choice: &Tensor, block: Span) -> Tensor {
+        choice.unsqueeze(-2).eq_tensor(&self.indices.narrow(0, block.start, block.count))
+    }
+
+    /// Logits that choose: with the balance bias of the block where the layer has one.
+    ///
+    /// # Shapes
+    /// - z: [.., batch, count, neuron]
+    pub(super) fn with_balance_bias(&self, z: &Tensor, block: Span) -> Tensor {
+        match &self.balance_bias {
+            None => z.shallow_clone(),
+            Some(bias) => z + bias.narrow(-2, block.start, block.count).unsqueeze(-3),
+        }
+    }
+
+    /// Logits with their noise, where there is any.
+    ///
+    /// # Shapes
+    /// - z: [.., batch, count, neuron], from the logit `start` on
+    pub(super) fn with_noise(&self, z: Tensor, start: i64, noise: Option<&Noise>) -> Tensor {
+        match noise {
+            None => z,
+            Some(noise) => {
+                &z + noise.like(&z, start, !self.leading.is_empty(), self.tree.is_some())
+            }
+        }
+    }
+
+    /// How a batch of this many rows is gone through. The auxiliary loss needs the probabilities of
+    /// the whole batch at once.
+    pub(super) fn plan(&self, rows: i64) -> ComputePlan {
+        let mut options = self.options;
+        if self.aux_loss_weight > 0.0 {
+            options.compute = Compute::Dense;
+        }
+        let (kind, device) = (self.computation.weight.kind(), self.indices.device());
+        ComputePlan::new(&self.shape, &options, Batch { rows, kind, device })
+    }
+}

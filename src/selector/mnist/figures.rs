@@ -1,0 +1,132 @@
+//! Figures of a selector network.
+
+use anyhow::Result;
+use tch::Tensor;
+
+use super::state::SelectorMnist;
+use crate::lab::figure::{
+    ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series, Tile, TilesFigure,
+};
+use crate::lab::log::run_log::Log;
+use crate::lab::tensor::to_host;
+use crate::selector::layer::SelectorKind;
+use crate::selector::network::layer_name;
+use crate::selector::presentation::{LETTERS, curve, letter};
+
+/// Neurons whose weights are shown.
+const SHOWN: i64 = 8;
+
+/// Draws the figures of a run's end: `learning`, `selection_layer<i>` and `weights`.
+///
+/// # Errors
+/// Weights that can't be read from the device, or a figure that can't be rendered.
+pub fn draw(run: &SelectorMnist, log: &mut Log, step: u64) -> Result<()> {
+    let learning = learning(run, log);
+    log.figure("learning", step, &learning.render()?, &learning.to_csv());
+    for (i, usage) in run.last_usage.iter().enumerate() {
+        let figure = selection(run, i, &usage.shares());
+        let name = format!("selection_{}", layer_name(i));
+        log.figure(&name, step, &figure.render()?, &figure.to_csv());
+    }
+    let weights = weights(run)?;
+    log.figure("weights", step, &weights.render()?, &weights.to_csv());
+    Ok(())
+}
+
+/// Losses, accuracy, and how even and how alike the computation neurons are, over the run.
+fn learning(run: &SelectorMnist, log: &Log) -> Panels {
+    let panel = |title: &str, y_label: &str, series: Vec<Series>| {
+        LineFigure::new(title, "step", y_label, series)
+    };
+    let marked = |tag: &str, label: &str| Series { marker: true, ..curve(log, tag, label) };
+    let layers = |what: &str| -> Vec<Series> {
+        let names = (0..run.network.layers.len()).map(layer_name);
+        names.map(|layer| marked(&format!("{what}/{layer}"), &layer)).collect()
+    };
+    let loss = vec![curve(log, "train/loss", "train"), marked("eval/loss", "test")];
+    let mut panels = vec![
+        panel("Loss", "cross-entropy (nats)", loss),
+        panel("Test accuracy", "share correct", vec![marked("eval/accuracy", "")]),
+    ];
+    let choices = run.choices();
+    if choices > 1 {
+        let mut entropy =
+            panel("Entropy of the selection ratios", "nats, test set", layers("entropy/test"));
+        let even =
+            Reference { label: format!("ln {choices}: even use"), value: (choices as f64).ln() };
+        entropy.references.push(even);
+        panels.push(panel("Cosine between computation neurons", "cosine", layers("cosine")));
+        panels.push(entropy);
+    }
+    let seeds = match run.seeds.count {
+        1 => "one seed".to_string(),
+        several => format!("mean and standard deviation of {several} seeds"),
+    };
+    let name = &run.data.name;
+    Panels {
+        title: format!("Selector network on {name}"),
+        subtitle: format!("K = {choices}, {seeds}"),
+        columns: 2,
+        panels,
+    }
+}
+
+/// Which computation neuron each neuron of a layer takes, neurons in the order of their share of A.
+fn selection(run: &SelectorMnist, i: usize, shares: &[Vec<f64>]) -> MatrixFigure {
+    let mut order: Vec<usize> = (0..shares[0].len()).collect();
+    order.sort_by(|a, b| shares[0][*b].total_cmp(&shares[0][*a]));
+    let row = |shares: &Vec<f64>| order.iter().map(|neuron| shares[*neuron]).collect();
+    let named = shares.len() as i64 <= LETTERS;
+    let labels = (0..shares.len() as i64).filter(|_| named).map(|k| letter(k).to_string());
+    let samples = run.data.test.len();
+    MatrixFigure {
+        title: format!("Layer {}: which computation neuron answers", i + 1),
+        subtitle: format!(
+            "share of {samples} test images, neurons sorted by their share of A, one seed"
+        ),
+        row_axis: "computation".into(),
+        column_axis: "neuron, sorted".into(),
+        row_labels: labels.collect(),
+        column_labels: Vec::new(),
+        values: shares.iter().map(row).collect(),
+        scale: ColourScale {
+            map: Default::default(),
+            range: (0.0, 1.0),
+            label: "share of inputs".into(),
+        },
+    }
+}
+
+/// The first layer's weights of some neurons as images: selection (threshold), A, B, ...
+fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
+    let params = run.learner.params.named();
+    let shown = SHOWN.min(run.network_config.hidden[0]);
+    let mut tiles = Vec::new();
+    let mut add = |label: &dyn Fn(i64) -> String, weight: &Tensor| -> Result<()> {
+        for neuron in 0..shown {
+            let values = to_host::values(&weight.get(neuron))?;
+            tiles.push(Tile { label: label(neuron), values });
+        }
+        Ok(())
+    };
+    for (name, weight) in &params {
+        let weight = if run.seeds.count > 1 { weight.get(0) } else { weight.shallow_clone() };
+        if name == "layer1.selection.weight"
+            && run.network_config.selection.kind() == SelectorKind::Threshold
+        {
+            add(&|neuron| format!("{}: selects", neuron + 1), &weight)?;
+        } else if name == "layer1.computation.weight" {
+            for k in 0..run.choices().min(5) {
+                add(&|neuron| format!("{}: {}", neuron + 1, letter(k)), &weight.get(k))?;
+            }
+        }
+    }
+    Ok(TilesFigure {
+        title: "Weights of the first layer".into(),
+        subtitle: format!("{shown} neurons, one seed; one scale for all"),
+        size: (run.data.height as usize, run.data.width as usize),
+        columns: shown as usize,
+        scale: ColourScale::symmetric(tiles.iter().flat_map(|tile| &tile.values), "weight"),
+        tiles,
+    })
+}

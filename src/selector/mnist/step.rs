@@ -1,0 +1,143 @@
+//! A training step of `selector_mnist`.
+
+use anyhow::Result;
+use tch::{Kind, Tensor, no_grad_guard};
+
+use super::config::Balance;
+use super::state::{EpochOrder, SelectorMnist};
+use crate::lab::tensor::nn::{cross_entropy_with_gradient, epoch_order};
+use crate::lab::train::experiment::Step;
+use crate::lab::train::phase::Phase;
+use crate::selector::layer::Noise;
+use crate::selector::network::{NetworkPass, layer_name};
+use crate::selector::presentation::{LETTERS, letter};
+
+impl SelectorMnist {
+    /// Changes K where it is time, and learns from a batch.
+    ///
+    /// # Errors
+    /// An allocation that libtorch refuses; a loss or a gradient that is not finite.
+    pub(super) fn train(&mut self, step: &mut Step) -> Result<()> {
+        let index = step.index;
+        self.change_before(index)?;
+        if index.is_multiple_of(self.plan.evaluate_every) {
+            let _guard = no_grad_guard();
+            self.counts.iter_mut().for_each(|counts| _ = counts.zero_());
+        }
+        let (images, labels) = step.time(Phase::Data, || self.batch(index));
+        let (pass, loss, delta) = step.time(Phase::Forward, || {
+            let pass = self.network.run(&images, |i| self.noise(i, index));
+            let (loss, delta) = cross_entropy_with_gradient(&pass.logits, &labels);
+            (pass, loss, delta)
+        });
+        let counts = step.time(Phase::Logging, || self.count(&pass));
+        if self.config.lazy {
+            let mask = step.time(Phase::Optimizer, || self.selected_mask(&counts));
+            self.learner.only = Some(mask);
+        }
+        let network = &self.network;
+        step.time(Phase::Backward, || network.backward(&pass, &delta));
+        let applied = self.learner.apply(step, &loss)?;
+        match self.config.balance {
+            Balance::Bias => {
+                let (batch_size, rate) =
+                    (labels.size()[labels.dim() - 1], self.config.balance_rate);
+                for (layer, counts) in self.network.layers.iter_mut().zip(&counts) {
+                    layer.update_balance_bias(counts, batch_size, rate, applied.as_ref());
+                }
+            }
+            // The loss's gradient is in the backward pass.
+            Balance::None | Balance::Loss => {}
+        }
+        step.mean("train/loss", &loss);
+        if step.logging {
+            self.log_gradients(step);
+        }
+        Ok(())
+    }
+
+    /// The batch of a step: images [batch, pixel] and labels [batch], or [replicate, batch, ...].
+    /// The last batch of an epoch may be smaller.
+    fn batch(&mut self, index: u64) -> (Tensor, Tensor) {
+        let (epoch, within) = (index / self.plan.evaluate_every, index % self.plan.evaluate_every);
+        let samples = self.data.train.len();
+        let order = match self.order.take() {
+            Some(order) if order.epoch == epoch => order,
+            _ => {
+                let seeds = self.seeds;
+                let places = epoch_order(seeds.first, seeds.count, samples, epoch, self.device);
+                EpochOrder { epoch, places }
+            }
+        };
+        let start = within as i64 * self.network_config.batch_size;
+        let length = self.network_config.batch_size.min(samples - start);
+        let places = order.places.narrow(1, start, length);
+        let (images, labels) = self.data.train.batch(&places.reshape([-1]));
+        self.order = Some(order);
+        let replicates = self.seeds.count;
+        if replicates == 1 {
+            return (images, labels);
+        }
+        (images.view([replicates, length, -1]), labels.view([replicates, length]))
+    }
+
+    /// The noise on a layer's selectors at a step, which falls to 0 in a straight line.
+    fn noise(&self, layer: usize, step: u64) -> Option<Noise> {
+        let kind = self.config.explore?;
+        let steps = self.config.explore_epochs * self.plan.evaluate_every as f64;
+        let scale = self.config.explore_scale * (1.0 - step as f64 / steps);
+        let seed = self.seeds.first;
+        let noise = || Noise { kind, scale, seed, stream: layer_name(layer), step };
+        (scale > 0.0).then(noise)
+    }
+
+    /// Counts the selections of the batch, for each layer, and adds them to the epoch's.
+    fn count(&mut self, pass: &NetworkPass) -> Vec<Tensor> {
+        let _guard = no_grad_guard();
+        let layers = self.network.layers.iter().zip(&pass.layers);
+        let counts: Vec<Tensor> =
+            layers.map(|(layer, pass)| layer.selection_counts(&pass.choice)).collect();
+        for (sum, batch) in self.counts.iter_mut().zip(&counts) {
+            let _ = sum.g_add_(batch);
+        }
+        counts
+    }
+
+    /// All parameters, but for those of computation neurons that no sample of the batch selected:
+    /// [replicate, parameter] bool.
+    fn selected_mask(&self, counts: &[Tensor]) -> Tensor {
+        let _guard = no_grad_guard();
+        let params = &self.learner.params;
+        let mask = Tensor::ones(params.values.size(), (Kind::Bool, self.device));
+        for (name, mut part) in params.split(&mask) {
+            let Some((layer, what)) = name.split_once(".computation.") else { continue };
+            let known = (0..counts.len()).find(|i| layer_name(*i) == layer);
+            let Some(selected) = known.map(|i| counts[i].gt(0.0)) else { continue };
+            match what {
+                "weight" => part.copy_(&selected.unsqueeze(-1).expand_as(&part)),
+                _ => part.copy_(&selected),
+            }
+        }
+        mask
+    }
+
+    /// Logs the Euclidean norm of the gradient of each computation neuron's weights, over the
+    /// layer's neurons: once a log entry, since it is a pass over the gradient.
+    fn log_gradients(&self, step: &mut Step) {
+        let _guard = no_grad_guard();
+        let params = &self.learner.params;
+        for (name, gradient) in params.split(&params.gradient) {
+            let Some(layer) = name.strip_suffix(".computation.weight") else { continue };
+            let squares = gradient.to_kind(Kind::Double).square().sum_dim_intlist(
+                [-2i64, -1].as_slice(),
+                false,
+                Kind::Double,
+            );
+            let norms = squares.sqrt();
+            for k in 0..self.choices().min(LETTERS) {
+                let tag = format!("gradient/{layer}/{}", letter(k));
+                step.last(&tag, &norms.select(-1, k));
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A network of selector layers with a linear read-out.
+
+use anyhow::Result;
+use tch::{Device, Tensor, no_grad_guard};
+
+use super::layer::{Activation, LayerOptions, LayerPass, LayerShape, Noise, SelectorLayer};
+use super::linear::{Accumulator, Linear};
+use crate::lab::tensor::nn::{draw, linear, linear_samplers};
+use crate::lab::tensor::params::{Params, ParamsBuilder};
+use crate::lab::tensor::rng::Seeds;
+
+/// The sizes of a network.
+#[derive(Debug, Clone)]
+pub struct NetworkShape {
+    /// Inputs of the first layer.
+    pub inputs: i64,
+    /// The hidden layers.
+    pub hidden: Vec<LayerShape>,
+    /// Classes, the outputs of the read-out.
+    pub classes: i64,
+}
+
+impl NetworkShape {
+    /// Inputs of the read-out.
+    fn features(&self) -> i64 {
+        self.hidden.last().map_or(self.inputs, |shape| shape.neurons)
+    }
+
+    /// Draws the parameters of the network for each replicate: [replicate, ...] each.
+    ///
+    /// # Errors
+    /// An allocation that libtorch refuses.
+    pub fn parameters(&self, seeds: Seeds, device: Device) -> Result<Params> {
+        let mut samplers = Vec::new();
+        for (i, shape) in self.hidden.iter().enumerate() {
+            samplers.extend(shape.parameters(&layer_name(i)));
+        }
+        let (weight, bias) = linear_samplers(&[self.classes, self.features()]);
+        samplers.extend([("output.weight".to_string(), weight), ("output.bias".to_string(), bias)]);
+        let mut builder = ParamsBuilder::default();
+        for (name, value) in draw(seeds.first, seeds.count, &samplers)? {
+            builder.add(name, value);
+        }
+        builder.build(device)
+    }
+}
+
+/// The name of the i-th hidden layer (from 0) in checkpoints and tags: `layer1`, ...
+pub fn layer_name(i: usize) -> String {
+    format!("layer{}", i + 1)
+}
+
+/// The network `layer1`, `layer2`, ..., `output`.
+#[derive(Debug)]
+pub struct SelectorNetwork {
+    /// The hidden layers.
+    pub layers: Vec<SelectorLayer>,
+    output: Linear,
+}
+
+/// A forward pass, with what its backward pass needs.
+#[derive(Debug)]
+pub struct NetworkPass {
+    /// [.., batch, class]
+    pub logits: Tensor,
+    /// The pass of each layer.
+    pub layers: Vec<LayerPass>,
+}
+
+impl SelectorNetwork {
+    /// The network whose weights are `params`.
+    ///
+    /// # Errors
+    /// An [`InvalidLayer`](super::layer::check::InvalidLayer), or a parameter that `params` doesn't
+    /// have, or has in another size.
+    pub fn new(
+        shape: &NetworkShape,
+        options: LayerOptions,
+        params: &Params,
+        device: Device,
+    ) -> Result<Self> {
+        let layer = |(i, shape): (usize, &LayerShape)| {
+            SelectorLayer::with_options(*shape, options, &layer_name(i), params, device)
+        };
+        let layers = shape.hidden.iter().enumerate().map(layer).collect::<Result<Vec<_>>>()?;
+        let output = Linear::new(params, "output", shape.classes, shape.features())?;
+        Ok(Self { layers, output })
+    }
+
+    /// Logits, [.., batch, class], and which computation neuron each neuron of each layer selected,
+    /// as in [`Activation`], by libtorch's differentiable operations.
+    ///
+    /// # Shapes
+    /// - x: [.., batch, input]
+    pub fn forward(&self, x: &Tensor) -> (Tensor, Vec<Tensor>) {
+        let mut choices = Vec::with_capacity(self.layers.len());
+        let mut x = x.shallow_clone();
+        for layer in &self.layers {
+            let Activation { output, choice } = layer.forward(&x);
+            choices.push(choice);
+            x = output;
+        }
+        (linear(&x, &self.output.weight, &self.output.bias), choices)
+    }
+
+    /// Logits and choices as [`SelectorNetwork::forward`] returns them, without a graph and without
+    /// what would be needed for one.
+    pub fn infer(&self, x: &Tensor) -> (Tensor, Vec<Tensor>) {
+        let pass = self.run(x, |_| None);
+        (pass.logits, pass.layers.into_iter().map(|layer| layer.choice).collect())
+    }
+
+    /// The forward pass, whose backward pass is [`SelectorNetwork::backward`].
+    ///
+    /// # Shapes
+    /// - x: [.., batch, input]
+    /// - noise: the noise of the i-th layer
+    pub fn run(&self, x: &Tensor, noise: impl Fn(usize) -> Option<Noise>) -> NetworkPass {
+        let _guard = no_grad_guard();
+        let mut layers: Vec<LayerPass> = Vec::with_capacity(self.layers.len());
+        for (i, layer) in self.layers.iter().enumerate() {
+            let before = layers.last().map_or(x, |pass| &pass.output);
+            let pass = layer.run(before, noise(i));
+            layers.push(pass);
+        }
+        let last = layers.last().map_or(x, |pass| &pass.output);
+        let logits = linear(last, &self.output.weight, &self.output.bias);
+        NetworkPass { logits, layers }
+    }
+
+    /// Writes the gradient of every parameter, from the loss's gradient in the logits.
+    ///
+    /// # Shapes
+    /// - delta: [.., batch, class]
+    pub fn backward(&self, pass: &NetworkPass, delta: &Tensor) {
+        let _guard = no_grad_guard();
+        let Some(last) = pass.layers.last() else { return };
+        let mut sum = Accumulator::default();
+        self.output.backward(self.output.all(), delta, &last.output, Some(&mut sum));
+        let mut delta = sum.or_zeros_like(&last.output);
+        for (i, (layer, pass)) in self.layers.iter().zip(&pass.layers).enumerate().rev() {
+            match layer.backward(pass, &delta, i > 0) {
+                Some(before) => delta = before,
+                None => break,
+            }
+        }
+    }
+}

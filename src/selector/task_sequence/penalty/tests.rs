@@ -1,0 +1,113 @@
+//! The penalties against sums by hand, autograd, and small steps.
+
+use super::*;
+use crate::lab::tensor::params::ParamsBuilder;
+use tch::Device;
+
+fn options(importance: Importance, lambda: f64, step: PenaltyStep) -> PenaltyOptions {
+    PenaltyOptions { importance, lambda, step }
+}
+
+fn params() -> Params {
+    tch::manual_seed(3);
+    let options = (Kind::Double, Device::Cpu);
+    let mut builder = ParamsBuilder::default();
+    builder.add("weight", Tensor::randn([2, 3, 4], options));
+    builder.add("bias", Tensor::randn([2, 3], options));
+    builder.build(Device::Cpu).unwrap()
+}
+
+fn near(a: &Tensor, b: &Tensor) -> bool {
+    let scale = b.abs().max().double_value(&[]).max(1.0);
+    (a - b).abs().max().double_value(&[]) < 1e-12 * scale
+}
+
+/// Fisher informations and anchors of two tasks.
+fn two_tasks(like: &Tensor) -> [(Tensor, Tensor); 2] {
+    [0, 1].map(|_| (like.rand_like(), like.randn_like()))
+}
+
+#[test]
+fn it_is_the_sum_over_tasks() {
+    let params = params();
+    let w = &params.values;
+    let tasks = two_tasks(w);
+    let [(f1, w1), (f2, w2)] = &tasks;
+    let separate = (f1 * (w - w1) + f2 * (w - w2)) * 7.0;
+    let online = (f1 * 0.5 + f2) * (w - w2) * 7.0;
+    for (importance, expected) in
+        [(Importance::Fisher, separate), (Importance::RunningFisher { decay: 0.5 }, online)]
+    {
+        let line = format!("{importance:?}");
+        let mut penalty = Penalty::new(options(importance, 7.0, PenaltyStep::Gradient), w);
+        for (fisher, anchor) in &tasks {
+            penalty.consolidate(anchor, Some(fisher));
+        }
+        assert!(near(&penalty.gradient(w), &expected), "{line}");
+        assert!(near(&penalty.before_step(w).unwrap(), &expected), "{line}: before the step");
+        let leaf = w.detach().set_requires_grad(true);
+        let quadratic = &penalty.importances * leaf.square() * 0.5 - &penalty.anchored * &leaf;
+        (quadratic.sum(Kind::Double) * 7.0).backward();
+        assert!(near(&leaf.grad(), &expected), "{line}: by autograd");
+    }
+}
+
+#[test]
+fn the_implicit_step_solves_for_it_and_is_stable() {
+    for lambda in [0.1, 7.0, 1e12] {
+        let params = params();
+        let options = options(Importance::Fisher, lambda, PenaltyStep::Implicit);
+        let mut penalty = Penalty::new(options, &params.values);
+        let anchor = params.values.randn_like();
+        // Half of the weights don't matter.
+        let fisher = anchor.rand_like() * anchor.gt(0.0);
+        penalty.consolidate(&anchor, Some(&fisher));
+        assert!(penalty.before_step(&params.values).is_none());
+        let before = params.values.copy();
+        penalty.after_step(&params, &before, 0.01, None);
+        // (w - w') / rate + lambda F (w - w*) = 0.
+        let w = &params.values;
+        let pull = &fisher * (w - &anchor) * lambda;
+        let rest = ((w - &before) / 0.01 + &pull).abs().max().double_value(&[]);
+        assert!(rest < 1e-10 * lambda.max(1.0), "lambda {lambda}: {rest}");
+        let free = (w - &before) * anchor.le(0.0);
+        assert_eq!(free.abs().max().double_value(&[]), 0.0);
+    }
+}
+
+/// Along small steps, -sum g dw of each weight is what its part of the loss has come down by.
+#[test]
+fn synaptic_intelligence_finds_who_took_off_the_loss() {
+    for step in [PenaltyStep::Implicit, PenaltyStep::Gradient] {
+        let how = format!("{step:?}");
+        let mut params = params();
+        let options = options(Importance::PathIntegral { damping: 0.1 }, 3.0, step);
+        let mut penalty = Penalty::new(options, &params.values);
+        let curvature = params.values.rand_like() + 0.1;
+        let begin = params.values.copy();
+        // A second task, so that there is a pull that must not count.
+        penalty.consolidate(&begin, None);
+        let loss = |w: &Tensor| &curvature * w.square() * 0.5;
+        for _ in 0..4000 {
+            let before = params.values.copy();
+            let own = &curvature * &before;
+            let pull = match step {
+                PenaltyStep::Gradient => penalty.gradient(&before),
+                PenaltyStep::Implicit => own.zeros_like(),
+            };
+            params.gradient.copy_(&(&own + pull));
+            let _ = params.values.g_add_(&(&params.gradient * -1e-4));
+            penalty.after_step(&params, &before, 1e-4, None);
+        }
+        let gone = loss(&begin) - loss(&params.values);
+        let moved = (&params.values - &begin).square();
+        let path = penalty.path.as_ref().unwrap();
+        let error = ((&path.gain - &gone).abs().max() / gone.abs().max()).double_value(&[]);
+        assert!(error < 1e-3, "{how}: {error}");
+        let expected = gone / (moved + 0.1) * 2.0;
+        penalty.consolidate(&params.values, None);
+        let error = ((&penalty.importances - &expected).abs().max() / expected.abs().max())
+            .double_value(&[]);
+        assert!(error < 2e-3, "{how}: {error}");
+    }
+}

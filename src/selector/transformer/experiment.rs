@@ -1,0 +1,171 @@
+//! The experiment `selector_transformer`: a language model of selection and computation neurons.
+
+use anyhow::Result;
+use serde_json::Value;
+use tch::Device;
+
+use super::config::TransformerConfig;
+use super::presets::PRESETS;
+use super::state::{Findings, SelectorTransformer};
+use super::{figures, report};
+use crate::data::text::{self, TextData};
+use crate::lab::error::refuse;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::tensor::nn::{cross_entropy, draw};
+use crate::lab::tensor::params::ParamsBuilder;
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::learner::Learner;
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
+use crate::selector::config::refuse_invalid;
+use crate::selector::language_model::baselines::Baselines;
+use crate::selector::language_model::corpus::{Corpus, TokenBatch};
+use crate::selector::language_model::layout;
+use crate::selector::language_model::memory::Memory;
+use crate::selector::language_model::model::Transformer;
+use crate::selector::language_model::monitor::GradientNorms;
+use crate::selector::tape::Tape;
+
+impl Experiment for SelectorTransformer {
+    const NAME: &'static str = "selector_transformer";
+    const ABOUT: &'static str = "Trains a transformer of selection and computation neurons on text \
+                                 (docs/selector_transformer.md)";
+    const DEFAULTS: &'static str = r#"{"num_computation": 5, "steps": 300, "data": "built-in", "optimizer": "adam", "lr": 0.001,
+        "log_every": 20}"#;
+    const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: &'static [&'static str] = &["eval/loss", "train/average_loss"];
+    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
+    type Config = TransformerConfig;
+
+    fn resolve(settings: &mut Settings<TransformerConfig>) -> Result<()> {
+        let run = &settings.run;
+        if run.replicates != 1 {
+            let replicates = run.replicates;
+            return Err(refuse(format!(
+                "--replicates {replicates}: a transformer trains alone; use --seed"
+            )));
+        }
+        if run.epochs != 1 || run.steps.is_none_or(|steps| steps == 0) {
+            return Err(refuse("the length of this experiment is --steps, 1 or more"));
+        }
+        settings.experiment.resolve()
+    }
+
+    fn build(settings: &Settings<TransformerConfig>, device: Device) -> Result<Self> {
+        let (run, config) = (&settings.run, settings.experiment.clone());
+        let text = text::load(&run.data, &run.data_dir, config.vocab as usize)?;
+        check_sequence(&text, config.sequence)?;
+        let corpus = Corpus::new(&text, config.sequence, device)?;
+        let shape = config.shape(text.vocabulary.len() as i64);
+        let memory = Memory::of(&shape, config.batch_size, config.learner.optimizer.kind);
+        crate::lab::tensor::memory::require(device, memory.bytes(), "this transformer")?;
+        let mut builder = ParamsBuilder::default();
+        for (name, value) in draw(run.seed, 1, &layout::parameters(&shape))? {
+            builder.add(name, value);
+        }
+        let params = builder.build(device)?;
+        let model = Transformer::new(&shape, &params, device).map_err(refuse_invalid)?;
+        let linears = layout::linears(&shape);
+        let norms = GradientNorms::new(&linears, &params);
+        let plan =
+            Plan { steps: run.steps.unwrap_or_default(), evaluate_every: config.evaluate_every };
+        let learner = Learner::new(&config.learner, params, plan.steps);
+        Ok(Self {
+            baselines: Baselines::of(&text),
+            config,
+            text,
+            corpus,
+            linears,
+            model,
+            learner,
+            norms,
+            seed: run.seed,
+            last: None,
+            plan,
+            memory,
+        })
+    }
+
+    fn introduction(&self) -> Vec<String> {
+        let words = self.text.vocabulary.len();
+        vec![format!("{}: {words} words; {}", self.text.name, self.memory.line())]
+    }
+
+    fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    fn step(&mut self, step: &mut Step) -> Result<()> {
+        let (index, size) = (step.index, self.config.batch_size);
+        let TokenBatch { tokens, next } =
+            step.time(Phase::Data, || self.corpus.batch(self.seed, index, size));
+        let mut tape = Tape::default();
+        let loss = step.time(Phase::Forward, || {
+            let logits = self.model.forward(&tokens, Some(&mut tape), &mut |_, _, _| ());
+            cross_entropy(&logits, &next.flatten(0, 1))
+        });
+        step.time(Phase::Backward, || tape.backward(&loss, &mut self.learner.params))?;
+        self.learner.apply(step, &loss)?;
+        step.mean("train/loss", &loss);
+        if step.logging {
+            step.time(Phase::Logging, || self.norms.add(&self.learner.params));
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+        let held_out = self.hold_out()?;
+        let findings = Findings { held_out, gradient_norms: self.norms.take()? };
+        let score = report::report(self, &findings, evaluation)?;
+        self.learner.observe(findings.held_out.loss);
+        self.last = Some(findings);
+        Ok(Some(score))
+    }
+
+    fn state(&self) -> State {
+        self.tensors()
+    }
+
+    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.learner.restored(checkpoint)
+    }
+
+    fn source(&self) -> Value {
+        let mut source = self.text.source.clone();
+        source["vocabulary"] = self.text.vocabulary.words().into();
+        source
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        report::charts(&self.linears)
+    }
+
+    fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
+        let findings = match self.last.take() {
+            Some(findings) => findings,
+            // A run that was resumed at its very end has not evaluated in this process.
+            None => Findings {
+                held_out: self.hold_out()?,
+                gradient_norms: vec![Vec::new(); self.linears.len()],
+            },
+        };
+        figures::draw(self, &findings, log, step)
+    }
+}
+
+/// Refuses sequences that are longer than a part of the text.
+fn check_sequence(text: &TextData, sequence: i64) -> Result<()> {
+    let longest = Corpus::longest_sequence(text);
+    if sequence <= longest {
+        return Ok(());
+    }
+    Err(refuse(format!(
+        "--sequence {sequence}: {} has {} words to learn from and {} held out: at most {longest}, or \
+         a longer text",
+        text.name,
+        text.train.len(),
+        text.held_out.len(),
+    )))
+}
