@@ -60,7 +60,7 @@ pub fn rows(old: &Tensor, origins: &Tensor) -> Tensor {
 /// The noise that growth adds to the copies that it makes.
 #[derive(Debug, Clone, Copy)]
 pub struct CopyNoise {
-    /// Its standard deviation.
+    /// The standard deviation of the noise.
     pub scale: f64,
     /// The run's seed; replicate r has this + r.
     pub seed: u64,

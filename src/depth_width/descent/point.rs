@@ -32,7 +32,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// Its place in a tag: `adam/lr0.001/default/d2/w1024`.
+    /// The point in a tag: `adam/lr0.001/default/d2/w1024`.
     pub fn tag(&self) -> String {
         let (lr, depth, width) = (self.lr, self.depth, self.width);
         format!("{}/lr{lr}/{}/d{depth}/w{width}", self.optimizer_name(), self.init_name())

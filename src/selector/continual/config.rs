@@ -20,7 +20,7 @@ pub enum Method {
     Base,
     /// Elastic weight consolidation, a Fisher information and an anchor for every task
     Ewc,
-    /// The same with one running Fisher information and the last task's anchor
+    /// Elastic weight consolidation, one running Fisher information and the last task's anchor
     EwcOnline,
     /// Synaptic intelligence
     Si,

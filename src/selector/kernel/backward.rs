@@ -80,7 +80,7 @@ pub fn backward<T: Real>(operands: Operands<T>, delta: &[T], gradients: Gradient
 /// [`backward_columns`] with eight f32 at a time and the same bits.
 ///
 /// # Safety
-/// As [`backward_columns`].
+/// The promises of [`backward_columns`], and a CPU that has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 unsafe fn backward_columns_avx2<T: Real>(

@@ -10,9 +10,9 @@ use crate::selector::layer::LayerShape;
 /// A linear layer of the transformer, a row of the monitoring table.
 #[derive(Debug, Clone)]
 pub struct LinearShape {
-    /// Its name in checkpoints and tags, e.g. `layers.0.self_attn.q_linear`.
+    /// The name of the layer in checkpoints and tags, e.g. `layers.0.self_attn.q_linear`.
     pub name: String,
-    /// Its sizes, and how its neurons select.
+    /// The sizes of the layer, and how its neurons select.
     pub shape: LayerShape,
     /// Whether it is a selector layer; else it is plain.
     pub selects: bool,

@@ -15,7 +15,7 @@ struct Upstream<'a> {
     delta_output: Option<Tensor>,
     /// ∂L/∂(w x + b) of the selected computation neuron.
     to_selected: Tensor,
-    /// As the pass has it.
+    /// Which computation neuron was selected.
     choice: &'a Tensor,
 }
 

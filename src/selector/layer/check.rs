@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::options::{Compute, LayerOptions, Rule, SelectorKind, SteSign};
+use super::options::{LayerOptions, Rule, SelectorKind, SteSign};
 use super::shape::LayerShape;
 
 /// The most computation neurons that can be numbered.
@@ -82,16 +82,21 @@ impl LayerShape {
         let only = match selector {
             SelectorKind::None => Some(1),
             SelectorKind::Threshold => Some(2),
+            SelectorKind::Tree if choices < 2 => return Err(InvalidLayer::TreeOf(choices)),
             SelectorKind::Softmax | SelectorKind::LowRank | SelectorKind::Tree => None,
         };
         if let Some(expected) = only.filter(|expected| *expected != choices) {
             return Err(InvalidLayer::SelectorFor { selector, expected, choices });
         }
-        if selector == SelectorKind::Tree && choices < 2 {
-            return Err(InvalidLayer::TreeOf(choices));
-        }
-        if self.sign == SteSign::AsPrinted && selector != SelectorKind::Threshold {
-            return Err(InvalidLayer::SignWithoutThreshold);
+        match (self.sign, selector) {
+            (SteSign::Consistent, _) | (SteSign::AsPrinted, SelectorKind::Threshold) => {}
+            (
+                SteSign::AsPrinted,
+                SelectorKind::Softmax
+                | SelectorKind::LowRank
+                | SelectorKind::Tree
+                | SelectorKind::None,
+            ) => return Err(InvalidLayer::SignWithoutThreshold),
         }
         if selector.projects_input() && self.rank < 1 {
             return Err(InvalidLayer::Rank(self.rank));
@@ -106,12 +111,14 @@ impl LayerOptions {
     /// # Errors
     /// [`InvalidLayer::GatherNeedsSelected`] or [`InvalidLayer::SignWithoutEstimator`].
     pub fn check(&self, shape: &LayerShape) -> Result<(), InvalidLayer> {
-        if self.compute == Compute::Gather && self.rule.needs_all_outputs() {
+        if self.compute.is_gather() && self.rule.needs_all_outputs() {
             return Err(InvalidLayer::GatherNeedsSelected(self.rule));
         }
-        if shape.sign == SteSign::AsPrinted && !self.rule.is_straight_through() {
-            return Err(InvalidLayer::SignWithoutEstimator(self.rule));
+        match shape.sign {
+            SteSign::AsPrinted if !self.rule.is_straight_through() => {
+                Err(InvalidLayer::SignWithoutEstimator(self.rule))
+            }
+            SteSign::AsPrinted | SteSign::Consistent => Ok(()),
         }
-        Ok(())
     }
 }

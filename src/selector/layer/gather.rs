@@ -125,7 +125,7 @@ unsafe fn memory<T>(of: &Tensor) -> &[T] {
 /// The memory of a tensor, to write to.
 ///
 /// # Safety
-/// As [`memory`]; no one else touches it.
+/// The tensor holds T and lies contiguous in CPU memory, and no one else touches it.
 unsafe fn memory_mut<T>(of: &mut Tensor) -> &mut [T] {
     debug_assert!(of.is_contiguous());
     if of.numel() == 0 {
@@ -139,7 +139,8 @@ unsafe fn memory_mut<T>(of: &mut Tensor) -> &mut [T] {
 /// Runs the forward kernel on one replicate.
 ///
 /// # Shapes
-/// As [`kernel::forward`] has them.
+/// - bias: [computation, neuron]
+/// - out: [neuron, sample]
 fn forward<T: Real>(sizes: Sizes, read: &KernelTensors, bias: &Tensor, mut out: Tensor) {
     // SAFETY: all are contiguous tensors on the CPU that live to the end of this function, `choice`
     // of i16 and the others of T, and `out` is memory of its own.
@@ -153,7 +154,7 @@ fn forward<T: Real>(sizes: Sizes, read: &KernelTensors, bias: &Tensor, mut out: 
 /// Runs the backward kernel on one replicate.
 ///
 /// # Shapes
-/// As [`kernel::backward`] has them.
+/// - delta: [neuron, sample]
 fn backward<T: Real>(
     sizes: Sizes,
     read: &KernelTensors,

@@ -28,7 +28,7 @@ pub(super) struct HalfSpaceTree {
 
 impl HalfSpaceTree {
     /// The tree of K leaves, in `kind` on `device`.
-    pub(super) fn new(choices: i64, levels: i64, (kind, device): (Kind, Device)) -> Self {
+    pub(super) fn new(choices: i64, levels: i64, kind: Kind, device: Device) -> Self {
         let top = 1 << (levels - 1);
         let entry = |level: i64, leaf: i64| -> f32 {
             let twin = leaf + top;
@@ -149,10 +149,9 @@ mod tests {
 
     #[test]
     fn leaves_share_all_the_probability() {
-        let options = (Kind::Double, Device::Cpu);
         let q = Tensor::from_slice(&[0.5, 0.25, 0.9]).view([1, 3, 1]);
         let leaves = |q: &Tensor, choices: i64| {
-            HalfSpaceTree::new(choices, q.size()[1], options)
+            HalfSpaceTree::new(choices, q.size()[1], Kind::Double, Device::Cpu)
                 .probabilities(q, Span { start: 0, count: choices })
         };
         for choices in [5, 6, 7, 8] {

@@ -20,7 +20,7 @@ pub enum NoiseKind {
 /// by computation neuron, so that none of it is kept.
 #[derive(Debug, Clone)]
 pub struct Noise {
-    /// Its law.
+    /// The law of the noise.
     pub kind: NoiseKind,
     /// What the standard law is multiplied by.
     pub scale: f64,

@@ -177,9 +177,9 @@ impl Rule {
     /// Whether the selector learns by the straight-through estimator: the output is that of the
     /// selected computation neuron, and the gradient is that of the mixture.
     pub fn is_straight_through(self) -> bool {
-        match (self.output(), self.selector_gradient()) {
-            (RuleOutput::Selected, SelectorGradient::AllOutputs) => true,
-            (RuleOutput::Selected | RuleOutput::Scaled | RuleOutput::Mixture, _) => false,
+        match self {
+            Self::FullSte | Self::Hidden => true,
+            Self::SelectedOnly | Self::Switch | Self::Frozen | Self::Soft => false,
         }
     }
 }
@@ -207,14 +207,24 @@ pub enum Compute {
     Gather,
 }
 
+impl Compute {
+    /// Whether the kernels compute the selected outputs, in place of the outputs of each block.
+    pub fn is_gather(self) -> bool {
+        match self {
+            Self::Gather => true,
+            Self::Auto | Self::Dense | Self::Streaming => false,
+        }
+    }
+}
+
 /// What a layer does beyond its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerOptions {
-    /// Its gradients.
+    /// Which gradients it has.
     pub rule: Rule,
     /// What its computation neurons do to w·x + b.
     pub inner: Inner,
-    /// How it computes.
+    /// How it goes through its computation neurons.
     pub compute: Compute,
 }
 

@@ -38,7 +38,7 @@ impl ComputePlan {
             Compute::Auto => {
                 let compute = automatic(shape, options.rule, batch);
                 let few = numbers(shape, batch.rows) <= LOGITS_LIMIT;
-                (compute, compute == Compute::Gather && few)
+                (compute, compute.is_gather() && few)
             }
             asked @ (Compute::Dense | Compute::Streaming | Compute::Gather) => (asked, false),
         };
@@ -61,10 +61,7 @@ impl ComputePlan {
 
     /// Whether the kernels compute the selected outputs, in place of the outputs of each block.
     pub(super) fn gathers(&self) -> bool {
-        match self.compute {
-            Compute::Gather => true,
-            Compute::Auto | Compute::Dense | Compute::Streaming => false,
-        }
+        self.compute.is_gather()
     }
 }
 

@@ -61,7 +61,7 @@ impl SelectorLayer {
         options.check(&shape)?;
         let kind = params.values.kind();
         let real = matches!(kind, Kind::Float | Kind::Double);
-        if options.compute == Compute::Gather && (device != Device::Cpu || !real) {
+        if options.compute.is_gather() && (device != Device::Cpu || !real) {
             return Err(InvalidLayer::GatherUnavailable.into());
         }
         let projection = match shape.selector.projects_input() {
@@ -72,7 +72,7 @@ impl SelectorLayer {
             Linear::new(params, &format!("{name}.{part}"), rows * shape.neurons, inputs)
         };
         let index_kind = if shape.choices <= 256 { Kind::Uint8 } else { Kind::Int16 };
-        let tree = || HalfSpaceTree::new(shape.choices, shape.logits(), (kind, device));
+        let tree = || HalfSpaceTree::new(shape.choices, shape.logits(), kind, device);
         Ok(Self {
             shape,
             options,
@@ -118,17 +118,17 @@ impl SelectorLayer {
         self.shape.choices
     }
 
-    /// Its size.
+    /// The size of the layer.
     pub fn shape(&self) -> &LayerShape {
         &self.shape
     }
 
-    /// Its options, as they were given.
+    /// What the layer does beyond its shape, as it was asked for.
     pub fn options(&self) -> &LayerOptions {
         &self.options
     }
 
-    /// How it computes a batch of this many rows.
+    /// How the layer computes a batch of this many rows.
     pub fn compute(&self, rows: i64) -> Compute {
         self.plan(rows).compute
     }

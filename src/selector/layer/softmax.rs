@@ -15,9 +15,9 @@ struct Best {
     score: Tensor,
     /// The logit of the largest score, where a balance bias makes them differ.
     logit: Option<Tensor>,
-    /// Its computation neuron, whole numbers of any kind.
+    /// The computation neuron that has it, whole numbers of any kind.
     choice: Tensor,
-    /// Its output; none where it is still to be computed.
+    /// The output of that computation neuron; none where it is still to be computed.
     selected: Option<Tensor>,
 }
 
@@ -134,7 +134,7 @@ impl SelectorLayer {
         if block.count == 1 {
             let one = |of: &Tensor| of.squeeze_dim(-2);
             let score = one(&scores);
-            // Of later blocks a number is enough to choose between.
+            // The index of a later block need not be expanded, since a choice broadcasts.
             let index = self.indices.get(block.start).squeeze_dim(-1);
             let choice = if block.start == 0 { index.expand_as(&score) } else { index };
             let logit = self.balance_bias.is_some().then(|| one(z));

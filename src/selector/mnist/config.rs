@@ -53,7 +53,8 @@ pub struct MnistConfig {
     /// Standard deviation of what is added to the copies that growth makes
     #[arg(long, default_value_t = 0.01)]
     pub grow_noise: f64,
-    /// The same downwards: each neuron loses what it used least in the epoch before
+    /// Shrinking of K at the start of an epoch: each neuron loses what it used least in the epoch
+    /// before
     #[arg(long, value_delimiter = ',', value_name = "K:K@epochE")]
     pub shrink: Vec<String>,
     /// Update only computation neurons that some sample of the batch selected: neither momentum

@@ -111,14 +111,16 @@ fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
     };
     for (name, weight) in &params {
         let weight = if run.seeds.count > 1 { weight.get(0) } else { weight.shallow_clone() };
-        if name == "layer1.selection.weight"
-            && run.network_config.selection.kind() == SelectorKind::Threshold
-        {
-            add(&|neuron| format!("{}: selects", neuron + 1), &weight)?;
-        } else if name == "layer1.computation.weight" {
-            for k in 0..run.choices().min(5) {
-                add(&|neuron| format!("{}: {}", neuron + 1, letter(k)), &weight.get(k))?;
+        match name.as_str() {
+            "layer1.selection.weight" if has_image_selectors(run) => {
+                add(&|neuron| format!("{}: selects", neuron + 1), &weight)?;
             }
+            "layer1.computation.weight" => {
+                for k in 0..run.choices().min(5) {
+                    add(&|neuron| format!("{}: {}", neuron + 1, letter(k)), &weight.get(k))?;
+                }
+            }
+            _ => {}
         }
     }
     Ok(TilesFigure {
@@ -129,4 +131,14 @@ fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
         scale: ColourScale::symmetric(tiles.iter().flat_map(|tile| &tile.values), "weight"),
         tiles,
     })
+}
+
+/// Whether each neuron's selector is one image of weights.
+fn has_image_selectors(run: &SelectorMnist) -> bool {
+    match run.network_config.selection.kind() {
+        SelectorKind::Threshold => true,
+        SelectorKind::Softmax | SelectorKind::LowRank | SelectorKind::Tree | SelectorKind::None => {
+            false
+        }
+    }
 }

@@ -156,7 +156,8 @@ impl Tasks {
     /// Logits of a network that is told the task, where tasks have outputs of their own.
     ///
     /// # Shapes
-    /// As [`Tasks::judged`].
+    /// - logits: [.., batch, output]
+    /// - tasks: [.., batch] i64
     pub fn told(&self, logits: &Tensor, tasks: &Tensor) -> Tensor {
         let allowed = self.allowed.index_select(0, &tasks.reshape([-1]));
         logits + allowed.view_as(logits)

@@ -64,7 +64,7 @@ pub struct Penalty {
     importances: Tensor,
     /// B: the anchors, each times its importance.
     anchored: Tensor,
-    /// Of synaptic intelligence.
+    /// What the weights have done in the task under way, for synaptic intelligence.
     path: Option<Path>,
 }
 
