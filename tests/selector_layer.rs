@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
-use neuron_lab::selector::layer::{LayerShape, SelectorKind, SelectorLayer, SteSign};
+use neuron_lab::selector::layer::{
+    Compute, Inner, LayerOptions, LayerShape, Rule, SelectorKind, SelectorLayer, SteSign,
+};
 use tch::{Device, Kind, Tensor};
 
 fn layer(choices: i64, selector: SelectorKind, sign: SteSign) -> (SelectorLayer, Params) {
@@ -177,4 +179,126 @@ fn equal_logits_select_the_first() {
 
 fn layer_of_threshold() -> (SelectorLayer, Params) {
     layer(2, SelectorKind::Threshold, SteSign::Consistent)
+}
+
+/// A layer of four computation neurons with these options, of this kind.
+fn layer_with(options: LayerOptions, kind: Kind) -> (SelectorLayer, Params) {
+    let selector = SelectorKind::Softmax;
+    let sign = SteSign::Consistent;
+    let shape = LayerShape { inputs: 7, neurons: 6, choices: 4, selector, sign, rank: 0 };
+    tch::manual_seed(3);
+    let mut builder = ParamsBuilder::default();
+    for (name, draw) in shape.parameters("layer1") {
+        builder.add(name, draw().to_kind(kind).unsqueeze(0) * 3.0);
+    }
+    let params = builder.build(Device::Cpu).unwrap();
+    let layer = SelectorLayer::with_options(shape, options, "layer1", &params, Device::Cpu);
+    (layer.unwrap(), params)
+}
+
+/// One that computes in this way.
+fn layer_by(compute: Compute, kind: Kind) -> (SelectorLayer, Params) {
+    let rule = Rule::SelectedOnly;
+    layer_with(LayerOptions { rule, compute, ..LayerOptions::default() }, kind)
+}
+
+const WAYS: [Compute; 3] = [Compute::Gather, Compute::Dense, Compute::Streaming];
+
+/// What a pass that can't be computed says.
+#[track_caller]
+fn refusal<T>(work: impl FnOnce() -> T) -> String {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    std::panic::set_hook(hook);
+    let payload = result.err().expect("this can't be computed");
+    let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap()
+}
+
+#[test]
+fn tensors_of_another_kind_or_shape_are_refused_before_memory_is_read() {
+    tch::set_num_threads(1);
+    for compute in WAYS {
+        let (layer, params) = layer_by(compute, Kind::Float);
+        let x = input(5).detach().to_kind(Kind::Float);
+        let inputs = [
+            (x.to_kind(Kind::Half), "the input of a selector layer is Half [5, 7] on Cpu"),
+            (x.to_kind(Kind::Double), "Double [5, 7]"),
+            (x.narrow(1, 0, 6), "Float [5, 6] on Cpu: expected Float [] + [batch, 7] on Cpu"),
+            (x.get(0), "Float [7]"),
+            (x.unsqueeze(0), "Float [1, 5, 7]"),
+        ];
+        for (bad, expected) in inputs {
+            let said = refusal(|| layer.run(&bad, None));
+            assert!(said.contains(expected), "{compute:?}: {said}");
+        }
+        let pass = layer.run(&x, None);
+        let delta = upstream(5).to_kind(Kind::Float);
+        let upstreams = [
+            (delta.to_kind(Kind::Half), "the upstream gradient of a selector layer is Half [5, 6]"),
+            (delta.to_kind(Kind::Double), "Double [5, 6]"),
+            (delta.narrow(0, 0, 4), "of another batch"),
+            (delta.tr(), "Float [6, 5]"),
+            (delta.sum_dim_intlist(0, false, Kind::Float), "Float [6]"),
+        ];
+        for (bad, expected) in upstreams {
+            let said = refusal(|| layer.backward(&pass, &bad, true));
+            assert!(said.contains(expected), "{compute:?}: {said}");
+        }
+        // A pass of a layer of f64 comes with tensors of f64.
+        let (wide, _) = layer_by(compute, Kind::Double);
+        let other = wide.run(&x.to_kind(Kind::Double), None);
+        let said = refusal(|| layer.backward(&other, &delta, true));
+        assert!(said.contains("the input of a selector layer is Double"), "{compute:?}: {said}");
+        assert_eq!(params.gradient.count_nonzero(None).int64_value(&[]), 0, "{compute:?}");
+    }
+}
+
+#[test]
+fn the_kernels_refuse_to_write_over_what_they_read() {
+    tch::set_num_threads(1);
+    let (rule, compute, inner) = (Rule::SelectedOnly, Compute::Gather, Inner::Identity);
+    let (layer, params) =
+        layer_with(LayerOptions { rule, compute, inner, ..LayerOptions::default() }, Kind::Float);
+    let pass = layer.run(&input(1).detach().to_kind(Kind::Float), None);
+    // One sample by neurons, so that its transpose has the same memory.
+    let inside = params.gradient_of("layer1.computation.weight").unwrap();
+    let delta = inside.view(-1).narrow(0, 0, 6).view([1, 6]);
+    let said = refusal(|| layer.backward(&pass, &delta, false));
+    assert!(said.contains("a layer's gradient can't be its own input"), "{said}");
+    assert!(layer.backward(&pass, &delta.copy(), false).is_none());
+}
+
+#[test]
+fn views_that_are_not_contiguous_give_the_same_pass() {
+    tch::set_num_threads(1);
+    for compute in WAYS {
+        let (layer, params) = layer_by(compute, Kind::Float);
+        let (x, delta) = (input(5).detach().to_kind(Kind::Float), upstream(5).to_kind(Kind::Float));
+        let passed = |x: &Tensor, delta: &Tensor| {
+            let pass = layer.run(x, None);
+            let dx = layer.backward(&pass, delta, true).unwrap();
+            (pass.output, dx, params.gradient.copy())
+        };
+        let apart = |of: &Tensor| of.tr().contiguous().tr();
+        assert!(!apart(&x).is_contiguous());
+        assert_eq!(passed(&apart(&x), &apart(&delta)), passed(&x, &delta), "{compute:?}");
+    }
+}
+
+#[test]
+fn an_empty_batch_has_an_empty_output_and_no_gradient() {
+    tch::set_num_threads(1);
+    for (compute, kind) in
+        WAYS.into_iter().flat_map(|way| [(way, Kind::Float), (way, Kind::Double)])
+    {
+        let (layer, mut params) = layer_by(compute, kind);
+        _ = params.gradient.fill_(1.0);
+        let pass = layer.run(&Tensor::zeros([0, 7], (kind, Device::Cpu)), None);
+        assert_eq!((pass.output.size(), pass.choice.size()), (vec![0, 6], vec![0, 6]));
+        let dx = layer.backward(&pass, &Tensor::zeros([0, 6], (kind, Device::Cpu)), true);
+        assert_eq!(dx.unwrap().size(), [0, 7], "{compute:?}");
+        assert_eq!(params.gradient.count_nonzero(None).int64_value(&[]), 0, "{compute:?}");
+    }
 }

@@ -12,6 +12,7 @@ use std::thread;
 use tch::{Device, Kind, Tensor};
 
 use super::information::Half;
+use crate::lab::tensor::host_memory::as_slice;
 use lanes::{Batch, Totals};
 
 /// As [`super::information::general`], where it applies: f32 on the CPU.
@@ -19,19 +20,18 @@ use lanes::{Batch, Totals};
 /// - matrix: M, [neuron, neuron]
 /// - slopes: g, [sample, neuron]
 pub fn half(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Option<Half> {
-    let plain = |t: &Tensor| t.device() == Device::Cpu && t.kind() == Kind::Float;
     let (samples, neurons) = slopes.size2().ok()?;
+    let plain = |t: &Tensor| t.device() == Device::Cpu && t.kind() == Kind::Float;
     let fits = plain(matrix) && plain(slopes) && matrix.size() == [neurons, neurons];
     if !fits || samples * neurons == 0 {
         return None;
     }
     let (matrix, slopes) = (matrix.contiguous(), slopes.contiguous());
-    let batch = Batch {
-        neurons: neurons as usize,
-        matrix: memory(&matrix),
-        slopes: memory(&slopes),
-        scale: variance.sqrt().recip() as f32,
-    };
+    // SAFETY: both slices are read by `compute` alone, which this function waits for, and nothing
+    // that it calls writes to a tensor.
+    let (matrix, slopes) = unsafe { (as_slice(&matrix).ok()?, as_slice(&slopes).ok()?) };
+    let scale = variance.sqrt().recip() as f32;
+    let batch = Batch { neurons: neurons as usize, matrix, slopes, scale };
     let Totals { logdet, diagonal, spread } = compute(&batch, samples as usize);
     // 1 / variance is in both slopes of G C^-1 G already.
     Some(Half {
@@ -39,13 +39,6 @@ pub fn half(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Option<Half> {
         diagonal: Tensor::from_slice(&diagonal).view([samples, neurons]),
         spread: Tensor::from_slice(&spread).view([neurons, neurons]) / samples as f64,
     })
-}
-
-/// The numbers of a contiguous f32 tensor on the CPU, where they lie.
-fn memory(tensor: &Tensor) -> &[f32] {
-    // SAFETY: the tensor is alive and borrowed, nobody writes to it meanwhile, and it holds `numel`
-    // contiguous f32 in CPU memory.
-    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), tensor.numel()) }
 }
 
 /// All samples, in as many threads as libtorch has, one after another summed in their order.

@@ -2,6 +2,7 @@
 //! optimizers, reads by the host.
 
 pub mod device;
+pub mod host_memory;
 pub mod init;
 pub mod memory;
 pub mod nn;

@@ -7,7 +7,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
+
+use super::host_memory;
 
 static READS: AtomicU64 = AtomicU64::new(0);
 
@@ -28,6 +30,17 @@ pub fn values_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     READS.fetch_add(1, Ordering::Relaxed);
     let flat = tensor.detach().f_to_kind(Kind::Float)?.f_reshape([-1])?;
     Vec::<f32>::try_from(&flat).context("reading a tensor from the device")
+}
+
+/// The bytes of `tensor` in row-major order, whatever its kind: for checkpoints.
+///
+/// # Errors
+/// Where libtorch can't copy it.
+pub fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
+    READS.fetch_add(1, Ordering::Relaxed);
+    let host = tensor.detach().f_to_device(Device::Cpu)?.f_resolve_neg()?.f_contiguous()?;
+    // SAFETY: the slice is copied at once, on the thread that has the tensor.
+    Ok(unsafe { host_memory::as_bytes(&host) }?.to_vec())
 }
 
 /// The single number of `tensor`: [].
@@ -52,6 +65,7 @@ mod tests {
         assert_eq!(values(&matrix).unwrap(), [1.0, 3.0, 2.0, 4.0]);
         assert!(flag(&Tensor::from_slice(&[true]).squeeze()).unwrap());
         assert_eq!(values_f32(&Tensor::from_slice(&[0.5f64])).unwrap(), [0.5]);
-        assert_eq!(count(), before + 3);
+        assert_eq!(bytes(&matrix.to_kind(Kind::Uint8)).unwrap(), [1, 3, 2, 4]);
+        assert_eq!(count(), before + 4);
     }
 }

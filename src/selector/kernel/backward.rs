@@ -28,9 +28,10 @@ struct Shared<T> {
     x: *mut T,
 }
 
-// SAFETY: the threads write to columns of different inputs, which don't overlap.
+// SAFETY: the pointers are to numbers that `backward` borrows exclusively for as long as its threads
+// run, and each thread writes to columns of its own inputs, which don't overlap.
 unsafe impl<T: Send> Send for Shared<T> {}
-// SAFETY: as above.
+// SAFETY: through a shared reference a thread only copies the pointers, and it writes as said above.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
 /// The fewest columns of a thread: a line of the cache, so that no two threads write to one line.
@@ -68,10 +69,12 @@ pub fn backward<T: Real>(operands: Operands<T>, delta: &[T], gradients: Gradient
         |columns, ()| {
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
-                // SAFETY: this CPU has AVX2; the ranges of columns don't overlap.
+                // SAFETY: this CPU has AVX2, as the line above has found, and the assertions have
+                // checked the sizes. `parallel_ranges` gives each thread another range of columns.
                 return unsafe { backward_columns_avx2(operands, delta, columns, shared) };
             }
-            // SAFETY: the ranges of columns don't overlap.
+            // SAFETY: the assertions have checked the sizes, and `parallel_ranges` gives each thread
+            // another range of columns.
             unsafe { backward_columns(operands, delta, columns, shared) };
         },
     );
@@ -89,7 +92,7 @@ unsafe fn backward_columns_avx2<T: Real>(
     columns: Range<usize>,
     shared: Shared<T>,
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller promises of `shared` and `columns` what `backward_columns` asks for.
     unsafe { backward_columns(operands, delta, columns, shared) };
 }
 
@@ -107,7 +110,9 @@ unsafe fn backward_columns<T: Real>(
 ) {
     let sizes = operands.sizes;
     let (inputs, first, width) = (sizes.inputs, columns.start, columns.len());
-    // SAFETY: the caller's promise.
+    // SAFETY: `row` is below the number of rows and `columns` below that of inputs, so that the part
+    // lies within what the caller promises to be there and to be touched by no one else; a part is
+    // given up before the next one of the same row is made.
     let part = |of: *mut T, row: usize| unsafe {
         std::slice::from_raw_parts_mut(of.add(row * inputs + first), width)
     };
@@ -134,7 +139,8 @@ unsafe fn backward_columns<T: Real>(
                 }
             }
             if first == 0 {
-                // SAFETY: the caller's promise.
+                // SAFETY: there is a bias for every row, and the caller promises that only the thread
+                // of input 0 touches them.
                 unsafe { *shared.bias.add(row) = bias };
             }
         }

@@ -13,12 +13,15 @@ use super::sample_buckets::SampleBuckets;
 /// - out: [neuron, sample]
 pub fn forward<T: Real>(operands: Operands<T>, bias: &[T], out: &mut [T]) {
     let sizes = operands.sizes;
+    if out.is_empty() {
+        return;
+    }
     let each = sizes.neurons.div_ceil(threads(sizes.neurons));
     let parts: Vec<&mut [T]> = out.chunks_mut(each * sizes.samples).collect();
     parallel_ranges(sizes.neurons, each, parts, |neurons, out| {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: this CPU has AVX2.
+            // SAFETY: the line above has found that this CPU has AVX2.
             return unsafe { forward_rows_avx2(operands, bias, neurons.start, out) };
         }
         forward_rows(operands, bias, neurons.start, out, dot);
@@ -29,7 +32,7 @@ pub fn forward<T: Real>(operands: Operands<T>, bias: &[T], out: &mut [T]) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn forward_rows_avx2<T: Real>(operands: Operands<T>, bias: &[T], first: usize, out: &mut [T]) {
-    // SAFETY: this function is there for CPUs that have AVX2.
+    // SAFETY: only a CPU that has AVX2 comes into this function, which is compiled for it.
     forward_rows(operands, bias, first, out, |a, b| unsafe { T::dot_avx2(a, b) });
 }
 

@@ -34,9 +34,16 @@ impl SelectorLayer {
     ///
     /// # Shapes
     /// - delta: ∂L/∂y, [.., batch, neuron]
+    ///
+    /// # Panics
+    /// Where `delta` is not of the shape, kind and device of the pass's output, or the pass is of a
+    /// layer of another size or kind.
     pub fn backward(&self, pass: &LayerPass, delta: &Tensor, to_input: bool) -> Option<Tensor> {
         let _guard = no_grad_guard();
         let delta = &delta.detach();
+        self.expect("input", &pass.x, self.shape.inputs);
+        self.expect("upstream gradient", delta, self.shape.neurons);
+        assert_eq!(delta.size(), pass.output.size(), "the upstream gradient is of another batch");
         let upstream = self.upstream(pass, delta);
         let mut dx = to_input.then(Accumulator::default);
         let mut to_projection = self.projection.is_some().then(Accumulator::default);

@@ -14,9 +14,13 @@ impl SelectorLayer {
     ///
     /// # Shapes
     /// - x: [.., batch, input]; several leading axes must be made one before
+    ///
+    /// # Panics
+    /// Where `x` is of another shape, or of another kind or device than the layer's parameters.
     pub fn run(&self, x: &Tensor, noise: Option<Noise>) -> LayerPass {
         let _guard = no_grad_guard();
         let x = x.detach();
+        self.expect("input", &x, self.shape.inputs);
         let plan = self.plan(x.size()[x.dim() - 2]);
         let selector_input = self.selector_input(&x);
         let result = match (&self.selection, &self.tree) {
@@ -53,6 +57,24 @@ impl SelectorLayer {
             plan,
             noise,
         }
+    }
+
+    /// Panics unless a tensor is [.., batch, width] of the parameters' kind and device.
+    pub(super) fn expect(&self, what: &str, found: &Tensor, width: i64) {
+        let weight = &self.computation.weight;
+        let (kind, device, size) = (weight.kind(), weight.device(), found.size());
+        let fits = match size.split_last_chunk() {
+            Some((leading, [_, last])) => leading == self.leading && *last == width,
+            None => false,
+        };
+        assert!(
+            fits && found.kind() == kind && found.device() == device,
+            "the {what} of a selector layer is {:?} {size:?} on {:?}: expected {kind:?} \
+             {:?} + [batch, {width}] on {device:?}",
+            found.kind(),
+            found.device(),
+            self.leading,
+        );
     }
 
     /// The result of a layer with one computation neuron.

@@ -1,9 +1,11 @@
 //! The selected computation neurons alone, by the kernels.
 
+use anyhow::{Result, ensure};
 use tch::{Kind, Tensor};
 
 use super::options::Inner;
 use super::selector_layer::SelectorLayer;
+use crate::lab::tensor::host_memory::{Element, as_mut_slice, as_slice, overlap};
 use crate::selector::kernel::{self, Gradients, Operands, Real, Sizes};
 use crate::selector::linear::Accumulator;
 
@@ -30,14 +32,14 @@ impl SelectorLayer {
     pub(super) fn gather_outputs(&self, x: &Tensor, choice: &Tensor) -> Tensor {
         let (x, choice) = (x.contiguous(), by_neuron(&choice.to_kind(Kind::Int16)));
         let out = choice.zeros_like().to_kind(x.kind());
-        for i in self.replicates() {
+        self.each_replicate(|i| {
             let read = self.kernel_tensors(&x, &choice, i);
             let (bias, out) = (self.replicate(&self.computation.bias, i), self.replicate(&out, i));
             match x.kind() {
                 Kind::Double => forward::<f64>(self.sizes(&x), &read, &bias, out),
                 _ => forward::<f32>(self.sizes(&x), &read, &bias, out),
             }
-        }
+        });
         let y = by_neuron(&out);
         match self.options.inner {
             Inner::Relu => y.relu(),
@@ -62,7 +64,7 @@ impl SelectorLayer {
         let delta = by_neuron(delta);
         let to_x = if dx.is_some() { x.empty_like() } else { x.narrow(0, 0, 0) };
         let (weight, bias) = self.computation.gradients();
-        for i in self.replicates() {
+        self.each_replicate(|i| {
             let read = self.kernel_tensors(&x, &choice, i);
             let written = KernelGradients {
                 weight: self.replicate(weight, i),
@@ -74,14 +76,17 @@ impl SelectorLayer {
                 Kind::Double => backward::<f64>(self.sizes(&x), &read, &delta, written),
                 _ => backward::<f32>(self.sizes(&x), &read, &delta, written),
             }
-        }
+        });
         if let Some(sum) = dx {
             sum.add(to_x);
         }
     }
 
-    fn replicates(&self) -> std::ops::Range<i64> {
-        0..self.leading.first().copied().unwrap_or(1)
+    fn each_replicate(&self, work: impl Fn(i64) -> Result<()>) {
+        let done = (0..self.leading.first().copied().unwrap_or(1)).try_for_each(work);
+        if let Err(error) = done {
+            panic!("the kernels of a selector layer: {error}");
+        }
     }
 
     /// The part of one replicate.
@@ -112,64 +117,68 @@ fn by_neuron(of: &Tensor) -> Tensor {
     of.transpose(-2, -1).contiguous()
 }
 
-/// The memory of a tensor.
-///
-/// # Safety
-/// The tensor holds T and lies contiguous in CPU memory.
-unsafe fn memory<T>(of: &Tensor) -> &[T] {
-    debug_assert!(of.is_contiguous());
-    // SAFETY: the caller's promise.
-    unsafe { std::slice::from_raw_parts(of.data_ptr().cast::<T>(), of.numel()) }
-}
-
-/// The memory of a tensor, to write to.
-///
-/// # Safety
-/// The tensor holds T and lies contiguous in CPU memory, and no one else touches it.
-unsafe fn memory_mut<T>(of: &mut Tensor) -> &mut [T] {
-    debug_assert!(of.is_contiguous());
-    if of.numel() == 0 {
-        // The address of no memory is null, which a slice must not have.
-        return &mut [];
-    }
-    // SAFETY: the caller's promise.
-    unsafe { std::slice::from_raw_parts_mut(of.data_ptr().cast::<T>(), of.numel()) }
-}
-
 /// Runs the forward kernel on one replicate.
 ///
 /// # Shapes
 /// - bias: [computation, neuron]
 /// - out: [neuron, sample]
-fn forward<T: Real>(sizes: Sizes, read: &KernelTensors, bias: &Tensor, mut out: Tensor) {
-    // SAFETY: all are contiguous tensors on the CPU that live to the end of this function, `choice`
-    // of i16 and the others of T, and `out` is memory of its own.
-    unsafe {
-        let (x, weight, choice) = (memory(&read.x), memory(&read.weight), memory(&read.choice));
-        let operands = Operands::<T> { sizes, x, weight, choice };
-        kernel::forward(operands, memory(bias), memory_mut(&mut out));
-    }
+///
+/// # Errors
+/// Where a tensor is of another kind, lies elsewhere than in the host's memory, or not contiguous.
+fn forward<T: Real + Element>(
+    sizes: Sizes,
+    read: &KernelTensors,
+    bias: &Tensor,
+    mut out: Tensor,
+) -> Result<()> {
+    // SAFETY: `out` has been made for this and is held by no one else, and nothing writes to the
+    // others before the kernel is done, which is before this function ends.
+    let (x, choice, weight, bias, out) = unsafe {
+        (
+            as_slice(&read.x)?,
+            as_slice(&read.choice)?,
+            as_slice(&read.weight)?,
+            as_slice(bias)?,
+            as_mut_slice(&mut out)?,
+        )
+    };
+    kernel::forward(Operands::<T> { sizes, x, weight, choice }, bias, out);
+    Ok(())
 }
 
 /// Runs the backward kernel on one replicate.
 ///
 /// # Shapes
 /// - delta: [neuron, sample]
-fn backward<T: Real>(
+///
+/// # Errors
+/// As [`forward`], and where a gradient shares memory with what it is computed from.
+fn backward<T: Real + Element>(
     sizes: Sizes,
     read: &KernelTensors,
     delta: &Tensor,
     mut written: KernelGradients,
-) {
-    // SAFETY: as in `forward`; each gradient is memory of its own.
-    unsafe {
-        let (x, weight, choice) = (memory(&read.x), memory(&read.weight), memory(&read.choice));
-        let operands = Operands::<T> { sizes, x, weight, choice };
-        let gradients = Gradients {
-            weight: memory_mut(&mut written.weight),
-            bias: memory_mut(&mut written.bias),
-            x: memory_mut(&mut written.x),
-        };
-        kernel::backward(operands, memory(delta), gradients);
-    }
+) -> Result<()> {
+    // Input and upstream gradient come from outside, and might be views of the gradient.
+    let apart = |gradient: &Tensor| !overlap(&read.x, gradient) && !overlap(delta, gradient);
+    let good = apart(&written.weight) && apart(&written.bias);
+    ensure!(good, "a layer's gradient can't be its own input");
+    // SAFETY: the gradients of weight and bias are different parts of the model's gradient and share
+    // nothing with `x` and `delta`, that of x has been made for this, weights lie in another buffer
+    // than gradients, and no tensor is used before the kernel is done.
+    let (x, choice, weight, delta, gradients) = unsafe {
+        (
+            as_slice(&read.x)?,
+            as_slice(&read.choice)?,
+            as_slice(&read.weight)?,
+            as_slice(delta)?,
+            Gradients {
+                weight: as_mut_slice(&mut written.weight)?,
+                bias: as_mut_slice(&mut written.bias)?,
+                x: as_mut_slice(&mut written.x)?,
+            },
+        )
+    };
+    kernel::backward(Operands::<T> { sizes, x, weight, choice }, delta, gradients);
+    Ok(())
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use safetensors::{Dtype, View};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::super::durable;
 use super::{Manifest, State, file_name};
+use crate::lab::tensor::{host_memory, to_host};
 
 /// A tensor that is copied to the host only while its bytes are written, so that a checkpoint
 /// takes no more memory than its largest tensor; on the CPU it is written from where it is.
@@ -30,17 +31,15 @@ impl View for Payload {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let here = self.tensor.device() == Device::Cpu && self.tensor.is_contiguous();
-        if here && self.data_len() > 0 {
-            let start = self.tensor.data_ptr().cast::<u8>().cast_const();
-            // SAFETY: the tensor lives as long as this borrow, is contiguous in the host's memory
-            // and takes this many bytes; nothing writes to it while it is saved.
-            return Cow::Borrowed(unsafe { std::slice::from_raw_parts(start, self.data_len()) });
+        // SAFETY: the loop that trains also saves, so that nothing writes to the state meanwhile.
+        if let Ok(bytes) = unsafe { host_memory::as_bytes(&self.tensor) } {
+            return Cow::Borrowed(bytes);
         }
-        let host = self.tensor.detach().to_device(Device::Cpu).contiguous();
-        let mut bytes = vec![0; self.data_len()];
-        host.copy_data_u8(&mut bytes, host.numel());
-        Cow::Owned(bytes)
+        match to_host::bytes(&self.tensor) {
+            Ok(bytes) => Cow::Owned(bytes),
+            // The trait has no way to say so.
+            Err(error) => panic!("copying a tensor for a checkpoint: {error}"),
+        }
     }
 
     fn data_len(&self) -> usize {

@@ -4,7 +4,9 @@
 //! as much. The arithmetic is the same but for rounding; without fused multiply-adds it gives the
 //! same bits on every CPU.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
+
+use crate::lab::tensor::host_memory::{as_mut_slice, as_slice, fits, overlap};
 
 /// A smaller mean of the gradient becomes 0. Where the gradient stays 0, as of a unit that is never
 /// chosen, the mean would else decay into subnormal numbers and remain there, and a step take four
@@ -45,31 +47,25 @@ impl<'a> Buffers<'a> {
     ) -> Option<Self> {
         let all = [&*parameters, gradient, &*exp_avg, &*exp_avg_sq];
         let length = parameters.numel();
-        let plain = |t: &Tensor| {
-            t.device() == Device::Cpu
-                && t.kind() == Kind::Float
-                && t.is_contiguous()
-                && t.numel() == length
-        };
-        let starts = all.map(|t| t.data_ptr() as usize);
-        let apart = |i: usize| {
-            starts[i + 1..].iter().all(|s| s.abs_diff(starts[i]) >= length * size_of::<f32>())
-        };
+        let plain = |t: &Tensor| fits::<f32>(t) && t.numel() == length;
+        let apart = |i: usize| all[i + 1..].iter().all(|other| !overlap(all[i], other));
         let applies = length > 0
+            && tch::get_num_threads() == 1
             && all.into_iter().all(plain)
-            && (0..all.len()).all(apart)
-            && tch::get_num_threads() == 1;
-        let [p, g, m, v] = all.map(|t| t.data_ptr().cast::<f32>());
-        // SAFETY: each tensor is alive and borrowed for 'a, the changing ones exclusively; each
-        // holds `length` contiguous f32 in CPU memory, and no two overlap.
-        applies.then(|| unsafe {
-            Self {
-                parameters: std::slice::from_raw_parts_mut(p, length),
-                gradient: std::slice::from_raw_parts(g, length),
-                exp_avg: std::slice::from_raw_parts_mut(m, length),
-                exp_avg_sq: std::slice::from_raw_parts_mut(v, length),
-            }
-        })
+            && (0..all.len()).all(apart);
+        if !applies {
+            return None;
+        }
+        // SAFETY: no two of the four share memory, and the step that these slices are for uses no
+        // other tensor: the model's views of its parameters and gradient rest until it is over.
+        unsafe {
+            Some(Self {
+                parameters: as_mut_slice(parameters).ok()?,
+                gradient: as_slice(gradient).ok()?,
+                exp_avg: as_mut_slice(exp_avg).ok()?,
+                exp_avg_sq: as_mut_slice(exp_avg_sq).ok()?,
+            })
+        }
     }
 
     /// One step of the parameters where `only` is true; of each stretch of them at once, since a flag
@@ -102,7 +98,7 @@ impl<'a> Buffers<'a> {
     pub(super) fn step(self, factors: &Factors) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: this CPU has AVX2.
+            // SAFETY: the line above has found that this CPU has AVX2.
             return unsafe { self.step_avx2(factors) };
         }
         self.step_any(factors);
@@ -139,6 +135,8 @@ fn stretch(flags: &[bool], first: bool) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
 
     const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);

@@ -1,7 +1,10 @@
 //! Buffers that every step uses again.
 
 use std::cell::OnceCell;
+
 use tch::Tensor;
+
+use crate::lab::tensor::host_memory;
 
 /// Two buffers of the parameters' shape, allocated at the first step that needs them.
 #[derive(Default)]
@@ -25,23 +28,20 @@ impl Writer<'_> {
 
     /// Runs a step on the CPU, where nothing waits for a device, unless its flag is false. `step` gets
     /// the flags of the single parameters, where there are any.
+    ///
+    /// # Panics
+    /// Where the flags are not of kind Bool and on the CPU.
     pub(super) fn on_cpu(&self, step: impl FnOnce(Option<&[bool]>)) {
-        match self.apply {
-            None => step(None),
-            Some(flag) if flag.dim() == 0 => {
-                if flag.int64_value(&[]) != 0 {
-                    step(None);
-                }
-            }
-            Some(flags) => {
-                let flags = flags.contiguous();
-                // SAFETY: a tensor of bools on the CPU in one piece, which lives until the step is
-                // over; libtorch's bools are bytes of 0 or 1.
-                let flags = unsafe {
-                    std::slice::from_raw_parts(flags.data_ptr().cast::<bool>(), flags.numel())
-                };
-                step(Some(flags));
-            }
+        let Some(flags) = self.apply else { return step(None) };
+        let of_all = flags.dim() == 0;
+        let flags = flags.contiguous();
+        // SAFETY: the flags are what a comparison in libtorch gave, bytes of 0 and 1, and the step
+        // writes to parameters, gradients and moments alone.
+        match unsafe { host_memory::as_slice(&flags) } {
+            Ok([false]) if of_all => (),
+            Ok([true]) if of_all => step(None),
+            Ok(flags) => step(Some(flags)),
+            Err(error) => panic!("the flags of a step: {error}"),
         }
     }
 
