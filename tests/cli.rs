@@ -4,9 +4,12 @@
 
 mod common;
 
+use std::ffi::OsString;
 use std::fs;
 
 use common::{Bench, Outcome, wait_until};
+use neuron_lab::lab::run;
+use neuron_lab::selector::SelectorMnist;
 
 /// A command line, its exit code, and words that its one error line must have.
 type Case = (&'static str, i32, &'static [&'static str]);
@@ -214,4 +217,21 @@ fn quiet_says_nothing_and_json_one_object() {
     assert_eq!(evaluation["metrics"]["eval/accuracy"], summary["metrics"]["eval/accuracy"]);
     let refused = bench.run("--data digits --epochs 0 --json").expect(2);
     assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn a_run_in_a_process_of_someone_else_leaves_the_environment_alone() {
+    let bench = Bench::new();
+    let variables = || std::env::vars_os().collect::<Vec<_>>();
+    let before = variables();
+    for tf32 in ["on", "off"] {
+        let line = format!(
+            "selector_mnist --data digits --steps 2 --device cpu --quiet --tf32 {tf32} --name {tf32} \
+             --runs {} --checkpoints {}",
+            bench.path("runs").display(),
+            bench.path("checkpoints").display()
+        );
+        run::<SelectorMnist>(line.split_whitespace().map(OsString::from)).unwrap();
+        assert_eq!(variables(), before);
+    }
 }

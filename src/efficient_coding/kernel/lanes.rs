@@ -66,11 +66,11 @@ impl Batch<'_> {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
-                // SAFETY: this CPU has AVX-512.
+                // SAFETY: the line above has found that this CPU has AVX-512.
                 return unsafe { self.totals_avx512(start, count) };
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                // SAFETY: this CPU has AVX2 and fused multiply-adds.
+                // SAFETY: the line above has found that this CPU has AVX2 and fused multiply-adds.
                 return unsafe { self.totals_avx2(start, count) };
             }
         }

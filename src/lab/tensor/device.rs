@@ -59,24 +59,45 @@ pub fn name(device: Device) -> String {
     }
 }
 
-/// Sets what libtorch reads from the environment when it first touches CUDA, and its threads.
-/// libtorch's flags for TF32 are not in its Rust bindings; these variables are their documented
-/// overrides.
+/// Of NVIDIA's libraries: 0 keeps all of them from TF32.
+const OVERRIDE: &str = "NVIDIA_TF32_OVERRIDE";
+/// Of libtorch: 1 allows TF32 in matrix products.
+const ALLOW: &str = "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE";
+
+/// Sets the environment variables by which libtorch and NVIDIA's libraries, when CUDA is first
+/// touched, decide on TF32. libtorch's own flags for it are not in its Rust bindings; these
+/// variables are their documented overrides.
 ///
 /// # Safety
-/// Changes environment variables: must run before any other thread exists.
-pub unsafe fn configure(tf32: Tf32, threads: i32) {
-    // SAFETY: the caller vouches that no other thread reads the environment now.
+/// No other thread may exist: one that reads the environment meanwhile, in C as well, would read
+/// memory that is being changed.
+pub unsafe fn set_tf32(tf32: Tf32) {
+    // SAFETY: the caller vouches that this is the only thread.
     unsafe {
         match tf32 {
             Tf32::On => {
-                std::env::remove_var("NVIDIA_TF32_OVERRIDE");
-                std::env::set_var("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1");
+                std::env::remove_var(OVERRIDE);
+                std::env::set_var(ALLOW, "1");
             }
-            Tf32::Off => std::env::set_var("NVIDIA_TF32_OVERRIDE", "0"),
+            Tf32::Off => std::env::set_var(OVERRIDE, "0"),
         }
     }
-    tch::set_num_threads(threads);
+}
+
+/// Refuses TF32 on a CUDA device where the environment doesn't allow it, as in a process whose
+/// environment nobody has set by [`set_tf32`]: it would be slower than asked for without a word.
+///
+/// # Errors
+/// Exit code 2, with the variables to set.
+pub fn check_tf32(tf32: Tf32, device: Device) -> Result<()> {
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+    if tf32 == Tf32::On && device != Device::Cpu && (is(OVERRIDE, "0") || !is(ALLOW, "1")) {
+        return Err(refuse(format!(
+            "--tf32 on: this process does not allow it: set {ALLOW}=1 and unset {OVERRIDE} before \
+             it starts"
+        )));
+    }
+    Ok(())
 }
 
 /// Waits until the device has done all that it was given; nothing to wait for on the CPU.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
@@ -21,16 +21,26 @@ use crate::lab::error::{Failure, backtrace, exit_code, exit_status, one_line};
 use crate::lab::log::console::Console;
 use crate::lab::log::run_log::Log;
 use crate::lab::panic::{from_panic, install_hook};
-use crate::lab::store::checkpoint::{self, Checkpoint};
+use crate::lab::store::checkpoint::{self, Checkpoint, Manifest};
 use crate::lab::store::folder::{self, RunFolder};
 use crate::lab::store::record::{
     Configuration, InitFrom, Package, Process, Provenance, RecordFile, changed,
 };
 use crate::lab::tensor::device;
 
-/// The `main` of an experiment's binary.
+/// Whose environment a run is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Environment {
+    /// That of the experiment's own program: ours to set.
+    Own,
+    /// That of a test, a benchmark or another program: it stays as it is.
+    Shared,
+}
+
+/// The `main` of an experiment's binary. It sets environment variables, so `main` must do nothing
+/// before it that starts a thread; [`run`] is for everyone else.
 pub fn launch<E: Experiment>() -> ExitCode {
-    launch_action(run::<E>)
+    launch_action(|words| run_in::<E>(words, Environment::Own))
 }
 
 /// The `main` of a binary whose command line asks for something else than the experiment itself:
@@ -62,22 +72,30 @@ pub(super) fn program<E: Experiment>() -> Program {
     Program { name: E::NAME, about: E::ABOUT, defaults: E::DEFAULTS, presets: E::PRESETS }
 }
 
-/// Does what a command line asks for.
+/// Does what a command line asks for, in a process with threads of its own: it leaves the
+/// environment alone, so that `--tf32 on` needs one that allows it ([`device::check_tf32`]).
 ///
 /// # Errors
 /// See [`Failure`] for their exit codes.
 pub fn run<E: Experiment>(arguments: impl IntoIterator<Item = OsString>) -> Result<()> {
+    run_in::<E>(arguments, Environment::Shared)
+}
+
+fn run_in<E: Experiment>(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment,
+) -> Result<()> {
     let invocation = parse::parse::<E::Config>(&program::<E>(), arguments)?;
     let actions = invocation.actions.clone();
     if let Some(path) = &actions.eval {
-        return evaluate_only::<E>(&invocation, path);
+        return evaluate_only::<E>(&invocation, path, environment);
     }
     if let Some(path) = &actions.check {
         return check::check::<E>(path);
     }
     match &actions.resume {
-        Some(asked) => resume::resume::<E>(&invocation, asked),
-        None => start::<E>(&invocation),
+        Some(asked) => resume::resume::<E>(&invocation, asked, environment),
+        None => start::<E>(&invocation, environment),
     }
 }
 
@@ -100,21 +118,28 @@ fn resolve<E: Experiment>(map: &Map<String, Value>) -> Result<Settings<E::Config
     Ok(settings)
 }
 
-/// Resolves a map of keys into settings, a device and the experiment's place to compute.
+/// Resolves a map of keys into settings and a device, and makes the process ready to compute there.
 pub(super) fn prepare<E: Experiment>(
     map: &Map<String, Value>,
+    environment: Environment,
 ) -> Result<(Settings<E::Config>, Device)> {
     let settings = resolve::<E>(map)?;
-    // SAFETY: no thread has been started yet; signal handlers do not read the environment.
-    unsafe { device::configure(settings.run.tf32, i32::from(settings.run.threads)) };
+    if environment == Environment::Own {
+        // SAFETY: this is the only thread. `main` has called `launch` and nothing else, and on the
+        // way here only the command line and JSON files were read. libtorch, whose first tensors
+        // may start its threads, has not been asked for anything.
+        unsafe { device::set_tf32(settings.run.tf32) };
+    }
+    tch::set_num_threads(i32::from(settings.run.threads));
     let device = device::parse(&settings.run.device)?;
+    device::check_tf32(settings.run.tf32, device)?;
     Ok((settings, device))
 }
 
-fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
+fn start<E: Experiment>(invocation: &Invocation, environment: Environment) -> Result<()> {
     let actions = &invocation.actions;
     let map = parse::layers::<E::Config>(invocation, E::PRESETS)?;
-    let (mut settings, device) = prepare::<E>(&map)?;
+    let (mut settings, device) = prepare::<E>(&map, environment)?;
     let run = &mut settings.run;
     let default = || folder::default_name(actions.preset.as_deref(), run.seed);
     let name = run.name.clone().unwrap_or_else(default);
@@ -123,14 +148,14 @@ fn start<E: Experiment>(invocation: &Invocation) -> Result<()> {
     let experiment = E::build(&settings, device)?;
     let mut init = None;
     if let Some(path) = &actions.init_from {
-        let checkpoint = read_checkpoint::<E>(path, false)?;
+        let checkpoint = Checkpoint::read(&find_checkpoint::<E>(path, false)?.0)?;
         checkpoint.restore(&experiment.state(), checkpoint::is_model)?;
         init = Some(InitFrom { file: checkpoint.path, sha256: checkpoint.manifest.sha256 });
     }
     let run = &settings.run;
     let folder = RunFolder::create(&run.runs, &run.checkpoints, E::NAME, &name)?;
     let record = Provenance {
-        process: Process::current(device, i32::from(run.threads), &Package::lab()),
+        environment: Environment::current(device, i32::from(run.threads), &Package::lab()),
         data: experiment.source(),
         init_from: init,
         changed: changed(&invocation.defaults, &map),
@@ -182,23 +207,28 @@ pub(super) fn train<E: Experiment>(
     ended
 }
 
-/// A checkpoint of this experiment: of a folder, its best or its newest.
-fn read_checkpoint<E: Experiment>(path: &Path, best: bool) -> Result<Checkpoint> {
-    let checkpoint = Checkpoint::read(&checkpoint::find(path, best)?)?;
-    let (found, expected) = (&checkpoint.manifest.experiment, E::NAME);
+/// The manifest of a checkpoint of this experiment, and its path: of a folder, its best or its newest.
+fn find_checkpoint<E: Experiment>(path: &Path, best: bool) -> Result<(PathBuf, Manifest)> {
+    let file = checkpoint::find(path, best)?;
+    let manifest = Manifest::read(&file)?;
+    let (found, expected) = (&manifest.experiment, E::NAME);
     ensure!(found == expected, "{} is a checkpoint of {found}, not of {expected}", path.display());
-    Ok(checkpoint)
+    Ok((file, manifest))
 }
 
 /// `--eval`: the evaluation of a checkpoint, without a run folder.
-fn evaluate_only<E: Experiment>(invocation: &Invocation, path: &Path) -> Result<()> {
+fn evaluate_only<E: Experiment>(
+    invocation: &Invocation,
+    path: &Path,
+    environment: Environment,
+) -> Result<()> {
     let actions = &invocation.actions;
-    let checkpoint = read_checkpoint::<E>(path, true)?;
-    let manifest = &checkpoint.manifest;
+    let (file, manifest) = find_checkpoint::<E>(path, true)?;
     let mut map = invocation.defaults.clone();
     parse::overlay::<E::Config>(&mut map, &manifest.config, &path.display().to_string())?;
     parse::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;
-    let (settings, device) = prepare::<E>(&map)?;
+    let (settings, device) = prepare::<E>(&map, environment)?;
+    let checkpoint = Checkpoint::read(&file)?;
     let mut experiment = E::build(&settings, device)?;
     experiment.reach(manifest.step)?;
     checkpoint.restore(&experiment.state(), checkpoint::is_model)?;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tch::Device;
 
 use super::experiment::Experiment;
-use super::launch::{prepare, train};
+use super::launch::{Environment, prepare, train};
 use super::progress::Progress;
 use super::session::Session;
 use super::signals::StopSignal;
@@ -30,10 +30,14 @@ use crate::lab::tensor::device;
 /// # Errors
 /// Exit code 2 where there is no such run, it is in use, or a flag changes what it computes;
 /// otherwise where no checkpoint can be used, and as training itself.
-pub(super) fn resume<E: Experiment>(invocation: &Invocation, asked: &str) -> Result<()> {
+pub(super) fn resume<E: Experiment>(
+    invocation: &Invocation,
+    asked: &str,
+    environment: Environment,
+) -> Result<()> {
     let actions = &invocation.actions;
     let (path, map) = layers::<E>(invocation, asked)?;
-    let (settings, device) = prepare::<E>(&map)?;
+    let (settings, device) = prepare::<E>(&map, environment)?;
     let run = &settings.run;
     let home = run.checkpoints.join(E::NAME).join(path.file_name().unwrap_or_default());
     ensure!(

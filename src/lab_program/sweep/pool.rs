@@ -142,7 +142,8 @@ impl<'a> Pool<'a> {
         if let Some(gpu) = &slot.gpu {
             command.env("CUDA_VISIBLE_DEVICES", gpu);
         }
-        // SAFETY: one system call, which takes no lock and allocates nothing.
+        // SAFETY: between fork and exec the child makes one system call, which takes no lock and
+        // allocates nothing, so that it can't wait for a thread that is not there any more.
         unsafe {
             command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
         }
