@@ -284,5 +284,6 @@ fn matrices(
     if pictured {
         evaluation.image("spectra", &pictures::spectra(covariances)?.render()?);
     }
-    evaluation.tensors("covariances", &kept)
+    evaluation.tensors("covariances", &kept);
+    Ok(())
 }

@@ -1,8 +1,10 @@
 //! Where a run writes its numbers and pictures: `metrics.jsonl`, TensorBoard events, `figures/`.
 //!
 //! A disk that is full or gone costs the log, never the run: the first failure is one warning, and
-//! from then on the log is silent.
+//! from then on the log is silent. What can't be encoded, such as a picture without a pixel, costs
+//! itself alone: one warning for its tag, and the log goes on.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::{Reading, is_replicate};
 use super::tensorboard::{Chart, EventWriter, Histogram};
+use crate::lab::error::one_line;
 use crate::lab::figure::RgbImage;
 use crate::lab::store::checkpoint::{State, serialize};
 use crate::lab::store::durable;
@@ -21,7 +24,9 @@ pub struct Log {
     files: Option<Files>,
     folder: PathBuf,
     failure: Option<String>,
-    warned: bool,
+    warnings: Vec<String>,
+    /// Tags of what was left out.
+    left_out: HashSet<String>,
     /// The last value of every tag.
     latest: Map<String, Value>,
     /// Every logged value by tag, as (step, value), for the figures at the end.
@@ -40,7 +45,8 @@ impl Log {
             files: None,
             folder: PathBuf::new(),
             failure: None,
-            warned: false,
+            warnings: Vec::new(),
+            left_out: HashSet::new(),
             latest: Map::new(),
             history: Vec::new(),
         }
@@ -126,53 +132,46 @@ impl Log {
         });
     }
 
-    /// Writes a histogram of values.
+    /// Writes a histogram of the finite ones among some values.
     pub fn histogram(&mut self, tag: &str, step: u64, values: &[f32]) {
-        if self.files.is_some() {
-            let histogram = Histogram::from_values(values);
-            self.attempt(|files| Ok(files.events.histogram(tag, step as i64, &histogram)?));
-        }
+        self.entry(tag, |events| {
+            Ok(events.histogram(tag, step as i64, &Histogram::from_values(values))?)
+        });
     }
 
     /// Writes a picture to TensorBoard and to `figures/<name>.png`, with the numbers behind it in
-    /// `figures/<name>.csv`.
+    /// `figures/<name>.csv`. Where one of the three can't be written, the others still are.
     pub fn figure(&mut self, name: &str, step: u64, image: &RgbImage, csv: &str) {
         let path = self.folder.join("figures").join(name);
-        self.attempt(|files| {
+        let tag = format!("figures/{name}");
+        self.entry(&tag, |events| {
+            let numbers = write_whole(&path.with_extension("csv"), csv.as_bytes());
             let png = image.to_png()?;
-            fs::write(path.with_extension("png"), &png)?;
-            fs::write(path.with_extension("csv"), csv)?;
-            let size = (image.width, image.height);
-            Ok(files.events.png(&format!("figures/{name}"), step as i64, size, &png)?)
+            let picture = write_whole(&path.with_extension("png"), &png);
+            events.png(&tag, step as i64, (image.width, image.height), &png)?;
+            numbers.and(picture)
         });
     }
 
     /// Writes tensors to `figures/<name>.safetensors`.
-    ///
-    /// # Errors
-    /// Where a tensor is of a kind that no file can hold.
-    pub fn tensors(&mut self, name: &str, tensors: &State) -> Result<()> {
-        if self.files.is_some() {
-            let path = self.folder.join("figures").join(name).with_extension("safetensors");
-            let bytes = serialize(tensors)?;
-            self.attempt(|_| durable::write(&path, &bytes));
-        }
-        Ok(())
+    pub fn tensors(&mut self, name: &str, tensors: &State) {
+        let path = self.folder.join("figures").join(name).with_extension("safetensors");
+        self.entry(&format!("figures/{name}"), |_| durable::write(&path, &serialize(tensors)?));
     }
 
     /// Writes a matrix as a picture to TensorBoard alone.
     pub fn image(&mut self, tag: &str, step: u64, image: &RgbImage) {
-        self.attempt(|files| Ok(files.events.image(tag, step as i64, image)?));
+        self.entry(tag, |events| Ok(events.image(tag, step as i64, image)?));
     }
 
     /// Writes text in Markdown to TensorBoard.
     pub fn text(&mut self, tag: &str, step: u64, markdown: &str) {
-        self.attempt(|files| Ok(files.events.text(tag, step as i64, markdown)?));
+        self.entry(tag, |events| Ok(events.text(tag, step as i64, markdown)?));
     }
 
     /// Writes the configuration as hyper-parameters, with the tags of the metrics to compare.
     pub fn hparams(&mut self, config: &Map<String, Value>, metric_tags: &[&str]) {
-        self.attempt(|files| Ok(files.events.hparams_start(config, metric_tags)?));
+        self.entry("the hyper-parameters", |events| Ok(events.hparams_start(config, metric_tags)?));
     }
 
     /// Explains the tags that are written from now on in TensorBoard.
@@ -184,7 +183,7 @@ impl Log {
 
     /// Writes the layout of TensorBoard's custom scalars.
     pub fn charts(&mut self, charts: &[Chart]) {
-        self.attempt(|files| Ok(files.events.custom_scalars(charts)?));
+        self.entry("the layout of charts", |events| Ok(events.custom_scalars(charts)?));
     }
 
     /// Hands what is buffered to the operating system.
@@ -224,11 +223,30 @@ impl Log {
         self.failure.as_deref()
     }
 
-    /// The warning of the first failure, once.
-    pub fn take_warning(&mut self) -> Option<String> {
-        let failure = self.failure.as_ref().filter(|_| !self.warned)?;
-        self.warned = true;
-        Some(format!("{failure}; the run goes on without a log"))
+    /// What was left out since the last call, and, once, that nothing is logged any more.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Writes an entry that the log can do without: what can't be encoded, or a file of its own that
+    /// can't be written, costs itself, and only an event file that takes no more ends the log.
+    fn entry(&mut self, tag: &str, work: impl FnOnce(&mut EventWriter) -> Result<()>) {
+        let Some(files) = &mut self.files else { return };
+        let Err(error) = work(&mut files.events) else { return };
+        if files.events.is_intact() {
+            self.leave_out(tag, &error);
+        } else {
+            self.fail(&error);
+        }
+    }
+
+    fn leave_out(&mut self, tag: &str, error: &anyhow::Error) {
+        if !self.left_out.insert(tag.into()) {
+            return;
+        }
+        let missing = format!("{tag} is not in the log: {}", one_line(error));
+        self.warnings.push(format!("{missing}; the run goes on"));
+        self.failure.get_or_insert(missing);
     }
 
     fn attempt(&mut self, work: impl FnOnce(&mut Files) -> Result<()>) {
@@ -240,11 +258,20 @@ impl Log {
     }
 
     fn fail(&mut self, error: &anyhow::Error) {
-        let folder = self.folder.display();
-        self.failure =
-            Some(format!("writing the log in {folder}: {}", crate::lab::error::one_line(error)));
+        let failure = format!("writing the log in {}: {}", self.folder.display(), one_line(error));
+        self.warnings.push(format!("{failure}; the run goes on without a log"));
+        self.failure = Some(failure);
         self.files = None;
     }
+}
+
+/// Writes a file, of which nothing is left where it can't be written to its end.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = fs::write(path, bytes);
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written.with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]
@@ -315,7 +342,91 @@ mod tests {
         let mut log = Log::open(Path::new("/nonexistent/run"), None);
         log.scalars(1, 0.0, &[reading("loss", &[1.0])]);
         log.flush();
-        assert!(log.take_warning().unwrap().contains("goes on without a log"));
-        assert!(log.take_warning().is_none());
+        let warnings = log.take_warnings();
+        assert!(warnings.len() == 1 && warnings[0].contains("goes on without a log"));
+        assert!(log.take_warnings().is_empty());
+    }
+
+    /// A log, and its folder with a place for figures.
+    fn in_a_folder() -> (Log, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("figures")).unwrap();
+        (Log::open(folder.path(), None), folder)
+    }
+
+    /// That an entry was left out with one warning that says this, and that the log goes on.
+    #[track_caller]
+    fn assert_left_out(log: &mut Log, folder: &Path, said: &str) {
+        let warnings = log.take_warnings();
+        assert!(warnings.len() == 1 && warnings[0].contains(said), "{warnings:?}");
+        assert!(warnings[0].ends_with("the run goes on"), "{warnings:?}");
+        assert!(log.failure().unwrap().contains(said), "{:?}", log.failure());
+        log.scalars(9, 0.0, &[reading("after", &[1.0])]);
+        log.flush();
+        let lines = fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+        assert!(lines.lines().last().unwrap().contains("after"), "{lines}");
+        assert!(log.take_warnings().is_empty());
+    }
+
+    #[test]
+    fn a_picture_that_can_not_be_encoded_costs_itself_and_one_warning() {
+        let pixels = vec![0; 12];
+        let good = RgbImage { width: 2, height: 2, pixels: pixels.clone() };
+        for (width, height) in [(0, 4), (4, 0), (3, 2)] {
+            let (mut log, folder) = in_a_folder();
+            let bad = RgbImage { width, height, pixels: pixels.clone() };
+            for step in 1..4 {
+                log.image("matrix", step, &bad);
+            }
+            let said = format!("matrix is not in the log: an image of {width} x {height} pixels");
+            assert_left_out(&mut log, folder.path(), &said);
+            log.figure("learning", 4, &bad, "a,b\n");
+            assert!(log.take_warnings()[0].starts_with("figures/learning is not in the log"));
+            assert!(folder.path().join("figures/learning.csv").exists());
+            assert!(!folder.path().join("figures/learning.png").exists());
+            log.figure("other", 4, &good, "a,b\n");
+            assert!(log.take_warnings().is_empty());
+            assert!(folder.path().join("figures/other.png").exists());
+        }
+    }
+
+    #[test]
+    fn a_figure_whose_file_can_not_be_written_costs_that_file() {
+        let (mut log, folder) = in_a_folder();
+        // A folder stands where the numbers should go.
+        fs::create_dir(folder.path().join("figures/learning.csv")).unwrap();
+        log.figure("learning", 4, &RgbImage { width: 2, height: 2, pixels: vec![0; 12] }, "a,b\n");
+        assert_left_out(&mut log, folder.path(), "learning.csv");
+        assert!(folder.path().join("figures/learning.png").exists());
+    }
+
+    #[test]
+    fn tensors_that_no_file_can_hold_cost_themselves() {
+        let (mut log, folder) = in_a_folder();
+        let complex = tch::Tensor::zeros([2], (tch::Kind::ComplexFloat, tch::Device::Cpu));
+        log.tensors("spectrum", &vec![("values".to_string(), complex)]);
+        assert_left_out(&mut log, folder.path(), "figures/spectrum is not in the log");
+        assert!(!folder.path().join("figures/spectrum.safetensors").exists());
+    }
+
+    #[test]
+    fn a_text_that_is_too_large_costs_itself() {
+        let (mut log, folder) = in_a_folder();
+        log.text("config", 0, &"x".repeat((64 << 20) + 1));
+        assert_left_out(&mut log, folder.path(), "config is not in the log");
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_logged() {
+        let (mut log, folder) = in_a_folder();
+        for values in [&[][..], &[f32::NAN], &[f32::INFINITY, f32::MAX, f32::MIN, 0.0]] {
+            log.histogram("weights", 1, values);
+        }
+        log.scalars(1, 0.0, &[reading("loss", &[f64::NAN, f64::INFINITY])]);
+        log.flush();
+        assert!(log.take_warnings().is_empty() && log.failure().is_none());
+        let line = fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert!(line["values"]["loss/r0"].is_null() && line["values"]["loss/r1"].is_null());
     }
 }

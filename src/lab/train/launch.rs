@@ -155,7 +155,7 @@ fn start<E: Experiment>(invocation: &Invocation, environment: Environment) -> Re
     let run = &settings.run;
     let folder = RunFolder::create(&run.runs, &run.checkpoints, E::NAME, &name)?;
     let record = Provenance {
-        environment: Environment::current(device, i32::from(run.threads), &Package::lab()),
+        process: Process::current(device, i32::from(run.threads), &Package::lab()),
         data: experiment.source(),
         init_from: init,
         changed: changed(&invocation.defaults, &map),

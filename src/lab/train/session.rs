@@ -291,8 +291,8 @@ impl<E: Experiment> Session<E> {
         }
     }
 
-    fn warn_of_log(&mut self) {
-        if let Some(warning) = self.log.take_warning() {
+    pub(super) fn warn_of_log(&mut self) {
+        for warning in self.log.take_warnings() {
             self.console.warn(&warning);
         }
     }

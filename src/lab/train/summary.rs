@@ -76,9 +76,7 @@ impl<E: Experiment> Session<E> {
         }
         phases.insert("figures".into(), start.elapsed().as_secs_f64().into());
         self.log.close((status != Status::Interrupted).then_some(status == Status::Done));
-        if let Some(warning) = self.log.take_warning() {
-            self.console.warn(&warning);
-        }
+        self.warn_of_log();
         let summary = Summary {
             exit_code: Some(exit_code),
             phase_seconds: phases,

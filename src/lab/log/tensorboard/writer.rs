@@ -20,10 +20,16 @@ use crate::lab::log::tags::meaning;
 /// Most files that one process may begin in one folder within a microsecond.
 const MAX_UNIQUE: u32 = 10_000;
 
+/// Most bytes of one picture or text. A dashboard has no use for as many, and protobuf messages,
+/// whose lengths are 32-bit numbers, end at 2 GiB.
+const LARGEST: usize = 64 << 20;
+
 /// Writes one TensorBoard event file, on the caller's thread.
 ///
-/// Records are buffered until [`flush`](Self::flush). After the first error every method returns
-/// an error and writes nothing: a record cut short makes what follows it unreadable.
+/// Records are buffered until [`flush`](Self::flush). After the first error of the disk every method
+/// returns an error and writes nothing: a record cut short makes what follows it unreadable. What
+/// can't be encoded is an error of its own, after which the file is as it was
+/// ([`is_intact`](Self::is_intact)).
 pub struct EventWriter {
     records: RecordWriter<BufWriter<File>>,
     /// A second handle on the same file, since the records keep theirs to themselves.
@@ -82,6 +88,11 @@ impl EventWriter {
         &self.path
     }
 
+    /// Whether the file takes further records: false from the first error of the disk on.
+    pub fn is_intact(&self) -> bool {
+        self.failure.is_none()
+    }
+
     /// Says that the steps from `step` on begin anew, so that TensorBoard drops those which an
     /// interrupted run logged beyond the checkpoint that this one resumes from. Its loader in
     /// Python passes over the first start of a run, so a run that begins has to say so too.
@@ -122,8 +133,9 @@ impl EventWriter {
     /// Logs an image of `width` x `height` pixels, encoded as PNG.
     ///
     /// # Errors
-    /// When the disk doesn't take the record, now or before.
+    /// When the image has more than 64 MiB, or the disk doesn't take the record, now or before.
     pub fn png(&mut self, tag: &str, step: i64, size: (u32, u32), png: &[u8]) -> io::Result<()> {
+        check_size(png)?;
         self.value(step, values::png(tag, size, png))
     }
 
@@ -139,8 +151,9 @@ impl EventWriter {
     /// Logs a page of markdown.
     ///
     /// # Errors
-    /// When the disk doesn't take the record, now or before.
+    /// When the text has more than 64 MiB, or the disk doesn't take the record, now or before.
     pub fn text(&mut self, tag: &str, step: i64, markdown: &str) -> io::Result<()> {
+        check_size(markdown.as_bytes())?;
         self.value(step, values::text(tag, markdown)?)
     }
 
@@ -232,6 +245,14 @@ impl EventWriter {
             error
         })
     }
+}
+
+fn check_size(content: &[u8]) -> io::Result<()> {
+    if content.len() <= LARGEST {
+        return Ok(());
+    }
+    let (bytes, most) = (content.len(), LARGEST >> 20);
+    Err(io::Error::other(format!("it has {bytes} bytes, and an event at most {most} MiB")))
 }
 
 fn in_context(error: &io::Error, action: &str, path: &Path) -> io::Error {
