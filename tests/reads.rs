@@ -1,7 +1,7 @@
 //! How often a training step waits for the device.
 //!
-//! Every read goes through `lab::tensor::to_host`, which counts them; a scan of the source holds the library
-//! to that.
+//! Every read goes through `lab::tensor::to_host`, which counts them; a scan of the source holds the
+//! library to that.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,6 +12,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::Bench;
+use neuron_lab::apical::{ApicalTrain, Characterize, Toy};
+use neuron_lab::efficient_coding::EfficientCoding;
+use neuron_lab::efficient_coding::toy::TwoLossToy;
 use neuron_lab::lab::configure;
 use neuron_lab::lab::log::console::Console;
 use neuron_lab::lab::store::folder::RunFolder;
@@ -20,20 +23,27 @@ use neuron_lab::lab::train::experiment::Experiment;
 use neuron_lab::lab::train::finite::FinitePolicy;
 use neuron_lab::lab::train::session::Session;
 use neuron_lab::lab::train::signals::StopSignal;
-use neuron_lab::selector::SelectorMnist;
+use neuron_lab::one_neuron::OneNeuron;
+use neuron_lab::selector::{DepthWidth, SelectorContinual, SelectorMnist, SelectorTransformer};
+use neuron_lab::steady_state::{SteadyState, SteadyStateInit, SteadyStateTheory};
 use tch::Device;
 
-/// A run of the digits that logs at every fourth step, ready for its first step.
-fn session(bench: &Bench, name: &str, flags: &str) -> Session<SelectorMnist> {
-    let line = format!("selector_mnist --data digits --log-every 4 --epochs 2 {flags}");
+/// A run with these flags, ready for its first step.
+fn begin<E: Experiment>(bench: &Bench, name: &str, flags: &str) -> Session<E> {
+    let line = format!("{} {flags}", E::NAME);
     let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-    let settings = configure::<SelectorMnist>(words).unwrap();
+    let settings = configure::<E>(words).unwrap();
     tch::set_num_threads(1);
-    let experiment = SelectorMnist::build(&settings, Device::Cpu).unwrap();
+    let experiment = E::build(&settings, Device::Cpu).unwrap();
     let (runs, checkpoints) = (bench.path("runs"), bench.path("checkpoints"));
-    let folder = RunFolder::create(&runs, &checkpoints, SelectorMnist::NAME, name).unwrap();
+    let folder = RunFolder::create(&runs, &checkpoints, E::NAME, name).unwrap();
     let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
     Session::new(settings, experiment, folder, None, parts).unwrap()
+}
+
+/// A run of the digits that logs at every fourth step.
+fn session(bench: &Bench, name: &str, flags: &str) -> Session<SelectorMnist> {
+    begin(bench, name, &format!("--data digits --log-every 4 --epochs 2 {flags}"))
 }
 
 /// Reads of each of the next steps.
@@ -72,6 +82,80 @@ fn with_the_cpus_policy_each_step_reads_its_finite_flag() {
         let mut session = session(&bench, &format!("cpu{i}"), flags);
         assert_eq!(reads(&mut session, 8), [1, 1, 1, 2, 1, 1, 1, 2], "{flags}");
     }
+}
+
+/// The reads of each of the next calls of `one_step` under CUDA's policy: of those that end without
+/// a log entry, and of those that end with one.
+fn reads_of<E: Experiment>(flags: &str, calls: usize) -> (Vec<u64>, Vec<u64>) {
+    let bench = Bench::new();
+    let mut session = begin::<E>(&bench, "a", flags);
+    session.set_finite_policy(FinitePolicy::WhenLogging);
+    let lines = bench.path("runs").join(E::NAME).join("a/metrics.jsonl");
+    let entries = || fs::read_to_string(&lines).unwrap().lines().count();
+    let (mut between, mut logging) = (Vec::new(), Vec::new());
+    for _ in 0..calls {
+        let (logged, before) = (entries(), to_host::count());
+        session.one_step().unwrap();
+        let reads = to_host::count() - before;
+        if entries() > logged { logging.push(reads) } else { between.push(reads) }
+    }
+    (between, logging)
+}
+
+/// That a call reads so often between log entries, and once more where it makes one. The run must be
+/// longer than so many calls.
+#[track_caller]
+fn assert_reads<E: Experiment>(expected: u64, calls: usize, flags: &str) {
+    let (between, logging) = reads_of::<E>(flags, calls);
+    let name = E::NAME;
+    assert!(!between.is_empty() && !logging.is_empty(), "{name}: {between:?}, {logging:?}");
+    assert!(between.iter().all(|reads| *reads == expected), "{name}: {between:?}");
+    assert!(logging.iter().all(|reads| *reads == expected + 1), "{name}, logging: {logging:?}");
+}
+
+/// Every experiment, in small.
+#[test]
+fn no_experiment_reads_between_two_log_entries() {
+    const DIGITS: &str = "--data digits --log-every 4";
+    const STEADY: &str = "--pretrain-seconds 105 --train-seconds 120 --steady-seconds 120 \
+                          --loss-seconds 100 --log-every 2";
+    const GRID: &str = "--optimizer sgd,adam --gradient correct,averaged --batch-size 3,8 \
+                        --steps 2000 --log-every 200 --checkpoint-every 150";
+    assert_reads::<SelectorMnist>(0, 12, DIGITS);
+    assert_reads::<SelectorContinual>(0, 12, &format!("{DIGITS} --method ewc"));
+    assert_reads::<SelectorTransformer>(
+        0,
+        12,
+        "--d-model 16 --heads 2 --feedforward 24 --vocab 60 --sequence 12 --batch-size 4 \
+         --eval-sequences 6 --sample-words 5 --log-every 4 --evaluate-every 8 --steps 40",
+    );
+    let grid = "--depths 1,3 --widths 4 --inits default,he --optimizers sgd,adam --lrs 0.01,0.1 \
+                --descent-steps 3 --replicates 2";
+    assert_reads::<DepthWidth>(0, 12, &format!("{DIGITS} {grid}"));
+    assert_reads::<OneNeuron>(0, 6, &format!("{GRID} --engine tensors"));
+    let sweep = "--replicates 3 --expansions 1,3 --gammas 0.02,0.1";
+    assert_reads::<SteadyState>(0, 5, &format!("{STEADY} {sweep}"));
+    assert_reads::<SteadyStateTheory>(0, 5, &format!("{STEADY} --replicates 2"));
+    assert_reads::<SteadyStateInit>(0, 2, &format!("{STEADY} --replicates 12"));
+    assert_reads::<Toy>(0, 12, "--trials 50 --steps 40 --log-every 4");
+    let phases = "--hidden 20,20 --steps-per-phase 6 --epochs 4";
+    assert_reads::<ApicalTrain>(0, 12, &format!("{DIGITS} {phases}"));
+    assert_reads::<Characterize>(0, 4, "--data digits --hidden 20,20 --log-every 2");
+    assert_reads::<EfficientCoding>(
+        0,
+        12,
+        "--kernel-size 6 --neurons 7 --batch-size 20 --eval-patches 64 --covariance-batches 2 \
+         --image-every 0 --log-every 4 --evaluate-every 50 --steps 100",
+    );
+
+    // What computes on the host, many steps a call, reads its state at the beginning of each: two
+    // numbers a method here, and the parameters, moments and sums of each group of points there.
+    assert_reads::<TwoLossToy>(
+        1,
+        6,
+        "--steps 2000 --print-every 1000 --log-every 200 --checkpoint-every 150",
+    );
+    assert_reads::<OneNeuron>(17, 6, &format!("{GRID} --engine rows"));
 }
 
 /// What reads a tensor's numbers behind the count's back.
@@ -141,5 +225,21 @@ fn the_library_reads_through_the_count_alone() {
     assert!(wrong.is_empty(), "read through lab::tensor::to_host instead:\n{}", wrong.join("\n"));
     for (file, reason) in ALLOWED {
         assert!(used.contains(&file), "{file} needs no exception any more ({reason})");
+    }
+}
+
+#[test]
+fn memory_and_environment_have_one_owner_each() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), &mut files);
+    for (word, owner) in [
+        ("data_ptr(", "src/lab/tensor/host_memory.rs"),
+        ("env::set_var(", "src/lab/tensor/device.rs"),
+        ("env::remove_var(", "src/lab/tensor/device.rs"),
+    ] {
+        let has = |path: &&PathBuf| fs::read_to_string(path).unwrap().contains(word);
+        let found: Vec<_> = files.iter().filter(has).collect();
+        assert_eq!(found, [&root.join(owner)], "{word}");
     }
 }
