@@ -156,7 +156,7 @@ fn examine(outcome: &Outcome, code: i32, needed: &[&str]) -> Result<(), String> 
 #[test]
 fn no_cuda_is_one_line() {
     if tch::Cuda::is_available() {
-        println!("skipped: there is a CUDA device");
+        common::skip("there is a CUDA device");
         return;
     }
     let bench = Bench::new();

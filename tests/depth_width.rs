@@ -4,10 +4,7 @@
 
 mod common;
 
-use std::path::Path;
-
-use common::{Bench, Outcome, cut, words};
-use neuron_lab::data;
+use common::{Bench, Outcome, cut, fetched, words};
 use neuron_lab::depth_width::DepthWidth;
 use neuron_lab::depth_width::descent::{Course, Examples, Init, Point, descend};
 use neuron_lab::lab::tensor::optim::OptimizerKind::{self, Adam, Sgd};
@@ -42,15 +39,9 @@ fn losses_are_pytorchs() {
     }
 }
 
+#[track_caller]
 fn mnist() -> Option<Examples> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
-    match data::load("mnist", &folder, Device::Cpu) {
-        Ok(data) => Some(Examples::first_of_each(&data).unwrap()),
-        Err(_) => {
-            println!("skipped: run scripts/data mnist");
-            None
-        }
-    }
+    fetched("mnist").map(|data| Examples::first_of_each(&data).unwrap())
 }
 
 fn default_init(optimizer: OptimizerKind, lr: f64, depth: i64, width: i64) -> Point {

@@ -103,7 +103,7 @@ impl SmallDisk {
         let mount =
             Command::new("mount").args(["-t", "tmpfs", "-o", &option, "tmpfs"]).arg(&path).output();
         if !mount.is_ok_and(|output| output.status.success()) {
-            println!("skipped: no tmpfs can be mounted here");
+            common::skip("no tmpfs can be mounted here");
             return None;
         }
         Some(Self(path))

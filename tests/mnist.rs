@@ -2,20 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
+mod common;
 
-use neuron_lab::data;
-use tch::{Device, Kind};
+use tch::Kind;
 
 #[test]
 fn mnist_is_what_it_is_known_to_be() {
     tch::set_num_threads(1);
-    let data_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
-    if !data_dir.join("mnist").is_dir() {
-        println!("skipped: no MNIST in {}", data_dir.display());
-        return;
-    }
-    let mnist = data::load("mnist", &data_dir, Device::Cpu).unwrap();
+    let Some(mnist) = common::fetched("mnist") else { return };
     assert_eq!(
         (mnist.train.images.size(), mnist.test.images.size()),
         (vec![60_000, 784], vec![10_000, 784])

@@ -7,8 +7,7 @@ mod common;
 use std::ffi::OsString;
 use std::path::Path;
 
-use common::{Bench, Outcome, cut, words};
-use neuron_lab::data::{self, ImageData};
+use common::{Bench, Outcome, cut, fetched, words};
 use neuron_lab::lab::configure;
 use neuron_lab::lab::log::console::Console;
 use neuron_lab::lab::store::folder::RunFolder;
@@ -43,15 +42,6 @@ fn percent(bench: &Bench, name: &str, tag: &str) -> f64 {
     100.0 * summary["metrics"][tag].as_f64().unwrap_or_else(|| panic!("no {tag} in {summary}"))
 }
 
-fn load(name: &str) -> Option<ImageData> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
-    let data = data::load(name, &folder, Device::Cpu).ok();
-    if data.is_none() {
-        println!("skipped: run scripts/data {name}");
-    }
-    data
-}
-
 fn config(line: &str) -> ContinualConfig {
     let words: Vec<OsString> =
         format!("{NAME} {line}").split_whitespace().map(OsString::from).collect();
@@ -68,7 +58,7 @@ fn tasks(config: &ContinualConfig, data: &ImageData, replicates: i64) -> Tasks {
 /// with plain SGD, a weak penalty changes nothing.
 #[test]
 fn class_incremental_learning_forgets_everything() {
-    if load("mnist").is_none() {
+    if fetched("mnist").is_none() {
         return;
     }
     let bench = Bench::new();
@@ -102,7 +92,7 @@ fn class_incremental_learning_forgets_everything() {
 /// A strong penalty by its gradient diverges under SGD; solved for, it is stable.
 #[test]
 fn a_strong_penalty_needs_the_implicit_step() {
-    if load("mnist").is_none() {
+    if fetched("mnist").is_none() {
         return;
     }
     let bench = Bench::new();
@@ -117,7 +107,7 @@ fn a_strong_penalty_needs_the_implicit_step() {
 /// The smallest of the published comparison: permuted MNIST, a 64-64 perceptron, one epoch a task.
 #[test]
 fn permuted_tasks_are_forgotten_slowly() {
-    if load("mnist").is_none() {
+    if fetched("mnist").is_none() {
         return;
     }
     let bench = Bench::new();
@@ -132,7 +122,7 @@ fn permuted_tasks_are_forgotten_slowly() {
 /// model has for the class 3; of one whose logits are not numbers, which argmax takes for class 0.
 #[test]
 fn a_constant_answer_is_told_from_an_accuracy() {
-    let Some(data) = load("mnist") else { return };
+    let Some(data) = fetched("mnist") else { return };
     tch::set_num_threads(1);
     let config = config("--num-computation 1 --hidden 4");
     let tasks = tasks(&config, &data, 1);
@@ -172,7 +162,7 @@ fn fisher_information_is_the_mean_squared_gradient() {
     let line =
         "--num-computation 1 --hidden 6 --method ewc --fisher-samples 100000 --batch-size 32";
     run(&bench, &format!("{line} --checkpoint-every 1 --keep 100 --name f")).expect(0);
-    let data = load("digits").unwrap();
+    let data = fetched("digits").unwrap();
     let config = config("--num-computation 1 --hidden 6");
     let tasks = tasks(&config, &data, 1);
     let steps = cut::last(&bench.path(""), NAME, "f").manifest.step / 5;
@@ -203,7 +193,7 @@ fn fisher_information_is_the_mean_squared_gradient() {
 /// another for every task and replicate; the first task has them as they are.
 #[test]
 fn a_permuted_task_has_the_same_pixels() {
-    let data = load("digits").unwrap();
+    let data = fetched("digits").unwrap();
     let config = config("--benchmark permuted");
     let tasks = tasks(&config, &data, 2);
     let places = Tensor::arange(50, (Kind::Int64, Device::Cpu)).expand([2, 50], false);

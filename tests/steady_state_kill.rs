@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
+use common::{in_time, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// 60 steps in each of three stages, each with a checkpoint.
@@ -34,15 +36,6 @@ fn reached(home: &Path, run: &str) -> usize {
     names.filter_map(step).max().unwrap_or(0)
 }
 
-/// Waits until a run has a checkpoint of a step.
-fn wait_for(home: &Path, run: &str, step: usize) {
-    let begin = Instant::now();
-    while reached(home, run) < step {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{run} does not reach step {step}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// The last checkpoint and the table of every run.
 fn results(home: &Path, run: &str) -> [Vec<u8>; 2] {
     let weights = format!("step-{STEPS:08}.safetensors");
@@ -52,32 +45,40 @@ fn results(home: &Path, run: &str) -> [Vec<u8>; 2] {
     ]
 }
 
+/// Starts a run and interrupts it in pre-training, learning, and learning from w*, each time
+/// resumed. The checkpoints that it had reached; none where it ended before it was interrupted.
+fn interrupted(home: &Path, run: &str, signal: Signal, code: Option<i32>) -> Option<Vec<usize>> {
+    let mut child = start(home, &format!("{LINE} --name {run}"));
+    let mut moments = Vec::new();
+    for step in [STEPS / 8, STEPS / 2, STEPS - STEPS / 6] {
+        wait_until("the step's checkpoint is there", || reached(home, run) >= step);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let status = child.wait().unwrap();
+        if status.success() {
+            return None;
+        }
+        assert_eq!(status.code(), code, "{run} after step {step}");
+        moments.push(reached(home, run));
+        child = start(home, &format!("--resume {run}"));
+    }
+    assert!(child.wait().unwrap().success(), "{run} after {moments:?}");
+    (moments[0] < STEPS / 3 && moments[2] < STEPS).then_some(moments)
+}
+
 #[test]
 fn killed_and_stopped_runs_end_in_the_same_numbers() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     assert!(start(home, &format!("{LINE} --name whole")).wait().unwrap().success());
     let whole = results(home, "whole");
-    for (run, signal, code) in
+    for (kind, signal, code) in
         [("killed", Signal::KILL, None), ("stopped", Signal::TERM, Some(143))]
     {
-        let mut child = start(home, &format!("{LINE} --name {run}"));
-        // In pre-training, learning, and learning from w*.
-        let mut moments = Vec::new();
-        for step in [STEPS / 8, STEPS / 2, STEPS - STEPS / 6] {
-            wait_for(home, run, step);
-            kill_process(Pid::from_child(&child), signal).unwrap();
-            let status = child.wait().unwrap();
-            assert_eq!(status.code(), code, "{run} after step {step}");
-            moments.push(reached(home, run));
-            child = start(home, &format!("--resume {run}"));
-        }
-        assert!(child.wait().unwrap().success(), "{run} after {moments:?}");
+        let (run, moments) = in_time(|attempt| {
+            let run = format!("{kind}{attempt}");
+            interrupted(home, &run, signal, code).map(|moments| (run, moments))
+        });
         println!("{run} with checkpoints up to steps {moments:?}");
-        assert!(
-            moments[0] < STEPS / 3 && moments[2] < STEPS,
-            "{moments:?}: too late to say anything"
-        );
-        assert!(results(home, run) == whole, "{run} after {moments:?} differs");
+        assert!(results(home, &run) == whole, "{run} after {moments:?} differs");
     }
 }

@@ -8,11 +8,40 @@ pub mod cut;
 pub mod damage;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use neuron_lab::data::{self, ImageData};
 use serde_json::Value;
+use tch::Device;
+
+/// Says that the test under way can't do its work on this machine, before it returns: `scripts/test`
+/// counts the line. It goes past the test harness, which shows what a test prints only if it fails.
+pub fn skip(reason: &str) {
+    // Where standard error is gone, nobody counts.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
+/// A data set that `scripts/data` fetches; none where it has not, and then the test is skipped.
+///
+/// # Panics
+/// Where the data set is not there and `CI=true` says that it has to be.
+#[track_caller]
+pub fn fetched(name: &str) -> Option<ImageData> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    match data::load(name, &folder, Device::Cpu) {
+        Ok(data) => Some(data),
+        Err(error) if std::env::var("CI").is_ok_and(|set| set == "true") => {
+            panic!("CI=true, and there is no {name}: {error:#}")
+        }
+        Err(_) => {
+            skip(&format!("no {name}; run scripts/data {name}"));
+            None
+        }
+    }
+}
 
 /// A folder in which the program finds `runs/` and `checkpoints/`.
 pub struct Bench {
@@ -179,14 +208,27 @@ impl Bench {
     }
 }
 
+/// After how long a wait is taken for one without an end: far more than any takes on a machine that
+/// is busy with other things.
+const IN_VAIN: Duration = Duration::from_secs(600);
+
 /// Waits until something is so.
 #[track_caller]
 pub fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
     let start = Instant::now();
     while !ready() {
-        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
+        assert!(start.elapsed() < IN_VAIN, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Does something to a run that is under way, in a new one each time until `attempt` has not come too
+/// late: on a busy machine a run may end before this process gets its turn.
+#[track_caller]
+pub fn in_time<T>(attempt: impl FnMut(u32) -> Option<T>) -> T {
+    const ATTEMPTS: u32 = 20;
+    let done = (0..ATTEMPTS).find_map(attempt);
+    done.unwrap_or_else(|| panic!("{ATTEMPTS} runs ended before anything was done to them"))
 }
 
 /// SplitMix64 from the clock; the seed goes into every failure's message.
