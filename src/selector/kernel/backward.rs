@@ -110,6 +110,7 @@ unsafe fn backward_columns<T: Real>(
 ) {
     let sizes = operands.sizes;
     let (inputs, first, width) = (sizes.inputs, columns.start, columns.len());
+    debug_assert!(first + width <= inputs && delta.len() == sizes.neurons * sizes.samples);
     // SAFETY: `row` is below the number of rows and `columns` below that of inputs, so that the part
     // lies within what the caller promises to be there and to be touched by no one else; a part is
     // given up before the next one of the same row is made.

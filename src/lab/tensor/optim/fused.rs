@@ -73,6 +73,7 @@ impl<'a> Buffers<'a> {
     ///
     /// - only: of the length of the parameters
     pub(super) fn step_where(self, factors: &Factors, only: &[bool]) {
+        debug_assert_eq!(only.len(), self.parameters.len());
         let (mut rest, mut only) = (self, only);
         while let Some(first) = only.first() {
             let (stretch, flags) = only.split_at(stretch(only, *first));
