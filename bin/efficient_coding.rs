@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use neuron_lab::efficient_coding::{EfficientCoding, fields};
+use neuron_lab::efficient_coding::EfficientCoding;
+use neuron_lab::efficient_coding::retina::command;
 use neuron_lab::lab::{launch, launch_action};
 
 fn main() -> ExitCode {
-    if fields::asked() { launch_action(fields::command) } else { launch::<EfficientCoding>() }
+    if command::asked() { launch_action(command::run) } else { launch::<EfficientCoding>() }
 }

@@ -7,9 +7,12 @@
 
 use std::f64::consts::LN_2;
 
-use neuron_lab::efficient_coding::gradient::{Neurons, Pass, Surroundings};
-use neuron_lab::efficient_coding::information::{Information, Shared, entropy, output_bits};
-use neuron_lab::efficient_coding::response::Nonlinearity;
+use neuron_lab::efficient_coding::coding::gradient::BatchPass;
+use neuron_lab::efficient_coding::coding::information::{
+    Information, Shared, entropy, output_bits,
+};
+use neuron_lab::efficient_coding::coding::model::{ModelConstants, Neurons};
+use neuron_lab::efficient_coding::coding::response::Nonlinearity;
 use tch::{Device, Kind, Tensor};
 
 const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -164,8 +167,8 @@ fn two_that_can_be_computed_by_hand() {
     same(&[kl(&c, &w, (0.4, 3.0), &[1.5; 4])], &[2.012866410180], 12);
 }
 
-fn fixture_a_neurons() -> (Surroundings, Neurons, Tensor) {
-    let surroundings = Surroundings {
+fn fixture_a_neurons() -> (ModelConstants, Neurons, Tensor) {
+    let constants = ModelConstants {
         covariance: covariance() + Tensor::eye(4, DOUBLE) * 0.16,
         input_noise: 0.4,
         output_noise: 3.0,
@@ -178,14 +181,14 @@ fn fixture_a_neurons() -> (Surroundings, Neurons, Tensor) {
         log_threshold: Tensor::from_slice(&[-1.0, -0.5, -2.0]),
     };
     let x: [[f64; 4]; 2] = [[1.0, -1.0, 0.5, 2.0], [0.0, 0.3, -0.7, 1.0]];
-    (surroundings, neurons, Tensor::from_slice2(&x))
+    (constants, neurons, Tensor::from_slice2(&x))
 }
 
 #[test]
 fn a_whole_batch() {
     tch::set_num_threads(1);
-    let (surroundings, neurons, x) = fixture_a_neurons();
-    let pass = Pass::new(&surroundings, &neurons, &x, false);
+    let (constants, neurons, x) = fixture_a_neurons();
+    let pass = BatchPass::new(&constants, &neurons, &x, false);
     let information = Information::new(&pass.shared, &pass.slopes);
     let y = numbers(&(&pass.above + &pass.threshold).get(0));
     same(&y, &[-1.22474487, 0.81649658, 1.83711731], 8);

@@ -7,15 +7,16 @@ use std::f64::consts::LN_2;
 use std::ffi::OsString;
 
 use neuron_lab::efficient_coding::EfficientCoding;
-use neuron_lab::efficient_coding::config::{Constraint, EfficientCodingConfig, Variant};
-use neuron_lab::efficient_coding::constraint::{Direction, Rule};
-use neuron_lab::efficient_coding::controller::Controller;
+use neuron_lab::efficient_coding::coding::constraint::{Constraint, Variant};
+use neuron_lab::efficient_coding::coding::controller::Controller;
+use neuron_lab::efficient_coding::coding::gradient::{BatchPass, Gradient};
+use neuron_lab::efficient_coding::coding::information::Information;
+use neuron_lab::efficient_coding::coding::model::{ModelConstants, Neurons, unit_columns};
+use neuron_lab::efficient_coding::coding::response::Nonlinearity;
+use neuron_lab::efficient_coding::coding::rule::{ConstraintRule, Direction};
+use neuron_lab::efficient_coding::coding::shapes;
 use neuron_lab::efficient_coding::data::PatchShape;
-use neuron_lab::efficient_coding::gradient::{Gradient, Neurons, Pass, Surroundings};
-use neuron_lab::efficient_coding::information::Information;
-use neuron_lab::efficient_coding::parameters::unit_columns;
-use neuron_lab::efficient_coding::response::Nonlinearity;
-use neuron_lab::efficient_coding::shapes;
+use neuron_lab::efficient_coding::retina::config::EfficientCodingConfig;
 use neuron_lab::lab::configure;
 use tch::{Device, Kind, Tensor};
 
@@ -28,7 +29,7 @@ fn number(tensor: &Tensor) -> f64 {
 }
 
 struct Case {
-    surroundings: Surroundings,
+    constants: ModelConstants,
     neurons: Neurons,
     noisy: Tensor,
     multiplier: Tensor,
@@ -39,7 +40,7 @@ fn case(nonlinearity: Nonlinearity, inputs: i64) -> Case {
     tch::manual_seed(11);
     let root = Tensor::randn([inputs, inputs], DOUBLE) / (inputs as f64).sqrt();
     let covariance = root.matmul(&root.tr()) * 3.0;
-    let surroundings = Surroundings {
+    let constants = ModelConstants {
         covariance: covariance + Tensor::eye(inputs, DOUBLE) * 0.16,
         input_noise: 0.4,
         output_noise: 0.7,
@@ -53,7 +54,7 @@ fn case(nonlinearity: Nonlinearity, inputs: i64) -> Case {
     };
     let noisy = Tensor::randn([20, inputs], DOUBLE).matmul(&root.tr()) * 1.8;
     let multiplier = Tensor::rand([NEURONS], DOUBLE);
-    Case { surroundings, neurons, noisy, multiplier }
+    Case { constants, neurons, noisy, multiplier }
 }
 
 fn copy(neurons: &Neurons) -> Neurons {
@@ -65,8 +66,8 @@ fn copy(neurons: &Neurons) -> Neurons {
 }
 
 impl Case {
-    fn pass(&self, neurons: &Neurons, eliminate: bool) -> (Pass<'_>, Information) {
-        let pass = Pass::new(&self.surroundings, neurons, &self.noisy, eliminate);
+    fn pass(&self, neurons: &Neurons, eliminate: bool) -> (BatchPass<'_>, Information) {
+        let pass = BatchPass::new(&self.constants, neurons, &self.noisy, eliminate);
         let information = Information::new(&pass.shared, &pass.slopes);
         (pass, information)
     }
@@ -106,12 +107,12 @@ fn close(found: &Tensor, expected: &Tensor, context: &str) {
 const KINDS: [Nonlinearity; 4] =
     [Nonlinearity::Softplus, Nonlinearity::Relu, Nonlinearity::Linear, Nonlinearity::Absolute];
 
-fn rule(constraint: Constraint, variant: Option<Variant>) -> Rule {
-    Rule { constraint, variant, rho: 0.6 }
+fn rule(constraint: Constraint, variant: Option<Variant>) -> ConstraintRule {
+    ConstraintRule { constraint, variant, rho: 0.6 }
 }
 
-fn direction(case: &Case, rule: &Rule, step: u64) -> Direction {
-    let (pass, information) = case.pass(&case.neurons, rule.eliminates());
+fn direction(case: &Case, rule: &ConstraintRule, step: u64) -> Direction {
+    let (pass, information) = case.pass(&case.neurons, rule.constraint.eliminates_gain());
     rule.direction(&pass, &information, Some(&case.multiplier), step)
 }
 
@@ -125,7 +126,7 @@ fn kl_is_the_gradient_of_autograd_through_cholesky() {
             log_gain: leaf(&case.neurons.log_gain),
             log_threshold: leaf(&case.neurons.log_threshold),
         };
-        let pass = Pass::new(&case.surroundings, &neurons, &case.noisy, false);
+        let pass = BatchPass::new(&case.constants, &neurons, &case.noisy, false);
         let logdet = |matrix: &Tensor| {
             let c = pass.slopes.unsqueeze(2) * matrix * pass.slopes.unsqueeze(1)
                 + Tensor::eye(NEURONS, DOUBLE) * 0.49;
@@ -219,7 +220,7 @@ fn two_losses_are_descended_each_along_its_own() {
 
 /// Neurons whose gains give the mean activity that `case` has, whatever else has moved.
 fn kept(case: &Case, neurons: &Neurons) -> Neurons {
-    let exponent = case.surroundings.nonlinearity.activity_exponent();
+    let exponent = case.constants.nonlinearity.activity_exponent();
     let before = case.pass(&case.neurons, false).0.mean_activity;
     let now = case.pass(neurons, false).0.mean_activity;
     let mut kept = copy(neurons);
@@ -336,7 +337,8 @@ fn gamma_comes_to_rest_beside_the_target() {
     let softplus = 0.352792;
     for (constraint, expected) in [("gamma-v1", 1.27640), ("gamma-v2", 0.59396)] {
         let mut gain = Tensor::zeros([1], DOUBLE);
-        let mut controller = Controller::new(&config(&format!("--constraint {constraint}")), &gain);
+        let mut controller =
+            Controller::new(config(&format!("--constraint {constraint}")).controller(), &gain);
         let mut rate = gain.copy();
         for _ in 0..40_000 {
             rate = gain.exp() * softplus;
@@ -356,7 +358,7 @@ fn a_linear_model_learns_the_water_filling_optimum() {
     {
         tch::manual_seed(1);
         let variances = Tensor::from_slice(&[17.0, 5.0, 2.0, 1.25]);
-        let surroundings = Surroundings {
+        let constants = ModelConstants {
             covariance: variances.diag(0),
             input_noise: 1.0,
             output_noise: 1.0,
@@ -373,7 +375,7 @@ fn a_linear_model_learns_the_water_filling_optimum() {
         let rule = rule(Constraint::Exact, None);
         let mut found = 0.0;
         for step in 0..6000 {
-            let pass = Pass::new(&surroundings, &neurons, &rows, true);
+            let pass = BatchPass::new(&constants, &neurons, &rows, true);
             let information = Information::new(&pass.shared, &pass.slopes);
             let direction = rule.direction(&pass, &information, None, step).filters.unwrap();
             neurons.filters = unit_columns(&(&neurons.filters - direction * 0.3));

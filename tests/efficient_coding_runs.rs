@@ -13,7 +13,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use common::Random;
-use neuron_lab::efficient_coding::{EfficientCoding, report};
+use neuron_lab::efficient_coding::EfficientCoding;
+use neuron_lab::efficient_coding::retina::report;
 use neuron_lab::lab::log::console::Console;
 use neuron_lab::lab::log::tags;
 use neuron_lab::lab::store::checkpoint::{Checkpoint, Manifest, find};

@@ -1,6 +1,7 @@
 //! The two-loss toy against PyTorch's run of the notebook's program, and against its theory.
 
-use neuron_lab::efficient_coding::toy::problem::{Constraint, Hill, Method, Point, Problem};
+use neuron_lab::efficient_coding::two_loss::hill::{Hill, Point};
+use neuron_lab::efficient_coding::two_loss::problem::{Constraint, Method, Problem};
 
 fn notebook() -> Problem {
     Problem {

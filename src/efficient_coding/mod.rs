@@ -1,30 +1,21 @@
 //! Efficient coding: noisy neurons that tell as much as they can of natural images within a budget
 //! of spikes, as the ganglion cells of a retina (notebook 001).
 //!
+//! - [`coding`]: the model, its information, gradients and constraints
+//! - [`data`]: patches of synthetic and natural images, and their covariances
+//! - [`fields`]: the analysis of receptive fields
+//! - [`two_loss`]: two losses in the plane
+//! - [`retina`]: the experiment `efficient_coding`
+//! - [`toy`]: the experiment `two_loss_toy`
+//!
 //! The pages are `docs/efficient_coding.md`, `docs/efficient_coding_data.md`,
 //! `docs/receptive_fields.md` and `docs/two_loss_toy.md`.
 
-pub mod config;
-pub mod constraint;
-pub mod controller;
+pub mod coding;
 pub mod data;
-pub mod experiment;
 pub mod fields;
-pub mod figures;
-pub mod frozen;
-pub mod gradient;
-pub mod information;
-pub mod kernel;
-pub mod legacy;
-pub mod parameters;
-pub mod pictures;
-pub mod placing;
-pub mod presets;
-pub mod report;
-pub mod response;
-pub mod shapes;
-pub mod terms;
+pub mod retina;
 pub mod toy;
-mod update;
+pub mod two_loss;
 
-pub use experiment::EfficientCoding;
+pub use retina::EfficientCoding;

@@ -40,8 +40,8 @@ impl PatchSource for Contrast {
         Ok(patches * (normal * self.spread - self.spread * self.spread).exp())
     }
 
-    fn source(&self) -> Value {
-        let mut source = self.gaussian.source();
+    fn provenance(&self) -> Value {
+        let mut source = self.gaussian.provenance();
         source["name"] = json!("contrast");
         source["contrast_spread"] = json!(self.spread);
         source
@@ -51,13 +51,13 @@ impl PatchSource for Contrast {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::efficient_coding::data::{DataConfig, PatchShape};
+    use crate::efficient_coding::data::{EnsembleOptions, PatchShape};
 
     #[test]
     fn the_covariance_is_the_gaussian_one_and_the_tails_are_not() {
         tch::set_num_threads(1);
         let shape = PatchShape { kernel: 3, colours: 1, masked: false };
-        let gaussian = Gaussian::new(shape, &DataConfig::default()).unwrap();
+        let gaussian = Gaussian::new(shape, &EnsembleOptions::default()).unwrap();
         let source = Contrast::new(gaussian, 0.4).unwrap();
         let x = source.patches(400_000, 1, "patches", 0).unwrap().to_kind(Kind::Double);
         assert_eq!(

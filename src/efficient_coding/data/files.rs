@@ -160,7 +160,7 @@ mod tests {
         picture.save(folder.path().join("a.PNG")).unwrap();
         picture.save(folder.path().join("c.jpg")).unwrap();
         let images = own(folder.path(), SHAPE, None).unwrap();
-        let source = images.source();
+        let source = images.provenance();
         let sizes: Vec<u64> =
             (0..3).map(|i| source["files"][i]["width"].as_u64().unwrap()).collect();
         assert_eq!(sizes, [12, 5, 12]);

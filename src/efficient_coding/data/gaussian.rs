@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::{DataConfig, PatchShape, PatchSource, colour};
+use super::{EnsembleOptions, PatchShape, PatchSource, colour};
 use crate::lab::error::refuse;
 use crate::lab::tensor::rng;
 
@@ -27,8 +27,8 @@ impl Gaussian {
     ///
     /// # Errors
     /// Exit code 2 for a patch that is larger than the image, or a slope that gives no image.
-    pub fn new(shape: PatchShape, config: &DataConfig) -> Result<Self> {
-        let (image_size, slope) = (config.image_size.unwrap_or(IMAGE_SIZE), config.slope);
+    pub fn new(shape: PatchShape, options: &EnsembleOptions) -> Result<Self> {
+        let (image_size, slope) = (options.image_size.unwrap_or(IMAGE_SIZE), options.slope);
         if image_size < shape.kernel || image_size < 2 {
             return Err(refuse(format!(
                 "--kernel-size {}: the images are only {image_size} pixels wide (--image-size)",
@@ -59,7 +59,7 @@ impl PatchSource for Gaussian {
         Ok(white.matmul(&self.root.tr()))
     }
 
-    fn source(&self) -> Value {
+    fn provenance(&self) -> Value {
         json!({
             "name": "gaussian",
             "slope": self.slope,
@@ -100,7 +100,7 @@ mod tests {
     fn patches_have_the_covariance_that_is_said() {
         tch::set_num_threads(1);
         let shape = PatchShape { kernel: 4, colours: 3, masked: true };
-        let source = Gaussian::new(shape, &DataConfig::default()).unwrap();
+        let source = Gaussian::new(shape, &EnsembleOptions::default()).unwrap();
         let (count, covariance) = (200_000, source.covariance().unwrap());
         let x = source.patches(count, 1, "patches", 0).unwrap().to_kind(Kind::Double);
         let found = x.tr().matmul(&x) / count as f64;

@@ -101,7 +101,7 @@ impl PatchSource for Images {
         Ok(Tensor::from_slice(&patches).view([count, inputs]))
     }
 
-    fn source(&self) -> Value {
+    fn provenance(&self) -> Value {
         self.source.clone()
     }
 }

@@ -1,7 +1,7 @@
 //! The analysis of a population of receptive fields.
 
 use anyhow::{Result, ensure};
-use serde_json::{Value, json};
+use tch::Tensor;
 
 use super::field::Field;
 use super::mosaic::{Compared, Disc, Place, Regularity, alignment, coverage, regularity};
@@ -123,100 +123,15 @@ impl Analysis {
         let good = self.fields.iter().filter(|field| field.fit.good).count();
         good as f64 / self.fields.len() as f64
     }
+}
 
-    /// The numbers of the whole population by name.
-    pub fn summary(&self) -> Vec<(String, f64)> {
-        let mean = |value: &dyn Fn(&Field) -> f64| {
-            self.fields.iter().map(value).sum::<f64>() / self.fields.len() as f64
-        };
-        let on = self.fields.iter().filter(|field| field.on).count();
-        let mut all: Vec<(String, f64)> = vec![
-            ("on".into(), on as f64),
-            ("off".into(), (self.fields.len() - on) as f64),
-            ("fitted".into(), self.fitted()),
-            ("types".into(), self.types.len() as f64),
-            ("spread".into(), mean(&|field| field.spread)),
-            ("spectral_centroid".into(), mean(&|field| field.spectral_centroid)),
-            ("surround".into(), mean(&|field| field.surround)),
-        ];
-        for (sign, found) in ["on", "off"].iter().zip(&self.regularity) {
-            let Some(found) = found else { continue };
-            all.push((format!("regularity_{sign}"), found.index.value));
-            all.push((format!("regularity_{sign}_chance"), found.index.chance));
-            all.push((format!("regularity_{sign}_p"), found.index.p_above));
-        }
-        for (sign, on) in [("on", true), ("off", false)] {
-            let types = self.types.iter().filter(|found| found.on == on);
-            all.push((format!("coverage_{sign}"), types.map(|found| found.coverage).sum()));
-        }
-        if let Some(found) = self.alignment {
-            all.push(("on_off_distance".into(), found.value));
-            all.push(("on_off_distance_chance".into(), found.chance));
-            all.push(("on_off_aligned_p".into(), found.p_below));
-            all.push(("on_off_anti_aligned_p".into(), found.p_above));
-        }
-        all
-    }
-
-    /// The same with the types, as JSON.
-    pub fn to_json(&self) -> Value {
-        let types: Vec<Value> = self
-            .types
-            .iter()
-            .map(|found| {
-                json!({
-                    "type": found.name,
-                    "neurons": found.members,
-                    "half_radius": found.half_radius,
-                    "coverage": found.coverage,
-                    "spacing": found.regularity.map(|r| r.spacing),
-                    "regularity": found.regularity.map(|r| r.index.value),
-                    "regularity_chance": found.regularity.map(|r| r.index.chance),
-                    "regularity_p": found.regularity.map(|r| r.index.p_above),
-                })
-            })
-            .collect();
-        let mut all: serde_json::Map<String, Value> =
-            self.summary().into_iter().map(|(name, value)| (name, json!(value))).collect();
-        all.insert("cell_types".into(), json!(types));
-        Value::Object(all)
-    }
-
-    /// A row for every neuron.
-    pub fn to_csv(&self) -> String {
-        let mut csv = String::from(
-            "neuron,sign,type,row,column,spread,half_radius,zero_crossing,surround,\
-             spectral_centroid,fit_r2,fit_half_radius,fit_zero_crossing,fit_surround,fit_a,fit_b,\
-             colour,colour_weights\n",
-        );
-        let some = |value: Option<f64>| value.map_or_else(String::new, |v| format!("{v:.4}"));
-        for (i, field) in self.fields.iter().enumerate() {
-            let fit = Some(field.fit).filter(|fit| fit.good);
-            let weights: Vec<String> =
-                field.colour_weights.iter().map(|weight| format!("{weight:.3}")).collect();
-            let cells = [
-                (i + 1).to_string(),
-                if field.on { "ON".into() } else { "OFF".into() },
-                self.type_of(i).into(),
-                format!("{:.3}", field.centre[0]),
-                format!("{:.3}", field.centre[1]),
-                format!("{:.4}", field.spread),
-                some(field.half_radius),
-                some(field.zero_crossing),
-                format!("{:.4}", field.surround),
-                format!("{:.5}", field.spectral_centroid),
-                format!("{:.4}", field.fit.r2),
-                some(fit.map(|fit| fit.half_radius())),
-                some(fit.and_then(|fit| fit.zero_crossing())),
-                some(fit.map(|fit| fit.surround)),
-                some(fit.map(|fit| fit.a)),
-                some(fit.map(|fit| fit.b)),
-                field.colour.to_string(),
-                weights.join(" "),
-            ];
-            csv.push_str(&cells.join(","));
-            csv.push('\n');
-        }
-        csv
-    }
+/// Filters as plain numbers: [neuron][input].
+///
+/// - filters: [input, neuron]
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn columns(filters: &Tensor) -> Result<Vec<Vec<f64>>> {
+    let inputs = filters.size()[0] as usize;
+    Ok(to_host::values(&filters.tr())?.chunks_exact(inputs).map(<[f64]>::to_vec).collect())
 }

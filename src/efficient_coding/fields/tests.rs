@@ -1,10 +1,11 @@
 use super::*;
 use crate::efficient_coding::data::PatchShape;
 
-const PATCH: PatchShape = PatchShape { kernel: 18, colours: 1, masked: true };
+pub(in crate::efficient_coding) const PATCH: PatchShape =
+    PatchShape { kernel: 18, colours: 1, masked: true };
 
 /// ON fields on a lattice and OFF fields, smaller, on a finer one.
-fn population() -> (Vec<Vec<f64>>, usize) {
+pub(in crate::efficient_coding) fn population() -> (Vec<Vec<f64>>, usize) {
     let mut filters = Vec::new();
     let mut on = 0;
     for (sign, spacing, a) in [(1.0, 4.4, 0.15), (-1.0, 2.9, 0.5)] {
@@ -44,23 +45,6 @@ fn a_population_of_two_mosaics_is_recognised() {
     assert!(summary.iter().all(|(name, value)| value.is_finite() && !name.is_empty()));
     assert_eq!(found.to_csv().lines().count(), filters.len() + 1);
     assert_eq!(found.to_json()["on"], on as f64);
-}
-
-#[test]
-fn figures_are_drawn_for_any_population() {
-    tch::set_num_threads(1);
-    let (filters, _) = population();
-    let mono: Vec<Vec<f64>> = filters.iter().take(3).cloned().collect();
-    let grey = PatchShape { kernel: 18, colours: 3, masked: true };
-    let colour: Vec<Vec<f64>> =
-        filters.iter().map(|w| [w.as_slice(), w, w].concat()).take(9).collect();
-    let flat = vec![vec![0.0; 324]; 2];
-    for (filters, patch) in [(mono, PATCH), (colour, grey), (flat, PATCH)] {
-        let analysis = analyse(&filters, patch, 0).unwrap();
-        let drawn = figures::draw(&analysis, &filters, patch).unwrap();
-        assert_eq!(drawn.len(), 3);
-        assert!(drawn.iter().all(|(_, image, csv)| image.width > 0 && !csv.is_empty()));
-    }
 }
 
 #[test]

@@ -3,8 +3,9 @@
 
 use anyhow::Result;
 
-use super::experiment::{DISTANCES, TwoLossToy};
-use super::problem::{Constraint, Method, Point};
+use super::state::TwoLossToy;
+use crate::efficient_coding::two_loss::hill::Point;
+use crate::efficient_coding::two_loss::problem::{Constraint, Method};
 use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
 use crate::lab::log::run_log::Log;
 
@@ -12,6 +13,8 @@ use crate::lab::log::run_log::Log;
 const POINTS: u64 = 2000;
 /// Colour of what is not a method's: grey would be best, the palette's black is last.
 const BLACK: usize = 6;
+/// Distance from the fixed point, in both coordinates, at which a start of the map has arrived.
+const ARRIVED: f64 = 0.1;
 /// The heights of the level lines.
 const LEVELS: [f64; 5] = [0.9, 0.7, 0.5, 0.3, 0.1];
 
@@ -145,7 +148,7 @@ fn in_time(toy: &TwoLossToy, courses: &[Course]) -> Panels {
     }
 }
 
-/// Iterations from each start to within the first of [`DISTANCES`] of the fixed point.
+/// Iterations from each start to within [`ARRIVED`] of the fixed point.
 fn map(toy: &TwoLossToy) -> MatrixFigure {
     let (problem, size, limit) = (&toy.problem, toy.config.map_size, toy.config.map_steps);
     let fixed = problem.fixed_point();
@@ -153,7 +156,7 @@ fn map(toy: &TwoLossToy) -> MatrixFigure {
     let at = |i: u64| 4.0 * (2.0 * i as f64 / (size - 1).max(1) as f64 - 1.0);
     let label = |value: f64| format!("{value:.1}");
     let steps = |start: Point| {
-        let [found] = problem.arrivals(start, fixed, [DISTANCES[0]], limit);
+        let [found] = problem.arrivals(start, fixed, [ARRIVED], limit);
         found.map_or(f64::NAN, |iteration| (iteration as f64).log10())
     };
     let rows = || (0..size).rev().map(|i| u2 + at(i));
@@ -165,7 +168,7 @@ fn map(toy: &TwoLossToy) -> MatrixFigure {
         title: "Which starting points come to the fixed point of two-losses".into(),
         subtitle: format!(
             "Iterations until both coordinates are within {}; grey: not within {limit} ({stuck} of {})",
-            DISTANCES[0],
+            ARRIVED,
             size * size
         ),
         row_axis: "x2 at the start".into(),

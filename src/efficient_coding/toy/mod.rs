@@ -1,9 +1,11 @@
-//! The two-loss toy of `docs/two_loss_toy.md`: a hill in the plane, climbed with one optimizer
-//! while another holds a constraint.
+//! The experiment `two_loss_toy` of `docs/two_loss_toy.md`: a hill in the plane, climbed with one
+//! optimizer while another holds a constraint.
 
 pub mod config;
-pub mod experiment;
+mod experiment;
 mod figures;
-pub mod problem;
+pub mod presets;
+pub mod report;
+pub mod state;
 
-pub use experiment::TwoLossToy;
+pub use state::TwoLossToy;

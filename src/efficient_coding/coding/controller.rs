@@ -1,0 +1,90 @@
+//! Gains and multipliers that follow the rates by a formula of their own.
+
+use tch::{Tensor, no_grad_guard};
+
+use super::constraint::Constraint;
+
+/// Weight of the past in the Gamma constraints' running mean.
+const GAMMA_MEMORY: f64 = 0.999;
+
+/// Which formula it is, and its constants.
+#[derive(Debug, Clone, Copy)]
+pub struct ControllerSettings {
+    /// The constraint that the formula belongs to.
+    pub constraint: Constraint,
+    /// The share of the excess in the multiplier of `pi`.
+    pub proportional: f64,
+    /// The share of the excess that the multiplier of `pi` keeps of each step.
+    pub integral: f64,
+    /// Weight of the past in the running mean that `pi` is proportional to.
+    pub smoothing: f64,
+    /// Mean activity that each neuron may have.
+    pub target: f64,
+}
+
+/// What a formula remembers from step to step.
+pub struct Controller {
+    settings: ControllerSettings,
+    /// The running mean of rate or excess: [neuron].
+    mean: Tensor,
+    /// The sum of the excess so far, in units of the multiplier: [neuron].
+    sum: Tensor,
+}
+
+impl Controller {
+    /// The state before the first step.
+    ///
+    /// - like: any tensor [neuron] of the model's kind and device
+    pub fn new(settings: ControllerSettings, like: &Tensor) -> Self {
+        let mean = match settings.constraint.follows_rates() {
+            true => like.ones_like(),
+            false => like.zeros_like(),
+        };
+        Self { settings, mean, sum: like.zeros_like() }
+    }
+
+    /// The multiplier of a step under `pi`, with its excess h taken in: smoothed for the
+    /// proportional part, summed for the integral one.
+    ///
+    /// - excess: h, [neuron]
+    /// - start: the multiplier before the first step, [neuron]
+    pub fn multiplier(&mut self, excess: &Tensor, start: &Tensor) -> Tensor {
+        let _guard = no_grad_guard();
+        let _ = self.mean.g_mul_scalar_(self.settings.smoothing);
+        let _ = self.mean.g_add_(&(excess * (1.0 - self.settings.smoothing)));
+        let multiplier = start + &self.sum + &self.mean * self.settings.proportional;
+        let _ = self.sum.g_add_(&(excess * self.settings.integral));
+        multiplier
+    }
+
+    /// The multiplier without its proportional part: what it is about to settle at, [neuron].
+    pub fn steady(&self, start: &Tensor) -> Tensor {
+        start + &self.sum
+    }
+
+    /// The log of the gain that a Gamma constraint has after a batch: [neuron].
+    ///
+    /// - rate: mean rates of the batch, [neuron]
+    pub fn log_gain(&mut self, rate: &Tensor) -> Tensor {
+        let _guard = no_grad_guard();
+        let new = match self.settings.constraint {
+            Constraint::GammaV1 => rate - self.settings.target,
+            _ => rate.shallow_clone(),
+        };
+        let _ = self.mean.g_mul_scalar_(GAMMA_MEMORY);
+        let _ = self.mean.g_add_(&(new * (1.0 - GAMMA_MEMORY)));
+        -self.mean.log()
+    }
+
+    /// What it remembers, by name: nothing for a constraint without a memory.
+    pub fn memory(&self) -> Vec<(&'static str, Tensor)> {
+        let mean = ("mean", self.mean.shallow_clone());
+        let sum = ("sum", self.sum.shallow_clone());
+        match self.settings.constraint {
+            Constraint::GammaV1 | Constraint::GammaV2 => vec![mean],
+            Constraint::Pi => vec![mean, sum],
+            Constraint::Lagrange | Constraint::None | Constraint::Exact => Vec::new(),
+            Constraint::TwoLosses | Constraint::Project | Constraint::TotalDerivative => Vec::new(),
+        }
+    }
+}

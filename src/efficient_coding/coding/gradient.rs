@@ -1,0 +1,198 @@
+//! One batch through the model, and the gradients of what it says.
+//!
+//! All gradients are analytic. With q = dKL / dlog g, S = mean over samples of G C^-1 G, and
+//! c = eta''/eta', per sample of B:
+//!
+//! ```text
+//! dKL/du       = q c
+//! dKL/dlog gain      = mean q            dh/dlog gain      = e a
+//! dKL/dlog threshold = -theta mean(q c)  dh/dlog threshold = -theta mean(da/du)
+//! dKL/dW = 2/ln2 ((C_x + sigma_in^2) W S_z - sigma_in^2 W S_zx) + (x+n)^T (q c) / B
+//! dh/dW  = (x+n)^T (da/du) / B
+//! ```
+//!
+//! where h is the mean activity a less its target, and e the power of the gain in it.
+
+use std::f64::consts::LN_2;
+
+use tch::{Kind, Tensor};
+
+use super::information::{Information, Shared};
+use super::model::{ModelConstants, Neurons};
+use super::response::Response;
+
+/// The gradient of one number, or of one number a neuron.
+pub struct Gradient {
+    /// By the filters' weights, not yet kept to norm 1: [input, neuron].
+    pub filters: Tensor,
+    /// By the log of the gain: [neuron].
+    pub log_gain: Tensor,
+    /// By the log of the threshold: [neuron].
+    pub log_threshold: Tensor,
+}
+
+/// A batch's way through the model.
+pub struct BatchPass<'a> {
+    constants: &'a ModelConstants,
+    /// The batch with its noise: [sample, input].
+    noisy: Tensor,
+    filters: Tensor,
+    /// (C_x + sigma_in^2) W: [input, neuron].
+    covered: Tensor,
+    /// exp of the gain's log: [neuron].
+    pub gain: Tensor,
+    /// exp of the threshold's log, or 0 without one: [neuron].
+    pub threshold: Tensor,
+    /// The filters' outputs above threshold: [sample, neuron].
+    pub above: Tensor,
+    /// At gain 1.
+    pub response: Response,
+    /// g: [sample, neuron].
+    pub slopes: Tensor,
+    /// Mean activity of each neuron over the batch: [neuron].
+    pub mean_activity: Tensor,
+    /// M and M0.
+    pub shared: Shared,
+}
+
+impl<'a> BatchPass<'a> {
+    /// The filters' outputs, rates and slopes.
+    ///
+    /// - noisy: patches with their noise, [sample, input]
+    /// - eliminate: whether the gain is what meets the target on this very batch, in place of
+    ///   the neurons' own
+    pub fn new(
+        constants: &'a ModelConstants,
+        neurons: &Neurons,
+        noisy: &Tensor,
+        eliminate: bool,
+    ) -> Self {
+        let nonlinearity = constants.nonlinearity;
+        let filters = neurons.filters.shallow_clone();
+        let threshold = match nonlinearity.has_threshold() {
+            true => neurons.log_threshold.exp(),
+            false => neurons.log_threshold.zeros_like(),
+        };
+        let above = noisy.matmul(&filters) - &threshold;
+        let response = nonlinearity.respond(&above);
+        let kind = None::<Kind>;
+        let mean = response.activity.mean_dim(0, false, kind);
+        let exponent = nonlinearity.activity_exponent();
+        let gain = match eliminate {
+            true => (constants.target / &mean).pow_tensor_scalar(1.0 / exponent),
+            false => neurons.log_gain.exp(),
+        };
+        let slopes = &response.slope * &gain;
+        let mean_activity = mean * gain.pow_tensor_scalar(exponent);
+        let covered = constants.covariance.matmul(&filters);
+        let shared = Shared {
+            signal: filters.tr().matmul(&covered),
+            noise: filters.tr().matmul(&filters) * constants.input_noise.powi(2),
+            output_noise: constants.output_noise,
+        };
+        let noisy = noisy.shallow_clone();
+        Self {
+            constants,
+            noisy,
+            filters,
+            covered,
+            gain,
+            threshold,
+            above,
+            response,
+            slopes,
+            mean_activity,
+            shared,
+        }
+    }
+
+    /// W: [input, neuron].
+    pub fn filters(&self) -> &Tensor {
+        &self.filters
+    }
+
+    /// The batch with its noise: [sample, input].
+    pub fn noisy(&self) -> &Tensor {
+        &self.noisy
+    }
+
+    /// What each neuron's mean activity is above its target: h, [neuron].
+    pub fn excess(&self) -> Tensor {
+        &self.mean_activity - self.constants.target
+    }
+
+    /// Firing rates: [sample, neuron].
+    pub fn rates(&self) -> Tensor {
+        &self.response.value * &self.gain
+    }
+
+    /// The derivative of the mean activities by the log of the gain: [neuron].
+    pub fn activity_per_log_gain(&self) -> Tensor {
+        &self.mean_activity * self.constants.nonlinearity.activity_exponent()
+    }
+
+    /// The derivative of the activity by the filter's output: [sample, neuron].
+    fn activity_slopes(&self) -> Tensor {
+        let exponent = self.constants.nonlinearity.activity_exponent();
+        &self.response.activity_slope * self.gain.pow_tensor_scalar(exponent)
+    }
+
+    /// The part of dKL/dW at fixed slopes: [input, neuron].
+    fn at_fixed_slopes(&self, information: &Information) -> Tensor {
+        let noise = self.constants.input_noise.powi(2);
+        let signal = self.covered.matmul(&information.numerator.spread);
+        let noise = self.filters.matmul(&information.denominator.spread) * noise;
+        (signal - noise) * (2.0 / LN_2)
+    }
+
+    /// The gradient of a mean over the batch from its derivatives by the outputs u.
+    ///
+    /// - by_output: [sample, neuron]
+    fn through_outputs(&self, by_output: &Tensor) -> (Tensor, Tensor) {
+        let filters = self.noisy.tr().matmul(by_output) / self.noisy.size()[0] as f64;
+        (filters, -&self.threshold * by_output.mean_dim(0, false, None::<Kind>))
+    }
+
+    /// The gradient of the batch's mean KL, in bits.
+    pub fn kl_gradient(&self, information: &Information) -> Gradient {
+        self.combined(information, 1.0, &self.gain.zeros_like())
+    }
+
+    /// The gradient of each neuron's own h by its own parameters.
+    pub fn activity_gradient(&self) -> Gradient {
+        let (filters, log_threshold) = self.through_outputs(&self.activity_slopes());
+        Gradient { filters, log_gain: self.activity_per_log_gain(), log_threshold }
+    }
+
+    /// The gradient of the sum of c_j h_j by the logs of gain and threshold: [neuron] each.
+    ///
+    /// - c: [neuron]
+    pub fn activity_by_scalars(&self, c: &Tensor) -> (Tensor, Tensor) {
+        let by_output = self.activity_slopes().mean_dim(0, false, None::<Kind>);
+        (self.activity_per_log_gain() * c, -&self.threshold * by_output * c)
+    }
+
+    /// The part of each column along the sphere of filters of norm 1: [input, neuron].
+    pub fn tangent(&self, gradient: &Tensor) -> Tensor {
+        let along = (gradient * &self.filters).sum_dim_intlist(0, true, None::<Kind>);
+        gradient - &self.filters * along
+    }
+
+    /// The gradient of `kl_weight` x KL + sum of c_j h_j, with one product for both.
+    ///
+    /// - c: [neuron]
+    pub fn combined(&self, information: &Information, kl_weight: f64, c: &Tensor) -> Gradient {
+        let q = information.per_log_slope();
+        let mut by_output = self.activity_slopes() * c;
+        if let Some(curvature) = &self.response.curvature {
+            by_output += &q * curvature * kl_weight;
+        }
+        let (filters, log_threshold) = self.through_outputs(&by_output);
+        Gradient {
+            filters: filters + self.at_fixed_slopes(information) * kl_weight,
+            log_gain: q.mean_dim(0, false, None::<Kind>) * kl_weight
+                + self.activity_per_log_gain() * c,
+            log_threshold,
+        }
+    }
+}

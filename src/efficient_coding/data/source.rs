@@ -1,0 +1,26 @@
+//! What every ensemble of patches has.
+
+use anyhow::Result;
+use serde_json::Value;
+use tch::Tensor;
+
+/// An ensemble of patches, of mean 0.
+///
+/// Axes: an input is a pixel of one colour; inputs are colour-major, each colour row-major. The
+/// circular mask, where there is one, is already in the patches and in their covariance.
+pub trait PatchSource {
+    /// The covariance of the patches, exact where that can be: [input, input] f64, on the CPU.
+    ///
+    /// # Errors
+    /// Where it can't be computed.
+    fn covariance(&self) -> Result<Tensor>;
+
+    /// Patches drawn from (seed, stream, t): [patch, input] f32, on the CPU.
+    ///
+    /// # Errors
+    /// Where an image can't be read.
+    fn patches(&self, count: i64, seed: u64, stream: &str, t: u64) -> Result<Tensor>;
+
+    /// What the patches are and what their covariance was computed from, for the provenance.
+    fn provenance(&self) -> Value;
+}

@@ -1,0 +1,96 @@
+//! The receptive fields of a checkpoint, without training.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tch::Tensor;
+
+use super::config::EfficientCodingConfig;
+use super::field_figures;
+use super::parameters::FREE;
+use super::pictures::DrawnFigure;
+use super::state::EfficientCoding;
+use crate::efficient_coding::coding::shapes;
+use crate::efficient_coding::fields::{Analysis, analyse, columns};
+use crate::lab::Experiment;
+use crate::lab::store::checkpoint::{self, Checkpoint};
+use crate::lab::store::durable;
+
+/// Which checkpoint is analysed, and where the results go.
+#[derive(Debug, Clone)]
+pub struct AnalyseOptions {
+    /// A checkpoint's manifest or tensors, or a folder: its best.
+    pub checkpoint: PathBuf,
+    /// Folder of the figures and tables; none for `receptive_fields` in the run's folder.
+    pub out: Option<PathBuf>,
+    /// Seed of the shuffles that mosaics are compared with.
+    pub seed: u64,
+}
+
+/// An analysis that is written to its folder.
+pub struct WrittenAnalysis {
+    /// What was found.
+    pub analysis: Analysis,
+    /// The content of `receptive_fields.json`.
+    pub numbers: Value,
+    /// The folder.
+    pub out: PathBuf,
+}
+
+/// Analyses the filters of a checkpoint, and writes figures, tables and `receptive_fields.json`.
+///
+/// # Errors
+/// Exit code 1 for a checkpoint that is missing or damaged, or is not of this experiment; where the
+/// folder can't be written.
+pub fn analyse_checkpoint(options: &AnalyseOptions) -> Result<WrittenAnalysis> {
+    let checkpoint = Checkpoint::read(&checkpoint::find(&options.checkpoint, true)?)?;
+    let (found, expected) = (&checkpoint.manifest.experiment, EfficientCoding::NAME);
+    let name = options.checkpoint.display();
+    ensure!(found == expected, "{name} is a checkpoint of {found}, not of {expected}");
+    let config: EfficientCodingConfig =
+        serde_json::from_value(Value::Object(checkpoint.manifest.config.clone()))
+            .with_context(|| format!("the configuration of {name}"))?;
+    let filters = columns(&filters(&checkpoint, &config)?)?;
+    let analysis = analyse(&filters, config.patch(), options.seed)?;
+    let out = options.out.clone().unwrap_or_else(|| default_folder(&checkpoint));
+    fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
+    for DrawnFigure { name, image, csv } in
+        field_figures::draw(&analysis, &filters, config.patch())?
+    {
+        fs::write(out.join(name).with_extension("png"), image.to_png()?)?;
+        fs::write(out.join(name).with_extension("csv"), csv)?;
+    }
+    let mut numbers = json!({
+        "checkpoint": checkpoint.path.display().to_string(),
+        "step": checkpoint.manifest.step,
+    });
+    if let (Some(all), Value::Object(found)) = (numbers.as_object_mut(), analysis.to_json()) {
+        all.extend(found);
+    }
+    durable::write_json(&out.join("receptive_fields.json"), &numbers)?;
+    Ok(WrittenAnalysis { analysis, numbers, out })
+}
+
+/// `receptive_fields` in the folder of the checkpoint's run.
+fn default_folder(checkpoint: &Checkpoint) -> PathBuf {
+    let folder = checkpoint.manifest.config.get("runs").and_then(Value::as_str);
+    let runs = Path::new(folder.unwrap_or("runs")).join(EfficientCoding::NAME);
+    runs.join(&checkpoint.manifest.run).join("receptive_fields")
+}
+
+/// The filters of a checkpoint: [input, neuron].
+fn filters(checkpoint: &Checkpoint, config: &EfficientCodingConfig) -> Result<Tensor> {
+    let get = |name: &str| {
+        let found = checkpoint.tensors.get(name).map(Tensor::shallow_clone);
+        found.with_context(|| format!("{} has no {name}", checkpoint.path.display()))
+    };
+    let Some(shape) = shapes::of(&config.shape, config.patch())? else {
+        let inputs = config.patch().inputs();
+        return Ok(get(FREE)?.reshape([inputs, -1]));
+    };
+    let names = shape.initial(1, 0)?.into_iter().map(|(name, _)| name);
+    let parameters = names.map(|name| get(&name)).collect::<Result<Vec<Tensor>>>()?;
+    Ok(shape.filters(&parameters))
+}

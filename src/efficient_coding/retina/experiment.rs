@@ -1,0 +1,173 @@
+//! How `efficient_coding` is built, takes a step and is evaluated.
+
+use std::rc::Rc;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tch::{Device, Kind, no_grad_guard};
+
+use super::config::EfficientCodingConfig;
+use super::legacy::Legacy;
+use super::parameters::{GAIN, Parameters};
+use super::presets::PRESETS;
+use super::state::EfficientCoding;
+use super::terms::{self, BatchTerms};
+use super::{figures, report};
+use crate::efficient_coding::coding::controller::Controller;
+use crate::efficient_coding::coding::gradient::BatchPass;
+use crate::efficient_coding::coding::information::{Information, entropy};
+use crate::efficient_coding::coding::pixel_grid::PixelGrid;
+use crate::efficient_coding::data;
+use crate::lab::error::refuse;
+use crate::lab::log::run_log::Log;
+use crate::lab::log::tensorboard::Chart;
+use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::phase::Phase;
+use crate::lab::{Preset, Settings};
+
+/// Steps of a run that doesn't say how many: the notebook's.
+const STEPS: u64 = 1_000_000;
+
+impl Experiment for EfficientCoding {
+    const NAME: &'static str = "efficient_coding";
+    const ABOUT: &'static str = "Trains noisy neurons to tell as much as they can of natural images \
+                                 within a budget of spikes (docs/efficient_coding.md)";
+    const DEFAULTS: &'static str = r#"{"data": "gaussian", "steps": 1000000, "lr": 0.001,
+                                       "clip_norm": 20, "log_every": 10}"#;
+    const PRESETS: &'static [Preset] = PRESETS;
+    const METRICS: &'static [&'static str] = &["eval/MI", "eval/bits_per_spike", "terms/KL"];
+    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
+    type Config = EfficientCodingConfig;
+
+    fn resolve(settings: &mut Settings<EfficientCodingConfig>) -> Result<()> {
+        let run = &settings.run;
+        if run.steps == Some(0) {
+            return Err(refuse("--steps 0: expected 1 or more"));
+        }
+        if run.replicates != 1 {
+            return Err(refuse(format!(
+                "--replicates {}: the factorisations fill the machine with one model; start a run \
+                 for each --seed",
+                run.replicates
+            )));
+        }
+        settings.experiment.resolve()
+    }
+
+    fn build(settings: &Settings<EfficientCodingConfig>, device: Device) -> Result<Self> {
+        let (run, config) = (&settings.run, settings.experiment.clone());
+        let patch = config.patch();
+        let source = data::open(&run.data, &run.data_dir, patch, &config.ensemble(), run.seed)?;
+        let exact = source.covariance()?;
+        let bits = entropy(&exact, patch.kernel * patch.kernel).with_context(|| {
+            format!(
+                "the covariance of {} is not positive definite: more or other patches, or a \
+                 smaller --kernel-size",
+                run.data
+            )
+        })?;
+        let covariance = exact.to_kind(Kind::Float).to_device(device);
+        let steps = run.steps.unwrap_or(STEPS);
+        let parameters = Parameters::new(&config, run.seed, steps, device)?;
+        let evaluate_every = config.measuring.evaluate_every;
+        let legacy = config.measuring.legacy_logging.then(|| Legacy::new(&config, bits, device));
+        Ok(Self {
+            constants: Rc::new(config.constants(&covariance)),
+            rule: config.rule(),
+            grid: PixelGrid::new(patch, (Kind::Float, device)),
+            controller: Controller::new(config.controller(), &parameters.get(GAIN)?),
+            plan: Plan { steps, evaluate_every },
+            seed: run.seed,
+            log_every: run.log_every,
+            legacy,
+            config,
+            source,
+            parameters,
+            device,
+            covariance,
+        })
+    }
+
+    fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    fn evaluates_first(&self) -> bool {
+        true
+    }
+
+    fn step(&mut self, step: &mut Step) -> Result<()> {
+        let _guard = no_grad_guard();
+        let index = step.index;
+        let noisy = step.time(Phase::Data, || self.batch("patches", index))?;
+        let neurons = self.parameters.neurons()?;
+        let constants = Rc::clone(&self.constants);
+        let eliminates = self.rule.constraint.eliminates_gain();
+        let pass =
+            step.time(Phase::Forward, || BatchPass::new(&constants, &neurons, &noisy, eliminates));
+        let information =
+            step.time(Phase::Factorization, || Information::new(&pass.shared, &pass.slopes));
+        let multiplier = self.multiplier(&pass)?;
+        let multiplier = multiplier.as_ref();
+        let mut direction = step
+            .time(Phase::Backward, || self.rule.direction(&pass, &information, multiplier, index));
+        self.add_centring(&neurons.filters, &mut direction, index);
+        let loss = terms::loss(&self.rule, &pass, &information, multiplier);
+        if step.logging {
+            let batch = BatchTerms { pass: &pass, information: &information, multiplier };
+            terms::log(self, step, &batch, &loss);
+        }
+        if let Some(legacy) = &mut self.legacy {
+            legacy.add(&pass);
+        }
+        let before = self.descend(step, direction, &loss)?;
+        self.set_by_formula(&pass, before.as_ref())?;
+        if self.has_rates_to_compare(step) {
+            terms::log_rate_step(self, step, &pass, &information)?;
+        }
+        self.jitter_filters(index)
+    }
+
+    fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+        let _guard = no_grad_guard();
+        let pictured = self.has_pictures(evaluation.step);
+        let legacy = self.legacy.as_mut().filter(|_| pictured).map(Legacy::take);
+        report::report(self, evaluation, legacy.as_ref()).map(Some)
+    }
+
+    fn state(&self) -> State {
+        self.tensors()
+    }
+
+    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.take_from(checkpoint)
+    }
+
+    fn source(&self) -> Value {
+        json!({"data": self.source.provenance()})
+    }
+
+    fn charts(&self) -> Vec<Chart> {
+        report::charts(self.rule.constraint.follows_rates() || self.rule.moves_rates(0))
+    }
+
+    fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
+        let _guard = no_grad_guard();
+        match self.config.measuring.image_every {
+            0 => Ok(()),
+            _ => figures::draw(self, log, step),
+        }
+    }
+}
+
+impl EfficientCoding {
+    /// Whether KL before and after a rate step is logged at this step. Under `alternate` that is
+    /// the last step with one before the log entry.
+    fn has_rates_to_compare(&self, step: &Step) -> bool {
+        let soon = !self.rule.moves_rates(step.index + 1)
+            && (step.index + 2).is_multiple_of(self.log_every);
+        (self.rule.constraint.follows_rates() && step.logging)
+            || (self.rule.moves_rates(step.index) && (step.logging || soon))
+    }
+}

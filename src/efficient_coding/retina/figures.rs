@@ -1,0 +1,82 @@
+//! Figures of a run that has ended.
+
+use anyhow::Result;
+
+use super::pictures::{self, Caption, DrawnFigure};
+use super::state::EfficientCoding;
+use super::{field_figures, patch_figures};
+use crate::efficient_coding::fields;
+use crate::lab::figure::{LineFigure, Series};
+use crate::lab::log::run_log::Log;
+use crate::lab::tensor::to_host;
+
+/// Draws `learning`, `kernels`, the covariances, their `spectra`, `leave_one_out`, and what
+/// [`field_figures`] and [`patch_figures`] have.
+///
+/// # Errors
+/// Where the device can't be read, or a figure has nothing to show.
+pub fn draw(run: &EfficientCoding, log: &mut Log, step: u64) -> Result<()> {
+    let learning = learning(run, log);
+    log.figure("learning", step, &learning.render()?, &learning.to_csv());
+    let filters = run.parameters.neurons()?.filters;
+    let subtitle = format!("after {step} steps");
+    let caption = Caption { title: "Filters", subtitle: &subtitle, label: "weight" };
+    let kernels = pictures::tiles(&filters, run.config.patch(), &caption)?;
+    log.figure("kernels", step, &kernels.render()?, &kernels.to_csv());
+    let covariances = run.covariances()?;
+    let how = format!("mean of {} batches of the frozen model", covariances.batches);
+    for (name, matrix) in [
+        ("MI_numerator", &covariances.numerator.mean),
+        ("MI_denominator", &covariances.denominator.mean),
+        ("WCxW", &covariances.filtered),
+    ] {
+        let figure = pictures::matrix(matrix, name, &how, "covariance")?;
+        log.figure(name, step, &figure.render()?, &figure.to_csv());
+    }
+    let spectra = pictures::spectra(&covariances)?;
+    log.figure("spectra", step, &spectra.render()?, &spectra.to_csv());
+    let lost = leave_one_out(run)?;
+    log.figure("leave_one_out", step, &lost.render()?, &lost.to_csv());
+    let (patch, plain) = (run.config.patch(), fields::columns(&filters)?);
+    let analysis = fields::analyse(&plain, patch, run.seed)?;
+    for DrawnFigure { name, image, csv } in field_figures::draw(&analysis, &plain, patch)? {
+        log.figure(name, step, &image, &csv);
+    }
+    log.text("receptive_fields", step, &analysis.lines().join("\n\n"));
+    for DrawnFigure { name, image, csv } in patch_figures::draw(&*run.source, patch, run.seed)? {
+        log.figure(name, step, &image, &csv);
+    }
+    Ok(())
+}
+
+fn learning(run: &EfficientCoding, log: &Log) -> LineFigure {
+    let series = |label: &str, tag: &str| {
+        let (x, y) = log.history(tag).iter().map(|(step, value)| (*step as f64, *value)).unzip();
+        Series::new(label, x, y)
+    };
+    LineFigure {
+        title: "Information that the rates carry".into(),
+        subtitle: format!("{} neurons, target rate {}", run.config.neurons, run.config.firing_rate),
+        x_label: "step".into(),
+        y_label: "bits a patch".into(),
+        series: vec![
+            series("training batch, own gains", "terms/MI"),
+            series("held-out patches, every rate at the target", "eval/MI"),
+        ],
+        ..Default::default()
+    }
+}
+
+fn leave_one_out(run: &EfficientCoding) -> Result<LineFigure> {
+    let mut lost = to_host::values(&run.frozen_measures()?.leave_one_out)?;
+    lost.sort_by(|a, b| b.total_cmp(a));
+    let ranks = (1..=lost.len()).map(|rank| rank as f64).collect();
+    Ok(LineFigure {
+        title: "What the information would lose without each neuron".into(),
+        subtitle: "held-out patches, every rate at the target".into(),
+        x_label: "neuron, by its loss".into(),
+        y_label: "KL, bits".into(),
+        series: vec![Series::new("", ranks, lost)],
+        ..Default::default()
+    })
+}

@@ -1,0 +1,129 @@
+//! Pictures of filters, matrices and spectra, with their scales declared.
+
+use anyhow::Result;
+use tch::{Kind, Tensor};
+
+use crate::efficient_coding::coding::covariances::Covariances;
+use crate::efficient_coding::data::PatchShape;
+use crate::lab::figure::{
+    ColourScale, LineFigure, MatrixFigure, RgbImage, Series, Tile, TilesFigure,
+};
+use crate::lab::tensor::to_host;
+
+/// A figure that is drawn.
+pub struct DrawnFigure {
+    /// The name of its file and its tag.
+    pub name: &'static str,
+    /// The picture.
+    pub image: RgbImage,
+    /// The data behind it, as CSV.
+    pub csv: String,
+}
+
+/// What stands around a figure.
+pub struct Caption<'a> {
+    /// The first line above it.
+    pub title: &'a str,
+    /// The second line above it.
+    pub subtitle: &'a str,
+    /// What its colours are, with the unit.
+    pub label: &'a str,
+}
+
+/// Rows and columns of a tile.
+pub fn tile_size(patch: PatchShape) -> (usize, usize) {
+    (patch.kernel as usize, (patch.kernel * patch.colours) as usize)
+}
+
+/// A patch as a tile, its colours side by side: L, M, S from the left.
+///
+/// - inputs: [input]
+pub fn tile(inputs: &[f64], patch: PatchShape, label: String) -> Tile {
+    let side = patch.kernel as usize;
+    let row = |y: usize| {
+        let planes = inputs.chunks_exact(side * side);
+        planes.flat_map(move |plane| plane[y * side..(y + 1) * side].iter().copied())
+    };
+    Tile { label, values: (0..side).flat_map(row).collect() }
+}
+
+/// One column a picture.
+///
+/// - columns: [input, neuron]
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn tiles(columns: &Tensor, patch: PatchShape, caption: &Caption) -> Result<TilesFigure> {
+    let values = to_host::values(&columns.tr())?;
+    let scale = ColourScale::symmetric(&values, caption.label);
+    let each = values.chunks_exact(patch.inputs() as usize);
+    let tiles = each.map(|inputs| tile(inputs, patch, String::new())).collect();
+    let columns = (columns.size()[1] as f64).sqrt().ceil() as usize;
+    let (title, subtitle) = (caption.title.into(), caption.subtitle.into());
+    Ok(TilesFigure { title, subtitle, size: tile_size(patch), columns, tiles, scale })
+}
+
+/// Each column divided by its own norm; one without any stays 0.
+pub fn normalised(columns: &Tensor) -> Tensor {
+    let norms = columns.norm_scalaropt_dim(2.0, 0, true);
+    columns / norms.clamp_min(f64::from(f32::MIN_POSITIVE))
+}
+
+/// A matrix between neurons. Colours reach to the largest entry off the diagonal; what the diagonal
+/// holds is said below the title.
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn matrix(matrix: &Tensor, title: &str, how: &str, label: &str) -> Result<MatrixFigure> {
+    let size = matrix.size()[0] as usize;
+    let values: Vec<Vec<f64>> =
+        to_host::values(matrix)?.chunks(size).map(<[f64]>::to_vec).collect();
+    let diagonal: Vec<f64> = values.iter().enumerate().map(|(i, row)| row[i]).collect();
+    let rows = values.iter().enumerate();
+    let off: Vec<f64> = rows
+        .flat_map(|(i, row)| row.iter().enumerate().filter(move |(j, _)| *j != i).map(|(_, v)| *v))
+        .collect();
+    let low = diagonal.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = diagonal.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    Ok(MatrixFigure {
+        title: title.into(),
+        subtitle: format!("{how}; diagonal {low:.3} to {high:.3}, colours for the rest"),
+        row_axis: "neuron".into(),
+        column_axis: "neuron".into(),
+        row_labels: Vec::new(),
+        column_labels: Vec::new(),
+        scale: ColourScale::symmetric(&off, label),
+        values,
+    })
+}
+
+/// Eigenvalues from the largest down: [neuron] f64.
+pub fn eigenvalues(matrix: &Tensor) -> Tensor {
+    matrix.to_kind(Kind::Double).linalg_eigvalsh("L").flip([0])
+}
+
+/// The eigenvalues of a frozen model's covariances.
+///
+/// # Errors
+/// Where the device can't be read.
+pub fn spectra(covariances: &Covariances) -> Result<LineFigure> {
+    let mut series = Vec::new();
+    for (label, matrix) in [
+        ("W^T (C_x + noise) W", &covariances.filtered),
+        ("C_z", &covariances.numerator.mean),
+        ("C_zx", &covariances.denominator.mean),
+    ] {
+        let values = to_host::values(&eigenvalues(matrix))?;
+        let ranks = (1..=values.len()).map(|rank| rank as f64).collect();
+        series.push(Series::new(label, ranks, values));
+    }
+    Ok(LineFigure {
+        title: "Eigenvalues of the covariances".into(),
+        subtitle: format!("mean of {} batches of the frozen model", covariances.batches),
+        x_label: "rank".into(),
+        y_label: "eigenvalue".into(),
+        y_log: true,
+        series,
+        ..Default::default()
+    })
+}
