@@ -342,7 +342,9 @@ fn gamma_comes_to_rest_beside_the_target() {
         let mut rate = gain.copy();
         for _ in 0..40_000 {
             rate = gain.exp() * softplus;
-            gain = controller.log_gain(&rate);
+            let reaction = controller.log_gain(&rate);
+            controller.remember(&reaction, None);
+            gain = reaction.output;
         }
         let rate = rate.double_value(&[0]);
         assert!((rate - expected).abs() < 1.01e-5, "{constraint}: {rate}");

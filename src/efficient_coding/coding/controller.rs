@@ -2,6 +2,7 @@
 
 use tch::{Tensor, no_grad_guard};
 
+use super::assign::assign_where;
 use super::constraint::Constraint;
 
 /// Weight of the past in the Gamma constraints' running mean.
@@ -31,6 +32,17 @@ pub struct Controller {
     sum: Tensor,
 }
 
+/// What a formula makes of a batch. The controller remembers it only after
+/// [`Controller::remember`], so that a step that is not finite leaves no trace.
+pub struct Reaction {
+    /// The log of the gain, or the multiplier: [neuron].
+    pub output: Tensor,
+    /// The running mean with the batch in it: [neuron].
+    pub mean: Tensor,
+    /// The sum with the batch in it: [neuron].
+    pub sum: Tensor,
+}
+
 impl Controller {
     /// The state before the first step.
     ///
@@ -48,13 +60,13 @@ impl Controller {
     ///
     /// - excess: h, [neuron]
     /// - start: the multiplier before the first step, [neuron]
-    pub fn multiplier(&mut self, excess: &Tensor, start: &Tensor) -> Tensor {
+    pub fn multiplier(&self, excess: &Tensor, start: &Tensor) -> Reaction {
         let _guard = no_grad_guard();
-        let _ = self.mean.g_mul_scalar_(self.settings.smoothing);
-        let _ = self.mean.g_add_(&(excess * (1.0 - self.settings.smoothing)));
-        let multiplier = start + &self.sum + &self.mean * self.settings.proportional;
-        let _ = self.sum.g_add_(&(excess * self.settings.integral));
-        multiplier
+        let smoothing = self.settings.smoothing;
+        let mean = &self.mean * smoothing + excess * (1.0 - smoothing);
+        let output = start + &self.sum + &mean * self.settings.proportional;
+        let sum = &self.sum + excess * self.settings.integral;
+        Reaction { output, mean, sum }
     }
 
     /// The multiplier without its proportional part: what it is about to settle at, [neuron].
@@ -62,18 +74,25 @@ impl Controller {
         start + &self.sum
     }
 
-    /// The log of the gain that a Gamma constraint has after a batch: [neuron].
+    /// The log of the gain that a Gamma constraint has after a batch.
     ///
     /// - rate: mean rates of the batch, [neuron]
-    pub fn log_gain(&mut self, rate: &Tensor) -> Tensor {
+    pub fn log_gain(&self, rate: &Tensor) -> Reaction {
         let _guard = no_grad_guard();
         let new = match self.settings.constraint {
             Constraint::GammaV1 => rate - self.settings.target,
             _ => rate.shallow_clone(),
         };
-        let _ = self.mean.g_mul_scalar_(GAMMA_MEMORY);
-        let _ = self.mean.g_add_(&(new * (1.0 - GAMMA_MEMORY)));
-        -self.mean.log()
+        let mean = &self.mean * GAMMA_MEMORY + new * (1.0 - GAMMA_MEMORY);
+        Reaction { output: -mean.log(), mean, sum: self.sum.shallow_clone() }
+    }
+
+    /// Remembers what a reaction has taken in. Where `apply` is false nothing changes.
+    ///
+    /// - apply: [] bool
+    pub fn remember(&mut self, reaction: &Reaction, apply: Option<&Tensor>) {
+        assign_where(&mut self.mean, &reaction.mean, apply);
+        assign_where(&mut self.sum, &reaction.sum, apply);
     }
 
     /// What it remembers, by name: nothing for a constraint without a memory.

@@ -3,6 +3,7 @@
 //! Everything here is equations on tensors. Flags, files and logs are in `retina`, which trains the
 //! model.
 
+pub mod assign;
 pub mod constraint;
 pub mod controller;
 pub mod covariance_term;

@@ -108,8 +108,8 @@ impl Experiment for EfficientCoding {
             step.time(Phase::Forward, || BatchPass::new(&constants, &neurons, &noisy, eliminates));
         let information =
             step.time(Phase::Factorization, || Information::new(&pass.shared, &pass.slopes));
-        let multiplier = self.multiplier(&pass)?;
-        let multiplier = multiplier.as_ref();
+        let formula = self.formula_step(&pass)?;
+        let multiplier = formula.multiplier.as_ref();
         let mut direction = step
             .time(Phase::Backward, || self.rule.direction(&pass, &information, multiplier, index));
         self.add_centring(&neurons.filters, &mut direction, index);
@@ -118,15 +118,16 @@ impl Experiment for EfficientCoding {
             let batch = BatchTerms { pass: &pass, information: &information, multiplier };
             terms::log(self, step, &batch, &loss);
         }
+        let apply = self.descend(step, direction, &loss, &formula)?;
+        let apply = apply.as_ref();
+        self.set_by_formula(&formula, apply)?;
         if let Some(legacy) = &mut self.legacy {
-            legacy.add(&pass);
+            legacy.add(&pass, apply);
         }
-        let before = self.descend(step, direction, &loss)?;
-        self.set_by_formula(&pass, before.as_ref())?;
         if self.has_rates_to_compare(step) {
             terms::log_rate_step(self, step, &pass, &information)?;
         }
-        self.jitter_filters(index)
+        self.jitter_filters(index, apply)
     }
 
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {

@@ -8,6 +8,7 @@
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::EfficientCodingConfig;
+use crate::efficient_coding::coding::assign::assign_where;
 use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::lab::figure::RgbImage;
 use crate::lab::store::checkpoint::State;
@@ -45,14 +46,18 @@ impl Legacy {
         Self { input_bits: bits, numerator: zeros(), denominator: zeros(), output_variance }
     }
 
-    /// Adds a batch.
-    pub fn add(&mut self, pass: &BatchPass) {
+    /// Adds a batch. Where `apply` is false nothing changes.
+    ///
+    /// - apply: [] bool
+    pub fn add(&mut self, pass: &BatchPass, apply: Option<&Tensor>) {
         let _guard = no_grad_guard();
         let moments = pass.slopes.tr().matmul(&pass.slopes) / pass.slopes.size()[0] as f64;
         let output = Tensor::eye(moments.size()[0], (moments.kind(), moments.device()));
         let output = output * self.output_variance;
-        let _ = self.numerator.g_add_(&(&pass.shared.signal * &moments + &output));
-        let _ = self.denominator.g_add_(&(&pass.shared.noise * &moments + &output));
+        let numerator = &self.numerator + (&pass.shared.signal * &moments + &output);
+        let denominator = &self.denominator + (&pass.shared.noise * &moments + &output);
+        assign_where(&mut self.numerator, &numerator, apply);
+        assign_where(&mut self.denominator, &denominator, apply);
     }
 
     /// The means as the original has them; the sums begin anew.

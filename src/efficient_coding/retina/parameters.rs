@@ -1,9 +1,10 @@
 //! Where a model's numbers live: what learns, with which optimizer, and what follows by a formula.
 
 use anyhow::{Context, Result};
-use tch::{Device, Kind, Tensor, no_grad_guard};
+use tch::{Device, Kind, Tensor};
 
 use super::config::EfficientCodingConfig;
+use crate::efficient_coding::coding::assign::assign_where;
 use crate::efficient_coding::coding::constraint::Constraint;
 use crate::efficient_coding::coding::model::{Neurons, unit_columns};
 use crate::efficient_coding::coding::shapes::{self, FilterShape};
@@ -149,30 +150,30 @@ impl Parameters {
     /// # Errors
     /// As [`Parameters::get`].
     pub fn normalise(&self, apply: Option<&Tensor>) -> Result<()> {
-        if self.shape.is_some() {
-            return Ok(());
+        if self.shape.is_none() {
+            let mut w = self.get(FREE)?;
+            let unit = unit_columns(&w);
+            assign_where(&mut w, &unit, apply);
         }
-        let _guard = no_grad_guard();
-        let mut w = self.get(FREE)?;
-        let unit = unit_columns(&w);
-        w.copy_(&apply.map_or_else(|| unit.shallow_clone(), |flag| unit.where_self(flag, &w)));
         Ok(())
     }
 
-    /// Shakes the filters: free ones become w |w|^power at norm 1, the centres of others drift.
+    /// Jitters the filters: free ones become w |w|^power at norm 1, the centres of others drift.
+    /// Where `apply` is false nothing changes.
     ///
     /// # Errors
     /// As [`Parameters::get`].
-    pub fn jitter(&self, power: f64, seed: u64, step: u64) -> Result<()> {
-        let _guard = no_grad_guard();
+    pub fn jitter(&self, power: f64, seed: u64, step: u64, apply: Option<&Tensor>) -> Result<()> {
         let mut parameters = self.shape_parameters()?;
-        match &self.shape {
-            Some(shape) => shape.jitter(&mut parameters, power, seed, step),
+        let jittered = match &self.shape {
+            Some(shape) => shape.jittered(&parameters, power, seed, step),
             None => {
-                let w = &mut parameters[0];
-                let sharper = &*w * w.abs().pow_tensor_scalar(power);
-                w.copy_(&unit_columns(&sharper));
+                let w = &parameters[0];
+                vec![unit_columns(&(w * w.abs().pow_tensor_scalar(power)))]
             }
+        };
+        for (parameter, jittered) in parameters.iter_mut().zip(&jittered) {
+            assign_where(parameter, jittered, apply);
         }
         Ok(())
     }

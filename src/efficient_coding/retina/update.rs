@@ -5,12 +5,34 @@ use tch::{Kind, Tensor};
 
 use super::parameters::{GAIN, MULTIPLIER, THRESHOLD};
 use super::state::EfficientCoding;
+use crate::efficient_coding::coding::assign::assign_where;
 use crate::efficient_coding::coding::constraint::Constraint;
+use crate::efficient_coding::coding::controller::Reaction;
 use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::efficient_coding::coding::information::Information;
 use crate::efficient_coding::coding::rule::Direction;
+use crate::lab::tensor::optim::finite::all_finite;
 use crate::lab::train::experiment::Step;
 use crate::lab::train::learner::Learner;
+use crate::lab::train::phase::Phase;
+
+/// What formulas make of a batch.
+pub(super) struct FormulaStep {
+    /// The multipliers of the step, under a constraint that has them: [neuron].
+    pub(super) multiplier: Option<Tensor>,
+    /// The log of the gains that a formula sets after the step: [neuron].
+    log_gain: Option<Tensor>,
+    /// What the controller is to remember.
+    reaction: Option<Reaction>,
+}
+
+/// Which learners have a gradient of this step.
+struct WrittenGradients {
+    /// Whether that of the rates has.
+    rates: bool,
+    /// The norm before clipping of the gradient of the main one, where it has: [].
+    main: Option<Tensor>,
+}
 
 impl EfficientCoding {
     /// The gradient that the filters descend at a step, by the filters: [input, neuron].
@@ -33,21 +55,29 @@ impl EfficientCoding {
         direction.filters.context("every rule moves the filters at odd steps")
     }
 
-    /// The multipliers of a step, under a constraint that has them: [neuron].
+    /// What formulas make of a batch, under a constraint that has one. The model is left as it is.
     ///
     /// # Errors
     /// Where the model lacks a number.
-    pub(super) fn multiplier(&mut self, pass: &BatchPass) -> Result<Option<Tensor>> {
-        match self.rule.constraint {
-            Constraint::Lagrange => self.parameters.get(MULTIPLIER).map(Some),
+    pub(super) fn formula_step(&self, pass: &BatchPass) -> Result<FormulaStep> {
+        let start = || self.parameters.get(MULTIPLIER);
+        let none = FormulaStep { multiplier: None, log_gain: None, reaction: None };
+        Ok(match self.rule.constraint {
+            Constraint::Lagrange => FormulaStep { multiplier: Some(start()?), ..none },
             Constraint::Pi => {
-                let start = self.parameters.get(MULTIPLIER)?;
-                Ok(Some(self.controller.multiplier(&pass.excess(), &start)))
+                let reaction = self.controller.multiplier(&pass.excess(), &start()?);
+                let multiplier = Some(reaction.output.shallow_clone());
+                FormulaStep { multiplier, reaction: Some(reaction), ..none }
             }
-            Constraint::GammaV1 | Constraint::GammaV2 | Constraint::None => Ok(None),
-            Constraint::TwoLosses | Constraint::Project | Constraint::TotalDerivative => Ok(None),
-            Constraint::Exact => Ok(None),
-        }
+            Constraint::GammaV1 | Constraint::GammaV2 => {
+                let reaction = self.controller.log_gain(&pass.mean_activity);
+                let log_gain = Some(reaction.output.shallow_clone());
+                FormulaStep { log_gain, reaction: Some(reaction), ..none }
+            }
+            Constraint::Exact => FormulaStep { log_gain: Some(pass.gain.log()), ..none },
+            Constraint::None | Constraint::TwoLosses => none,
+            Constraint::Project | Constraint::TotalDerivative => none,
+        })
     }
 
     /// Adds the pull towards small filters, at the steps that have it.
@@ -59,67 +89,102 @@ impl EfficientCoding {
         }
     }
 
-    /// Clips, and takes the optimizers' steps. Gives the flag that they were taken under.
+    /// Clips, and takes the optimizers' steps where all that the step is about to change is finite.
+    /// Gives the flag that they were taken under, [] bool, where the host does not know it yet.
+    ///
+    /// # Errors
+    /// [`crate::lab::error::Failure::NonFinite`] as [`Step::finite`] has it; where the model lacks a
+    /// number.
     pub(super) fn descend(
         &mut self,
         step: &mut Step,
         direction: Direction,
         loss: &Tensor,
+        formula: &FormulaStep,
     ) -> Result<Option<Tensor>> {
+        let written = self.write_direction(direction)?;
+        let finite = step.time(Phase::Optimizer, || self.all_finite(loss, &written, formula));
+        // Both learners wait for this flag. What each checks on its own is a part of it.
+        let apply = step.finite(&finite)?;
+        if let Some(learner) = self.parameters.rate.as_mut().filter(|_| written.rates) {
+            learner.apply(step, loss)?;
+        }
+        if let Some(norm) = written.main {
+            if step.logging {
+                step.last("train/grad_norm", &norm);
+            }
+            self.parameters.main.apply(step, loss)?;
+            self.parameters.normalise(apply.as_ref())?;
+        }
+        Ok(apply)
+    }
+
+    /// Writes the gradients of a step into the learners' buffers, clipped.
+    fn write_direction(&mut self, direction: Direction) -> Result<WrittenGradients> {
         let Direction { filters, log_gain, log_threshold, multiplier, discarded } = direction;
         let scalars = [(GAIN, log_gain), (THRESHOLD, log_threshold), (MULTIPLIER, multiplier)];
         let scalars: Vec<(String, Tensor)> =
             scalars.into_iter().filter_map(|(name, g)| Some((name.to_string(), g?))).collect();
         let limit = self.config.learner.clip_norm;
-        let mut flag = None;
         let (rates, mut main) = match &self.parameters.rate {
             Some(_) => (scalars, Vec::new()),
             None => (Vec::new(), scalars),
         };
+        let mut written = WrittenGradients { rates: false, main: None };
         if let Some(learner) = self.parameters.rate.as_mut().filter(|_| !rates.is_empty()) {
             let _ = write_gradients(learner, &rates, &[], limit);
-            flag = learner.apply(step, loss)?;
+            written.rates = true;
         }
         if let Some(filters) = filters {
             main.extend(self.parameters.through_shape(filters)?);
-            let norm = write_gradients(&mut self.parameters.main, &main, &discarded, limit);
-            if step.logging {
-                step.last("train/grad_norm", &norm);
-            }
-            flag = self.parameters.main.apply(step, loss)?;
-            self.parameters.normalise(flag.as_ref())?;
+            let learner = &mut self.parameters.main;
+            written.main = Some(write_gradients(learner, &main, &discarded, limit));
         }
-        Ok(flag)
+        Ok(written)
     }
 
-    /// Sets what follows the rates by a formula.
+    /// Whether everything that a step is about to change is finite: [] bool.
+    fn all_finite(
+        &self,
+        loss: &Tensor,
+        written: &WrittenGradients,
+        formula: &FormulaStep,
+    ) -> Tensor {
+        let main = written.main.as_ref().map(|_| &self.parameters.main);
+        let rate = self.parameters.rate.as_ref().filter(|_| written.rates);
+        let gradients = main.into_iter().chain(rate).map(|learner| &learner.params.gradient);
+        let remembered = formula.reaction.iter().flat_map(|found| [&found.mean, &found.sum]);
+        let all = gradients.chain(&formula.log_gain).chain(remembered);
+        all.fold(all_finite(loss), |flag, next| flag.logical_and(&all_finite(next)))
+    }
+
+    /// Sets what follows the rates by a formula. Where `apply` is false nothing changes.
+    ///
+    /// # Errors
+    /// Where the model lacks a number.
     pub(super) fn set_by_formula(
         &mut self,
-        pass: &BatchPass,
+        formula: &FormulaStep,
         apply: Option<&Tensor>,
     ) -> Result<()> {
-        let new = match self.rule.constraint {
-            Constraint::GammaV1 | Constraint::GammaV2 => {
-                self.controller.log_gain(&pass.mean_activity)
-            }
-            Constraint::Exact => pass.gain.log(),
-            Constraint::Lagrange | Constraint::None | Constraint::Pi => return Ok(()),
-            Constraint::TwoLosses | Constraint::Project | Constraint::TotalDerivative => {
-                return Ok(());
-            }
-        };
-        let mut gain = self.parameters.get(GAIN)?;
-        let new = apply.map_or_else(|| new.shallow_clone(), |flag| new.where_self(flag, &gain));
-        gain.copy_(&new);
+        if let Some(reaction) = &formula.reaction {
+            self.controller.remember(reaction, apply);
+        }
+        if let Some(log_gain) = &formula.log_gain {
+            assign_where(&mut self.parameters.get(GAIN)?, log_gain, apply);
+        }
         Ok(())
     }
 
-    /// Jitters the filters, at the steps that have it.
-    pub(super) fn jitter_filters(&self, index: u64) -> Result<()> {
+    /// Jitters the filters, at the steps that have it. Where `apply` is false nothing changes.
+    ///
+    /// # Errors
+    /// Where the model lacks a number.
+    pub(super) fn jitter_filters(&self, index: u64, apply: Option<&Tensor>) -> Result<()> {
         let placing = &self.config.placing;
         let on = (placing.jitter_start..placing.jitter_stop).contains(&index);
         if on && index.is_multiple_of(placing.jitter_interval) {
-            self.parameters.jitter(placing.jitter_power, self.seed, index)?;
+            self.parameters.jitter(placing.jitter_power, self.seed, index, apply)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::config::ToyConfig;
 use super::presets::PRESETS;
@@ -63,11 +63,14 @@ impl Experiment for TwoLossToy {
                 }
             }
         });
-        let points = Tensor::from_slice2(&points);
-        // A learning rate that is too large makes a point run away.
-        step.finite(&points.isfinite().all())?;
-        self.points.copy_(&points);
-        self.before.copy_(&Tensor::from_slice2(&before));
+        // A learning rate that is too large makes a point run away. The numbers are the host's, so
+        // that it knows at once whatever the policy of the device.
+        let finite = points.iter().flatten().all(|value| value.is_finite());
+        step.finite(&Tensor::full([], i64::from(finite), (Kind::Bool, Device::Cpu)))?;
+        if finite {
+            self.points.copy_(&Tensor::from_slice2(&points));
+            self.before.copy_(&Tensor::from_slice2(&before));
+        }
         Ok(())
     }
 

@@ -29,9 +29,9 @@ pub trait FilterShape {
     /// - gradient: its gradient with respect to the filters, [input, neuron]
     fn backward(&self, parameters: &[Tensor], gradient: &Tensor) -> Vec<Tensor>;
 
-    /// Shakes the parameters in place, drawing from (seed, "jitter", step): the centres drift by
-    /// `power` pixels.
-    fn jitter(&self, parameters: &mut [Tensor], power: f64, seed: u64, step: u64);
+    /// The parameters after their centres have drifted by `power` pixels, as drawn from
+    /// (seed, "jitter", step).
+    fn jittered(&self, parameters: &[Tensor], power: f64, seed: u64, step: u64) -> Vec<Tensor>;
 }
 
 /// What `--shape` takes besides the names of [`Profile::NAMES`]: filters without a shape.

@@ -80,10 +80,10 @@ impl FilterShape for Radial {
         })
     }
 
-    fn jitter(&self, parameters: &mut [Tensor], power: f64, seed: u64, step: u64) {
+    fn jittered(&self, parameters: &[Tensor], power: f64, seed: u64, step: u64) -> Vec<Tensor> {
         let _guard = no_grad_guard();
         rng::seed_torch(seed, "jitter", step);
-        let mut centres = parameters[0].reshape([-1, 2]);
+        let centres = parameters[0].reshape([-1, 2]);
         let neurons = centres.size()[0];
         let steps = Tensor::randn([TRIES + 1, neurons, 2], (Kind::Float, Device::Cpu));
         let steps = steps.to_device(centres.device()).to_kind(centres.kind());
@@ -96,6 +96,6 @@ impl FilterShape for Radial {
             let inside = distance.sum_dim_intlist(1, true, None::<Kind>).le(middle * middle);
             moved = tried.where_self(&inside, &moved);
         }
-        centres.copy_(&moved);
+        vec![moved.reshape(parameters[0].size()), parameters[1].shallow_clone()]
     }
 }

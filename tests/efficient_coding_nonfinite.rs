@@ -1,0 +1,164 @@
+//! A step of `efficient_coding` that is not finite changes nothing, under every constraint.
+
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+
+use neuron_lab::efficient_coding::EfficientCoding;
+use neuron_lab::lab::error::Failure;
+use neuron_lab::lab::log::console::Console;
+use neuron_lab::lab::store::checkpoint::{self, Checkpoint, Manifest, State};
+use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::train::finite::FinitePolicy;
+use neuron_lab::lab::train::session::Session;
+use neuron_lab::lab::train::signals::StopSignal;
+use neuron_lab::lab::{Experiment, configure};
+use tch::{Device, Tensor, no_grad_guard};
+
+const TINY: &str = "--device cpu --threads 1 --kernel-size 6 --neurons 7 --batch-size 20 \
+                    --eval-patches 64 --covariance-batches 2 --image-every 0 --log-every 5 \
+                    --evaluate-every 50 --lr 0.02";
+
+/// Every constraint, with all that a step changes: optimizers' state, sums, and jitter at every step.
+const CONSTRAINTS: [&str; 12] = [
+    "lagrange --optimizer adam",
+    "gamma-v1",
+    "gamma-v2 --optimizer adam",
+    "none",
+    "two-losses --variant alternate --legacy-logging",
+    "two-losses --variant leak --optimizer momentum",
+    "two-losses --variant clean --optimizer adam",
+    "project --optimizer adam",
+    "total-derivative",
+    "exact --legacy-logging",
+    "pi --optimizer momentum",
+    "pi --legacy-logging --centring-stop 200",
+];
+
+/// Steps before the one that is not finite; under `alternate` that one moves the filters.
+const BEFORE: u64 = 3;
+
+/// Where a poison sits, and which gradients it reaches.
+#[derive(Debug, Clone, Copy)]
+enum Poison {
+    /// A NaN among the filters: the loss and every gradient are NaN.
+    Filters,
+    /// The scale of a profile overflows: its filter, the loss and the gradients of the rates are
+    /// finite, the gradient by the scale itself is not.
+    Scale,
+}
+
+impl Poison {
+    fn flags(self) -> &'static str {
+        match self {
+            Self::Filters => "--jitter-stop 200 --jitter-interval 1",
+            Self::Scale => {
+                "--shape difference-of-gaussian --jitter-stop 200 --jitter-interval 1 \
+                 --jitter-power 0.5"
+            }
+        }
+    }
+
+    /// Poisons the live tensors of a model.
+    fn enter(self, state: &State) {
+        let _guard = no_grad_guard();
+        let (name, value) = match self {
+            Self::Filters => ("encoder.W", f64::NAN),
+            Self::Scale => ("encoder.shape_function.shape_params", 100.0),
+        };
+        let (_, tensor) = state.iter().find(|(known, _)| known == name).unwrap();
+        let _ = tensor.get(0).get(0).fill_(value);
+    }
+}
+
+fn session(home: &Path, line: &str, name: &str) -> Session<EfficientCoding> {
+    let words = format!("efficient_coding {line}");
+    let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
+    let settings = configure::<EfficientCoding>(words).unwrap();
+    let experiment = EfficientCoding::build(&settings, Device::Cpu).unwrap();
+    let (runs, checkpoints) = (home.join("runs"), home.join("checkpoints"));
+    let folder = RunFolder::create(&runs, &checkpoints, EfficientCoding::NAME, name).unwrap();
+    let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
+    Session::new(settings, experiment, folder, None, parts).unwrap()
+}
+
+fn copy(state: State) -> State {
+    state.into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
+}
+
+/// The names of the tensors that differ, NaN being equal to NaN.
+fn changed(before: &State, after: &State) -> Vec<String> {
+    assert_eq!(before.len(), after.len());
+    let pairs = before.iter().zip(after);
+    let differ = pairs.filter(|((_, old), (_, new))| !old.allclose(new, 0.0, 0.0, true));
+    differ.map(|((name, _), _)| name.clone()).collect()
+}
+
+#[test]
+fn a_step_that_is_not_finite_changes_nothing() {
+    tch::set_num_threads(1);
+    let (home, mut faults) = (tempfile::tempdir().unwrap(), Vec::new());
+    for policy in [FinitePolicy::EveryStep, FinitePolicy::WhenLogging] {
+        for poison in [Poison::Filters, Poison::Scale] {
+            for (i, constraint) in CONSTRAINTS.iter().enumerate() {
+                let context = format!("{constraint}, {poison:?}, {policy:?}");
+                let line = format!("{TINY} {} --constraint {constraint}", poison.flags());
+                let mut session =
+                    session(home.path(), &line, &format!("{i}-{poison:?}-{policy:?}"));
+                session.set_finite_policy(policy);
+                (0..BEFORE).for_each(|_| session.one_step().unwrap());
+                poison.enter(&session.experiment().state());
+                let before = copy(session.experiment().state());
+                let error = loop {
+                    if let Err(error) = session.one_step() {
+                        break error;
+                    }
+                };
+                for name in changed(&before, &session.experiment().state()) {
+                    faults.push(format!("{context}: {name}"));
+                }
+                match error.downcast_ref::<Failure>() {
+                    Some(Failure::NonFinite { step }) => assert_eq!(*step, BEFORE + 1, "{context}"),
+                    other => panic!("{context}: {other:?}, {error:?}"),
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "changed:\n{}", faults.join("\n"));
+}
+
+fn run(home: &Path, line: &str) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_efficient_coding"));
+    let output = command.args(line.split_whitespace()).current_dir(home).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn the_program_ends_with_exit_code_3_and_names_the_step() {
+    let home = tempfile::tempdir().unwrap();
+    for (i, constraint) in CONSTRAINTS.iter().enumerate() {
+        let flags = Poison::Scale.flags();
+        let line = format!("{TINY} {flags} --constraint {constraint} --name c{i} --quiet");
+        assert_eq!(
+            run(home.path(), &format!("{line} --steps {BEFORE}")).0,
+            Some(0),
+            "{constraint}"
+        );
+        let folder = home.path().join(format!("checkpoints/efficient_coding/c{i}"));
+        let newest = || Checkpoint::read(&Manifest::list(&folder)[0]).unwrap();
+        let mut last = newest();
+        let state: State = last.tensors.into_iter().collect();
+        Poison::Scale.enter(&state);
+        checkpoint::save(&folder, &mut last.manifest, &state).unwrap();
+        let (code, said) = run(home.path(), &format!("--resume c{i} --steps 20 --quiet"));
+        let named = format!("at step {}:", BEFORE + 1);
+        assert!(code == Some(3) && said.contains(&named), "{constraint}: {code:?} {said}");
+        let kept = newest();
+        assert_eq!(kept.manifest.step, BEFORE);
+        let kept: Vec<(String, Tensor)> =
+            state.iter().map(|(name, _)| (name.clone(), kept.tensors[name].copy())).collect();
+        assert_eq!(changed(&state, &kept), [""; 0], "{constraint}");
+    }
+}
