@@ -1,5 +1,4 @@
-//! What a model is worth when nothing moves: measured on patches that no step has seen, the same at
-//! every evaluation.
+//! What a model is worth when nothing moves, measured on patches that no step has seen.
 
 use tch::{Kind, Tensor};
 

@@ -1,4 +1,4 @@
-//! One batch through the model, and the gradients of what it says.
+//! One batch through the model, and the gradients of information and rates.
 //!
 //! All gradients are analytic. With q = dKL / dlog g, S = mean over samples of G C^-1 G, and
 //! c = eta''/eta', per sample of B:
@@ -23,15 +23,15 @@ use super::response::Response;
 
 /// The gradient of one number, or of one number a neuron.
 pub struct Gradient {
-    /// By the filters' weights, not yet kept to norm 1: [input, neuron].
+    /// The gradient by the filters' weights, not yet kept to norm 1: [input, neuron].
     pub filters: Tensor,
-    /// By the log of the gain: [neuron].
+    /// The gradient by the log of the gain: [neuron].
     pub log_gain: Tensor,
-    /// By the log of the threshold: [neuron].
+    /// The gradient by the log of the threshold: [neuron].
     pub log_threshold: Tensor,
 }
 
-/// A batch's way through the model.
+/// A batch with all that the model computes of it.
 pub struct BatchPass<'a> {
     constants: &'a ModelConstants,
     /// The batch with its noise: [sample, input].
@@ -45,7 +45,7 @@ pub struct BatchPass<'a> {
     pub threshold: Tensor,
     /// The filters' outputs above threshold: [sample, neuron].
     pub above: Tensor,
-    /// At gain 1.
+    /// Rates and their derivatives at gain 1.
     pub response: Response,
     /// g: [sample, neuron].
     pub slopes: Tensor,
@@ -56,7 +56,7 @@ pub struct BatchPass<'a> {
 }
 
 impl<'a> BatchPass<'a> {
-    /// The filters' outputs, rates and slopes.
+    /// Computes the filters' outputs, rates and slopes.
     ///
     /// - noisy: patches with their noise, [sample, input]
     /// - eliminate: whether the gain is what meets the target on this very batch, in place of

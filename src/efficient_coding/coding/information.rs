@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! C_z  = G M  G + sigma_out^2      covariance of the responses
-//! C_zx = G M0 G + sigma_out^2      the same given the image
+//! C_zx = G M0 G + sigma_out^2      covariance of the responses given the image
 //! I    = KL / 2
 //! ```
 //!
@@ -32,9 +32,9 @@ pub struct Shared {
 
 /// The information of a batch, with all that its gradient needs.
 pub struct Information {
-    /// Of C_z.
+    /// The term of C_z.
     pub numerator: CovarianceTerm,
-    /// Of C_zx.
+    /// The term of C_zx.
     pub denominator: CovarianceTerm,
 }
 
@@ -98,15 +98,16 @@ impl Information {
     }
 }
 
-/// The logarithm to base 2 of det C from that of A: of `neurons` neurons, in bits.
+/// What is added to log2 det A to make log2 det C, for `neurons` neurons, in bits.
 pub fn output_bits(neurons: i64, output_noise: f64) -> f64 {
     2.0 * neurons as f64 * output_noise.log2()
 }
 
-/// The entropy of a Gaussian of this covariance, in bits. `dimensions` is what the constant
-/// counts; it is the number of inputs, wherever it is right.
+/// The entropy of a Gaussian of this covariance, in bits.
 ///
 /// - covariance: [input, input]
+/// - dimensions: how often the constant counts; the number of inputs, except where the original's
+///   entropy is computed
 ///
 /// # Errors
 /// Where the covariance is not positive definite.

@@ -1,4 +1,4 @@
-//! Where filters lie in the patch, and the pull towards being small.
+//! Where filters lie in the patch, and the gradient that makes them small.
 
 use tch::{Device, Kind, Tensor};
 

@@ -22,13 +22,13 @@ pub enum Nonlinearity {
 
 /// A nonlinearity at some outputs, before the gain. All are [sample, neuron].
 pub struct Response {
-    /// What the rate is at gain 1: eta(u).
+    /// The rate at gain 1: eta(u).
     pub value: Tensor,
     /// eta'(u).
     pub slope: Tensor,
     /// eta''(u) / eta'(u), the relative change of the slope; none where it is 0 everywhere.
     pub curvature: Option<Tensor>,
-    /// What the budget is of, at gain 1: eta(u), or its square for linear neurons.
+    /// The activity that the budget limits, at gain 1: eta(u), or its square for linear neurons.
     pub activity: Tensor,
     /// The derivative of the activity.
     pub activity_slope: Tensor,
@@ -51,7 +51,7 @@ impl Nonlinearity {
         }
     }
 
-    /// Value and derivatives.
+    /// Computes the value and its derivatives.
     ///
     /// - u: output above threshold, [sample, neuron]
     pub fn respond(self, u: &Tensor) -> Response {

@@ -23,13 +23,13 @@ pub const KL_WEIGHT: f64 = -0.5;
 
 /// The gradients of a step; what is none is not moved by an optimizer in it.
 pub struct Direction {
-    /// Of the filters' loss, by the filters: [input, neuron].
+    /// The gradient of the filters' loss by the filters: [input, neuron].
     pub filters: Option<Tensor>,
-    /// By the log of the gain: [neuron].
+    /// The gradient by the log of the gain: [neuron].
     pub log_gain: Option<Tensor>,
-    /// By the log of the threshold: [neuron].
+    /// The gradient by the log of the threshold: [neuron].
     pub log_threshold: Option<Tensor>,
-    /// By the multipliers: [neuron].
+    /// The gradient by the multipliers: [neuron].
     pub multiplier: Option<Tensor>,
     /// What was computed and thrown away, and counts where gradients are clipped by their norm.
     pub discarded: Vec<Tensor>,

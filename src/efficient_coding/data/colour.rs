@@ -15,7 +15,7 @@ pub fn correlations(colours: i64) -> Tensor {
 /// A root R with R Rᵀ = the correlations: [colour, colour] f64.
 ///
 /// # Errors
-/// Whatever libtorch says.
+/// Where libtorch can't factorise the correlations.
 pub fn root(colours: i64) -> Result<Tensor> {
     Ok(correlations(colours).f_linalg_cholesky(false)?)
 }

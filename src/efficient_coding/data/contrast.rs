@@ -4,7 +4,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::{Gaussian, PatchSource};
+use super::gaussian::Gaussian;
+use super::source::PatchSource;
 use crate::lab::error::refuse;
 
 /// Gaussian patches times a contrast c = exp(s n − s²) with Gaussian n: E c² = 1, so that the

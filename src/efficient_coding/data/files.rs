@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::json;
 
+use super::images::Images;
+use super::patch::PatchShape;
 use super::window::Planes;
-use super::{Images, PatchShape, kyoto, picture};
+use super::{kyoto, picture};
 use crate::lab::store::durable::sha256_of;
 
 /// The photographs of `scripts/data photos`, with the SHA-256 of each.
@@ -45,7 +47,7 @@ const PHOTO_DOWNSAMPLE: usize = 3;
 /// Patches of the photographs under `data_dir`.
 ///
 /// # Errors
-/// A photograph that is missing or not the known one; as [`Images::new`].
+/// Where a photograph is missing or not the known one; as [`Images::new`].
 pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Images> {
     let folder = data_dir.join("photos");
     let advice = "fetch it with `scripts/data photos`";
@@ -63,11 +65,11 @@ pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Re
     build("photos", files, shape, downsample)
 }
 
-/// Patches of one image file, or of all in a folder: .jpg, .jpeg and .png as pictures, .mat as of
-/// the Kyoto set.
+/// Patches of one image file, or of all in a folder. Files .jpg, .jpeg and .png are read as
+/// pictures, .mat as of the Kyoto set.
 ///
 /// # Errors
-/// Where there is none, or one is damaged; as [`Images::new`].
+/// Where there is no image, or one is damaged; as [`Images::new`].
 pub fn own(path: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Images> {
     let mut paths = Vec::new();
     if path.is_dir() {

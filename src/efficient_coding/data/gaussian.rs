@@ -4,7 +4,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::{EnsembleOptions, PatchShape, PatchSource, colour};
+use super::colour;
+use super::options::EnsembleOptions;
+use super::patch::PatchShape;
+use super::source::PatchSource;
 use crate::lab::error::refuse;
 use crate::lab::tensor::rng;
 
@@ -16,7 +19,7 @@ pub struct Gaussian {
     shape: PatchShape,
     slope: f64,
     image_size: i64,
-    /// [input, input] f64
+    /// The covariance of the patches, under the mask: [input, input] f64.
     covariance: Tensor,
     /// A root R with R R^T = the covariance: [input, input] f32.
     root: Tensor,

@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use tch::Tensor;
 
+use super::patch::PatchShape;
+use super::source::PatchSource;
 use super::window::{Moments, Planes, moments};
-use super::{PatchShape, PatchSource};
 use crate::lab::error::refuse;
 use crate::lab::tensor::{rng, to_host};
 
@@ -15,9 +16,9 @@ pub struct Images {
     images: Vec<Planes>,
     /// Mean of every input over all patches, before the mask: [input].
     mean: Vec<f32>,
-    /// [input]
+    /// The mask of a patch: [input].
     mask: Vec<f32>,
-    /// [input, input] f64
+    /// The covariance of all patches, under the mask: [input, input] f64.
     covariance: Tensor,
     source: Value,
 }
@@ -30,7 +31,8 @@ impl Images {
     /// - source: what the images are; the covariance's origin is added to it
     ///
     /// # Errors
-    /// Exit code 2 for a patch larger than an image; an image without contrast.
+    /// Exit code 2 for a patch larger than an image; exit code 1 where there is no image, or one has
+    /// no contrast.
     pub fn new(shape: PatchShape, mut images: Vec<Planes>, mut source: Value) -> Result<Self> {
         let kernel = shape.kernel as usize;
         ensure!(!images.is_empty(), "no image to cut patches from");
@@ -64,8 +66,8 @@ impl Images {
         })
     }
 
-    /// Appends the patch of `image` at `row`, `column`: less its mean, under the mask.
-    fn cut(&self, image: &Planes, (row, column): (usize, usize), patch: &mut Vec<f32>) {
+    /// Appends the patch of `image` at `row`, `column` to `patch`: less its mean, under the mask.
+    fn cut(&self, image: &Planes, row: usize, column: usize, patch: &mut Vec<f32>) {
         let kernel = self.shape.kernel as usize;
         let begin = patch.len();
         for plane in &image.colours {
@@ -95,8 +97,9 @@ impl PatchSource for Images {
         let mut patches = Vec::with_capacity((count * inputs) as usize);
         for _ in 0..count {
             let image = &self.images[below(self.images.len())];
-            let place = (below(image.height + 1 - kernel), below(image.width + 1 - kernel));
-            self.cut(image, place, &mut patches);
+            let row = below(image.height + 1 - kernel);
+            let column = below(image.width + 1 - kernel);
+            self.cut(image, row, column, &mut patches);
         }
         Ok(Tensor::from_slice(&patches).view([count, inputs]))
     }

@@ -14,8 +14,8 @@ const CONES: [&str; 3] = ["OL", "OM", "OS"];
 /// Reads the responses of one image; a single colour is M.
 ///
 /// # Errors
-/// A file that is not one of MATLAB 5, is cut short, or lacks a variable; other values than real,
-/// finite numbers; variables of different sizes.
+/// Where the file is not one of MATLAB 5, is cut short, or lacks a variable; where values are not
+/// real and finite; where variables differ in size.
 pub fn read(path: &Path, bytes: &[u8], colours: i64) -> Result<Planes> {
     let name = path.display().to_string();
     if bytes.starts_with(b"MATLAB 7.3") || bytes.starts_with(b"\x89HDF") {

@@ -4,8 +4,10 @@ use anyhow::Result;
 use serde_json::json;
 use tch::{Kind, Tensor};
 
+use super::colour;
+use super::images::Images;
+use super::patch::PatchShape;
 use super::window::Planes;
-use super::{Images, PatchShape, colour};
 use crate::lab::tensor::{rng, to_host};
 
 /// Radius of the smallest leaf, in pixels; that of the largest is a quarter of the image.
@@ -15,7 +17,7 @@ const BATCH: i64 = 1024;
 
 /// Patches of `count` images of `size` x `size` pixels, drawn from the seed.
 ///
-/// Radii have the density r^-3, whose picture looks the same at every scale (Lee, Mumford and
+/// Radii have the density r^-3, whose picture looks alike at every scale (Lee, Mumford and
 /// Huang 2001); a leaf's colours are Gaussian, correlated as [`colour::CORRELATIONS`].
 ///
 /// # Errors
@@ -50,8 +52,8 @@ fn image(colours: i64, size: usize, seed: u64, index: u64) -> Result<Planes> {
             // The inverse of the distribution function of the density r^-3.
             let (small, large) = (SMALLEST.powi(-2), largest.powi(-2));
             let radius = (small - place[2] * (small - large)).powf(-0.5);
-            let middle = (place[0] * size as f64, place[1] * size as f64);
-            for pixel in disc(middle, radius, size) {
+            let (y, x) = (place[0] * size as f64, place[1] * size as f64);
+            for pixel in disc(y, x, radius, size) {
                 if std::mem::take(&mut bare[pixel]) {
                     left -= 1;
                     planes.iter_mut().zip(paint).for_each(|(plane, paint)| plane[pixel] = *paint);
@@ -63,8 +65,8 @@ fn image(colours: i64, size: usize, seed: u64, index: u64) -> Result<Planes> {
     Ok(Planes { name, height: size, width: size, colours: planes })
 }
 
-/// The pixels of a disc on a torus.
-fn disc((y, x): (f64, f64), radius: f64, size: usize) -> impl Iterator<Item = usize> {
+/// The pixels of a disc of this radius around row `y` and column `x`, on a torus.
+fn disc(y: f64, x: f64, radius: f64, size: usize) -> impl Iterator<Item = usize> {
     let wrap = move |i: i64| i.rem_euclid(size as i64) as usize;
     let (top, bottom) = ((y - radius).ceil() as i64, (y + radius).floor() as i64);
     (top..=bottom).flat_map(move |row| {

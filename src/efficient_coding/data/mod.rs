@@ -7,6 +7,7 @@ mod gaussian;
 mod images;
 mod kyoto;
 mod leaves;
+mod options;
 mod patch;
 mod picture;
 mod source;
@@ -15,6 +16,7 @@ mod window;
 pub use contrast::Contrast;
 pub use gaussian::Gaussian;
 pub use images::Images;
+pub use options::EnsembleOptions;
 pub use patch::PatchShape;
 pub use source::PatchSource;
 pub use window::{Moments, Planes, moments};
@@ -24,33 +26,6 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::lab::error::{closest, refuse};
-
-/// What an ensemble is made with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EnsembleOptions {
-    /// Side of synthetic images, in pixels; none for [`gaussian::IMAGE_SIZE`] or [`LEAVES_SIZE`].
-    pub image_size: Option<i64>,
-    /// Exponent a of the power spectrum 1/f^a of gaussian and contrast images.
-    pub slope: f64,
-    /// Standard deviation of the logarithm of contrast, from patch to patch, of contrast.
-    pub contrast_spread: f64,
-    /// Images of dead-leaves.
-    pub leaf_images: i64,
-    /// Pixels of a picture that become one, along each side; none for 3 of photos, else 1.
-    pub downsample: Option<u32>,
-}
-
-impl Default for EnsembleOptions {
-    fn default() -> Self {
-        Self {
-            image_size: None,
-            slope: 2.0,
-            contrast_spread: 0.5,
-            leaf_images: 16,
-            downsample: None,
-        }
-    }
-}
 
 /// The ensembles that are known by name.
 pub const NAMES: [&str; 4] = ["gaussian", "dead-leaves", "contrast", "photos"];

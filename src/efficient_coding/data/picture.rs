@@ -13,7 +13,8 @@ use super::window::Planes;
 /// class 0.5, as in the Kyoto set (Doi et al. 2003). A single colour is M.
 ///
 /// # Errors
-/// A file that is damaged or not a picture; one that is black, or smaller than a square.
+/// Where the file is damaged or not a picture, is black, or smaller than a square of `downsample`
+/// pixels.
 pub fn decode(path: &Path, bytes: &[u8], downsample: usize, colours: i64) -> Result<Planes> {
     let name = path.display().to_string();
     let picture =
@@ -23,7 +24,7 @@ pub fn decode(path: &Path, bytes: &[u8], downsample: usize, colours: i64) -> Res
         width >= downsample && height >= downsample,
         "{name}: {width} x {height} pixels, too few for --downsample {downsample}"
     );
-    let size = (width, height);
+    let size = Size { width, height };
     let mut planes = match picture {
         DynamicImage::ImageLuma16(_)
         | DynamicImage::ImageLumaA16(_)
@@ -46,16 +47,25 @@ pub fn decode(path: &Path, bytes: &[u8], downsample: usize, colours: i64) -> Res
     Ok(Planes { name, height, width, colours: planes })
 }
 
+/// Pixels of a picture along each axis.
+#[derive(Clone, Copy)]
+struct Size {
+    width: usize,
+    height: usize,
+}
+
 /// Cone responses to the light averaged over squares: [cone][row * column].
 ///
 /// - samples: sRGB values, [row * column * channel]
-/// - light: of every value
+/// - side: the side of a square, in pixels
+/// - light: the light of every sRGB value, as [`light`] gives it
 fn averaged<T: Copy + Into<usize>>(
     samples: &[T],
-    (width, height): (usize, usize),
+    size: Size,
     side: usize,
     light: &[f32],
 ) -> Vec<Vec<f32>> {
+    let Size { width, height } = size;
     let (rows, columns) = (height / side, width / side);
     let mut planes = vec![vec![0.0; rows * columns]; 3];
     let share = 1.0 / (side * side) as f32;

@@ -12,7 +12,7 @@ pub trait PatchSource {
     /// The covariance of the patches, exact where that can be: [input, input] f64, on the CPU.
     ///
     /// # Errors
-    /// Where it can't be computed.
+    /// Where the covariance can't be computed.
     fn covariance(&self) -> Result<Tensor>;
 
     /// Patches drawn from (seed, stream, t): [patch, input] f32, on the CPU.

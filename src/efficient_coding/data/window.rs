@@ -7,9 +7,9 @@ use tch::Tensor;
 pub struct Planes {
     /// What errors and descriptions call the image.
     pub name: String,
-    /// Rows.
+    /// Its rows.
     pub height: usize,
-    /// Columns.
+    /// Its columns.
     pub width: usize,
     /// Values: [colour][row * width + column].
     pub colours: Vec<Vec<f32>>,
@@ -41,15 +41,26 @@ pub fn moments(image: &Planes, kernel: usize) -> Moments {
         columns: image.width + 1 - kernel,
         width: image.width,
     };
-    for (c, plane) in image.colours.iter().enumerate() {
-        window.means(plane, &mut found.mean[c * kernel * kernel..][..kernel * kernel]);
-        for (other, partner) in image.colours.iter().enumerate() {
+    let planes = image.colours.iter().enumerate();
+    let planes: Vec<Plane> = planes.map(|(colour, values)| Plane { colour, values }).collect();
+    for one in &planes {
+        let first = one.colour * kernel * kernel;
+        window.means(one.values, &mut found.mean[first..][..kernel * kernel]);
+        for other in &planes {
             for dy in 0..kernel {
-                window.products((c, plane), (other, partner), dy, inputs, &mut found.second);
+                window.products(*one, *other, dy, inputs, &mut found.second);
             }
         }
     }
     found
+}
+
+/// The values of one colour of an image.
+#[derive(Clone, Copy)]
+struct Plane<'a> {
+    colour: usize,
+    /// [row * width + column].
+    values: &'a [f32],
 }
 
 /// A window and its positions.
@@ -59,12 +70,14 @@ struct Window {
     rows: usize,
     /// Positions from left to right.
     columns: usize,
-    /// Of the image.
+    /// Columns of the image.
     width: usize,
 }
 
 impl Window {
-    /// `[kernel * kernel]` means of one plane.
+    /// Writes the means of the inputs of one plane.
+    ///
+    /// - mean: [kernel * kernel]
     fn means(&self, plane: &[f32], mean: &mut [f64]) {
         let share = 1.0 / (self.rows * self.columns) as f64;
         let row = |y: usize| &plane[y * self.width..(y + 1) * self.width];
@@ -83,21 +96,18 @@ impl Window {
         }
     }
 
-    /// Mean products of the inputs (colour a, row r, column c) and (colour b, row r + dy, any
-    /// column), and the same mirrored.
-    fn products(
-        &self,
-        (a, plane): (usize, &[f32]),
-        (b, partner): (usize, &[f32]),
-        dy: usize,
-        inputs: usize,
-        second: &mut [f64],
-    ) {
+    /// Writes the mean products of the inputs (colour a, row r, column c) and (colour b, row r + dy,
+    /// any column) to both of their places.
+    ///
+    /// - inputs: rows of `products`
+    /// - products: [input * input]
+    fn products(&self, one: Plane, other: Plane, dy: usize, inputs: usize, products: &mut [f64]) {
         let (kernel, width) = (self.kernel, self.width);
+        let (plane, partner) = (one.values, other.values);
         let share = 1.0 / (self.rows * self.columns) as f64;
-        // Lags to the left of the same row are those to the right, mirrored.
-        let first = if dy == 0 { 0 } else { 1 - kernel as isize };
-        let lags: Vec<isize> = (first..kernel as isize).collect();
+        // Within one row, lags to the left are those to the right, mirrored.
+        let least = if dy == 0 { 0 } else { 1 - kernel as isize };
+        let lags: Vec<isize> = (least..kernel as isize).collect();
         let mut sums = vec![0.0; lags.len() * width];
         let add_row = |y: usize, sums: &mut [f64], sign: f64| {
             let here: Vec<f64> =
@@ -117,11 +127,11 @@ impl Window {
             for (dx, sums) in lags.iter().zip(sums.chunks_exact(width)) {
                 let (from, to) = ((-dx).max(0) as usize, kernel - (*dx).max(0) as usize);
                 for (left, sum) in self.slide(sums, from, to) {
-                    let one = (a * kernel + top) * kernel + left;
+                    let one_input = (one.colour * kernel + top) * kernel + left;
                     let column = (left as isize + dx) as usize;
-                    let two = (b * kernel + top + dy) * kernel + column;
-                    second[one * inputs + two] = share * sum;
-                    second[two * inputs + one] = share * sum;
+                    let other_input = (other.colour * kernel + top + dy) * kernel + column;
+                    products[one_input * inputs + other_input] = share * sum;
+                    products[other_input * inputs + one_input] = share * sum;
                 }
             }
             if top + 1 < kernel - dy {
@@ -175,7 +185,7 @@ mod tests {
     use super::*;
     use crate::lab::tensor::rng;
 
-    /// Every patch, cut and multiplied.
+    /// Cuts and multiplies every patch.
     fn brute(image: &Planes, kernel: usize) -> Moments {
         let inputs = image.colours.len() * kernel * kernel;
         let mut sums = Moments { mean: vec![0.0; inputs], second: vec![0.0; inputs * inputs] };

@@ -3,9 +3,9 @@
 use anyhow::{Result, ensure};
 use tch::Tensor;
 
-use super::field::Field;
-use super::mosaic::{Compared, Disc, Place, Regularity, alignment, coverage, regularity};
-use super::types::groups;
+use super::clusters::cluster_profiles;
+use super::field::ReceptiveField;
+use super::mosaic::{Centre, ChanceComparison, Disc, Regularity, alignment, coverage, regularity};
 use crate::efficient_coding::data::PatchShape;
 use crate::lab::tensor::to_host;
 
@@ -33,18 +33,18 @@ pub struct CellType {
 #[derive(Debug, Clone)]
 pub struct Analysis {
     /// The fields: [neuron].
-    pub fields: Vec<Field>,
+    pub fields: Vec<ReceptiveField>,
     /// Cell types: ON, then OFF, by growing radius. Fields that no difference of Gaussians fits
     /// belong to none.
     pub types: Vec<CellType>,
     /// The regularity of all ON fields, and of all OFF fields.
     pub regularity: [Option<Regularity>; 2],
     /// Mean distance between an ON field and the nearest OFF field, and back.
-    pub alignment: Option<Compared>,
+    pub alignment: Option<ChanceComparison>,
 }
 
 /// Analyses filters: what each is, which are alike, and how they tile the patch. Only fields that a
-/// difference of Gaussians fits (see [`super::GATE`]) have a type and a place in a mosaic.
+/// difference of Gaussians fits (see [`super::MIN_R2`]) have a type and a place in a mosaic.
 ///
 /// - filters: colour-major, each colour row-major, [neuron][input]
 /// - seed: of the shuffles
@@ -58,12 +58,13 @@ pub fn analyse(filters: &[Vec<f64>], patch: PatchShape, seed: u64) -> Result<Ana
         anyhow::bail!("a filter has {} weights, the patch {inputs} inputs", wrong.len());
     }
     let mask = to_host::values(&patch.mask())?;
-    let fields: Vec<Field> = filters.iter().map(|w| Field::of(w, &mask, patch)).collect();
+    let fields: Vec<ReceptiveField> =
+        filters.iter().map(|w| ReceptiveField::of(w, &mask, patch)).collect();
     let disc = Disc::of(patch.kernel);
     let of_sign = |on: bool| -> Vec<usize> {
         (0..fields.len()).filter(|i| fields[*i].on == on && fields[*i].fit.good).collect()
     };
-    let places = |members: &[usize]| -> Vec<Place> {
+    let centres = |members: &[usize]| -> Vec<Centre> {
         members.iter().map(|member| fields[*member].centre).collect()
     };
     let signs = [of_sign(true), of_sign(false)];
@@ -72,31 +73,37 @@ pub fn analyse(filters: &[Vec<f64>], patch: PatchShape, seed: u64) -> Result<Ana
         .zip(&signs)
         .flat_map(|(on, members)| types(&fields, *on, members, disc, seed))
         .collect();
-    let [on, off] = signs.map(|members| places(&members));
+    let [on, off] = signs.map(|members| centres(&members));
     Ok(Analysis {
         types,
-        regularity: [&on, &off].map(|places| regularity(places, disc, SHUFFLES, seed)),
+        regularity: [&on, &off].map(|centres| regularity(centres, disc, SHUFFLES, seed)),
         alignment: alignment(&on, &off, disc, SHUFFLES, seed),
         fields,
     })
 }
 
 /// The types among the fields of one sign.
-fn types(fields: &[Field], on: bool, members: &[usize], disc: Disc, seed: u64) -> Vec<CellType> {
+fn types(
+    fields: &[ReceptiveField],
+    on: bool,
+    members: &[usize],
+    disc: Disc,
+    seed: u64,
+) -> Vec<CellType> {
     let profiles: Vec<Vec<f64>> = members.iter().map(|i| fields[*i].profile.clone()).collect();
-    let groups = groups(&profiles);
-    let count = groups.iter().max().map_or(0, |most| most + 1);
+    let clusters = cluster_profiles(&profiles);
+    let count = clusters.iter().max().map_or(0, |most| most + 1);
     let mut types: Vec<CellType> = (0..count)
-        .map(|group| {
-            let pairs = members.iter().zip(&groups).filter(|(_, of)| **of == group);
+        .map(|cluster| {
+            let pairs = members.iter().zip(&clusters).filter(|(_, of)| **of == cluster);
             let members: Vec<usize> = pairs.map(|(member, _)| *member).collect();
             let radii = || members.iter().map(|i| fields[*i].fit.half_radius());
-            let places: Vec<Place> = members.iter().map(|i| fields[*i].centre).collect();
+            let centres: Vec<Centre> = members.iter().map(|i| fields[*i].centre).collect();
             CellType {
                 name: String::new(),
                 on,
                 half_radius: radii().sum::<f64>() / members.len().max(1) as f64,
-                regularity: regularity(&places, disc, SHUFFLES, seed),
+                regularity: regularity(&centres, disc, SHUFFLES, seed),
                 coverage: coverage(radii(), disc),
                 members,
             }

@@ -2,17 +2,17 @@
 
 use std::f64::consts::TAU;
 
-use super::fit::{Fit, fit};
+use super::fit::{DogFit, fit};
 use crate::efficient_coding::data::PatchShape;
 
 /// A receptive field. Lengths are in pixels, (row, column) from the middle of the first pixel.
 #[derive(Debug, Clone)]
-pub struct Field {
+pub struct ReceptiveField {
     /// Whether its extreme is positive.
     pub on: bool,
     /// Centre of mass of the squared weights of all colours.
     pub centre: [f64; 2],
-    /// Root of the mean squared distance from there, of the same mass.
+    /// Root of the mean squared distance of that mass from the centre.
     pub spread: f64,
     /// The colour plane that holds most of the squared weights; what follows is of that plane.
     pub colour: usize,
@@ -23,17 +23,17 @@ pub struct Field {
     pub profile: Vec<f64>,
     /// Where the profile first falls to half of its value at the centre.
     pub half_radius: Option<f64>,
-    /// Where it first becomes negative.
+    /// Where the profile first becomes negative.
     pub zero_crossing: Option<f64>,
     /// Sum of the weights of the other sign over that of its own.
     pub surround: f64,
     /// Mean spatial frequency of the power spectrum, in cycles per pixel.
     pub spectral_centroid: f64,
     /// The difference of Gaussians that is closest.
-    pub fit: Fit,
+    pub fit: DogFit,
 }
 
-impl Field {
+impl ReceptiveField {
     /// Measures a filter as an image sees it, through the mask of the patch.
     ///
     /// - weights: colour-major, each colour row-major, [input]
@@ -181,7 +181,7 @@ mod tests {
         let (a, b, c) = (0.3, 0.08, 0.4);
         for sign in [1.0, -1.0] {
             let weights: Vec<f64> = dog([7.3, 9.8], a, b, c).iter().map(|w| sign * w).collect();
-            let field = Field::of(&weights, &[1.0; 324], PATCH);
+            let field = ReceptiveField::of(&weights, &[1.0; 324], PATCH);
             assert_eq!(field.on, sign > 0.0);
             assert!(field.fit.good && field.fit.r2 > 1.0 - 1e-9, "{:?}", field.fit);
             for (found, expected) in field.centre.iter().zip([7.3, 9.8]) {
@@ -200,7 +200,7 @@ mod tests {
     fn a_pixel_has_no_spread_and_white_spectrum() {
         let mut weights = vec![0.0; 324];
         weights[18 * 5 + 11] = -2.0;
-        let field = Field::of(&weights, &[1.0; 324], PATCH);
+        let field = ReceptiveField::of(&weights, &[1.0; 324], PATCH);
         assert!(!field.on && field.spread < 1e-6 && field.surround == 0.0);
         let frequency = |i: i32| f64::from(i.min(18 - i)) / 18.0;
         let mean: f64 = (0..324).map(|i| frequency(i / 18).hypot(frequency(i % 18))).sum();
@@ -211,7 +211,7 @@ mod tests {
     fn a_grating_has_its_own_frequency() {
         let wave = |i: usize| (TAU * 3.0 * (i / 18) as f64 / 18.0).cos();
         let weights: Vec<f64> = (0..324).map(wave).collect();
-        let field = Field::of(&weights, &[1.0; 324], PATCH);
+        let field = ReceptiveField::of(&weights, &[1.0; 324], PATCH);
         assert!((field.spectral_centroid - 3.0 / 18.0).abs() < 1e-12);
         assert!(!field.fit.good, "{:?}", field.fit);
     }
@@ -222,7 +222,7 @@ mod tests {
         let weights: Vec<f64> =
             [0.5, -1.0, 0.0].iter().flat_map(|d| spot.iter().map(move |w| d * w)).collect();
         let patch = PatchShape { colours: 3, ..PATCH };
-        let field = Field::of(&weights, &[1.0; 972], patch);
+        let field = ReceptiveField::of(&weights, &[1.0; 972], patch);
         assert_eq!((field.colour, field.on), (1, false));
         for (found, expected) in field.colour_weights.iter().zip([-0.5, 1.0, 0.0]) {
             assert!((found - expected).abs() < 1e-12, "{:?}", field.colour_weights);

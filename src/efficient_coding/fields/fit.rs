@@ -1,7 +1,7 @@
 //! The difference of Gaussians that is closest to a filter.
 
 /// Share of the variance that a fit must explain to count as a good one.
-pub const GATE: f64 = 0.7;
+pub const MIN_R2: f64 = 0.7;
 /// Steps of the search, at most.
 const STEPS: usize = 200;
 /// Logarithms of the scales a − b and b that the search begins at: fields of a few pixels' radius,
@@ -10,7 +10,7 @@ const STARTS: [[f64; 2]; 3] = [[-1.0, -2.0], [-2.0, -3.5], [-3.5, -4.5]];
 
 /// p e^(−a s) − q e^(−b s) of the squared distance s from a centre, a > b.
 #[derive(Debug, Clone, Copy)]
-pub struct Fit {
+pub struct DogFit {
     /// Row and column, in pixels.
     pub centre: [f64; 2],
     /// Height p of the centre.
@@ -23,11 +23,11 @@ pub struct Fit {
     pub b: f64,
     /// Share of the variance over pixels that the fit explains.
     pub r2: f64,
-    /// Whether that is at least [`GATE`], the centre is in the patch, and its height positive.
+    /// Whether that is at least [`MIN_R2`], the centre is in the patch, and its height positive.
     pub good: bool,
 }
 
-impl Fit {
+impl DogFit {
     /// Where the fit is zero, in pixels from the centre: √(ln(p/q) / (a − b)); none where the
     /// surround is negative or the stronger one.
     pub fn zero_crossing(&self) -> Option<f64> {
@@ -59,7 +59,7 @@ type Parameters = [f64; 6];
 ///
 /// - plane: row-major, as seen through the mask, [side * side]
 /// - mask: what the model is seen through, [side * side]
-pub fn fit(plane: &[f64], mask: &[f64], side: usize) -> Fit {
+pub fn fit(plane: &[f64], mask: &[f64], side: usize) -> DogFit {
     let peak = (0..plane.len()).max_by(|i, j| plane[*i].total_cmp(&plane[*j])).unwrap_or(0);
     let at = [(peak / side) as f64, (peak % side) as f64];
     let mean = plane.iter().sum::<f64>() / plane.len() as f64;
@@ -75,14 +75,14 @@ pub fn fit(plane: &[f64], mask: &[f64], side: usize) -> Fit {
     let r2 = 1.0 - error / variance.max(f64::MIN_POSITIVE);
     let last = side as f64 - 0.5;
     let inside = [row, column].iter().all(|x| (-0.5..last).contains(x));
-    Fit {
+    DogFit {
         centre: [row, column],
         height: p,
         surround: q / p,
         a: a.exp() + b.exp(),
         b: b.exp(),
         r2,
-        good: r2 >= GATE && inside && p > 0.0,
+        good: r2 >= MIN_R2 && inside && p > 0.0,
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_half_radius_of_a_gaussian_is_known() {
-        let gaussian = Fit {
+        let gaussian = DogFit {
             centre: [0.0; 2],
             height: 1.0,
             surround: 0.0,

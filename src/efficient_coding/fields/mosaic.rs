@@ -5,16 +5,16 @@ use std::f64::consts::{PI, TAU};
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::tensor::rng;
 
-/// Places that a mosaic has at least: with fewer, single pairs decide.
-const LEAST: usize = 8;
+/// Centres that a mosaic has at least: with fewer, single pairs decide.
+const MIN_CENTRES: usize = 8;
 
 /// Row and column of a field, in pixels.
-pub type Place = [f64; 2];
+pub type Centre = [f64; 2];
 
 /// A number beside what chance makes of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Compared {
-    /// Of the population.
+pub struct ChanceComparison {
+    /// The number of the population.
     pub value: f64,
     /// Mean over the shuffles.
     pub chance: f64,
@@ -22,54 +22,54 @@ pub struct Compared {
     pub chance_sd: f64,
     /// Share of the shuffles that are at least as large, the population itself counted among them.
     pub p_above: f64,
-    /// Share that are at most as large.
+    /// Share of the shuffles that are at most as large, the population itself counted among them.
     pub p_below: f64,
 }
 
-/// How evenly places are spread.
+/// How evenly centres are spread.
 #[derive(Debug, Clone, Copy)]
 pub struct Regularity {
-    /// Number of places.
+    /// Number of centres.
     pub count: usize,
-    /// Mean distance to the nearest other place, in pixels.
+    /// Mean distance to the nearest other centre, in pixels.
     pub spacing: f64,
     /// Nearest-neighbour regularity index: mean over standard deviation of those distances, beside
-    /// as many places drawn evenly over the patch's disc.
-    pub index: Compared,
+    /// as many centres drawn evenly over the patch's disc.
+    pub index: ChanceComparison,
 }
 
-/// The disc that places are in: middle and radius, in pixels.
+/// The disc that centres are in: middle and radius, in pixels.
 #[derive(Debug, Clone, Copy)]
 pub struct Disc {
     /// Row and column of the middle.
     pub middle: f64,
-    /// Radius.
+    /// Its radius.
     pub radius: f64,
 }
 
 impl Disc {
-    /// That of a patch of this side, to the outer edge of its pixels.
+    /// The disc of a patch of this side, to the outer edge of its pixels.
     pub fn of(kernel: i64) -> Self {
         Self { middle: (kernel as f64 - 1.0) / 2.0, radius: kernel as f64 / 2.0 }
     }
 }
 
-/// Distance from each place to the nearest of `others` that is not itself.
-fn nearest(places: &[Place], others: &[Place]) -> Vec<f64> {
-    let distance = |a: &Place, b: &Place| (a[0] - b[0]).hypot(a[1] - b[1]);
-    let least = |place: &Place| {
-        let apart = others.iter().filter(|other| !std::ptr::eq(*other, place));
-        apart.map(|other| distance(place, other)).fold(f64::INFINITY, f64::min)
+/// Distance from each centre to the nearest of `others` that is not itself.
+fn nearest(centres: &[Centre], others: &[Centre]) -> Vec<f64> {
+    let distance = |a: &Centre, b: &Centre| (a[0] - b[0]).hypot(a[1] - b[1]);
+    let least = |centre: &Centre| {
+        let apart = others.iter().filter(|other| !std::ptr::eq(*other, centre));
+        apart.map(|other| distance(centre, other)).fold(f64::INFINITY, f64::min)
     };
-    places.iter().map(least).collect()
+    centres.iter().map(least).collect()
 }
 
 /// Compares a number with those of `shuffles` draws.
-fn compare(value: f64, shuffles: u64, draw: impl FnMut(u64) -> f64) -> Compared {
+fn compare(value: f64, shuffles: u64, draw: impl FnMut(u64) -> f64) -> ChanceComparison {
     let all: Vec<f64> = (0..shuffles).map(draw).collect();
     let (chance, chance_sd) = mean_and_sd(&all);
     let share = |count: usize| (count + 1) as f64 / (all.len() + 1) as f64;
-    Compared {
+    ChanceComparison {
         value,
         chance,
         chance_sd,
@@ -78,20 +78,20 @@ fn compare(value: f64, shuffles: u64, draw: impl FnMut(u64) -> f64) -> Compared 
     }
 }
 
-/// The regularity of a mosaic; none with fewer than eight places.
-pub fn regularity(places: &[Place], disc: Disc, shuffles: u64, seed: u64) -> Option<Regularity> {
-    let index = |places: &[Place]| {
-        let (mean, sd) = mean_and_sd(&nearest(places, places));
+/// The regularity of a mosaic; none with fewer than eight centres.
+pub fn regularity(centres: &[Centre], disc: Disc, shuffles: u64, seed: u64) -> Option<Regularity> {
+    let index = |centres: &[Centre]| {
+        let (mean, sd) = mean_and_sd(&nearest(centres, centres));
         (mean, mean / sd.max(1e-9))
     };
-    if places.len() < LEAST {
+    if centres.len() < MIN_CENTRES {
         return None;
     }
-    let (spacing, value) = index(places);
+    let (spacing, value) = index(centres);
     let chance = compare(value, shuffles, |shuffle| {
         let mut words = rng::words(seed, "mosaic", shuffle).map(rng::unit);
         let mut draw = || words.next().unwrap_or(0.0);
-        let drawn: Vec<Place> = places
+        let drawn: Vec<Centre> = centres
             .iter()
             .map(|_| {
                 let (radius, angle) = (disc.radius * draw().sqrt(), TAU * draw());
@@ -100,23 +100,23 @@ pub fn regularity(places: &[Place], disc: Disc, shuffles: u64, seed: u64) -> Opt
             .collect();
         index(&drawn).1
     });
-    Some(Regularity { count: places.len(), spacing, index: chance })
+    Some(Regularity { count: centres.len(), spacing, index: chance })
 }
 
-/// Mean distance from each place of one mosaic to the nearest of another, beside the same with the
+/// Mean distance from each centre of one mosaic to the nearest of another, beside that with the
 /// other mosaic turned about the patch's middle, mirrored or not: that keeps each mosaic as regular
-/// as it is. Small is aligned, large is anti-aligned. None with fewer than eight places in either.
+/// as it is. Small is aligned, large is anti-aligned. None with fewer than eight centres in either.
 pub fn alignment(
-    one: &[Place],
-    other: &[Place],
+    one: &[Centre],
+    other: &[Centre],
     disc: Disc,
     shuffles: u64,
     seed: u64,
-) -> Option<Compared> {
-    if one.len() < LEAST || other.len() < LEAST {
+) -> Option<ChanceComparison> {
+    if one.len() < MIN_CENTRES || other.len() < MIN_CENTRES {
         return None;
     }
-    let distance = |other: &[Place]| {
+    let distance = |other: &[Centre]| {
         let both = [nearest(one, other), nearest(other, one)].concat();
         mean_and_sd(&both).0
     };
@@ -124,7 +124,7 @@ pub fn alignment(
         let mut words = rng::words(seed, "alignment", shuffle).map(rng::unit);
         let angle = TAU * words.next().unwrap_or(0.0);
         let mirror = if words.next().unwrap_or(0.0) < 0.5 { -1.0 } else { 1.0 };
-        let turned: Vec<Place> = other
+        let turned: Vec<Centre> = other
             .iter()
             .map(|[y, x]| {
                 let (y, x) = (y - disc.middle, mirror * (x - disc.middle));
@@ -149,38 +149,38 @@ mod tests {
     const DISC: Disc = Disc { middle: 8.5, radius: 9.0 };
 
     /// A hexagonal lattice within the disc, moved by `shift`.
-    fn lattice(spacing: f64, shift: Place) -> Vec<Place> {
-        let mut places = Vec::new();
+    fn lattice(spacing: f64, shift: Centre) -> Vec<Centre> {
+        let mut centres = Vec::new();
         for row in -12..=12 {
             for column in -12..=12 {
                 let y = f64::from(row) * spacing * 0.75f64.sqrt() + shift[0];
                 let x = (f64::from(column) + 0.5 * f64::from(row)) * spacing + shift[1];
                 if y.hypot(x) < DISC.radius {
-                    places.push([DISC.middle + y, DISC.middle + x]);
+                    centres.push([DISC.middle + y, DISC.middle + x]);
                 }
             }
         }
-        places
+        centres
     }
 
     #[test]
-    fn a_lattice_is_regular_and_random_places_are_not() {
+    fn a_lattice_is_regular_and_random_centres_are_not() {
         let found = regularity(&lattice(3.0, [0.0; 2]), DISC, 200, 1).unwrap();
         assert!((found.spacing - 3.0).abs() < 1e-9 && found.index.value > 1e6, "{found:?}");
         assert!(found.index.p_above < 0.01);
-        // The index of random places in the plane is 1 / sqrt(4/pi - 1) = 1.91.
+        // The index of random centres in the plane is 1 / sqrt(4/pi - 1) = 1.91.
         assert!((found.index.chance - 1.91).abs() < 0.3, "{found:?}");
         let mut p = Vec::new();
         for trial in 0..20 {
             let mut words = rng::words(9, "random", trial).map(|w| rng::unit(w) - 0.5);
-            let mut place = || loop {
+            let mut centre = || loop {
                 let (y, x) = (words.next().unwrap() * 18.0, words.next().unwrap() * 18.0);
                 if y.hypot(x) < 9.0 {
                     return [8.5 + y, 8.5 + x];
                 }
             };
-            let places: Vec<Place> = (0..30).map(|_| place()).collect();
-            p.push(regularity(&places, DISC, 100, trial).unwrap().index.p_above);
+            let centres: Vec<Centre> = (0..30).map(|_| centre()).collect();
+            p.push(regularity(&centres, DISC, 100, trial).unwrap().index.p_above);
         }
         let small = p.iter().filter(|p| **p < 0.05).count();
         assert!(small <= 4, "{p:?}");

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::analysis::Analysis;
-use super::field::Field;
+use super::field::ReceptiveField;
 
 impl Analysis {
     /// The numbers of the whole population by name.
     pub fn summary(&self) -> Vec<(String, f64)> {
-        let mean = |value: &dyn Fn(&Field) -> f64| {
+        let mean = |value: &dyn Fn(&ReceptiveField) -> f64| {
             self.fields.iter().map(value).sum::<f64>() / self.fields.len() as f64
         };
         let on = self.fields.iter().filter(|field| field.on).count();
@@ -40,7 +40,7 @@ impl Analysis {
         all
     }
 
-    /// The same with the types, as JSON.
+    /// The numbers of the whole population and of every type, as JSON.
     pub fn to_json(&self) -> Value {
         let types: Vec<Value> = self
             .types

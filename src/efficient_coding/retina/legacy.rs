@@ -14,15 +14,16 @@ use crate::lab::figure::RgbImage;
 use crate::lab::store::checkpoint::State;
 use crate::lab::tensor::to_host;
 
-/// What the sums are divided by, also after the first step and after 999.
+/// Steps that the sums are divided by, whatever their number is.
 const WINDOW: f64 = 1000.0;
 
 /// Sums over the steps since the last images.
 pub struct Legacy {
     /// The entropy of the input as the original has it, in bits.
     pub input_bits: f64,
-    /// Sums of the batches' mean C_z and C_zx: [neuron, neuron] each.
+    /// Sum of the batches' mean C_z: [neuron, neuron].
     numerator: Tensor,
+    /// Sum of the batches' mean C_zx: [neuron, neuron].
     denominator: Tensor,
     output_variance: f64,
 }
@@ -36,9 +37,9 @@ pub struct LegacyMeans {
 }
 
 impl Legacy {
-    /// Sums of nothing.
+    /// Sums before the first batch.
     ///
-    /// - bits: entropy of the input with k^2 dimensions: []
+    /// - bits: entropy of the input with k^2 dimensions
     pub fn new(config: &EfficientCodingConfig, bits: f64, device: Device) -> Self {
         let shape = [config.neurons, config.neurons];
         let zeros = || Tensor::zeros(shape, (Kind::Float, device));
@@ -46,7 +47,7 @@ impl Legacy {
         Self { input_bits: bits, numerator: zeros(), denominator: zeros(), output_variance }
     }
 
-    /// Adds a batch. Where `apply` is false nothing changes.
+    /// Adds a batch to the sums. Where `apply` is false nothing changes.
     ///
     /// - apply: [] bool
     pub fn add(&mut self, pass: &BatchPass, apply: Option<&Tensor>) {
@@ -71,7 +72,7 @@ impl Legacy {
         means
     }
 
-    /// What is saved.
+    /// The sums by their names in a checkpoint.
     pub fn state(&self) -> State {
         vec![
             ("state.legacy.numerator".into(), self.numerator.shallow_clone()),

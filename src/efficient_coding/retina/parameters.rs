@@ -189,7 +189,7 @@ impl Parameters {
     /// Takes what is not a live tensor from a checkpoint.
     ///
     /// # Errors
-    /// Where it is missing.
+    /// Where the checkpoint lacks the step count or the schedule of a learner.
     pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         self.main.restored(checkpoint)?;
         self.rate.as_mut().map_or(Ok(()), |rate| rate.restored(checkpoint))

@@ -47,7 +47,7 @@ pub fn tile(inputs: &[f64], patch: PatchShape, label: String) -> Tile {
     Tile { label, values: (0..side).flat_map(row).collect() }
 }
 
-/// One column a picture.
+/// A picture of each column.
 ///
 /// - columns: [input, neuron]
 ///
@@ -63,7 +63,7 @@ pub fn tiles(columns: &Tensor, patch: PatchShape, caption: &Caption) -> Result<T
     Ok(TilesFigure { title, subtitle, size: tile_size(patch), columns, tiles, scale })
 }
 
-/// Each column divided by its own norm; one without any stays 0.
+/// Each column divided by its own norm; a column of zeros stays so.
 pub fn normalised(columns: &Tensor) -> Tensor {
     let norms = columns.norm_scalaropt_dim(2.0, 0, true);
     columns / norms.clamp_min(f64::from(f32::MIN_POSITIVE))

@@ -10,7 +10,7 @@ use crate::efficient_coding::coding::rule::{ConstraintRule, KL_WEIGHT};
 use crate::lab::tensor::rng;
 use crate::lab::train::experiment::Step;
 
-/// sum of lambda h and rho / 2 times the sum of h^2: [] each.
+/// The sum of lambda h, and rho / 2 times the sum of h^2: [] each.
 fn penalties(rule: &ConstraintRule, pass: &BatchPass, multiplier: &Tensor) -> (Tensor, Tensor) {
     let h = pass.excess();
     let linear = (multiplier * &h).sum(None::<Kind>);
@@ -36,7 +36,7 @@ pub fn loss(
 
 /// What a batch is logged from.
 pub struct BatchTerms<'a> {
-    /// The batch's way through the model.
+    /// The batch in the model.
     pub pass: &'a BatchPass<'a>,
     /// What its rates tell of the images.
     pub information: &'a Information,

@@ -14,22 +14,22 @@ const TILE: usize = 4;
 /// What every sample shares, and the slopes of all.
 pub(super) struct Batch<'a> {
     pub(super) neurons: usize,
-    /// [neuron, neuron]
+    /// M: [neuron, neuron].
     pub(super) matrix: &'a [f32],
-    /// [sample, neuron]
+    /// g: [sample, neuron].
     pub(super) slopes: &'a [f32],
-    /// 1 / sigma_out
+    /// 1 / sigma_out.
     pub(super) scale: f32,
 }
 
 /// Results over samples.
 #[derive(Default)]
 pub(super) struct Totals {
-    /// log2 det A: [sample]
+    /// log2 det A: [sample].
     pub(super) logdet: Vec<f32>,
-    /// [sample, neuron]
+    /// The diagonal of A^-1: [sample, neuron].
     pub(super) diagonal: Vec<f32>,
-    /// Sum over samples of G C^-1 G: [neuron, neuron]
+    /// Sum over samples of G C^-1 G: [neuron, neuron].
     pub(super) spread: Vec<f32>,
 }
 
@@ -120,11 +120,11 @@ impl Batch<'_> {
 struct Work<const L: usize> {
     /// Neurons, filled up to whole tiles.
     padded: usize,
-    /// Slopes over sigma_out: [neuron]
+    /// Slopes over sigma_out: [neuron].
     slopes: Vec<Lane<L>>,
-    /// A and then L, lower triangle of tiles: row i of `row_end(i)` numbers, from `lower(i)` on.
+    /// A and then L, lower triangle of tiles: row i begins at `lower(i)`.
     factor: Vec<Lane<L>>,
-    /// 1 / L[i][i]: [neuron]
+    /// 1 / L[i][i]: [neuron].
     pivots: Vec<Lane<L>>,
     /// Y, upper triangle of tiles: row j from its tile's first column on, from `upper(j)` on.
     inverse: Vec<Lane<L>>,
@@ -161,7 +161,7 @@ impl<const L: usize> Work<L> {
         before + (row % TILE) * TILE * (tiles - tile)
     }
 
-    /// A of `samples` samples; lanes without a sample, and neurons that fill up, get 1.
+    /// Fills in A of `samples` samples; lanes without a sample, and neurons that fill up, get 1.
     #[inline(always)]
     fn fill(&mut self, batch: &Batch, start: usize, samples: usize) {
         let n = batch.neurons;
@@ -203,7 +203,7 @@ impl<const L: usize> Work<L> {
         }
     }
 
-    /// The tile of L at (top, left), whose dot products with all columns before are known.
+    /// Computes the tile of L at (top, left), whose dot products with all columns before are known.
     #[inline(always)]
     fn finish_tile(&mut self, top: usize, left: usize, dots: &Tile<L>) {
         for (a, dots) in dots.iter().enumerate() {
@@ -227,7 +227,7 @@ impl<const L: usize> Work<L> {
         }
     }
 
-    /// Y, tile by tile: row blocks from the left.
+    /// Computes Y, tile by tile: row blocks from the left.
     #[inline(always)]
     fn invert<const FUSED: bool>(&mut self) {
         for left in (0..self.padded).step_by(TILE) {
@@ -280,7 +280,7 @@ impl<const L: usize> Work<L> {
         sums.map(|sum| sum as f32)
     }
 
-    /// The inverse's diagonal of every sample, and the sum over samples of G C^-1 G.
+    /// Writes the inverse's diagonal of every sample, and adds to the sum over samples of G C^-1 G.
     #[inline(always)]
     fn collect<const FUSED: bool>(&self, n: usize, diagonal: &mut [f32], spread: &mut [f32]) {
         for top in (0..self.padded).step_by(TILE) {

@@ -1,24 +1,25 @@
-//! Cell types: groups of neurons whose radial profiles are alike.
+//! Cell types: clusters of neurons whose radial profiles are alike.
 
 use std::f64::consts::TAU;
 
-/// Principal components that groups are told apart by.
+/// Principal components that clusters are told apart by.
 const COMPONENTS: usize = 2;
-/// Groups, at most, and neurons for each of them: fewer tell nothing of a spread.
-const MOST: usize = 4;
-const LEAST: usize = 10;
-/// Least variance of a group along either component, as a share of the first one's over all: what
+/// Clusters, at most.
+const MAX_CLUSTERS: usize = 4;
+/// Neurons for each cluster, at least: fewer tell nothing of a spread.
+const MIN_MEMBERS: usize = 10;
+/// Least variance of a cluster along either component, as a share of the first one's over all: what
 /// is closer together than a tenth of the whole spread is alike.
-const FLOOR: f64 = 0.01;
+const VARIANCE_FLOOR: f64 = 0.01;
 
-/// Sorts profiles into groups: a mixture of up to four Gaussians with axis-parallel ellipses in the
+/// Sorts profiles into clusters: a mixture of up to four Gaussians with axis-parallel ellipses in the
 /// plane of the first two principal components, as many as the Bayesian information criterion
-/// wants, and one for every ten profiles at most. Groups have numbers from 0 by growing first
+/// wants, and one for every ten profiles at most. Clusters have numbers from 0 by growing first
 /// component.
 ///
 /// - profiles: [neuron][radius]
-pub fn groups(profiles: &[Vec<f64>]) -> Vec<usize> {
-    let most = (profiles.len() / LEAST).min(MOST);
+pub fn cluster_profiles(profiles: &[Vec<f64>]) -> Vec<usize> {
+    let most = (profiles.len() / MIN_MEMBERS).min(MAX_CLUSTERS);
     if most < 2 {
         return vec![0; profiles.len()];
     }
@@ -29,10 +30,10 @@ pub fn groups(profiles: &[Vec<f64>]) -> Vec<usize> {
         _ => Some(fit),
     });
     let Some(best) = best else { return vec![0; profiles.len()] };
-    let mut order: Vec<usize> = (0..best.groups.len()).collect();
-    order.sort_by(|a, b| best.groups[*a].mean[0].total_cmp(&best.groups[*b].mean[0]));
+    let mut order: Vec<usize> = (0..best.clusters.len()).collect();
+    order.sort_by(|a, b| best.clusters[*a].mean[0].total_cmp(&best.clusters[*b].mean[0]));
     let member = |score: &Score| {
-        let weight = |group: &usize| best.groups[*group].log_density(score);
+        let weight = |cluster: &usize| best.clusters[*cluster].log_density(score);
         (0..order.len()).max_by(|a, b| weight(&order[*a]).total_cmp(&weight(&order[*b])))
     };
     scores.iter().map(|score| member(score).unwrap_or(0)).collect()
@@ -86,13 +87,13 @@ fn principal_axis(rows: &[Vec<f64>]) -> Vec<f64> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Group {
+struct Cluster {
     share: f64,
     mean: Score,
     variance: Score,
 }
 
-impl Group {
+impl Cluster {
     fn log_density(&self, score: &Score) -> f64 {
         let axes = self.mean.iter().zip(&self.variance).zip(score);
         self.share.ln()
@@ -101,7 +102,7 @@ impl Group {
 }
 
 struct Mixture {
-    groups: Vec<Group>,
+    clusters: Vec<Cluster>,
     /// Bayesian information criterion: the smaller the better.
     criterion: f64,
 }
@@ -109,7 +110,7 @@ struct Mixture {
 /// Expectation-maximisation from the points that lie farthest from one another.
 fn mixture(scores: &[Score], count: usize) -> Mixture {
     let whole = moments(scores, &vec![1.0; scores.len()], [0.0; COMPONENTS]);
-    let floor = [(FLOOR * whole.variance[0]).max(1e-12); COMPONENTS];
+    let floor = [(VARIANCE_FLOOR * whole.variance[0]).max(1e-12); COMPONENTS];
     let distance = |a: &Score, b: &Score| {
         a.iter().zip(b).zip(&whole.variance).map(|((a, b), v)| (a - b).powi(2) / v.max(1e-12)).sum()
     };
@@ -127,14 +128,14 @@ fn mixture(scores: &[Score], count: usize) -> Mixture {
     }
     let share = 1.0 / count as f64;
     let spread = whole.variance.map(|v| (v * share).max(1e-12));
-    let mut groups: Vec<Group> =
-        seeds.iter().map(|mean| Group { share, mean: *mean, variance: spread }).collect();
+    let mut clusters: Vec<Cluster> =
+        seeds.iter().map(|mean| Cluster { share, mean: *mean, variance: spread }).collect();
     let mut likelihood = f64::NEG_INFINITY;
     for _ in 0..500 {
         let mut weights = vec![vec![0.0; scores.len()]; count];
         let mut now = 0.0;
         for (i, score) in scores.iter().enumerate() {
-            let logs: Vec<f64> = groups.iter().map(|g| g.log_density(score)).collect();
+            let logs: Vec<f64> = clusters.iter().map(|g| g.log_density(score)).collect();
             let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let total: f64 = logs.iter().map(|l| (l - largest).exp()).sum();
             now += largest + total.ln();
@@ -142,7 +143,7 @@ fn mixture(scores: &[Score], count: usize) -> Mixture {
                 weights[i] = (log - largest).exp() / total;
             }
         }
-        groups = weights.iter().map(|weights| moments(scores, weights, floor)).collect();
+        clusters = weights.iter().map(|weights| moments(scores, weights, floor)).collect();
         if now - likelihood < 1e-9 * now.abs() {
             likelihood = now;
             break;
@@ -151,11 +152,11 @@ fn mixture(scores: &[Score], count: usize) -> Mixture {
     }
     let free = count * (1 + 2 * COMPONENTS) - 1;
     let criterion = free as f64 * (scores.len() as f64).ln() - 2.0 * likelihood;
-    Mixture { groups, criterion }
+    Mixture { clusters, criterion }
 }
 
 /// The Gaussian of weighted points, its variances at least `floor`.
-fn moments(scores: &[Score], weights: &[f64], floor: Score) -> Group {
+fn moments(scores: &[Score], weights: &[f64], floor: Score) -> Cluster {
     let total = weights.iter().sum::<f64>().max(1e-12);
     let mean_of = |value: &dyn Fn(&Score) -> f64| {
         scores.iter().zip(weights).map(|(score, w)| w * value(score)).sum::<f64>() / total
@@ -163,7 +164,7 @@ fn moments(scores: &[Score], weights: &[f64], floor: Score) -> Group {
     let mean: Score = std::array::from_fn(|i| mean_of(&|score| score[i]));
     let variance: Score =
         std::array::from_fn(|i| mean_of(&|score| (score[i] - mean[i]).powi(2)).max(floor[i]));
-    Group { share: total / scores.len() as f64, mean, variance }
+    Cluster { share: total / scores.len() as f64, mean, variance }
 }
 
 #[cfg(test)]
@@ -187,18 +188,18 @@ mod tests {
     }
 
     #[test]
-    fn two_sizes_are_two_groups_and_one_size_is_one() {
-        let found = groups(&profiles(&[(1.0, 30), (3.0, 12)]));
+    fn two_sizes_are_two_clusters_and_one_size_is_one() {
+        let found = cluster_profiles(&profiles(&[(1.0, 30), (3.0, 12)]));
         assert!(found[..30].iter().all(|g| *g == found[0]), "{found:?}");
         assert!(found[30..].iter().all(|g| *g == found[30] && *g != found[0]), "{found:?}");
-        let three = groups(&profiles(&[(0.8, 20), (1.8, 20), (4.0, 20)]));
+        let three = cluster_profiles(&profiles(&[(0.8, 20), (1.8, 20), (4.0, 20)]));
         let distinct: std::collections::HashSet<usize> = three.iter().copied().collect();
         assert_eq!(distinct.len(), 3, "{three:?}");
-        assert_eq!(groups(&profiles(&[(2.0, 5)])), [0; 5]);
+        assert_eq!(cluster_profiles(&profiles(&[(2.0, 5)])), [0; 5]);
     }
 
     #[test]
-    fn normally_scattered_profiles_are_one_group() {
+    fn normally_scattered_profiles_are_one_cluster() {
         let normal = |word: u64, other: u64| {
             let (a, b) = (rng::unit(word).max(1e-9), rng::unit(other));
             (-2.0 * a.ln()).sqrt() * (TAU * b).cos()
@@ -208,6 +209,6 @@ mod tests {
             .chunks_exact(4)
             .map(|w| vec![1.0 + 0.2 * normal(w[0], w[1]), 0.5 + 0.1 * normal(w[2], w[3]), 0.0])
             .collect();
-        assert_eq!(groups(&rows), vec![0; 100]);
+        assert_eq!(cluster_profiles(&rows), vec![0; 100]);
     }
 }
