@@ -13,7 +13,7 @@ use crate::lab::tensor::rng;
 pub enum Normalise {
     /// Divided by its largest coordinate
     BatchMax,
-    /// As it is
+    /// Left as it is
     None,
 }
 

@@ -12,7 +12,7 @@ pub enum GradientRule {
     Correct,
     /// The product of the batch's means, without the square's factor 2 (package 1.1.2)
     Averaged,
-    /// The same with the factor 2
+    /// The product of the batch's means with the factor 2
     AveragedX2,
     /// Divided by the batch size after every sample (package 1.1.3)
     #[value(name = "per-sample-1.1.3")]

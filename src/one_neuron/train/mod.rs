@@ -9,6 +9,7 @@ pub mod state;
 
 mod figures;
 mod group;
+mod group_steps;
 mod streams;
 
 pub use state::OneNeuron;

@@ -6,7 +6,8 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::config::{Engine, OneNeuronConfig};
-use super::group::{PointGroup, TensorBatches, groups};
+use super::group::{PointGroup, groups};
+use super::group_steps::TensorBatches;
 use super::points::{Point, points};
 use super::streams::{Streams, initial};
 use crate::lab::store::checkpoint::{Checkpoint, State};
@@ -17,7 +18,7 @@ use crate::one_neuron::data::task::INPUTS;
 /// Records whose mean is the result of a run: the last 2000 steps of the package's 100.
 pub const LAST: i64 = 20;
 
-/// Samples of a seed that are drawn for one call, at most, unless a single batch has more.
+/// Samples of a seed that are drawn for one call at most, unless a single batch has more.
 const SAMPLES: u64 = 1 << 16;
 
 /// A grid of neurons in training.
@@ -26,6 +27,7 @@ pub struct OneNeuron {
     pub config: OneNeuronConfig,
     /// The points of the grid.
     pub points: Vec<Point>,
+    /// The points in groups that are computed together.
     pub(super) groups: Vec<PointGroup>,
     /// Seeds that every point is trained with.
     pub replicates: usize,

@@ -18,6 +18,7 @@ use crate::one_neuron::model::rule::GradientRule;
 struct Stream {
     /// The batches of the steps under way.
     batches: Batches,
+    /// Draws the items of the next batches.
     sampler: Sampler,
 }
 
@@ -27,6 +28,7 @@ pub struct Streams {
     seeds: Vec<u64>,
     /// Training samples: [replicate].
     data: Vec<TrainingSet>,
+    /// How every batch is normalised.
     normalise: Normalise,
     /// The streams of the seeds for each batch size.
     by_size: Vec<(usize, Vec<Stream>)>,

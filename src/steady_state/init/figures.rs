@@ -13,11 +13,20 @@ use crate::steady_state::measure::statistics::quantile;
 use crate::steady_state::trade_off::SteadyState;
 use crate::steady_state::trade_off::figures::{panel, pretraining_weights, thinned};
 
-/// Groups of seeds by their first direction.
+/// Number of groups that the seeds are divided into by their first direction.
 const BINS: usize = 8;
 
 /// A number that is measured of an initialisation.
 type Measure = fn(&Initialisation) -> f64;
+
+/// One panel of losses against the first direction.
+struct LossPanel {
+    title: &'static str,
+    /// What was found.
+    found: Measure,
+    /// What gradient descent predicts.
+    predicted: Option<Measure>,
+}
 
 /// Draws the figures of a run's end.
 ///
@@ -32,21 +41,25 @@ pub fn draw(run: &SteadyStateInit, log: &mut Log, step: u64) -> Result<()> {
     Ok(())
 }
 
-/// Losses against the first direction: medians and quartiles of groups of seeds.
+/// Losses against the first direction, as medians and quartiles of groups of seeds.
 fn by_direction(seeds: &[Initialisation]) -> Panels {
     let mut sorted: Vec<&Initialisation> = seeds.iter().collect();
     sorted.sort_by(|a, b| a.alignment.total_cmp(&b.alignment));
     let bins: Vec<&[&Initialisation]> = sorted.chunks(sorted.len().div_ceil(BINS).max(1)).collect();
-    let measures: [(&str, Measure, Option<Measure>); 3] = [
-        ("Task loss before learning", |seed| seed.begin, None),
-        (
-            "Share of it after learning",
-            |seed| seed.end / seed.begin,
-            Some(|seed| seed.predicted / seed.begin),
-        ),
-        ("Task loss after learning", |seed| seed.end, Some(|seed| seed.predicted)),
+    let losses = [
+        LossPanel { title: "Task loss before learning", found: |one| one.begin, predicted: None },
+        LossPanel {
+            title: "Share of it after learning",
+            found: |one| one.end / one.begin,
+            predicted: Some(|one| one.predicted / one.begin),
+        },
+        LossPanel {
+            title: "Task loss after learning",
+            found: |one| one.end,
+            predicted: Some(|one| one.predicted),
+        },
     ];
-    let panel = |(title, measure, predicted): (&str, Measure, Option<Measure>)| {
+    let panel = |LossPanel { title, found, predicted }: LossPanel| {
         let at = |pick: Measure, share: f64| -> Vec<f64> {
             let one = |bin: &&[&Initialisation]| {
                 quantile(&bin.iter().map(|seed| pick(seed)).collect::<Vec<f64>>(), share)
@@ -54,8 +67,8 @@ fn by_direction(seeds: &[Initialisation]) -> Panels {
             bins.iter().map(one).collect()
         };
         let x = at(|seed| seed.alignment, 0.5);
-        let series = Series::new("online LMS", x.clone(), at(measure, 0.5));
-        let series = series.with_band(at(measure, 0.25), at(measure, 0.75));
+        let series = Series::new("online LMS", x.clone(), at(found, 0.5));
+        let series = series.with_band(at(found, 0.25), at(found, 0.75));
         let mut series = vec![Series { marker: true, ..series }];
         if let Some(predict) = predicted {
             let label = "predicted: gradient descent";
@@ -74,12 +87,12 @@ fn by_direction(seeds: &[Initialisation]) -> Panels {
         title: "Does the plant set off the reference's way?".into(),
         subtitle: format!("{} seeds in groups, median and quartiles", seeds.len()),
         columns: 3,
-        panels: measures.into_iter().map(panel).collect(),
+        panels: losses.into_iter().map(panel).collect(),
     }
 }
 
-/// The seeds that set off most clearly the other way and the reference's way, a row each:
-/// trajectory before learning, loss and weights in pre-training.
+/// The seeds that set off most clearly the other way and the reference's way. Each has a row with
+/// its trajectory before learning and its loss and weights in pre-training.
 fn examples(run: &SteadyState, seeds: &[Initialisation]) -> Result<Panels> {
     let mut panels = Vec::new();
     let least = seeds.iter().min_by(|a, b| a.alignment.total_cmp(&b.alignment));
@@ -116,7 +129,7 @@ fn trajectory(run: &SteadyState, seed: i64) -> Result<Vec<Series>> {
     let error = trace.narrow(1, 0, cells).matmul(&initial) + trace.select(1, cells);
     let samples = Tensor::arange(trace.size()[0], (Kind::Double, trace.device()));
     let time = samples * run.config.dt;
-    let reference = group.setup.granule.signals(&time).0.get(local);
+    let reference = group.setup.granule.signals(&time).reference.get(local);
     let (x, y) = (to_host::values(&time)?, to_host::values(&(error + &reference))?);
     let wanted = Series::new("reference", x.clone(), to_host::values(&reference)?);
     Ok(vec![Series::new("plant", x, y), Series { dashed: true, ..wanted }])

@@ -12,13 +12,14 @@ use crate::steady_state::plant::setup::{Segment, Setup};
 pub struct TransitionPowers {
     /// Blocks of the segments, U.
     pub(super) blocks: i64,
-    /// O F^k: [U, 6].
+    /// What a state at the segment's beginning does to the error of block k, O F^k: [U, 6].
     pub(super) output: Tensor,
-    /// O F^{k−j−1} at [k, j], 0 where k ≤ j: [U, U, 6].
+    /// What a change after block j does to the error of block k, O F^{k−j−1} at [k, j] and 0 where
+    /// k ≤ j: [U, U, 6].
     pub(super) past: Tensor,
-    /// F^{U−1−j}: [U, 6, 6].
+    /// What a change after block j does to the final state, F^{U−1−j}: [U, 6, 6].
     pub(super) to_end: Tensor,
-    /// F^U: [6, 6].
+    /// What a state at the beginning does to the final state, F^U: [6, 6].
     pub(super) whole: Tensor,
 }
 

@@ -21,7 +21,7 @@ pub enum PretrainMethod {
     Lms,
     /// Gradient descent on the task loss by its closed form, one step a second
     GdClosedForm,
-    /// The same, step by step
+    /// Gradient descent on the task loss, step by step
     GdIterated,
     /// The minimum itself: the pseudo-inverse of H with --cut
     Exact,

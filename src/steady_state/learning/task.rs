@@ -160,7 +160,7 @@ fn window_means(setup: &Setup, segment: &Segment, carried: &Tensor) -> Tensor {
 /// - returns: [seed, N + 1]
 fn last_error(setup: &Setup, state: &Tensor, seconds: i64) -> Tensor {
     let time = Tensor::from_slice(&[seconds as f64]).to_device(state.device());
-    let (reference, _) = setup.granule.signals(&time);
+    let reference = setup.granule.signals(&time).reference;
     let error = state.select(1, 0).copy();
     let columns = error.size()[1] - 1;
     let _ = error.narrow(1, columns, 1).g_sub_(&reference);

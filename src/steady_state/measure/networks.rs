@@ -69,7 +69,7 @@ struct SizeResults {
     cosine: Vec<f64>,
     best_gamma: Vec<f64>,
     best_drop: Vec<f64>,
-    /// [seed, cell], flat.
+    /// Eigenvalues of H in ascending order: [seed, cell], flat.
     eigenvalues: Vec<f64>,
 }
 

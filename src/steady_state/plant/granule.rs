@@ -28,6 +28,15 @@ pub struct Granule {
     leads: Vec<f64>,
 }
 
+/// A reference and what the granule layers answer to it.
+#[derive(Debug)]
+pub struct Signals {
+    /// The reference r(t): [seed, time].
+    pub reference: Tensor,
+    /// The cells' answers h(t): [seed, time, cell].
+    pub answers: Tensor,
+}
+
 impl Granule {
     /// Draws the layers of some seeds with `expansion` times CELLS cells.
     ///
@@ -56,12 +65,11 @@ impl Granule {
     ///
     /// # Shapes
     /// - time: [time], s
-    /// - returns: [seed, time] and [seed, time, cell]
-    pub fn signals(&self, time: &Tensor) -> (Tensor, Tensor) {
+    pub fn signals(&self, time: &Tensor) -> Signals {
         let seen = self.reference.with_leads(time, &self.leads);
         let inputs = seen.narrow(2, 1, INPUTS);
         let answers = inputs.matmul(&self.weight.transpose(1, 2)).tanh_();
-        (seen.select(2, 0), answers)
+        Signals { reference: seen.select(2, 0), answers }
     }
 
     /// The layers of the seeds from index `start` on.
@@ -126,7 +134,7 @@ mod tests {
         );
         assert_eq!(large.initial.narrow(1, 10, 80).abs().max().double_value(&[]), 0.0);
         let time = Tensor::from_slice(&[0.0, 3.5]);
-        let (h_small, h_large) = (small.signals(&time).1, large.signals(&time).1);
+        let (h_small, h_large) = (small.signals(&time).answers, large.signals(&time).answers);
         assert!((h_small - h_large.narrow(2, 0, 20)).abs().max().double_value(&[]) < 1e-15);
     }
 }

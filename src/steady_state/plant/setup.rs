@@ -4,7 +4,7 @@
 use tch::{Kind, Tensor};
 
 use super::block::BlockMap;
-use super::granule::Granule;
+use super::granule::{Granule, Signals};
 
 /// Everything of some seeds that does not learn.
 #[derive(Debug)]
@@ -43,7 +43,8 @@ impl Setup {
         // are the columns of one matrix product.
         let within = Tensor::arange(n + 1, options).unsqueeze(1);
         let starts = Tensor::arange_start(first, first + blocks, options) * n;
-        let (reference, answers) = self.granule.signals(&((within + starts) * self.dt).view([-1]));
+        let Signals { reference, answers } =
+            self.granule.signals(&((within + starts) * self.dt).view([-1]));
         let (seeds, cells) = (answers.size()[0], answers.size()[2]);
         let answers = answers.view([seeds, n + 1, blocks, cells]);
         let reference = reference.reshape([seeds, n + 1, blocks, 1]);
@@ -115,7 +116,7 @@ impl Setup {
         let error = trace.narrow(2, 0, cells).matmul(&initial).squeeze_dim(-1);
         let error = error + trace.select(2, cells);
         let samples = Tensor::arange(trace.size()[1], (Kind::Double, trace.device()));
-        let reference = self.granule.signals(&(samples * self.dt)).0;
+        let reference = self.granule.signals(&(samples * self.dt)).reference;
         ((error + &reference) * reference).mean_dim(1, false, Kind::Double)
     }
 

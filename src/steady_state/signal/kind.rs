@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 pub enum ReferenceKind {
     /// Four sines of random frequencies in [cut-off / 5, cut-off] rad/s, phases 0
     Sines,
-    /// The same with random phases in [0, π/2]: r(0) is not y(0)
+    /// Such sines with random phases in [0, π/2]: r(0) is not y(0)
     SinesPhase,
-    /// The same with random amplitudes in [0.1, 1] too, shifted in time to its first zero
+    /// Such sines with random phases and amplitudes in [0.1, 1], shifted in time to the first zero
     SinesZero,
     /// A Fourier series up to the cut-off in Hz with the amplitudes of an Ornstein-Uhlenbeck process
     FourierOu,

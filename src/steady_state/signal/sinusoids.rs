@@ -16,11 +16,11 @@ const SAMPLES: i64 = 200;
 /// r(t) = Σ amplitude sin(omega t + phase), for each seed: [seed, sinusoid], f64.
 #[derive(Debug)]
 pub struct Sinusoids {
-    /// Amplitudes.
+    /// Amplitude of each sinusoid.
     pub amplitude: Tensor,
-    /// Angular frequencies, rad/s.
+    /// Angular frequency of each sinusoid, rad/s.
     pub omega: Tensor,
-    /// Phases at t = 0, rad.
+    /// Phase of each sinusoid at t = 0, rad.
     pub phase: Tensor,
 }
 

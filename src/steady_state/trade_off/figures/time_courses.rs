@@ -11,10 +11,10 @@ use crate::steady_state::learning::stage::SEGMENT_UPDATES;
 use crate::steady_state::learning::sweep::Sweep;
 use crate::steady_state::trade_off::state::SteadyState;
 
-/// Points of a curve of a long series.
+/// Points that are drawn of a long series at most.
 const POINTS: usize = 500;
 
-/// Times and values of a long series, thinned.
+/// A long series over time, thinned to at most [`POINTS`] points.
 pub(crate) fn thinned(label: &str, values: &[f64]) -> Series {
     let stride = values.len().div_ceil(POINTS).max(1);
     let kept = values.iter().enumerate().step_by(stride);
@@ -27,7 +27,7 @@ pub(crate) fn panel(title: &str, y_label: &str, y_log: bool, series: Vec<Series>
     LineFigure { y_log, ..LineFigure::new(title, "time (s)", y_label, series) }
 }
 
-/// Task loss in pre-training, the whole and its beginning, and weights, of the first seed.
+/// The pre-training of the first seed: its task loss as a whole and at the beginning, and weights.
 pub(super) fn pretraining(run: &SteadyState) -> Result<Panels> {
     let sweep = &run.sweep;
     let stage = &sweep.pretraining.stage;
@@ -79,7 +79,7 @@ fn method_name(method: PretrainMethod) -> &'static str {
     }
 }
 
-/// Task loss of runs from w* for the first seed: is it steady?
+/// Task loss of the first seed's runs from w*, which shows whether it is steady.
 pub(super) fn steady_runs(sweep: &Sweep) -> Result<Panels> {
     let sizes = sweep.axes.expansions.len();
     let mut panels = Vec::new();
@@ -101,7 +101,7 @@ pub(super) fn steady_runs(sweep: &Sweep) -> Result<Panels> {
     Ok(Panels { title, subtitle: "first seed".into(), columns: 2, panels })
 }
 
-/// The trajectory of the first seed before learning and with w*, smallest network.
+/// The trajectory of the first seed's smallest network before learning and with w*.
 pub(super) fn trajectory(run: &SteadyState) -> Result<Panels> {
     let sweep = &run.sweep;
     let group = &sweep.groups[0];
@@ -111,7 +111,7 @@ pub(super) fn trajectory(run: &SteadyState) -> Result<Panels> {
     let columns = trace.size()[1] - 1;
     let dt = run.config.dt;
     let time = Tensor::arange(trace.size()[0], (Kind::Double, trace.device())) * dt;
-    let reference = to_host::values(&group.setup.granule.signals(&time).0.get(0))?;
+    let reference = to_host::values(&group.setup.granule.signals(&time).reference.get(0))?;
     let x: Vec<f64> = to_host::values(&time)?;
     let mut panels = Vec::new();
     let weights = [
