@@ -18,7 +18,7 @@ use image_set::NamedImages;
 pub use image_set::{ImageData, LabelledImages};
 
 /// The sets that are known by name, each in a file of its own.
-const SETS: [NamedImages; 3] = [mnist::MNIST, fashion_mnist::FASHION_MNIST, digits::DIGITS];
+const SETS: &[NamedImages] = &[mnist::MNIST, fashion_mnist::FASHION_MNIST, digits::DIGITS];
 
 /// Loads the data set `selection` (the name of a set, or a folder with the four idx or idx.gz
 /// files) onto `device`. A named set that needs files is looked for in the folder of its name under

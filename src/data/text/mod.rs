@@ -20,7 +20,7 @@ use raw_text::{NamedText, RawText};
 pub use words::{UNKNOWN, Vocabulary, tokens};
 
 /// The texts that are known by name, each in a file of its own.
-const TEXTS: [NamedText; 2] = [built_in::BUILT_IN, sotu::SOTU];
+const TEXTS: &[NamedText] = &[built_in::BUILT_IN, sotu::SOTU];
 
 /// Pieces that a text is cut into.
 const PIECES: usize = 100;
