@@ -27,6 +27,9 @@ fn main() {
             // same place links the binaries anew.
             println!("cargo:rerun-if-changed={lib}/libtorch.so");
             println!("cargo:rustc-env=NEURON_LAB_LIBTORCH={lib}");
+            // For the build scripts of packages that use this one as a library, which have to link
+            // in the same way: DEP_NEURON_LAB_LIBTORCH.
+            println!("cargo:libtorch={lib}");
         }
         Err(_) => println!("cargo:warning=torch-sys names no libtorch: run scripts/setup first"),
     }

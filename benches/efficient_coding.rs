@@ -13,14 +13,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result};
 use neuron_lab::efficient_coding::EfficientCoding;
-use neuron_lab::lab::log::console::Console;
-use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::open_session;
 use neuron_lab::lab::train::phase::PHASES;
 use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
-use neuron_lab::lab::{Experiment, configure};
 use rustix::time::{ClockId, clock_gettime};
-use tch::Device;
 
 /// Turns of each; the median counts.
 const TURNS: usize = 5;
@@ -79,16 +75,16 @@ impl Original {
 /// Ours, ready for its first step; evaluations and log entries are further apart than the turns.
 fn session(size: [i64; 3]) -> Result<(tempfile::TempDir, Session<EfficientCoding>)> {
     let home = tempfile::tempdir()?;
-    let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
+    let mut words: Vec<OsString> = vec!["bench".into(), "--device".into(), "cpu".into()];
+    for folder in ["runs", "checkpoints"] {
+        words.extend([format!("--{folder}").into(), home.path().join(folder).into()]);
+    }
     let line = format!(
-        "bench --neurons {} --kernel-size {} --colours {} --log-every 10",
+        "--neurons {} --kernel-size {} --colours {} --log-every 10",
         size[0], size[1], size[2]
     );
-    let settings = configure::<EfficientCoding>(line.split_whitespace().map(OsString::from))?;
-    let experiment = EfficientCoding::build(&settings, Device::Cpu)?;
-    let folder = RunFolder::create(&runs, &checkpoints, EfficientCoding::NAME, "bench")?;
-    let parts = (Console::new(true, false), StopSignal::default(), Device::Cpu);
-    Ok((home, Session::new(settings, experiment, folder, None, parts)?))
+    words.extend(line.split_whitespace().map(OsString::from));
+    Ok((home, open_session(words)?))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

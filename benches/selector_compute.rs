@@ -14,7 +14,8 @@
 mod selector_parts;
 
 use anyhow::{Context, Result};
-use neuron_lab::selector::kernel::{self, Gradients, Operands, Sizes};
+use neuron_lab::lab::tensor::params::{Gradients, Params};
+use neuron_lab::selector::kernel::{self, Operands, Sizes};
 use neuron_lab::selector::layer::{Compute, Rule, SelectorKind, SelectorLayer};
 use selector_parts::{OPTIONS, cpu_seconds, layer, median, signals};
 use tch::{Device, Kind, Tensor};
@@ -31,12 +32,13 @@ fn milliseconds(turns: usize, mut work: impl FnMut()) -> f64 {
 }
 
 /// Milliseconds of the forward pass, and of both.
-fn times(layer: &SelectorLayer, rows: i64, turns: usize) -> (f64, f64) {
+fn times(layer: &SelectorLayer, params: &Params, rows: i64, turns: usize) -> (f64, f64) {
     let (x, delta) = signals(layer, rows);
-    let forward = milliseconds(turns, || drop(layer.run(&x, None)));
+    let mut gradients = params.zero_gradients();
+    let forward = milliseconds(turns, || drop(layer.forward(params, &x, None)));
     let both = milliseconds(turns, || {
-        let pass = layer.run(&x, None);
-        drop(layer.backward(&pass, &delta, true));
+        let pass = layer.forward(params, &x, None);
+        drop(layer.backward(params, &mut gradients, &pass, &delta, true));
     });
     (forward, both)
 }
@@ -59,8 +61,8 @@ fn speed(rows: i64, sizes: (i64, i64), choices: &[i64], turns: usize) -> Result<
             (SelectorKind::Softmax, Rule::Frozen, vec![dense, Some(Compute::Gather)]),
         ] {
             for compute in ways.into_iter().flatten() {
-                let (layer, _params) = layer((sizes.0, sizes.1, k), selector, rule, compute)?;
-                let (forward, both) = times(&layer, rows, turns);
+                let (layer, params) = layer((sizes.0, sizes.1, k), selector, rule, compute)?;
+                let (forward, both) = times(&layer, &params, rows, turns);
                 println!(
                     "| {k} | {selector:?} | {rule:?} | {compute:?} | {forward:.1} | {both:.1} |"
                 );
@@ -68,6 +70,14 @@ fn speed(rows: i64, sizes: (i64, i64), choices: &[i64], turns: usize) -> Result<
         }
     }
     Ok(())
+}
+
+/// A layer that computes in one way, with its parameters.
+struct Way {
+    way: Compute,
+    layer: SelectorLayer,
+    params: Params,
+    gradients: Gradients,
 }
 
 /// What `--compute auto` chooses among, at some sizes: forward and backward pass of one layer by each
@@ -84,21 +94,26 @@ fn ways(turns: usize) -> Result<()> {
         {
             let layers =
                 ways.into_iter().filter(|way| *way != Compute::Gather || !rule.needs_all_outputs());
-            let layers = layers
+            let mut layers = layers
                 .map(|way| {
-                    Ok((way, layer((inputs, neurons, k), SelectorKind::Softmax, rule, way)?))
+                    let sizes = (inputs, neurons, k);
+                    let (layer, params) = layer(sizes, SelectorKind::Softmax, rule, way)?;
+                    let gradients = params.zero_gradients();
+                    Ok(Way { way, layer, params, gradients })
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let (x, delta) = signals(&layers[0].1.0, rows);
+            let (x, delta) = signals(&layers[0].layer, rows);
             let mut times = vec![Vec::new(); layers.len()];
             // About ten milliseconds of work at a time, since the clock ticks.
             let repeat = (100_000_000 / (rows * inputs * neurons * k)).clamp(1, 50);
             for turn in 0..=turns {
-                for ((_, (layer, _)), column) in layers.iter().zip(&mut times) {
+                for (Way { layer, params, gradients, .. }, column) in
+                    layers.iter_mut().zip(&mut times)
+                {
                     let start = cpu_seconds();
                     for _ in 0..repeat {
-                        let pass = layer.run(&x, None);
-                        drop(layer.backward(&pass, &delta, true));
+                        let pass = layer.forward(params, &x, None);
+                        drop(layer.backward(params, gradients, &pass, &delta, true));
                     }
                     let time = 1e3 * (cpu_seconds() - start) / repeat as f64;
                     // The first turn is to warm up.
@@ -106,7 +121,7 @@ fn ways(turns: usize) -> Result<()> {
                 }
             }
             let time = |way: Compute| {
-                let found = layers.iter().position(|(known, _)| *known == way);
+                let found = layers.iter().position(|known| known.way == way);
                 found.map_or("-".into(), |i| format!("{:.2}", median(times[i].clone())))
             };
             let cells = ways.map(time).join(" | ");
@@ -156,7 +171,8 @@ fn kernels(
         let mut to_x = x.clone();
         let kernel_backward = milliseconds(turns, || {
             let (weight, bias, x) = (&mut to_weight[..], &mut to_bias[..], &mut to_x[..]);
-            kernel::backward(operands, &delta, Gradients { weight, bias, x });
+            let gradients = kernel::Gradients { weight, bias, x };
+            kernel::backward(operands, &delta, gradients);
         });
         println!(
             "| {k} | {product_forward:.1} | {kernel_forward:.1} | {product_backward:.1} | \
@@ -177,15 +193,16 @@ fn peak() -> Result<f64> {
 /// gradient, input and libtorch itself.
 fn pass_memory(k: i64, rule: Rule, compute: Compute) -> Result<f64> {
     tch::set_num_threads(1);
-    let (layer, _params) = layer((128, 128, k), SelectorKind::Softmax, rule, compute)?;
+    let (layer, params) = layer((128, 128, k), SelectorKind::Softmax, rule, compute)?;
+    let mut gradients = params.zero_gradients();
     let (x, delta) = (Tensor::randn([256, 128], OPTIONS), Tensor::randn([256, 128], OPTIONS));
     // The first product of a process sets libtorch up.
     drop(x.mm(&x.tr()));
     // The peak from here on.
     std::fs::write("/proc/self/clear_refs", "5")?;
     let before = peak()?;
-    let pass = layer.run(&x, None);
-    drop(layer.backward(&pass, &delta, true));
+    let pass = layer.forward(&params, &x, None);
+    drop(layer.backward(&params, &mut gradients, &pass, &delta, true));
     Ok(peak()? - before)
 }
 

@@ -151,8 +151,9 @@ fn whole(table: &Table, choices: i64, selector: SelectorKind, goal: f64) -> Resu
         return Ok(());
     }
     let sizes = (INPUTS, NEURONS, choices);
-    let (layer, _params) = layer(sizes, selector, Rule::SelectedOnly, Compute::Auto)?;
+    let (layer, params) = layer(sizes, selector, Rule::SelectedOnly, Compute::Auto)?;
     let (x, delta) = signals(&layer, SAMPLES);
+    let mut gradients = params.zero_gradients();
     let (full, own) = (format!("layer softmax {choices}"), format!("layer {kind} {choices}"));
     let rows = [
         ("softmax selector, all K", full.as_str(), 2, goal),
@@ -160,8 +161,8 @@ fn whole(table: &Table, choices: i64, selector: SelectorKind, goal: f64) -> Resu
     ];
     let rows = if selector == SelectorKind::Tree { &rows[..] } else { &rows[..1] };
     table.compare(&name, 2, rows, || {
-        let pass = layer.run(&x, None);
-        drop(layer.backward(&pass, &delta, true));
+        let pass = layer.forward(&params, &x, None);
+        drop(layer.backward(&params, &mut gradients, &pass, &delta, true));
         Ok(())
     })
 }

@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-use neuron_lab::efficient_coding::EfficientCoding;
-use neuron_lab::efficient_coding::retina::command;
-use neuron_lab::lab::{launch, launch_action};
-
 fn main() -> ExitCode {
-    if command::asked() { launch_action(command::run) } else { launch::<EfficientCoding>() }
+    neuron_lab::lab::launch::<neuron_lab::efficient_coding::EfficientCoding>()
 }

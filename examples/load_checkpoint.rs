@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::store::checkpoint::{Checkpoint, find, is_model};
+use neuron_lab::lab::store::checkpoint::{Checkpoint, find};
+use neuron_lab::lab::store::state_writer::is_model;
 use tch::{Device, Kind, Tensor};
 
 fn main() -> Result<()> {

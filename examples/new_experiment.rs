@@ -4,17 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use neuron_lab::lab::error::refuse;
 use neuron_lab::lab::figure::{LineFigure, Series};
-use neuron_lab::lab::log::run_log::Log;
-use neuron_lab::lab::log::tensorboard::Chart;
-use neuron_lab::lab::store::checkpoint::{Checkpoint, Score, State};
-use neuron_lab::lab::tensor::nn::{draw, linear, linear_samplers};
-use neuron_lab::lab::tensor::params::ParamsBuilder;
+use neuron_lab::lab::tensor::nn::{draw_params, linear_samplers};
 use neuron_lab::lab::tensor::{rng, to_host};
-use neuron_lab::lab::train::phase::Phase;
 use neuron_lab::lab::{
-    Evaluation, Experiment, Learner, LearnerConfig, Plan, Preset, Settings, Step, launch,
+    Absent, Chart, Config, Evaluation, Experiment, Figures, Learner, LearnerConfig, Log, Persist,
+    Phase, Preset, Refusals, RunConfig, RunSchedule, Score, Settings, Spec, StateReader,
+    StateWriter, Step, launch,
 };
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -40,7 +36,7 @@ struct TeacherConfig {
 struct Teacher {
     config: TeacherConfig,
     seed: u64,
-    plan: Plan,
+    steps: u64,
     device: Device,
     /// The weights to be found: [1, input].
     truth: Tensor,
@@ -52,58 +48,64 @@ impl Teacher {
     fn batch(&self, t: u64) -> (Tensor, Tensor) {
         rng::seed_torch(self.seed, "samples", t);
         let options = (Kind::Float, Device::Cpu);
-        let x = Tensor::randn([self.config.batch_size, self.config.inputs], options);
-        let noise = Tensor::randn([self.config.batch_size, 1], options) * self.config.noise;
+        let draw = |columns| Tensor::randn([self.config.batch_size, columns], options);
+        let (x, noise) = (draw(self.config.inputs), draw(1) * self.config.noise);
         let x = x.to_device(self.device);
         let y = x.matmul(&self.truth.tr()) + noise.to_device(self.device);
         (x, y)
     }
 }
 
+const CLEAN: Preset =
+    Preset { name: "clean", reason: "a teacher without noise", values: r#"{"noise": 0.0}"# };
+
+impl Config for TeacherConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+        let sizes = self.inputs.min(self.batch_size);
+        refusals.unless(sizes > 0, || "--inputs, --batch-size: expected 1 or more".into());
+        refusals.unless(self.noise >= 0.0, || "--noise: expected 0 or more".into());
+        self.learner.validate(refusals);
+    }
+}
+
 impl Experiment for Teacher {
-    const NAME: &'static str = "teacher";
-    const ABOUT: &'static str = "A linear neuron learns from a noisy teacher";
-    const DEFAULTS: &'static str = r#"{"steps": 300, "log_every": 20}"#;
-    const PRESETS: &'static [Preset] =
-        &[Preset { name: "clean", reason: "a teacher without noise", values: r#"{"noise": 0.0}"# }];
-    const METRICS: &'static [&'static str] = &["eval/error"];
-    const TAGS: &'static [(&'static str, &'static str)] =
-        &[("train/loss", "squared error"), ("eval/error", "distance to the teacher's weights")];
     type Config = TeacherConfig;
 
-    fn resolve(settings: &mut Settings<TeacherConfig>) -> Result<()> {
-        let (own, run) = (&settings.experiment, &settings.run);
-        if own.inputs < 1 || own.batch_size < 1 || own.noise < 0.0 || run.replicates != 1 {
-            return Err(refuse("--inputs, --batch-size >= 1, --noise >= 0, one replicate"));
-        }
-        own.learner.validate()
-    }
+    const SPEC: Spec = Spec {
+        name: "teacher",
+        about: "A linear neuron learns from a noisy teacher",
+        defaults: r#"{"steps": 300, "log_every": 20}"#,
+        presets: &[CLEAN],
+        metrics: &["eval/error"],
+        tags: &[("train/loss", "squared error"), ("eval/error", "distance to the teacher")],
+        absent: &[
+            Absent { key: "replicates", reason: "one neuron learns alone; use --seed" },
+            Absent { key: "data", reason: "the teacher draws its samples" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<TeacherConfig>, device: Device) -> Result<Self> {
         let (config, seed) = (settings.experiment.clone(), settings.run.seed);
         let steps = settings.run.steps.unwrap_or(300);
         rng::seed_torch(seed, "teacher", 0);
         let truth = Tensor::randn([1, config.inputs], (Kind::Float, Device::Cpu)).to_device(device);
-        let (weight, bias) = linear_samplers(&[1, config.inputs]);
-        let mut params = ParamsBuilder::default();
-        for (name, value) in draw(seed, 1, &[("weight".into(), weight), ("bias".into(), bias)])? {
-            params.add(name, value);
-        }
-        let learner = Learner::new(&config.learner, params.build(device)?, steps);
-        let plan = Plan { steps, evaluate_every: 50 };
-        Ok(Self { config, seed, plan, device, truth, learner })
+        let (weight, _) = linear_samplers(&[1, config.inputs]);
+        let params = draw_params(seed, 1, &[("weight".into(), weight)], device)?;
+        let learner = Learner::new(&config.learner, params, steps);
+        Ok(Self { config, seed, steps, device, truth, learner })
     }
 
-    fn plan(&self) -> Plan {
-        self.plan
+    fn schedule(&self) -> RunSchedule {
+        RunSchedule::new(self.steps, 50)
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let t = step.index;
         let (x, y) = step.time(Phase::Data, || self.batch(t));
-        let (weight, bias) = (self.learner.params.get("weight")?, self.learner.params.get("bias")?);
-        let loss = step
-            .time(Phase::Forward, || (linear(&x, &weight, &bias) - y).square().mean(Kind::Float));
+        let weight = self.learner.params.get("weight")?;
+        let loss =
+            step.time(Phase::Forward, || (x.matmul(&weight.tr()) - y).square().mean(Kind::Float));
         self.learner.descend(step, &loss)?;
         step.mean("train/loss", &loss);
         Ok(())
@@ -111,34 +113,32 @@ impl Experiment for Teacher {
 
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         let _guard = no_grad_guard();
-        let weight = self.learner.params.get("weight")?;
-        let error = to_host::scalar(&(&weight - &self.truth).norm())?;
+        let error = to_host::scalar(&(self.learner.params.get("weight")? - &self.truth).norm())?;
         evaluation.say(&format!("step {}: distance to the teacher {error:.4}", evaluation.step));
         evaluation.scalar("eval/error", vec![error]);
         Ok(Some(Score { tag: "eval/error".into(), value: error, higher_is_better: false }))
     }
+}
 
-    fn state(&self) -> State {
-        self.learner.state()
+impl Persist for Teacher {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.learner.save(writer)
     }
 
-    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.learner.restored(checkpoint)
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.learner.load(reader)
     }
+}
 
+impl Figures for Teacher {
     fn charts(&self) -> Vec<Chart> {
         vec![Chart::lines("learning", "loss", &["train/loss", "eval/error"])]
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
         let (x, y) = log.history("eval/error").iter().map(|(t, e)| (*t as f64, *e)).unzip();
-        let figure = LineFigure {
-            title: "A neuron learns from its teacher".into(),
-            x_label: "step".into(),
-            y_label: "distance between the weights".into(),
-            series: vec![Series::new("learned", x, y)],
-            ..Default::default()
-        };
+        let curves = vec![Series::new("learned", x, y)];
+        let figure = LineFigure::new("A neuron learns", "step", "distance of the weights", curves);
         log.figure("learning", step, &figure.render()?, &figure.to_csv());
         Ok(())
     }

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::damage::{
-    Damage, Tensor, bytes, change, content, manifest, replace, tensors_path, without,
+    Damage, Tensor, bytes, change, content, manifest, number, replace, tensors_path, without,
+    without_number,
 };
 use common::{Bench, Random};
 use neuron_lab::lab::error::one_line;
@@ -55,11 +56,13 @@ fn contents() -> Vec<(String, bool, Damage)> {
         ("extra key", false, content(|t| drop(t.insert("layer9.bias".into(), t[WEIGHT].clone())))),
         ("no buffer", true, without("optim.exp_avg.layer1.computation.weight")),
         ("buffer's shape", true, change("optim.exp_avg.output.bias", |t| t.1 = vec![5, 2])),
-        ("no step", true, without("optim.step")),
-        ("step's kind", true, change("optim.step", |t| t.0 = Dtype::F64)),
-        ("no progress", true, without("state.lab.progress")),
-        ("another step", true, change("state.lab.progress", |t| t.2[6] ^= 8)),
-        ("no counts", true, without("state.lab.interval_counts.train/loss")),
+        ("no updates", true, without_number("optim.step")),
+        ("updates that are no number", true, number("optim.step", json!("many"))),
+        ("half an update", true, number("optim.step", json!(3.5))),
+        ("no step", true, without_number("state.lab.step")),
+        ("another step", true, number("state.lab.step", json!(21))),
+        ("no counts", true, without_number("state.lab.interval_counts.train/loss")),
+        ("a number too much", true, manifest(|m| m["numbers"]["state.other"] = json!(1))),
         ("no usage", true, without("state.tally.layer1")),
     ];
     let window = "state.lab.interval.train/loss";
@@ -86,7 +89,7 @@ fn files(random: &mut Random, length: usize) -> Vec<(String, bool, Damage)> {
         ("one byte more", false, bytes(|bytes| bytes.push(0))),
         ("foreign file", false, bytes(|bytes| *bytes = b"\x89PNG\r\n and so on".to_vec())),
         ("no tensors", false, Box::new(|f| fs::remove_file(tensors_path(f)).unwrap())),
-        ("newer format", false, manifest(|m| m["format"] = json!(2))),
+        ("newer format", false, manifest(|m| m["format"] = json!(3))),
         ("no format", false, manifest(|m| m["format"] = json!("one"))),
         (
             "no checksum",

@@ -157,8 +157,11 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ("--lrs nan", "--lrs nan"),
         ("--lrs 0.1,0.10", "each value once"),
         ("--descent-steps 0", "--descent-steps 0"),
-        ("--steps 5", "--descent-steps"),
-        ("--epochs 2", "--descent-steps"),
+        ("--steps 5", "--steps does not apply: a run is every network once"),
+        ("--epochs 2", "--epochs does not apply: a run is every network once"),
+        ("--patience 2", "--patience does not apply"),
+        ("--init-from a", "--init-from does not apply"),
+        ("--lrs 0 --depths 0", "16777216; --lrs 0: expected positive"),
         ("--depth 3", "--depths"),
         ("--inits xavier", "xavier"),
     ] {
@@ -171,7 +174,7 @@ fn what_makes_no_sense_is_refused_in_one_line() {
 #[test]
 fn the_page_explains_every_tag() {
     let page = include_str!("../docs/depth_width.md");
-    for (tag, meaning) in DepthWidth::TAGS {
+    for (tag, meaning) in DepthWidth::SPEC.tags {
         assert!(page.contains(&format!("| `{tag}` | {meaning} |")), "{tag}");
     }
 }

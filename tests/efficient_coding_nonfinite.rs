@@ -3,19 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use neuron_lab::efficient_coding::EfficientCoding;
 use neuron_lab::lab::error::Failure;
-use neuron_lab::lab::log::console::Console;
-use neuron_lab::lab::store::checkpoint::{self, Checkpoint, Manifest, State};
-use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::store::checkpoint::{self, Checkpoint, Manifest};
+use neuron_lab::lab::store::durable;
 use neuron_lab::lab::train::finite::FinitePolicy;
 use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
-use neuron_lab::lab::{Experiment, configure};
-use tch::{Device, Tensor, no_grad_guard};
+use neuron_lab::lab::{NamedTensors, Persist, StateWriter, open_session};
+use tch::{Tensor, no_grad_guard};
 
 const TINY: &str = "--device cpu --threads 1 --kernel-size 6 --neurons 7 --batch-size 20 \
                     --eval-patches 64 --covariance-batches 2 --image-every 0 --log-every 5 \
@@ -62,7 +61,7 @@ impl Poison {
     }
 
     /// Poisons the live tensors of a model.
-    fn enter(self, state: &State) {
+    fn enter(self, state: &NamedTensors) {
         let _guard = no_grad_guard();
         let (name, value) = match self {
             Self::Filters => ("encoder.W", f64::NAN),
@@ -74,22 +73,26 @@ impl Poison {
 }
 
 fn session(home: &Path, line: &str, name: &str) -> Session<EfficientCoding> {
-    let words = format!("efficient_coding {line}");
-    let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
-    let settings = configure::<EfficientCoding>(words).unwrap();
-    let experiment = EfficientCoding::build(&settings, Device::Cpu).unwrap();
     let (runs, checkpoints) = (home.join("runs"), home.join("checkpoints"));
-    let folder = RunFolder::create(&runs, &checkpoints, EfficientCoding::NAME, name).unwrap();
-    let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
-    Session::new(settings, experiment, folder, None, parts).unwrap()
+    let words = format!("efficient_coding {line} --device cpu --name {name}");
+    let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
+    let places = ["--runs".into(), runs.into(), "--checkpoints".into(), checkpoints.into()];
+    open_session::<EfficientCoding>(words.into_iter().chain(places)).unwrap()
 }
 
-fn copy(state: State) -> State {
+/// Every tensor of a checkpoint as it is now, shared with the live model.
+fn tensors(session: &Session<EfficientCoding>) -> NamedTensors {
+    let mut writer = StateWriter::default();
+    session.experiment().save(&mut writer).unwrap();
+    writer.tensors().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+}
+
+fn copy(state: NamedTensors) -> NamedTensors {
     state.into_iter().map(|(name, tensor)| (name, tensor.copy())).collect()
 }
 
 /// The names of the tensors that differ, NaN being equal to NaN.
-fn changed(before: &State, after: &State) -> Vec<String> {
+fn changed(before: &NamedTensors, after: &NamedTensors) -> Vec<String> {
     assert_eq!(before.len(), after.len());
     let pairs = before.iter().zip(after);
     let differ = pairs.filter(|((_, old), (_, new))| !old.allclose(new, 0.0, 0.0, true));
@@ -109,14 +112,14 @@ fn a_step_that_is_not_finite_changes_nothing() {
                     session(home.path(), &line, &format!("{i}-{poison:?}-{policy:?}"));
                 session.set_finite_policy(policy);
                 (0..BEFORE).for_each(|_| session.one_step().unwrap());
-                poison.enter(&session.experiment().state());
-                let before = copy(session.experiment().state());
+                poison.enter(&tensors(&session));
+                let before = copy(tensors(&session));
                 let error = loop {
                     if let Err(error) = session.one_step() {
                         break error;
                     }
                 };
-                for name in changed(&before, &session.experiment().state()) {
+                for name in changed(&before, &tensors(&session)) {
                     faults.push(format!("{context}: {name}"));
                 }
                 match error.downcast_ref::<Failure>() {
@@ -149,9 +152,11 @@ fn the_program_ends_with_exit_code_3_and_names_the_step() {
         let folder = home.path().join(format!("checkpoints/efficient_coding/c{i}"));
         let newest = || Checkpoint::read(&Manifest::list(&folder)[0]).unwrap();
         let mut last = newest();
-        let state: State = last.tensors.into_iter().collect();
+        let state: NamedTensors = last.tensors.into_iter().collect();
         Poison::Scale.enter(&state);
-        checkpoint::save(&folder, &mut last.manifest, &state).unwrap();
+        fs::write(&last.path, checkpoint::serialize(&state).unwrap()).unwrap();
+        (last.manifest.sha256, last.manifest.bytes) = durable::sha256(&last.path).unwrap();
+        last.manifest.write(&folder).unwrap();
         let (code, said) = run(home.path(), &format!("--resume c{i} --steps 20 --quiet"));
         let named = format!("at step {}:", BEFORE + 1);
         assert!(code == Some(3) && said.contains(&named), "{constraint}: {code:?} {said}");

@@ -15,17 +15,12 @@ use std::time::Duration;
 use common::Random;
 use neuron_lab::efficient_coding::EfficientCoding;
 use neuron_lab::efficient_coding::retina::report;
-use neuron_lab::lab::log::console::Console;
 use neuron_lab::lab::log::tags;
+use neuron_lab::lab::open_session;
 use neuron_lab::lab::store::checkpoint::{Checkpoint, Manifest, find};
-use neuron_lab::lab::store::folder::RunFolder;
 use neuron_lab::lab::tensor::to_host;
 use neuron_lab::lab::train::finite::FinitePolicy;
-use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
-use neuron_lab::lab::{Experiment, configure};
 use serde_json::Value;
-use tch::Device;
 
 const TINY: &str = "--device cpu --kernel-size 6 --neurons 7 --batch-size 20 --eval-patches 64 \
                     --covariance-batches 2 --image-every 0 --log-every 7 --evaluate-every 50 \
@@ -193,14 +188,11 @@ fn a_step_reads_nothing_from_the_device() {
     for (i, constraint) in CONSTRAINTS.iter().enumerate() {
         let line = format!("efficient_coding {TINY} --log-every 4 --constraint {constraint}");
         let line = line.replacen("--log-every 7", "", 1);
-        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let settings = configure::<EfficientCoding>(words).unwrap();
-        let experiment = EfficientCoding::build(&settings, Device::Cpu).unwrap();
         let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
-        let name = format!("reads{i}");
-        let folder = RunFolder::create(&runs, &checkpoints, EfficientCoding::NAME, &name).unwrap();
-        let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
-        let mut session = Session::new(settings, experiment, folder, None, parts).unwrap();
+        let words = line.split_whitespace().map(OsString::from);
+        let places = ["--runs".into(), runs.into(), "--checkpoints".into(), checkpoints.into()];
+        let name = ["--name".into(), format!("reads{i}").into()];
+        let mut session = open_session::<EfficientCoding>(words.chain(places).chain(name)).unwrap();
         session.set_finite_policy(FinitePolicy::WhenLogging);
         let found: Vec<u64> = (0..8)
             .map(|_| {

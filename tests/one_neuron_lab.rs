@@ -119,12 +119,12 @@ fn every_tag_is_in_the_page() {
     run(&bench, "--model multi --steps 200 --name b --quiet").expect(0);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/one_neuron.md");
     let page = fs::read_to_string(path).unwrap();
-    for (tag, meaning) in OneNeuron::TAGS {
+    for (tag, meaning) in OneNeuron::SPEC.tags {
         assert!(page.contains(&format!("\n| `{tag}` | {meaning} |\n")), "{tag}");
     }
     let lines = [metrics(&bench, "a"), metrics(&bench, "b")].concat();
     for tag in lines.iter().flat_map(|line| line.as_object().unwrap().keys()) {
-        assert!(meaning(OneNeuron::TAGS, tag).is_some(), "{tag}");
+        assert!(meaning(OneNeuron::SPEC.tags, tag).is_some(), "{tag}");
     }
 }
 

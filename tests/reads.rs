@@ -7,38 +7,26 @@
 
 mod common;
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::Bench;
 use neuron_lab::apical::{ApicalTrain, Characterize, Toy};
+use neuron_lab::depth_width::DepthWidth;
 use neuron_lab::efficient_coding::EfficientCoding;
 use neuron_lab::efficient_coding::toy::TwoLossToy;
-use neuron_lab::lab::configure;
-use neuron_lab::lab::log::console::Console;
-use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::open_session;
 use neuron_lab::lab::tensor::to_host;
 use neuron_lab::lab::train::experiment::Experiment;
 use neuron_lab::lab::train::finite::FinitePolicy;
 use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::one_neuron::OneNeuron;
-use neuron_lab::selector::{DepthWidth, SelectorContinual, SelectorMnist, SelectorTransformer};
+use neuron_lab::selector::{SelectorContinual, SelectorMnist, SelectorTransformer};
 use neuron_lab::steady_state::{SteadyState, SteadyStateInit, SteadyStateTheory};
-use tch::Device;
 
 /// A run with these flags, ready for its first step.
 fn begin<E: Experiment>(bench: &Bench, name: &str, flags: &str) -> Session<E> {
-    let line = format!("{} {flags}", E::NAME);
-    let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-    let settings = configure::<E>(words).unwrap();
-    tch::set_num_threads(1);
-    let experiment = E::build(&settings, Device::Cpu).unwrap();
-    let (runs, checkpoints) = (bench.path("runs"), bench.path("checkpoints"));
-    let folder = RunFolder::create(&runs, &checkpoints, E::NAME, name).unwrap();
-    let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
-    Session::new(settings, experiment, folder, None, parts).unwrap()
+    open_session::<E>(bench.arguments(&format!("--name {name} {flags}"))).unwrap()
 }
 
 /// A run of the digits that logs at every fourth step.
@@ -90,7 +78,7 @@ fn reads_of<E: Experiment>(flags: &str, calls: usize) -> (Vec<u64>, Vec<u64>) {
     let bench = Bench::new();
     let mut session = begin::<E>(&bench, "a", flags);
     session.set_finite_policy(FinitePolicy::WhenLogging);
-    let lines = bench.path("runs").join(E::NAME).join("a/metrics.jsonl");
+    let lines = bench.path("runs").join(E::SPEC.name).join("a/metrics.jsonl");
     let entries = || fs::read_to_string(&lines).unwrap().lines().count();
     let (mut between, mut logging) = (Vec::new(), Vec::new());
     for _ in 0..calls {
@@ -107,7 +95,7 @@ fn reads_of<E: Experiment>(flags: &str, calls: usize) -> (Vec<u64>, Vec<u64>) {
 #[track_caller]
 fn assert_reads<E: Experiment>(expected: u64, calls: usize, flags: &str) {
     let (between, logging) = reads_of::<E>(flags, calls);
-    let name = E::NAME;
+    let name = E::SPEC.name;
     assert!(!between.is_empty() && !logging.is_empty(), "{name}: {between:?}, {logging:?}");
     assert!(between.iter().all(|reads| *reads == expected), "{name}: {between:?}");
     assert!(logging.iter().all(|reads| *reads == expected + 1), "{name}, logging: {logging:?}");

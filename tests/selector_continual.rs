@@ -8,15 +8,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use common::{Bench, Outcome, cut, fetched, words};
-use neuron_lab::lab::configure;
-use neuron_lab::lab::log::console::Console;
-use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::data::ImageData;
 use neuron_lab::lab::tensor::rng::Seeds;
 use neuron_lab::lab::tensor::to_host;
 use neuron_lab::lab::train::experiment::Experiment;
 use neuron_lab::lab::train::finite::FinitePolicy;
-use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
+use neuron_lab::lab::{configure, open_session};
 use neuron_lab::selector::SelectorContinual;
 use neuron_lab::selector::continual::config::ContinualConfig;
 use neuron_lab::selector::network::SelectorNetwork;
@@ -133,7 +130,7 @@ fn a_constant_answer_is_told_from_an_accuracy() {
     let _guard = no_grad_guard();
     let bias = params.named().into_iter().find(|(name, _)| name == "output.bias").unwrap().1;
     let accuracies = || {
-        let found = test(&network, &tasks, &data.test, 1, None).unwrap();
+        let found = test(&network, &params, &tasks, &data.test, 1, None).unwrap();
         let answers = to_host::values(&found.answers).unwrap();
         (to_host::values(&found.accuracy).unwrap(), collapsed(&answers))
     };
@@ -296,16 +293,11 @@ fn only_a_logging_step_reads() {
     let bench = Bench::new();
     tch::set_num_threads(1);
     for method in METHODS {
-        let line =
-            format!("{NAME} --data digits --method {method} --log-every 1000 --fisher-samples 5");
-        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let settings = configure::<SelectorContinual>(words).unwrap();
-        let experiment = SelectorContinual::build(&settings, Device::Cpu).unwrap();
-        let steps = experiment.plan().evaluate_every;
-        let (runs, checkpoints) = (bench.path("runs"), bench.path("checkpoints"));
-        let folder = RunFolder::create(&runs, &checkpoints, NAME, method).unwrap();
-        let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
-        let mut session = Session::new(settings, experiment, folder, None, parts).unwrap();
+        let line = format!(
+            "--data digits --method {method} --log-every 1000 --fisher-samples 5 --name {method}"
+        );
+        let mut session = open_session::<SelectorContinual>(bench.arguments(&line)).unwrap();
+        let steps = session.experiment().schedule().evaluate_every;
         session.set_finite_policy(FinitePolicy::WhenLogging);
         for step in 0..steps + 3 {
             let before = to_host::count();
@@ -325,13 +317,17 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ("--method ewc --lambda nan", "--lambda"),
         ("--fisher-samples 0", "--fisher-samples 0"),
         ("--memory 0", "--memory 0"),
+        ("--memory 0 --hidden 0 --lr 0", "1 or more; --hidden 0: expected numbers of neurons"),
         ("--probe-samples 0", "--probe-samples 0"),
         ("--si-damping 0", "--si-damping 0"),
         ("--online-decay 1.5", "--online-decay 1.5"),
         ("--num-computation 0", "--num-computation 0"),
-        ("--steps 5", "--steps 5"),
+        (
+            "--steps 5",
+            "--steps does not apply: the length is in passes through each task, --epochs",
+        ),
         ("--epochs 0", "--epochs 0"),
-        ("--patience 2", "--patience 2"),
+        ("--patience 2", "--patience does not apply: a run learns all its tasks"),
         ("--schedule plateau", "--schedule plateau"),
         ("--method ewo", "ewc"),
         ("--hiden 8", "--hidden"),
@@ -345,7 +341,7 @@ fn what_makes_no_sense_is_refused_in_one_line() {
 #[test]
 fn the_page_explains_every_tag() {
     let page = include_str!("../docs/selector_continual.md");
-    for (tag, meaning) in SelectorContinual::TAGS {
+    for (tag, meaning) in SelectorContinual::SPEC.tags {
         assert!(page.contains(&format!("| `{tag}` | {meaning} |")), "{tag}");
     }
 }

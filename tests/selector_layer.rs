@@ -81,7 +81,7 @@ fn the_layer_is_the_notebooks_neurons_side_by_side() {
     for sign in [SteSign::AsPrinted, SteSign::Consistent] {
         let (layer, params) = layer(2, SelectorKind::Threshold, sign);
         let x = input(40);
-        let y = layer.forward(&x).output;
+        let y = layer.forward_with_graph(&params, &x).output;
         let each: Vec<Tensor> = (0..6).map(|n| notebook_neuron(&x, &params, n, sign)).collect();
         let reference = Tensor::stack(&each, -1);
         assert_close(&y, &reference, "output");
@@ -98,7 +98,7 @@ fn softmax_is_the_masked_sum_for_any_number_of_choices() {
     for choices in [1, 2, 5] {
         let (layer, params) = layer(choices, SelectorKind::Softmax, SteSign::Consistent);
         let x = input(40);
-        let y = layer.forward(&x).output;
+        let y = layer.forward_with_graph(&params, &x).output;
         let each: Vec<Tensor> = (0..6).map(|n| softmax_neuron(&x, &params, n, choices)).collect();
         let reference = Tensor::stack(&each, -1);
         assert_close(&y, &reference, "output");
@@ -114,7 +114,7 @@ fn one_sample_reaches_the_selected_rows_only_and_bit_for_bit() {
     for (choices, selector) in [(2, SelectorKind::Threshold), (5, SelectorKind::Softmax)] {
         let (layer, params) = layer(choices, selector, SteSign::Consistent);
         let x = input(1);
-        let activation = layer.forward(&x);
+        let activation = layer.forward_with_graph(&params, &x);
         let counts = layer.selection_counts(&activation.choice);
         assert_eq!(counts.sum(Kind::Double).double_value(&[]), 6.0);
         let weight = params.get("layer1.computation.weight").unwrap();
@@ -145,7 +145,7 @@ fn softmax_selectors_get_the_derived_gradient() {
     // dz_k = p_k delta (h_k - sum_j p_j h_j), summed over the batch for the bias.
     let (layer, params) = layer(5, SelectorKind::Softmax, SteSign::Consistent);
     let x = input(30);
-    let y = layer.forward(&x).output;
+    let y = layer.forward_with_graph(&params, &x).output;
     let rows = |part: &str| {
         let weight = params.get(&format!("layer1.{part}.weight")).unwrap().view([-1, 7]);
         let bias = params.get(&format!("layer1.{part}.bias")).unwrap().view([-1]);
@@ -165,7 +165,7 @@ fn equal_logits_select_the_first() {
         let _guard = tch::no_grad_guard();
         let _ = params.values.zero_();
     }
-    let counts = layer.selection_counts(&layer.forward(&input(10)).choice);
+    let counts = layer.selection_counts(&layer.forward_with_graph(&params, &input(10)).choice);
     assert_eq!(counts.get(0).min().double_value(&[]), 10.0);
     // The threshold selects B at sigmoid = 0.5.
     let (layer, mut params) = layer_of_threshold();
@@ -173,7 +173,7 @@ fn equal_logits_select_the_first() {
         let _guard = tch::no_grad_guard();
         let _ = params.values.zero_();
     }
-    let counts = layer.selection_counts(&layer.forward(&input(10)).choice);
+    let counts = layer.selection_counts(&layer.forward_with_graph(&params, &input(10)).choice);
     assert_eq!(counts.get(1).min().double_value(&[]), 10.0);
 }
 
@@ -230,10 +230,11 @@ fn tensors_of_another_kind_or_shape_are_refused_before_memory_is_read() {
             (x.unsqueeze(0), "Float [1, 5, 7]"),
         ];
         for (bad, expected) in inputs {
-            let said = refusal(|| layer.run(&bad, None));
+            let said = refusal(|| layer.forward(&params, &bad, None));
             assert!(said.contains(expected), "{compute:?}: {said}");
         }
-        let pass = layer.run(&x, None);
+        let mut gradients = params.zero_gradients();
+        let pass = layer.forward(&params, &x, None);
         let delta = upstream(5).to_kind(Kind::Float);
         let upstreams = [
             (delta.to_kind(Kind::Half), "the upstream gradient of a selector layer is Half [5, 6]"),
@@ -243,15 +244,15 @@ fn tensors_of_another_kind_or_shape_are_refused_before_memory_is_read() {
             (delta.sum_dim_intlist(0, false, Kind::Float), "Float [6]"),
         ];
         for (bad, expected) in upstreams {
-            let said = refusal(|| layer.backward(&pass, &bad, true));
+            let said = refusal(|| layer.backward(&params, &mut gradients, &pass, &bad, true));
             assert!(said.contains(expected), "{compute:?}: {said}");
         }
         // A pass of a layer of f64 comes with tensors of f64.
-        let (wide, _) = layer_by(compute, Kind::Double);
-        let other = wide.run(&x.to_kind(Kind::Double), None);
-        let said = refusal(|| layer.backward(&other, &delta, true));
+        let (wide, wide_params) = layer_by(compute, Kind::Double);
+        let other = wide.forward(&wide_params, &x.to_kind(Kind::Double), None);
+        let said = refusal(|| layer.backward(&params, &mut gradients, &other, &delta, true));
         assert!(said.contains("the input of a selector layer is Double"), "{compute:?}: {said}");
-        assert_eq!(params.gradient.count_nonzero(None).int64_value(&[]), 0, "{compute:?}");
+        assert_eq!(gradients.values.count_nonzero(None).int64_value(&[]), 0, "{compute:?}");
     }
 }
 
@@ -259,15 +260,15 @@ fn tensors_of_another_kind_or_shape_are_refused_before_memory_is_read() {
 fn the_kernels_refuse_to_write_over_what_they_read() {
     tch::set_num_threads(1);
     let (rule, compute, inner) = (Rule::SelectedOnly, Compute::Gather, Inner::Identity);
-    let (layer, params) =
-        layer_with(LayerOptions { rule, compute, inner, ..LayerOptions::default() }, Kind::Float);
-    let pass = layer.run(&input(1).detach().to_kind(Kind::Float), None);
+    let (layer, params) = layer_with(LayerOptions { rule, compute, inner }, Kind::Float);
+    let mut gradients = params.zero_gradients();
+    let pass = layer.forward(&params, &input(1).detach().to_kind(Kind::Float), None);
     // One sample by neurons, so that its transpose has the same memory.
-    let inside = params.gradient_of("layer1.computation.weight").unwrap();
+    let inside = gradients.of(params.id("layer1.computation.weight").unwrap());
     let delta = inside.view(-1).narrow(0, 0, 6).view([1, 6]);
-    let said = refusal(|| layer.backward(&pass, &delta, false));
+    let said = refusal(|| layer.backward(&params, &mut gradients, &pass, &delta, false));
     assert!(said.contains("a layer's gradient can't be its own input"), "{said}");
-    assert!(layer.backward(&pass, &delta.copy(), false).is_none());
+    assert!(layer.backward(&params, &mut gradients, &pass, &delta.copy(), false).is_none());
 }
 
 #[test]
@@ -277,9 +278,10 @@ fn views_that_are_not_contiguous_give_the_same_pass() {
         let (layer, params) = layer_by(compute, Kind::Float);
         let (x, delta) = (input(5).detach().to_kind(Kind::Float), upstream(5).to_kind(Kind::Float));
         let passed = |x: &Tensor, delta: &Tensor| {
-            let pass = layer.run(x, None);
-            let dx = layer.backward(&pass, delta, true).unwrap();
-            (pass.output, dx, params.gradient.copy())
+            let mut gradients = params.zero_gradients();
+            let pass = layer.forward(&params, x, None);
+            let dx = layer.backward(&params, &mut gradients, &pass, delta, true).unwrap();
+            (pass.output, dx, gradients.values)
         };
         let apart = |of: &Tensor| of.tr().contiguous().tr();
         assert!(!apart(&x).is_contiguous());
@@ -293,12 +295,14 @@ fn an_empty_batch_has_an_empty_output_and_no_gradient() {
     for (compute, kind) in
         WAYS.into_iter().flat_map(|way| [(way, Kind::Float), (way, Kind::Double)])
     {
-        let (layer, mut params) = layer_by(compute, kind);
-        _ = params.gradient.fill_(1.0);
-        let pass = layer.run(&Tensor::zeros([0, 7], (kind, Device::Cpu)), None);
+        let (layer, params) = layer_by(compute, kind);
+        let mut gradients = params.zero_gradients();
+        _ = gradients.values.fill_(1.0);
+        let pass = layer.forward(&params, &Tensor::zeros([0, 7], (kind, Device::Cpu)), None);
         assert_eq!((pass.output.size(), pass.choice.size()), (vec![0, 6], vec![0, 6]));
-        let dx = layer.backward(&pass, &Tensor::zeros([0, 6], (kind, Device::Cpu)), true);
+        let delta = Tensor::zeros([0, 6], (kind, Device::Cpu));
+        let dx = layer.backward(&params, &mut gradients, &pass, &delta, true);
         assert_eq!(dx.unwrap().size(), [0, 7], "{compute:?}");
-        assert_eq!(params.gradient.count_nonzero(None).int64_value(&[]), 0, "{compute:?}");
+        assert_eq!(gradients.values.count_nonzero(None).int64_value(&[]), 0, "{compute:?}");
     }
 }

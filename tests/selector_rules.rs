@@ -63,7 +63,7 @@ fn both_ways(
     let names: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
     let mut inputs = vec![x.shallow_clone()];
     inputs.extend(names.iter().map(|name| params.get(name).unwrap()));
-    let y = layer.forward(x).output;
+    let y = layer.forward_with_graph(params, x).output;
     let loss = (&y * delta).sum(Kind::Double);
     let zeros = |found: (Tensor, &Tensor)| match found.0.defined() {
         true => found.0,
@@ -71,15 +71,15 @@ fn both_ways(
     };
     let found = Tensor::run_backward(&[loss], &inputs, false, false);
     let by_graph = found.into_iter().zip(&inputs).map(zeros).collect();
-    let pass = layer.run(x, None);
-    let dx = layer.backward(&pass, delta, true).unwrap();
+    let pass = layer.forward(params, x, None);
+    let mut gradients = params.zero_gradients();
+    let dx = layer.backward(params, &mut gradients, &pass, delta, true).unwrap();
     let mut written = vec![dx];
-    written.extend(names.iter().map(|name| params.gradient_of(name).unwrap().copy()));
+    written.extend(names.iter().map(|name| gradients.of(params.id(name).unwrap()).copy()));
     // A first layer's input needs no gradient, and its parameters' are the same.
-    let whole = params.gradient.copy();
-    params.gradient.shallow_clone().copy_(&params.gradient.zeros_like());
-    assert!(layer.backward(&pass, delta, false).is_none());
-    assert_eq!(params.gradient, whole);
+    let mut alone = params.zero_gradients();
+    assert!(layer.backward(params, &mut alone, &pass, delta, false).is_none());
+    assert_eq!(alone.values, gradients.values);
     [(y.detach(), by_graph), (pass.output, written)]
 }
 
@@ -178,10 +178,11 @@ fn the_loss_for_even_use_has_the_gradient_of_its_definition() {
     let mut layer = SelectorLayer::new(shape, "layer0", &params, Device::Cpu).unwrap();
     let x = seeded(4, || Tensor::randn([40, INPUTS], OPTIONS));
     let gradient = |layer: &SelectorLayer| {
-        let pass = layer.run(&x, None);
+        let pass = layer.forward(&params, &x, None);
+        let mut gradients = params.zero_gradients();
         // Of a loss that doesn't see the output.
-        layer.backward(&pass, &pass.output.zeros_like(), false);
-        params.gradient_of("layer0.selection.weight").unwrap().copy()
+        layer.backward(&params, &mut gradients, &pass, &pass.output.zeros_like(), false);
+        gradients.of(params.id("layer0.selection.weight").unwrap()).copy()
     };
     assert_eq!(gradient(&layer).abs().max().double_value(&[]), 0.0);
     layer.set_aux_loss_weight(0.3);
@@ -190,7 +191,7 @@ fn the_loss_for_even_use_has_the_gradient_of_its_definition() {
     let (weight, bias) = (get("weight"), get("bias"));
     let z = x.linear(&weight.view([-1, INPUTS]), Some(&bias.view([-1]))).view([40, 4, NEURONS]);
     let mean = z.softmax(1, Kind::Double).mean_dim(0, false, Kind::Double);
-    let share = layer.selection_counts(&layer.run(&x, None).choice) / 40.0;
+    let share = layer.selection_counts(&layer.forward(&params, &x, None).choice) / 40.0;
     let loss = 0.3 * 4.0 * (share * mean).sum(Kind::Double) / NEURONS as f64;
     let graph = Tensor::run_backward(&[loss], &[&weight], false, false);
     assert_close(&written, &graph[0], "selection weight");
@@ -204,19 +205,19 @@ fn a_balance_bias_evens_out_the_choice_and_leaves_the_output_alone() {
     let mut layer = SelectorLayer::new(shape, "layer0", &params, Device::Cpu).unwrap();
     let x = seeded(4, || Tensor::randn([400, INPUTS], OPTIONS));
     let unevenness = |layer: &SelectorLayer| {
-        let share = layer.selection_counts(&layer.run(&x, None).choice) / 400.0;
+        let share = layer.selection_counts(&layer.forward(&params, &x, None).choice) / 400.0;
         (share - 0.25).abs().max().double_value(&[])
     };
     let before = unevenness(&layer);
     layer.add_balance_bias();
     for _ in 0..2000 {
-        let counts = layer.selection_counts(&layer.run(&x, None).choice);
+        let counts = layer.selection_counts(&layer.forward(&params, &x, None).choice);
         layer.update_balance_bias(&counts, 400, 0.01, None);
     }
     let after = unevenness(&layer);
     assert!(before > 0.2 && after < 0.03, "{before} {after}");
     // What answers is still exactly a computation neuron's output.
-    let pass = layer.run(&x, None);
+    let pass = layer.forward(&params, &x, None);
     let get = |name: &str| params.get(&format!("layer0.computation.{name}")).unwrap();
     let h = x.linear(&get("weight").view([-1, INPUTS]), Some(&get("bias").view([-1]))).relu();
     let index = pass.choice.to_kind(Kind::Int64).unsqueeze(1);
@@ -257,24 +258,27 @@ fn a_tape_gives_the_gradients_of_one_graph() {
     // Two layers of the same input, their product, a residual sum, a third layer.
     let loss_of = |y: Tensor| y.square().sum(Kind::Double);
     let x = &embedding * 2.0;
-    let (a, b) = (layers[0].forward(&x).output, layers[1].forward(&x).output);
-    let sum = (&x + a * b).tanh();
-    params.backward(&loss_of(layers[2].forward(&sum).output + sum.narrow(1, 0, 4))).unwrap();
-    let expected = params.gradient.copy();
+    let output = |layer: usize, x: &Tensor| layers[layer].forward_with_graph(&params, x).output;
+    let sum = (&x + output(0, &x) * output(1, &x)).tanh();
+    let loss = loss_of(output(2, &sum) + sum.narrow(1, 0, 4));
+    let mut expected = params.zero_gradients();
+    params.backward(&loss, &mut expected).unwrap();
+    let mut gradients = params.zero_gradients();
     for _ in 0..2 {
-        let _ = params.gradient.narrow(1, 0, 5).fill_(7.0);
+        let _ = gradients.values.narrow(1, 0, 5).fill_(7.0);
         let mut tape = Tape::default();
         let x = tape.cut(&(&embedding * 2.0));
-        let (a, _) = tape.layer(&layers[0], &x, None);
-        let (b, _) = tape.layer(&layers[1], &x, None);
+        let (a, _) = tape.layer(&params, &layers[0], &x, None);
+        let (b, _) = tape.layer(&params, &layers[1], &x, None);
         let sum = tape.cut(&(&x + a * b).tanh());
-        let (y, choice) = tape.layer(&layers[2], &sum, None);
+        let (y, choice) = tape.layer(&params, &layers[2], &sum, None);
         assert_eq!(choice.size(), [9, 4]);
-        tape.backward(&loss_of(y + sum.narrow(1, 0, 4)), &mut params).unwrap();
-        assert_close(&params.gradient, &expected, "tape");
+        let loss = loss_of(y + sum.narrow(1, 0, 4));
+        tape.backward(&mut params, &mut gradients, &loss).unwrap();
+        assert_close(&gradients.values, &expected.values, "tape");
     }
     // An input that isn't cut is said.
     let mut tape = Tape::default();
-    let (a, _) = tape.layer(&layers[0], &(&embedding * 2.0), None);
-    assert!(tape.backward(&loss_of(a), &mut params).is_err());
+    let (a, _) = tape.layer(&params, &layers[0], &(&embedding * 2.0), None);
+    assert!(tape.backward(&mut params, &mut gradients, &loss_of(a)).is_err());
 }

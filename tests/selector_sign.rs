@@ -31,8 +31,8 @@ fn config(sign: SteSign) -> NetworkConfig {
     NetworkConfig { hidden: vec![64], selection, learner, ..defaults }
 }
 
-fn loss(network: &SelectorNetwork, images: &Tensor, labels: &Tensor) -> Tensor {
-    cross_entropy(&network.forward(images).0, labels)
+fn loss(network: &SelectorNetwork, params: &Params, images: &Tensor, labels: &Tensor) -> Tensor {
+    cross_entropy(&network.forward_with_graph(params, images).0, labels)
 }
 
 /// The slope of the loss over the selection bias of neuron n, by central differences.
@@ -60,14 +60,14 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 fn correlation_of(sign: SteSign, images: &Tensor, labels: &Tensor) -> f64 {
     let config = config(sign);
     let shape = config.shape(images.size()[1], 10);
-    let mut params = shape.parameters(Seeds { first: 0, count: 1 }, Device::Cpu).unwrap();
+    let params = shape.parameters(Seeds { first: 0, count: 1 }, Device::Cpu).unwrap();
     let network = SelectorNetwork::new(&shape, config.options(), &params, Device::Cpu).unwrap();
-    params.backward(&loss(&network, images, labels)).unwrap();
-    let gradient = params.split(&params.gradient);
-    let gradient = &gradient.iter().find(|(name, _)| name == "layer1.selection.bias").unwrap().1;
+    let mut gradients = params.zero_gradients();
+    params.backward(&loss(&network, &params, images, labels), &mut gradients).unwrap();
+    let gradient = gradients.of(params.id("layer1.selection.bias").unwrap());
     let gradient = Vec::<f64>::try_from(gradient.to_kind(Kind::Double)).unwrap();
     let _guard = tch::no_grad_guard();
-    let measured = || loss(&network, images, labels).double_value(&[]);
+    let measured = || loss(&network, &params, images, labels).double_value(&[]);
     let slopes: Vec<f64> = (0..64).map(|n| slope(&params, &measured, n)).collect();
     correlation(&gradient, &slopes)
 }

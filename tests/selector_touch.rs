@@ -2,40 +2,32 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::ffi::OsString;
+mod common;
 
 use clap::ValueEnum;
-use neuron_lab::lab::configure;
-use neuron_lab::lab::log::console::Console;
-use neuron_lab::lab::store::folder::RunFolder;
-use neuron_lab::lab::train::experiment::Experiment;
+use common::Bench;
+use neuron_lab::lab::store::{Persist, StateWriter};
 use neuron_lab::lab::train::finite::FinitePolicy;
 use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
+use neuron_lab::lab::{Experiment, open_session};
 use neuron_lab::selector::SelectorMnist;
 use neuron_lab::selector::layer::Rule;
-use tch::{Device, Kind, Tensor};
-use tempfile::TempDir;
+use tch::{Kind, Tensor};
 
 /// A run on the digits that takes its steps one by one.
 struct Run {
     session: Session<SelectorMnist>,
-    _home: TempDir,
+    /// The run's folder, which goes with it.
+    _bench: Bench,
 }
 
 impl Run {
     fn new(flags: &str) -> Self {
         tch::set_num_threads(1);
-        let home = tempfile::tempdir().unwrap();
-        let line = format!("test --data digits --hidden 16,16 {flags}");
-        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let settings = configure::<SelectorMnist>(words).unwrap();
-        let experiment = SelectorMnist::build(&settings, Device::Cpu).unwrap();
-        let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
-        let folder = RunFolder::create(&runs, &checkpoints, SelectorMnist::NAME, "a").unwrap();
-        let parts = (Console::new(true, false), StopSignal::default(), Device::Cpu);
-        let session = Session::new(settings, experiment, folder, None, parts).unwrap();
-        Self { session, _home: home }
+        let bench = Bench::new();
+        let line = format!("--data digits --hidden 16,16 --name a {flags}");
+        let session = open_session::<SelectorMnist>(bench.arguments(&line)).unwrap();
+        Self { session, _bench: bench }
     }
 
     fn step(&mut self) {
@@ -44,8 +36,9 @@ impl Run {
 
     /// A copy of a tensor of the checkpoint.
     fn get(&self, name: &str) -> Tensor {
-        let state = self.session.experiment().state();
-        state.into_iter().find(|(key, _)| key == name).unwrap().1.copy()
+        let mut writer = StateWriter::default();
+        self.session.experiment().save(&mut writer).unwrap();
+        writer.tensors().find(|(key, _)| key == name).unwrap().1.copy()
     }
 
     /// Rows [computation, neuron] of a layer's computation weights that differ from `before`.
@@ -124,8 +117,9 @@ fn the_bias_for_even_use_stays_where_a_step_is_not_finite() {
     run.step();
     let before = run.get("layer1.preference");
     assert!(count(&before.ne(0.0)) > 0, "a finite step moves it");
-    let state = run.session.experiment().state();
-    let (_, bias) = state.into_iter().find(|(name, _)| name == "output.bias").unwrap();
+    let mut writer = StateWriter::default();
+    run.session.experiment().save(&mut writer).unwrap();
+    let (_, bias) = writer.tensors().find(|(name, _)| name == "output.bias").unwrap();
     let _ = tch::no_grad(|| bias.get(0).fill_(f64::NAN));
     run.step();
     assert_eq!(run.get("layer1.preference"), before);
@@ -144,12 +138,12 @@ fn a_batch_touches_a_row_with_the_expected_probability() {
 fn growth_without_noise_changes_nothing_and_its_copies_are_not_used() {
     let flags = "--num-computation 2 --batch-size 64 --epochs 3 --grow 2:5@epoch2 --grow-noise 0";
     let mut run = Run::new(flags);
-    let epoch = run.session.experiment().plan().evaluate_every;
+    let epoch = run.session.experiment().schedule().evaluate_every;
     (0..epoch).for_each(|_| run.step());
     let old = run.get("layer1.computation.weight");
     let infer = |run: &Run| {
         let experiment = run.session.experiment();
-        experiment.network.infer(&experiment.data.test.images)
+        experiment.network.infer(&experiment.learner.params, &experiment.data.test.images)
     };
     let (before, _) = infer(&run);
     run.session.experiment_mut().change_before(epoch).unwrap();
@@ -172,7 +166,7 @@ fn growth_and_shrinking_carry_the_optimizers_state() {
     let flags = "--num-computation 5 --batch-size 64 --epochs 4 --optimizer adam \
                  --shrink 5:3@epoch2 --grow 3:4@epoch3";
     let mut run = Run::new(flags);
-    let epoch = run.session.experiment().plan().evaluate_every;
+    let epoch = run.session.experiment().schedule().evaluate_every;
     (0..epoch).for_each(|_| run.step());
     let moment = "optim.exp_avg_sq.layer1.computation.weight";
     let (old, tally) = (run.get(moment), run.get("state.tally.layer1"));

@@ -8,17 +8,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Bench, Outcome, words};
-use neuron_lab::lab::configure;
-use neuron_lab::lab::log::console::Console;
-use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::open_session;
 use neuron_lab::lab::tensor::to_host;
-use neuron_lab::lab::train::experiment::Experiment;
 use neuron_lab::lab::train::finite::FinitePolicy;
-use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
 use neuron_lab::selector::SelectorTransformer;
 use serde_json::Value;
-use tch::Device;
 
 const NAME: &str = "selector_transformer";
 const SMALL: &str = "--d-model 16 --heads 2 --feedforward 24 --vocab 60 --sequence 12 --batch-size 4 \
@@ -161,9 +155,14 @@ fn bad_input_is_one_line() {
         ("--compute gather", 2, "--compute gather computes only what is selected"),
         ("--d-model 8192 --feedforward 90000 --num-computation 900", 1, " GB of memory, and "),
         ("--ste-sign as-printed", 2, "--ste-sign as-printed"),
-        ("--replicates 2", 2, "--replicates 2"),
-        ("--epochs 3", 2, "--steps"),
+        (
+            "--replicates 2",
+            2,
+            "--replicates does not apply: a transformer trains alone; use --seed",
+        ),
+        ("--epochs 3", 2, "--epochs does not apply: use --steps"),
         ("--temperature 0", 2, "--temperature 0"),
+        ("--heads 0 --temperature 0", 2, "--heads 0: expected 1 or more; --temperature 0"),
         ("--data latin1.txt", 1, "latin1.txt: not UTF-8 at byte 3"),
         ("--data short.txt", 2, "--sequence 12: short.txt has"),
         ("--data absent.txt", 1, "no file absent.txt"),
@@ -185,15 +184,8 @@ fn only_a_logging_step_reads_and_once() {
     for flags in ["", "--replace none", "--rule selected-only --selector tree"] {
         let bench = Bench::new();
         let line = SMALL.replace("--log-every 3", "--log-every 4").replace("--quiet", "");
-        let line = format!("{NAME} {line} --steps 12 {flags}");
-        let settings = configure::<SelectorTransformer>(words(&line).into_iter().map(Into::into));
-        let settings = settings.unwrap();
-        tch::set_num_threads(1);
-        let experiment = SelectorTransformer::build(&settings, Device::Cpu).unwrap();
-        let (runs, checkpoints) = (bench.path("runs"), bench.path("checkpoints"));
-        let folder = RunFolder::create(&runs, &checkpoints, NAME, "a").unwrap();
-        let parts = (Console::new(true, false), StopSignal::install().unwrap(), Device::Cpu);
-        let mut session = Session::new(settings, experiment, folder, None, parts).unwrap();
+        let line = format!("{line} --steps 12 --name a {flags}");
+        let mut session = open_session::<SelectorTransformer>(bench.arguments(&line)).unwrap();
         session.set_finite_policy(FinitePolicy::WhenLogging);
         let reads = |_| {
             let before = to_host::count();

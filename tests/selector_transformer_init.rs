@@ -7,8 +7,8 @@ use std::path::Path;
 
 use neuron_lab::data::text;
 use neuron_lab::lab::configure;
-use neuron_lab::lab::tensor::nn::{cross_entropy, draw};
-use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
+use neuron_lab::lab::tensor::nn::{cross_entropy, draw_params};
+use neuron_lab::lab::tensor::params::Params;
 use neuron_lab::selector::SelectorTransformer;
 use neuron_lab::selector::language_model::corpus::{Corpus, TokenBatch};
 use neuron_lab::selector::language_model::evaluation::{HeldOutResult, hold_out};
@@ -37,11 +37,7 @@ fn start(flags: &str) -> Start {
     let config = configure::<SelectorTransformer>(words).unwrap().experiment;
     let text = text::load("built-in", Path::new(""), 4000).unwrap();
     let shape = config.shape(text.vocabulary.len() as i64);
-    let mut builder = ParamsBuilder::default();
-    for (name, value) in draw(0, 1, &parameters(&shape)).unwrap() {
-        builder.add(name, value);
-    }
-    let params = builder.build(Device::Cpu).unwrap();
+    let params = draw_params(0, 1, &parameters(&shape), Device::Cpu).unwrap();
     let model = Transformer::new(&shape, &params, Device::Cpu).unwrap();
     let corpus = Corpus::new(&text, config.sequence, Device::Cpu).unwrap();
     Start { shape, params, model, corpus }
@@ -93,11 +89,12 @@ fn the_gradients_have_the_notebooks_order() {
     let mut start = start("");
     let TokenBatch { tokens, next } = start.corpus.batch(0, 0, 8);
     let mut tape = Tape::default();
-    let logits = start.model.forward(&tokens, Some(&mut tape), &mut |_, _, _| ());
+    let logits = start.model.forward(&start.params, &tokens, Some(&mut tape), &mut |_, _, _| ());
     let loss = cross_entropy(&logits, &next.flatten(0, 1));
-    tape.backward(&loss, &mut start.params).unwrap();
-    let mut norms = GradientNorms::new(&linears(&start.shape), &start.params);
-    norms.add(&start.params);
+    let mut gradients = start.params.zero_gradients();
+    tape.backward(&mut start.params, &mut gradients, &loss).unwrap();
+    let mut norms = GradientNorms::new(&linears(&start.shape), &start.params).unwrap();
+    norms.add(&gradients);
     let mean: Vec<f64> =
         norms.take().unwrap().iter().map(|norms| norms.iter().sum::<f64>() / 5.0).collect();
     let [q, k, v, linear1] = [mean[0], mean[1], mean[2], mean[4]];

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use neuron_lab::lab::configure;
-use neuron_lab::lab::tensor::nn::{cross_entropy, draw};
+use neuron_lab::lab::tensor::nn::{cross_entropy, draw_params};
 use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::selector::SelectorTransformer;
 use neuron_lab::selector::language_model::layout::{parameter_count, parameters};
@@ -55,7 +55,7 @@ fn waves(shape: &TransformerShape) -> Params {
 const SMALL: &str = "--layers 2 --d-model 8 --heads 2 --feedforward 12 --sequence 5 --vocab 11";
 
 #[track_caller]
-fn assert_pytorch(flags: &str, loss: f64, gradients: &[(&str, f64)]) {
+fn assert_pytorch(flags: &str, loss: f64, sums: &[(&str, f64)]) {
     tch::set_num_threads(1);
     let shape = shape(flags);
     let mut params = waves(&shape);
@@ -63,13 +63,14 @@ fn assert_pytorch(flags: &str, loss: f64, gradients: &[(&str, f64)]) {
     let tokens = (Tensor::arange(18, (Kind::Int64, Device::Cpu)) * 7 + 3).remainder(11);
     let tokens = tokens.view([3, 6]);
     let mut tape = Tape::default();
-    let logits = model.forward(&tokens.narrow(1, 0, 5), Some(&mut tape), &mut |_, _, _| ());
+    let logits =
+        model.forward(&params, &tokens.narrow(1, 0, 5), Some(&mut tape), &mut |_, _, _| ());
     let found = cross_entropy(&logits, &tokens.narrow(1, 1, 5).flatten(0, 1));
-    tape.backward(&found, &mut params).unwrap();
+    let mut gradients = params.zero_gradients();
+    tape.backward(&mut params, &mut gradients, &found).unwrap();
     assert!((found.double_value(&[]) - loss).abs() < 1e-13, "{flags}: loss {found:?}");
-    let split = params.split(&params.gradient);
-    for (name, expected) in gradients {
-        let (_, gradient) = split.iter().find(|(known, _)| known == name).unwrap();
+    for (name, expected) in sums {
+        let gradient = gradients.of(params.id(name).unwrap());
         let sum = (gradient * wave(name, &gradient.size(), 0.9)).sum(Kind::Double);
         let found = sum.double_value(&[]);
         assert!((found - expected).abs() < 1e-13, "{flags}: {name} {found}, not {expected}");
@@ -169,18 +170,15 @@ fn parameters_are_counted_without_making_them() {
 fn loss_and_gradient(flags: &str) -> (f64, Tensor) {
     tch::set_num_threads(1);
     let shape = shape(flags);
-    let mut builder = ParamsBuilder::default();
-    for (name, value) in draw(3, 1, &parameters(&shape)).unwrap() {
-        builder.add(name, value);
-    }
-    let mut params = builder.build(Device::Cpu).unwrap();
+    let mut params = draw_params(3, 1, &parameters(&shape), Device::Cpu).unwrap();
     let model = Transformer::new(&shape, &params, Device::Cpu).unwrap();
     let tokens = Tensor::arange(10, (Kind::Int64, Device::Cpu)).view([2, 5]);
     let mut tape = Tape::default();
-    let logits = model.forward(&tokens, Some(&mut tape), &mut |_, _, _| ());
+    let logits = model.forward(&params, &tokens, Some(&mut tape), &mut |_, _, _| ());
     let loss = cross_entropy(&logits, &(tokens + 1).flatten(0, 1));
-    tape.backward(&loss, &mut params).unwrap();
-    (loss.double_value(&[]), params.gradient.shallow_clone())
+    let mut gradients = params.zero_gradients();
+    tape.backward(&mut params, &mut gradients, &loss).unwrap();
+    (loss.double_value(&[]), gradients.values)
 }
 
 #[test]

@@ -6,12 +6,9 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use neuron_lab::lab::log::console::Console;
-use neuron_lab::lab::store::folder::RunFolder;
+use neuron_lab::lab::open_session;
 use neuron_lab::lab::tensor::params::{Params, ParamsBuilder};
 use neuron_lab::lab::train::session::Session;
-use neuron_lab::lab::train::signals::StopSignal;
-use neuron_lab::lab::{Experiment, configure};
 use neuron_lab::selector::SelectorMnist;
 use neuron_lab::selector::layer::{
     Compute, Inner, LayerOptions, LayerShape, Rule, SelectorKind, SelectorLayer, SteSign,
@@ -57,14 +54,12 @@ pub fn layer(
 /// A run of `selector_mnist` that takes its steps one by one, in a folder that goes with it.
 pub fn session(flags: &str) -> Result<(Session<SelectorMnist>, TempDir)> {
     let home = tempfile::tempdir()?;
-    let (runs, checkpoints) = (home.path().join("runs"), home.path().join("checkpoints"));
-    let line = format!("bench {flags}");
-    let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-    let settings = configure::<SelectorMnist>(words)?;
-    let experiment = SelectorMnist::build(&settings, Device::Cpu)?;
-    let folder = RunFolder::create(&runs, &checkpoints, SelectorMnist::NAME, "bench")?;
-    let parts = (Console::new(true, false), StopSignal::default(), Device::Cpu);
-    Ok((Session::new(settings, experiment, folder, None, parts)?, home))
+    let mut words: Vec<OsString> = vec!["bench".into(), "--device".into(), "cpu".into()];
+    for folder in ["runs", "checkpoints"] {
+        words.extend([format!("--{folder}").into(), home.path().join(folder).into()]);
+    }
+    words.extend(flags.split_whitespace().map(OsString::from));
+    Ok((open_session(words)?, home))
 }
 
 /// An input and a gradient for a layer: [row, input] and [row, neuron].

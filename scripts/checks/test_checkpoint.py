@@ -193,9 +193,10 @@ def test_state_counts_what_it_says(run):
     for entry in selector_numpy.manifests(run.checkpoints):
         tensors = selector_numpy.load_file(run.checkpoints / entry["file"])
         step = entry["step"]
-        assert tensors["optim.step"] == step == tensors["state.lab.progress"][0]
+        numbers = entry["numbers"]
+        assert numbers["optim.step"] == step == numbers["state.lab.step"]
         if step >= min(epoch, steps):  # from the first evaluation on
-            assert bytes(tensors["state.lab.best_tag"]).decode() == "eval/accuracy"
+            assert numbers["state.lab.best.tag"] == "eval/accuracy"
         # The first step after an evaluation begins anew.
         seen = min(((step - 1) % epoch + 1) * 64, images)
         tallies = [name for name in tensors if name.startswith("state.tally.")]

@@ -1,6 +1,5 @@
 //! The flags of the networks, which both experiments on data have.
 
-use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
@@ -9,7 +8,7 @@ use super::model::activation::Activation;
 use super::model::loss::Loss;
 use super::model::network::Network;
 use crate::data::ImageData;
-use crate::lab::error::refuse;
+use crate::lab::Refusals;
 
 /// Settings of a network.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -28,18 +27,13 @@ pub struct NetworkConfig {
 
 impl NetworkConfig {
     /// Checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value, if there is no hidden layer or an empty one.
-    pub fn validate(&self) -> Result<()> {
-        if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
+    pub fn validate(&self, refusals: &mut Refusals) {
+        let good = !self.hidden.is_empty() && self.hidden.iter().all(|neurons| *neurons > 0);
+        refusals.unless(good, || {
             let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();
             let text = text.join(",");
-            return Err(refuse(format!(
-                "--hidden {text}: expected numbers of neurons, e.g. 256,256,256"
-            )));
-        }
-        Ok(())
+            format!("--hidden {text}: expected numbers of neurons, e.g. 256,256,256")
+        });
     }
 
     /// Networks from the data's pixels to its classes, one for each seed.

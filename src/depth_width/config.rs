@@ -1,12 +1,11 @@
 //! Settings of `depth_width`.
 
-use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::descent::{Init, Point};
-use crate::lab::error::refuse;
 use crate::lab::tensor::optim::OptimizerKind;
+use crate::lab::{Config, Refusals, RunConfig};
 
 /// Settings of the early descent: every combination of the lists is a network.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -60,42 +59,33 @@ impl DepthWidthConfig {
         }
         points
     }
+}
 
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value.
-    pub fn validate(&self) -> Result<()> {
+impl Config for DepthWidthConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
         for (flag, sizes) in [("depths", &self.depths), ("widths", &self.widths)] {
             let text = sizes.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-            if sizes.is_empty() || sizes.iter().any(|size| !(1..=1 << 24).contains(size)) {
-                return Err(refuse(format!(
-                    "--{flag} {text}: expected numbers from 1 to 16777216"
-                )));
-            }
-            refuse_repeats(flag, sizes, &text)?;
+            let good = !sizes.is_empty() && sizes.iter().all(|size| (1..=1 << 24).contains(size));
+            refusals
+                .unless(good, || format!("--{flag} {text}: expected numbers from 1 to 16777216"));
+            refuse_repeats(refusals, flag, sizes, &text);
         }
         let text = self.lrs.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
-        if self.lrs.is_empty() || self.lrs.iter().any(|lr| !(*lr > 0.0 && *lr <= 1e30)) {
-            return Err(refuse(format!("--lrs {text}: expected positive numbers")));
-        }
-        refuse_repeats("lrs", &self.lrs, &text)?;
-        refuse_repeats("inits", &self.inits, &format!("{:?}", self.inits))?;
-        refuse_repeats("optimizers", &self.optimizers, &format!("{:?}", self.optimizers))?;
-        if self.inits.is_empty() || self.optimizers.is_empty() {
-            return Err(refuse("--inits and --optimizers: expected one or more each"));
-        }
-        match self.descent_steps {
-            0 => Err(refuse("--descent-steps 0: expected 1 or more")),
-            _ => Ok(()),
-        }
+        let good = !self.lrs.is_empty() && self.lrs.iter().all(|lr| *lr > 0.0 && *lr <= 1e30);
+        refusals.unless(good, || format!("--lrs {text}: expected positive numbers"));
+        refuse_repeats(refusals, "lrs", &self.lrs, &text);
+        refuse_repeats(refusals, "inits", &self.inits, &format!("{:?}", self.inits));
+        let text = format!("{:?}", self.optimizers);
+        refuse_repeats(refusals, "optimizers", &self.optimizers, &text);
+        refusals.unless(!self.inits.is_empty() && !self.optimizers.is_empty(), || {
+            "--inits and --optimizers: expected one or more each".into()
+        });
+        refusals.unless(self.descent_steps > 0, || "--descent-steps 0: expected 1 or more".into());
     }
 }
 
 /// Refuses a list that has a value twice: its networks would share their tags.
-fn refuse_repeats<T: PartialEq>(flag: &str, values: &[T], text: &str) -> Result<()> {
-    match (1..values.len()).any(|i| values[..i].contains(&values[i])) {
-        true => Err(refuse(format!("--{flag} {text}: expected each value once"))),
-        false => Ok(()),
-    }
+fn refuse_repeats<T: PartialEq>(refusals: &mut Refusals, flag: &str, values: &[T], text: &str) {
+    let repeats = (1..values.len()).any(|i| values[..i].contains(&values[i]));
+    refusals.unless(!repeats, || format!("--{flag} {text}: expected each value once"));
 }

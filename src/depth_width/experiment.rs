@@ -10,33 +10,34 @@ use super::presets::PRESETS;
 use super::state::DepthWidth;
 use super::{figures, report};
 use crate::data;
-use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
+
+/// Why the flags of a run's length do not apply.
+const LENGTH: &str = "a run is every network once, each of --descent-steps";
 
 impl Experiment for DepthWidth {
-    const NAME: &'static str = "depth_width";
-    const ABOUT: &'static str =
-        "Early descent on ten examples against depth and width (docs/depth_width.md)";
-    const DEFAULTS: &'static str = r#"{"log_every": 1}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] = &["network/end"];
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = DepthWidthConfig;
 
-    fn resolve(settings: &mut Settings<DepthWidthConfig>) -> Result<()> {
-        let run = &settings.run;
-        if run.steps.is_some() || run.epochs != 1 {
-            return Err(refuse(
-                "--steps and --epochs: a run is every network once, each of --descent-steps",
-            ));
-        }
-        settings.experiment.validate()
-    }
+    const SPEC: Spec = Spec {
+        name: "depth_width",
+        about: "Early descent on ten examples against depth and width (docs/depth_width.md)",
+        defaults: r#"{"log_every": 1, "data": "mnist"}"#,
+        presets: PRESETS,
+        metrics: &["network/end"],
+        tags: report::TAGS,
+        absent: &[
+            Absent { key: "steps", reason: LENGTH },
+            Absent { key: "epochs", reason: LENGTH },
+            Absent { key: "patience", reason: "the networks have no score" },
+            Absent { key: "init_from", reason: "the networks are drawn from --seed" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<DepthWidthConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
@@ -50,9 +51,9 @@ impl Experiment for DepthWidth {
         Ok(Self { config, examples, points, replicates, data: data.name, losses, seed, source })
     }
 
-    fn plan(&self) -> Plan {
+    fn schedule(&self) -> RunSchedule {
         let steps = self.points.len() as u64 * self.replicates as u64;
-        Plan { steps, evaluate_every: steps }
+        RunSchedule::new(steps, steps)
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -76,14 +77,12 @@ impl Experiment for DepthWidth {
         Ok(None)
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         self.source.clone()
     }
+}
 
+impl Figures for DepthWidth {
     fn charts(&self) -> Vec<Chart> {
         report::charts()
     }

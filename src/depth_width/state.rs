@@ -6,8 +6,11 @@ use tch::Tensor;
 
 use super::config::DepthWidthConfig;
 use super::descent::{Course, Examples, Point, PointResult};
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::to_host;
+
+/// The name of the losses in a checkpoint.
+const LOSSES: &str = "state.losses";
 
 /// The early descent of many networks.
 pub struct DepthWidth {
@@ -25,14 +28,13 @@ pub struct DepthWidth {
 }
 
 impl DepthWidth {
-    /// `state.losses`: [point, step + 1], with the axis of replicates in front where there are
-    /// several.
-    pub(super) fn tensors(&self) -> State {
-        let losses = match self.replicates {
+    /// The losses as a checkpoint has them: [point, step + 1], with the axis of replicates in front
+    /// where there are several.
+    fn saved_losses(&self) -> Tensor {
+        match self.replicates {
             1 => self.losses.select(0, 0),
             _ => self.losses.shallow_clone(),
-        };
-        vec![("state.losses".into(), losses)]
+        }
     }
 
     /// Every point with its courses, one for each seed.
@@ -47,5 +49,16 @@ impl DepthWidth {
         let groups = courses.chunks(self.replicates as usize).map(<[Course]>::to_vec);
         let result = |(point, courses)| PointResult { point, courses };
         Ok(self.points.iter().copied().zip(groups).map(result).collect())
+    }
+}
+
+impl Persist for DepthWidth {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        writer.auxiliary(LOSSES, &self.saved_losses());
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        reader.auxiliary(LOSSES, &self.saved_losses())
     }
 }

@@ -1,21 +1,32 @@
 //! The bench that every experiment stands on: one training loop, one way to log, save, seed, plot
 //! and parse arguments.
 //!
-//! An experiment implements [`Experiment`]: how to take step t, and what its state is. Its binary
-//! is one line, [`launch`]. The lab owns the rest: the run folder, the seed, the device, logging,
-//! checkpoints, signals, the finite check, the progress bar, the summary.
+//! An experiment implements [`Experiment`], how to take step t; [`Persist`], what its state is; and
+//! [`Figures`], what it shows. Its binary is one line, [`launch`]. The lab owns the rest: the run
+//! folder, the seed, the device, logging, checkpoints, signals, the finite check, the progress bar,
+//! the summary.
 
 pub mod cli;
 pub mod error;
 pub mod figure;
 pub mod log;
 pub mod panic;
+pub mod refusals;
 pub mod statistics;
 pub mod store;
 pub mod tensor;
 pub mod train;
 
-pub use cli::parse::{Preset, Settings};
-pub use train::experiment::{Evaluation, Experiment, Plan, Step};
-pub use train::launch::{configure, launch, launch_action, run};
+pub use cli::settings::RunConfig;
+pub use cli::{Absent, Action, ActionOption, ActionRequest, Config, Preset, Settings, Spec};
+pub use log::run_log::Log;
+pub use log::tensorboard::Chart;
+pub use refusals::Refusals;
+pub use store::checkpoint::Score;
+pub use store::{NamedTensors, Persist, Purpose, StateReader, StateWriter};
+pub use train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
+pub use train::launch::{launch, launch_action, run};
 pub use train::learner::{Learner, LearnerConfig};
+pub use train::phase::Phase;
+pub use train::prepare::configure;
+pub use train::start::open_session;

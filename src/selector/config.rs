@@ -1,14 +1,14 @@
 //! The flags that the experiments of this family share.
 
-use anyhow::{Error, Result};
+use anyhow::Error;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::layer::check::{InvalidLayer, MOST_CHOICES};
 use super::layer::{Compute, Inner, LayerOptions, LayerShape, Rule, SelectorKind, SteSign};
 use super::network::NetworkShape;
-use crate::lab::LearnerConfig;
 use crate::lab::error::refuse;
+use crate::lab::{LearnerConfig, Refusals};
 
 /// How the neurons of a model's layers select, and what they back-propagate.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -45,15 +45,16 @@ impl SelectionConfig {
         }
     }
 
-    /// Fills in the selector and checks every value, for neurons with this inner activation.
-    ///
-    /// # Errors
-    /// Exit code 2 for values that don't go together, with their flags.
-    pub fn resolve(&mut self, inner: Inner) -> Result<()> {
+    /// Fills in the selector and checks every value, for neurons with this inner activation: notes
+    /// values that don't go together, with their flags.
+    pub fn resolve(&mut self, inner: Inner, refusals: &mut Refusals) {
         self.selector = Some(self.kind());
         let shape = self.shape(1, 1);
-        let checked = shape.check().and_then(|()| self.options(inner).check(&shape));
-        checked.map_err(|invalid| refuse(in_flags(invalid)))
+        for checked in [shape.check(), self.options(inner).check(&shape)] {
+            if let Err(invalid) = checked {
+                refusals.add(in_flags(invalid));
+            }
+        }
     }
 
     /// The shape of a selector layer.
@@ -169,25 +170,20 @@ impl NetworkConfig {
         NetworkShape { inputs: pixels, hidden: self.hidden.iter().map(layer).collect(), classes }
     }
 
-    /// Fills in the selector and checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2 for a value out of its range, or values that don't go together, with their flags.
-    pub fn resolve(&mut self) -> Result<()> {
+    /// Fills in the selector and checks every value: notes those out of their ranges, and those that
+    /// don't go together, with their flags.
+    pub fn resolve(&mut self, refusals: &mut Refusals) {
         if self.selection.selector.is_none() && self.selection.num_computation == 2 {
             self.selection.selector = Some(SelectorKind::Threshold);
         }
-        if self.hidden.is_empty() || self.hidden.iter().any(|neurons| *neurons < 1) {
+        let sizes = !self.hidden.is_empty() && self.hidden.iter().all(|neurons| *neurons > 0);
+        refusals.unless(sizes, || {
             let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();
-            let text = text.join(",");
-            return Err(refuse(format!(
-                "--hidden {text}: expected numbers of neurons, e.g. 64,64"
-            )));
-        }
-        if self.batch_size < 1 {
-            return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));
-        }
-        self.selection.resolve(Inner::Relu)?;
-        self.learner.validate()
+            format!("--hidden {}: expected numbers of neurons, e.g. 64,64", text.join(","))
+        });
+        let batch = self.batch_size;
+        refusals.unless(batch > 0, || format!("--batch-size {batch}: expected 1 or more"));
+        self.selection.resolve(Inner::Relu, refusals);
+        self.learner.validate(refusals);
     }
 }

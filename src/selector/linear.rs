@@ -1,10 +1,10 @@
-//! Linear maps, with the place of their gradient.
+//! Linear maps of a model's parameters.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tch::Tensor;
 
 use crate::lab::tensor::nn::linear;
-use crate::lab::tensor::params::Params;
+use crate::lab::tensor::params::{Gradients, ParamId, Params};
 
 /// Consecutive rows of a map, or consecutive computation neurons.
 #[derive(Debug, Clone, Copy)]
@@ -20,15 +20,14 @@ impl Span {
     }
 }
 
-/// Weights and biases of a linear map, as views of a model's parameters and gradient.
+/// A linear map: which parameters of a model are its weights and its biases.
 #[derive(Debug)]
 pub(in crate::selector) struct Linear {
-    /// [.., row, input]
-    pub(in crate::selector) weight: Tensor,
-    /// [.., row]
-    pub(in crate::selector) bias: Tensor,
-    weight_gradient: Tensor,
-    bias_gradient: Tensor,
+    weight: ParamId,
+    bias: ParamId,
+    /// The size of the weights as a matrix, [.., row, input]; in the model the rows may have several
+    /// axes.
+    size: Vec<i64>,
 }
 
 impl Linear {
@@ -42,33 +41,52 @@ impl Linear {
         rows: i64,
         inputs: i64,
     ) -> Result<Self> {
-        let mut shape = leading_axes(params);
-        shape.extend([rows, inputs]);
-        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        let without_inputs = &shape[..shape.len() - 1];
-        Ok(Self {
-            weight: params.get(&weight)?.f_view(&shape[..])?,
-            bias: params.get(&bias)?.f_view(without_inputs)?,
-            weight_gradient: params.gradient_of(&weight)?.f_view(&shape[..])?,
-            bias_gradient: params.gradient_of(&bias)?.f_view(without_inputs)?,
-        })
+        let mut size = leading_axes(params);
+        size.extend([rows, inputs]);
+        let weight = params.id(&format!("{name}.weight"))?;
+        let bias = params.id(&format!("{name}.bias"))?;
+        let found = params.of(weight).size();
+        ensure!(
+            found.last() == Some(&inputs),
+            "{name}.weight is {found:?}: expected {inputs} inputs"
+        );
+        let _ = params.of(weight).f_view(&size[..])?;
+        let _ = params.of(bias).f_view(&size[..size.len() - 1])?;
+        Ok(Self { weight, bias, size })
     }
 
     /// All rows.
     pub(in crate::selector) fn all(&self) -> Span {
-        Span { start: 0, count: self.bias.size()[self.bias.dim() - 1] }
+        Span { start: 0, count: self.size[self.size.len() - 2] }
+    }
+
+    /// Some rows of the weights or of their gradient: [.., count, input], in its memory.
+    fn weight_rows(&self, weight: &Tensor, rows: Span) -> Tensor {
+        let matrix = viewed(weight, &self.size);
+        if rows.count == self.all().count {
+            matrix
+        } else {
+            matrix.narrow(-2, rows.start, rows.count)
+        }
+    }
+
+    /// Some of the biases or of their gradient: [.., count], in its memory.
+    fn bias_rows(&self, bias: &Tensor, rows: Span) -> Tensor {
+        let vector = viewed(bias, &self.size[..self.size.len() - 1]);
+        if rows.count == self.all().count {
+            vector
+        } else {
+            vector.narrow(-1, rows.start, rows.count)
+        }
     }
 
     /// w x + b of some rows: [.., batch, count].
     ///
     /// # Shapes
     /// - x: [.., batch, input]
-    pub(in crate::selector) fn outputs(&self, x: &Tensor, rows: Span) -> Tensor {
-        if rows.count == self.all().count {
-            return linear(x, &self.weight, &self.bias);
-        }
-        let weight = self.weight.narrow(-2, rows.start, rows.count);
-        linear(x, &weight, &self.bias.narrow(-1, rows.start, rows.count))
+    pub(in crate::selector) fn outputs(&self, params: &Params, x: &Tensor, rows: Span) -> Tensor {
+        let weight = self.weight_rows(params.of(self.weight), rows);
+        linear(x, &weight, &self.bias_rows(params.of(self.bias), rows))
     }
 
     /// Writes the gradient of some rows, and adds what goes to the input to `to_input`.
@@ -78,32 +96,52 @@ impl Linear {
     /// - x: [.., batch, input]
     pub(in crate::selector) fn backward(
         &self,
+        model: &mut ParamsAndGradients,
         rows: Span,
         delta: &Tensor,
         x: &Tensor,
         to_input: Option<&mut Accumulator>,
     ) {
-        let weight_gradient = self.weight_gradient.narrow(-2, rows.start, rows.count);
-        write_product(&weight_gradient, &delta.transpose(-2, -1), x);
-        let bias_gradient = self.bias_gradient.narrow(-1, rows.start, rows.count);
-        _ = delta.sum_intlist_out(&bias_gradient, -2, false, delta.kind());
+        let mut weight = self.weight_rows(model.gradients.of_mut(self.weight), rows);
+        write_product(&mut weight, &delta.transpose(-2, -1), x);
+        let bias = self.bias_rows(model.gradients.of_mut(self.bias), rows);
+        _ = delta.sum_intlist_out(&bias, -2, false, delta.kind());
         if let Some(sum) = to_input {
-            sum.add_product(delta, &self.weight.narrow(-2, rows.start, rows.count));
+            sum.add_product(delta, &self.weight_rows(model.params.of(self.weight), rows));
         }
     }
 
-    /// The gradient's memory, for a kernel that writes it: [.., row, input] and [.., row].
-    pub(in crate::selector) fn gradients(&self) -> (&Tensor, &Tensor) {
-        (&self.weight_gradient, &self.bias_gradient)
+    /// The weights and the biases, for a kernel that reads them, with the axes of the model.
+    pub(in crate::selector) fn values<'a>(&self, params: &'a Params) -> (&'a Tensor, &'a Tensor) {
+        (params.of(self.weight), params.of(self.bias))
+    }
+
+    /// The memory of the gradients of weights and biases, for a kernel that writes them, with the
+    /// axes of the model.
+    pub(in crate::selector) fn gradients(&self, gradients: &mut Gradients) -> (Tensor, Tensor) {
+        let alias = |id: ParamId| gradients.of(id).shallow_clone();
+        (alias(self.weight), alias(self.bias))
     }
 }
 
-/// The map from the input to fewer numbers, without biases, that a low-rank selector sees through.
+/// A tensor in another size, in its memory.
+fn viewed(of: &Tensor, size: &[i64]) -> Tensor {
+    if of.dim() == size.len() { of.shallow_clone() } else { of.view(size) }
+}
+
+/// What a backward pass is given: a model's parameters, which it reads, and where it writes their
+/// gradient.
+#[derive(Debug)]
+pub(in crate::selector) struct ParamsAndGradients<'a> {
+    pub(in crate::selector) params: &'a Params,
+    pub(in crate::selector) gradients: &'a mut Gradients,
+}
+
+/// The map from the input to fewer numbers, without biases, that a low-rank selector sees through:
+/// its weights are [.., rank, input].
 #[derive(Debug)]
 pub(in crate::selector) struct LowRankProjection {
-    /// [.., rank, input]
-    weight: Tensor,
-    gradient: Tensor,
+    weight: ParamId,
 }
 
 impl LowRankProjection {
@@ -112,16 +150,15 @@ impl LowRankProjection {
     /// # Errors
     /// A parameter that `params` doesn't have.
     pub(in crate::selector) fn new(params: &Params, name: &str) -> Result<Self> {
-        let name = format!("{name}.weight");
-        Ok(Self { weight: params.get(&name)?, gradient: params.gradient_of(&name)? })
+        Ok(Self { weight: params.id(&format!("{name}.weight"))? })
     }
 
     /// The projection of an input: [.., batch, rank].
     ///
     /// # Shapes
     /// - x: [.., batch, input]
-    pub(in crate::selector) fn outputs(&self, x: &Tensor) -> Tensor {
-        x.matmul(&self.weight.transpose(-2, -1))
+    pub(in crate::selector) fn outputs(&self, params: &Params, x: &Tensor) -> Tensor {
+        x.matmul(&params.of(self.weight).transpose(-2, -1))
     }
 
     /// Writes the gradient of the matrix, and adds what goes to the input to `to_input`.
@@ -131,13 +168,15 @@ impl LowRankProjection {
     /// - x: [.., batch, input]
     pub(in crate::selector) fn backward(
         &self,
+        model: &mut ParamsAndGradients,
         delta: &Tensor,
         x: &Tensor,
         to_input: Option<&mut Accumulator>,
     ) {
-        write_product(&self.gradient, &delta.transpose(-2, -1), x);
+        let gradient = model.gradients.of_mut(self.weight);
+        write_product(gradient, &delta.transpose(-2, -1), x);
         if let Some(sum) = to_input {
-            sum.add_product(delta, &self.weight);
+            sum.add_product(delta, model.params.of(self.weight));
         }
     }
 }
@@ -148,12 +187,12 @@ pub(in crate::selector) fn leading_axes(params: &Params) -> Vec<i64> {
 }
 
 /// Writes a b into `out`, which keeps its memory.
-fn write_product(out: &Tensor, a: &Tensor, b: &Tensor) {
+fn write_product(out: &mut Tensor, a: &Tensor, b: &Tensor) {
     if out.dim() == 2 {
         _ = a.mm_out(out, b);
     } else {
         // The rows of a replicate lie apart, which an output of bmm may not.
-        out.shallow_clone().copy_(&a.bmm(b));
+        out.copy_(&a.bmm(b));
     }
 }
 

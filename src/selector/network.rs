@@ -4,9 +4,9 @@ use anyhow::Result;
 use tch::{Device, Tensor, no_grad_guard};
 
 use super::layer::{Activation, LayerOptions, LayerPass, LayerShape, Noise, SelectorLayer};
-use super::linear::{Accumulator, Linear};
-use crate::lab::tensor::nn::{draw, linear, linear_samplers};
-use crate::lab::tensor::params::{Params, ParamsBuilder};
+use super::linear::{Accumulator, Linear, ParamsAndGradients};
+use crate::lab::tensor::nn::{draw_params, linear_samplers};
+use crate::lab::tensor::params::{Gradients, Params};
 use crate::lab::tensor::rng::Seeds;
 
 /// The sizes of a network.
@@ -37,11 +37,7 @@ impl NetworkShape {
         }
         let (weight, bias) = linear_samplers(&[self.classes, self.features()]);
         samplers.extend([("output.weight".to_string(), weight), ("output.bias".to_string(), bias)]);
-        let mut builder = ParamsBuilder::default();
-        for (name, value) in draw(seeds.first, seeds.count, &samplers)? {
-            builder.add(name, value);
-        }
-        builder.build(device)
+        draw_params(seeds.first, seeds.count, &samplers, device)
     }
 }
 
@@ -68,7 +64,7 @@ pub struct NetworkPass {
 }
 
 impl SelectorNetwork {
-    /// The network whose weights are `params`.
+    /// The network whose parameters are `params`, which are given to each pass.
     ///
     /// # Errors
     /// An [`InvalidLayer`](super::layer::check::InvalidLayer), or a parameter that `params` doesn't
@@ -92,21 +88,21 @@ impl SelectorNetwork {
     ///
     /// # Shapes
     /// - x: [.., batch, input]
-    pub fn forward(&self, x: &Tensor) -> (Tensor, Vec<Tensor>) {
+    pub fn forward_with_graph(&self, params: &Params, x: &Tensor) -> (Tensor, Vec<Tensor>) {
         let mut choices = Vec::with_capacity(self.layers.len());
         let mut x = x.shallow_clone();
         for layer in &self.layers {
-            let Activation { output, choice } = layer.forward(&x);
+            let Activation { output, choice } = layer.forward_with_graph(params, &x);
             choices.push(choice);
             x = output;
         }
-        (linear(&x, &self.output.weight, &self.output.bias), choices)
+        (self.output.outputs(params, &x, self.output.all()), choices)
     }
 
-    /// Logits and choices as [`SelectorNetwork::forward`] returns them, without a graph and without
+    /// Logits and choices as [`SelectorNetwork::forward_with_graph`] returns them, without a graph and without
     /// what would be needed for one.
-    pub fn infer(&self, x: &Tensor) -> (Tensor, Vec<Tensor>) {
-        let pass = self.run(x, |_| None);
+    pub fn infer(&self, params: &Params, x: &Tensor) -> (Tensor, Vec<Tensor>) {
+        let pass = self.forward(params, x, |_| None);
         (pass.logits, pass.layers.into_iter().map(|layer| layer.choice).collect())
     }
 
@@ -115,31 +111,43 @@ impl SelectorNetwork {
     /// # Shapes
     /// - x: [.., batch, input]
     /// - noise: the noise of the i-th layer
-    pub fn run(&self, x: &Tensor, noise: impl Fn(usize) -> Option<Noise>) -> NetworkPass {
+    pub fn forward(
+        &self,
+        params: &Params,
+        x: &Tensor,
+        noise: impl Fn(usize) -> Option<Noise>,
+    ) -> NetworkPass {
         let _guard = no_grad_guard();
         let mut layers: Vec<LayerPass> = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
             let before = layers.last().map_or(x, |pass| &pass.output);
-            let pass = layer.run(before, noise(i));
+            let pass = layer.forward(params, before, noise(i));
             layers.push(pass);
         }
         let last = layers.last().map_or(x, |pass| &pass.output);
-        let logits = linear(last, &self.output.weight, &self.output.bias);
+        let logits = self.output.outputs(params, last, self.output.all());
         NetworkPass { logits, layers }
     }
 
-    /// Writes the gradient of every parameter, from the loss's gradient in the logits.
+    /// Writes the gradient of every parameter to `gradients`, from the loss's gradient in the logits.
     ///
     /// # Shapes
     /// - delta: [.., batch, class]
-    pub fn backward(&self, pass: &NetworkPass, delta: &Tensor) {
+    pub fn backward(
+        &self,
+        params: &Params,
+        gradients: &mut Gradients,
+        pass: &NetworkPass,
+        delta: &Tensor,
+    ) {
         let _guard = no_grad_guard();
         let Some(last) = pass.layers.last() else { return };
         let mut sum = Accumulator::default();
-        self.output.backward(self.output.all(), delta, &last.output, Some(&mut sum));
+        let model = &mut ParamsAndGradients { params, gradients: &mut *gradients };
+        self.output.backward(model, self.output.all(), delta, &last.output, Some(&mut sum));
         let mut delta = sum.or_zeros_like(&last.output);
         for (i, (layer, pass)) in self.layers.iter().zip(&pass.layers).enumerate().rev() {
-            match layer.backward(pass, &delta, i > 0) {
+            match layer.backward(params, gradients, pass, &delta, i > 0) {
                 Some(before) => delta = before,
                 None => break,
             }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tch::Tensor;
 
 use super::layer::{LayerPass, Noise, SelectorLayer};
-use crate::lab::tensor::params::Params;
+use crate::lab::tensor::params::{Gradients, Params};
 
 /// The stages of one step.
 #[derive(Debug, Default)]
@@ -41,11 +41,12 @@ impl<'a> Tape<'a> {
     ///   tensor without gradient
     pub fn layer(
         &mut self,
+        params: &Params,
         layer: &'a SelectorLayer,
         input: &Tensor,
         noise: Option<Noise>,
     ) -> (Tensor, Tensor) {
-        let pass = Box::new(layer.run(input, noise));
+        let pass = Box::new(layer.forward(params, input, noise));
         let leaf = pass.output.detach().set_requires_grad(true);
         let choice = pass.choice.shallow_clone();
         let (input, output) = (input.shallow_clone(), leaf.shallow_clone());
@@ -53,7 +54,7 @@ impl<'a> Tape<'a> {
         (output, choice)
     }
 
-    /// Writes the gradient of `loss` with respect to every parameter into `params.gradient`.
+    /// Writes the gradient of `loss` with respect to every parameter to `gradients`.
     ///
     /// # Shapes
     /// - loss: [], the sum over replicates, of the last stage
@@ -61,7 +62,12 @@ impl<'a> Tape<'a> {
     /// # Errors
     /// A layer's input that is neither a leaf nor without gradient, so that a graph would be gone
     /// through twice; a loss without a graph.
-    pub fn backward(self, loss: &Tensor, params: &mut Params) -> Result<()> {
+    pub fn backward(
+        self,
+        params: &mut Params,
+        gradients: &mut Gradients,
+        loss: &Tensor,
+    ) -> Result<()> {
         loss.f_backward()?;
         for stage in self.stages.into_iter().rev() {
             match stage {
@@ -80,14 +86,15 @@ impl<'a> Tape<'a> {
                     if !gradient.defined() {
                         continue;
                     }
-                    let to_input = layer.backward(&pass, &gradient, input.requires_grad());
+                    let needed = input.requires_grad();
+                    let to_input = layer.backward(params, gradients, &pass, &gradient, needed);
                     if let Some(gradient) = to_input {
                         flow_into(&input, &gradient)?;
                     }
                 }
             }
         }
-        params.collect();
+        params.gather_gradients(gradients);
         Ok(())
     }
 }

@@ -12,7 +12,21 @@ use super::plant::block::Timing;
 use super::plant::closed_loop::Gains;
 use super::signal::kind::ReferenceKind;
 use super::signal::reference::ReferenceSpec;
+use crate::lab::Absent;
 use crate::lab::error::refuse;
+
+const LENGTH: &str = "use --pretrain-seconds, --train-seconds and --steady-seconds";
+const DRAWN: &str = "no data set: the references are drawn";
+
+/// The shared flags that mean nothing to these experiments.
+pub const ABSENT: &[Absent] = &[
+    Absent { key: "steps", reason: LENGTH },
+    Absent { key: "epochs", reason: LENGTH },
+    Absent { key: "data", reason: DRAWN },
+    Absent { key: "data_dir", reason: DRAWN },
+    Absent { key: "patience", reason: "a run has one evaluation, at its end" },
+    Absent { key: "init_from", reason: "the networks are drawn from --seed" },
+];
 
 /// Settings of a sweep over expansions, learning steps, noise and seeds.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]

@@ -23,6 +23,10 @@ fn edit_manifest(folder: &Path, edit: impl Fn(&mut Value)) {
     let path = tensors_path(folder).with_extension("json");
     let mut manifest = durable::read_json(&path).unwrap();
     edit(&mut manifest);
+    // With a checksum of its own that fits, so that only what was edited is wrong.
+    manifest["manifest_sha256"] = json!("");
+    let sha256 = durable::sha256_of(&[&serde_json::to_vec(&manifest).unwrap()]);
+    manifest["manifest_sha256"] = json!(sha256);
     durable::write_json(&path, &manifest).unwrap();
 }
 
@@ -84,6 +88,22 @@ pub fn bytes(edit: impl Fn(&mut Vec<u8>) + 'static) -> Damage {
         let mut bytes = fs::read(tensors_path(folder)).unwrap();
         edit(&mut bytes);
         fs::write(tensors_path(folder), bytes).unwrap();
+    })
+}
+
+/// A damage that leaves one of the manifest's numbers out.
+pub fn without_number(name: &'static str) -> Damage {
+    manifest(move |manifest| {
+        let numbers = manifest["numbers"].as_object_mut().unwrap();
+        assert!(numbers.shift_remove(name).is_some(), "{name}");
+    })
+}
+
+/// A damage that gives one of the manifest's numbers another value.
+pub fn number(name: &'static str, value: Value) -> Damage {
+    manifest(move |manifest| {
+        assert!(!manifest["numbers"][name].is_null(), "{name}");
+        manifest["numbers"][name] = value.clone();
     })
 }
 

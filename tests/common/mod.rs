@@ -7,6 +7,7 @@
 pub mod cut;
 pub mod damage;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -99,6 +100,20 @@ impl Bench {
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.into() } else { std::env::temp_dir() };
         Self { folder: tempfile::tempdir_in(parent).unwrap() }
+    }
+
+    /// The words of a command line whose run is in this folder and on the CPU, the program first.
+    pub fn arguments(&self, line: &str) -> Vec<OsString> {
+        let (runs, checkpoints) = (self.path("runs"), self.path("checkpoints"));
+        let mut arguments: Vec<OsString> = vec!["program".into(), "--device".into(), "cpu".into()];
+        arguments.extend([
+            "--runs".into(),
+            runs.into(),
+            "--checkpoints".into(),
+            checkpoints.into(),
+        ]);
+        arguments.extend(words(line).into_iter().map(OsString::from));
+        arguments
     }
 
     pub fn path(&self, inside: impl AsRef<Path>) -> PathBuf {

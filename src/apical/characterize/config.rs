@@ -1,14 +1,12 @@
 //! Settings of `apical_characterize`.
 
-use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::apical::learning::multipliers::AReduce;
 use crate::apical::learning::rule::Pre;
 use crate::apical::network_config::NetworkConfig;
-
-use crate::lab::error::refuse;
+use crate::lab::{Config, Refusals, RunConfig};
 
 /// Settings of `apical_characterize`.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -50,29 +48,20 @@ pub struct CharacterizeConfig {
     pub cap: f64,
 }
 
-impl CharacterizeConfig {
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value, if one of them can't be.
-    pub fn validate(&self) -> Result<()> {
-        self.model.validate()?;
-        if self.grid_lr.is_empty() || self.grid_lr.iter().any(|lr| lr.is_nan() || *lr <= 0.0) {
-            return Err(refuse("--grid-lr: expected positive numbers"));
+impl Config for CharacterizeConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+        self.model.validate(refusals);
+        let rates = !self.grid_lr.is_empty() && self.grid_lr.iter().all(|lr| *lr > 0.0);
+        refusals.unless(rates, || "--grid-lr: expected positive numbers".into());
+        let batches = !self.grid_batch.is_empty() && self.grid_batch.iter().all(|batch| *batch > 0);
+        refusals.unless(batches, || "--grid-batch: expected numbers of samples, 1 or more".into());
+        let batch = self.batch_size;
+        refusals.unless(batch > 0, || format!("--batch-size {batch}: expected 1 or more"));
+        let positive =
+            [("lr-a", self.lr_a), ("lr-w", self.lr_w), ("range", self.range), ("cap", self.cap)];
+        for (flag, value) in positive {
+            refusals
+                .unless(value > 0.0, || format!("--{flag} {value}: expected a positive number"));
         }
-        if self.grid_batch.is_empty() || self.grid_batch.iter().any(|batch| *batch < 1) {
-            return Err(refuse("--grid-batch: expected numbers of samples, 1 or more"));
-        }
-        if self.batch_size < 1 {
-            return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));
-        }
-        for (flag, value) in
-            [("lr-a", self.lr_a), ("lr-w", self.lr_w), ("range", self.range), ("cap", self.cap)]
-        {
-            if value.is_nan() || value <= 0.0 {
-                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
-            }
-        }
-        Ok(())
     }
 }

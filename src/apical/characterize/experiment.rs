@@ -11,30 +11,33 @@ use super::{figures, presets, report};
 use crate::apical::analysis::direction::direction;
 use crate::apical::learning::rule;
 use crate::data;
-use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
 
 impl Experiment for Characterize {
-    const NAME: &'static str = "apical_characterize";
-    const ABOUT: &'static str =
-        "Maps what one phase 1 and one phase 2 do to the loss (docs/apical.md)";
-    const DEFAULTS: &'static str = r#"{"log_every": 1}"#;
-    const PRESETS: &'static [Preset] = presets::PRESETS;
-    const METRICS: &'static [&'static str] = report::METRICS;
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = CharacterizeConfig;
 
-    fn resolve(settings: &mut Settings<CharacterizeConfig>) -> Result<()> {
-        if settings.run.steps == Some(0) {
-            return Err(refuse("--steps 0: expected 1 or more"));
-        }
-        settings.experiment.validate()
-    }
+    const SPEC: Spec = Spec {
+        name: "apical_characterize",
+        about: "Maps what one phase 1 and one phase 2 do to the loss (docs/apical.md)",
+        defaults: r#"{"data": "mnist", "log_every": 1}"#,
+        presets: presets::PRESETS,
+        metrics: report::METRICS,
+        tags: report::TAGS,
+        absent: &[
+            Absent { key: "epochs", reason: "a run is one pass of phase 2; --steps shortens it" },
+            Absent {
+                key: "patience",
+                reason: "a run is one pass of phase 2, with one evaluation at its end",
+            },
+            Absent { key: "init_from", reason: "the networks are drawn from --seed" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<CharacterizeConfig>, device: Device) -> Result<Self> {
         let _guard = no_grad_guard();
@@ -47,8 +50,8 @@ impl Experiment for Characterize {
         Ok(built)
     }
 
-    fn plan(&self) -> Plan {
-        Plan { steps: self.steps, evaluate_every: self.steps }
+    fn schedule(&self) -> RunSchedule {
+        RunSchedule::new(self.steps, self.steps)
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -92,14 +95,12 @@ impl Experiment for Characterize {
         Ok(None)
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         self.data_source.clone()
     }
+}
 
+impl Figures for Characterize {
     fn charts(&self) -> Vec<Chart> {
         report::charts()
     }

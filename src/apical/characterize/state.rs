@@ -12,7 +12,7 @@ use crate::apical::learning::split::Split;
 use crate::apical::model::network::Network;
 use crate::data::ImageData;
 use crate::lab::error::refuse;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::{rng, to_host};
 
 /// One phase 1 and one pass of phase 2; replicates are networks of successive seeds.
@@ -108,20 +108,29 @@ impl Characterize {
         self.mean_of_live(&loss)
     }
 
-    /// Every tensor that the next steps depend on, by name; with the axis of networks only where
-    /// there are several.
-    pub(super) fn tensors(&self) -> State {
-        let layers = self.network.layers.iter().enumerate();
-        let named = layers.flat_map(|(k, layer)| {
+    /// The weights and the multipliers by name; with the axis of networks only where there are
+    /// several.
+    fn named_layers(&self) -> impl Iterator<Item = (String, Tensor)> {
+        let network = &self.network;
+        network.layers.iter().enumerate().flat_map(move |(k, layer)| {
             [("weight", &layer.weight), ("apical", &layer.apical)].map(|(what, tensor)| {
-                let one = self.network.runs == 1;
-                let plain = if one { tensor.get(0) } else { tensor.shallow_clone() };
-                (format!("layer{k}.{what}"), plain)
+                (format!("layer{k}.{what}"), network.without_single_run(tensor))
             })
-        });
-        let mut state: State = named.collect();
-        state.push(("state.alive".into(), self.live.alive.shallow_clone()));
-        state.push(("state.diverged_at".into(), self.live.ended_at.shallow_clone()));
-        state
+        })
+    }
+}
+
+impl Persist for Characterize {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.named_layers().for_each(|(name, tensor)| writer.model(name, &tensor));
+        writer.auxiliary("state.alive", &self.live.alive);
+        writer.auxiliary("state.diverged_at", &self.live.ended_at);
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.named_layers().try_for_each(|(name, tensor)| reader.model(&name, &tensor))?;
+        reader.auxiliary("state.alive", &self.live.alive)?;
+        reader.auxiliary("state.diverged_at", &self.live.ended_at)
     }
 }

@@ -91,6 +91,15 @@ impl Network {
         Self { layers: self.layers.iter().map(|l| l.slice_runs(first, runs)).collect(), runs }
     }
 
+    /// A tensor of these networks as a checkpoint has it: with the axis of runs only where there
+    /// are several networks. It shares its memory with `tensor`.
+    ///
+    /// # Shapes
+    /// - tensor: [run, ..]
+    pub fn without_single_run(&self, tensor: &Tensor) -> Tensor {
+        if self.runs == 1 { tensor.get(0) } else { tensor.shallow_clone() }
+    }
+
     /// The rates of every layer, with the multipliers, or as if all of them were 1.
     ///
     /// # Shapes

@@ -1,11 +1,10 @@
 //! Settings of `apical_toy`.
 
-use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::apical::one_layer::census::Sizes;
-use crate::lab::error::refuse;
+use crate::lab::{Config, Refusals, RunConfig};
 
 /// Settings of `apical_toy`.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -28,27 +27,20 @@ pub struct ToyConfig {
     pub threshold: f64,
 }
 
-impl ToyConfig {
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value, if a number is not positive.
-    pub fn validate(&self) -> Result<()> {
-        for (flag, value) in
-            [("neurons", self.neurons), ("inputs", self.inputs), ("trials", self.trials)]
-        {
-            if value < 1 {
-                return Err(refuse(format!("--{flag} {value}: expected 1 or more")));
-            }
+impl Config for ToyConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+        let sizes = [("neurons", self.neurons), ("inputs", self.inputs), ("trials", self.trials)];
+        for (flag, value) in sizes {
+            refusals.unless(value > 0, || format!("--{flag} {value}: expected 1 or more"));
         }
         for (flag, value) in [("eta", self.eta), ("threshold", self.threshold)] {
-            if value.is_nan() || value <= 0.0 {
-                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
-            }
+            refusals
+                .unless(value > 0.0, || format!("--{flag} {value}: expected a positive number"));
         }
-        Ok(())
     }
+}
 
+impl ToyConfig {
     /// Sizes of the batch of layers.
     pub fn sizes(&self) -> Sizes {
         Sizes { trials: self.trials, neurons: self.neurons, inputs: self.inputs }

@@ -6,39 +6,36 @@ use tch::Device;
 use super::config::ToyConfig;
 use super::state::Toy;
 use super::{figures, presets, report};
-use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
 
 /// Time steps between two counts of the trials.
 const COUNT_EVERY: u64 = 100;
 
 impl Experiment for Toy {
-    const NAME: &'static str = "apical_toy";
-    const ABOUT: &'static str =
-        "Follows the weight changes of one layer under the apical learning rule (docs/apical.md)";
-    const DEFAULTS: &'static str = r#"{"steps": 1000}"#;
-    const PRESETS: &'static [Preset] = presets::PRESETS;
-    const METRICS: &'static [&'static str] = report::METRICS;
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = ToyConfig;
 
-    fn resolve(settings: &mut Settings<ToyConfig>) -> Result<()> {
-        settings.experiment.validate()?;
-        let run = &settings.run;
-        if run.steps.is_none_or(|steps| steps == 0) {
-            return Err(refuse("--steps 0: expected 1 or more"));
-        }
-        if run.replicates != 1 {
-            let asked = run.replicates;
-            return Err(refuse(format!("--replicates {asked}: use --trials for more layers")));
-        }
-        Ok(())
-    }
+    const SPEC: Spec = Spec {
+        name: "apical_toy",
+        about: "Follows the weight changes of one layer under the apical learning rule (docs/apical.md)",
+        defaults: r#"{"steps": 1000}"#,
+        presets: presets::PRESETS,
+        metrics: report::METRICS,
+        tags: report::TAGS,
+        absent: &[
+            Absent { key: "replicates", reason: "use --trials for more layers" },
+            Absent { key: "epochs", reason: "time has no epochs; use --steps" },
+            Absent { key: "data", reason: "no data set: the layers are drawn" },
+            Absent { key: "data_dir", reason: "no data set: the layers are drawn" },
+            Absent { key: "patience", reason: "the trials have no score" },
+            Absent { key: "init_from", reason: "the layers are drawn from --seed" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<ToyConfig>, device: Device) -> Result<Self> {
         let run = &settings.run;
@@ -46,8 +43,8 @@ impl Experiment for Toy {
         Ok(Self::new(settings.experiment.clone(), run.seed, steps, device))
     }
 
-    fn plan(&self) -> Plan {
-        Plan { steps: self.steps, evaluate_every: COUNT_EVERY }
+    fn schedule(&self) -> RunSchedule {
+        RunSchedule::new(self.steps, COUNT_EVERY)
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -67,11 +64,9 @@ impl Experiment for Toy {
         report::report(self, evaluation)?;
         Ok(None)
     }
+}
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
+impl Figures for Toy {
     fn charts(&self) -> Vec<Chart> {
         report::charts()
     }

@@ -1,11 +1,12 @@
 //! The layers of `apical_toy`, and what is saved of them.
 
+use anyhow::Result;
 use tch::{Device, Tensor};
 
 use super::config::ToyConfig;
 use crate::apical::one_layer::census::{Census, draw};
 use crate::apical::one_layer::layer::ToyLayer;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 
 /// Layers under the rule.
 #[derive(Debug)]
@@ -29,13 +30,12 @@ impl Toy {
         Self { start: draw(seed, config.sizes(), device), config, layers, census, steps }
     }
 
-    /// Every tensor that the next steps depend on, by name.
-    pub(super) fn tensors(&self) -> State {
-        let mut state = State::new();
-        for (layer, census) in self.layers.iter().zip(&self.census) {
+    /// Every tensor that the next steps depend on, by name. All names begin with `state.`, since
+    /// weights that diverge may leave the range of f64, and those of a model must be finite.
+    fn named(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        self.layers.iter().zip(&self.census).flat_map(|(layer, census)| {
             let name = layer.activation.name();
-            // Under `state.`, since weights that diverge may leave the range of f64.
-            let tensors: [(&str, &Tensor); 8] = [
+            [
                 ("weight", &layer.weight),
                 ("input", &layer.input),
                 ("apical", &layer.apical),
@@ -44,12 +44,19 @@ impl Toy {
                 ("falling", &census.falling),
                 ("error", &census.error),
                 ("largest", &census.largest),
-            ];
-            state
-                .extend(tensors.map(|(what, tensor)| {
-                    (format!("state.{name}.{what}"), tensor.shallow_clone())
-                }));
-        }
-        state
+            ]
+            .map(|(what, tensor)| (format!("state.{name}.{what}"), tensor))
+        })
+    }
+}
+
+impl Persist for Toy {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.named().for_each(|(name, tensor)| writer.auxiliary(name, tensor));
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.named().try_for_each(|(name, tensor)| reader.auxiliary(&name, tensor))
     }
 }

@@ -1,6 +1,5 @@
 //! Settings of `apical_train`.
 
-use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +8,7 @@ use crate::apical::learning::multipliers::{AReduce, AUpdate};
 use crate::apical::learning::rule::{Pre, Target};
 use crate::apical::learning::trainer::{LearningRates, LearningRules};
 use crate::apical::network_config::NetworkConfig;
-use crate::lab::error::refuse;
+use crate::lab::{Config, Refusals, RunConfig};
 
 /// The largest learning rate: beyond it a finite loss says nothing about the next weights.
 const LARGEST_LR: f64 = 1e6;
@@ -124,50 +123,38 @@ impl ApicalTrainConfig {
             cap: self.cap,
         }
     }
+}
 
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value, if one of them can't be, or two don't fit together.
-    pub fn validate(&self) -> Result<()> {
-        self.model.validate()?;
+impl Config for ApicalTrainConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+        self.model.validate(refusals);
         for (flag, rates) in [("lr-a", &self.lr_a), ("lr-w", &self.lr_w)] {
-            if rates.is_empty() {
-                return Err(refuse(format!("--{flag}: expected at least one learning rate")));
-            }
+            refusals.unless(!rates.is_empty(), || {
+                format!("--{flag}: expected at least one learning rate")
+            });
             if let Some(lr) = rates.iter().find(|lr| !(**lr > 0.0 && **lr <= LARGEST_LR)) {
-                return Err(refuse(format!(
-                    "--{flag} {lr}: expected positive numbers up to {LARGEST_LR:e}"
-                )));
+                refusals
+                    .add(format!("--{flag} {lr}: expected positive numbers up to {LARGEST_LR:e}"));
             }
-        }
-        if let Some(samples) = self.eval_samples.filter(|samples| *samples < 1) {
-            return Err(refuse(format!("--eval-samples {samples}: expected 1 or more")));
-        }
-        if self.batch_size < 1 {
-            return Err(refuse(format!("--batch-size {}: expected 1 or more", self.batch_size)));
         }
         for (flag, count) in [
-            ("phase2-per-phase1", self.phase2_per_phase1),
-            ("steps-per-phase", self.steps_per_phase),
+            ("eval-samples", self.eval_samples.unwrap_or(1)),
+            ("batch-size", self.batch_size),
+            ("phase2-per-phase1", self.phase2_per_phase1.min(i64::MAX as u64) as i64),
+            ("steps-per-phase", self.steps_per_phase.min(i64::MAX as u64) as i64),
         ] {
-            if count < 1 {
-                return Err(refuse(format!("--{flag} {count}: expected 1 or more")));
-            }
+            refusals.unless(count > 0, || format!("--{flag} {count}: expected 1 or more"));
         }
-        if !(self.cap > 0.0 && self.cap <= 1e12) {
-            return Err(refuse(format!(
-                "--cap {}: expected a positive number up to 1e12",
-                self.cap
-            )));
-        }
-        if self.target == Target::Frozen && self.a_update != AUpdate::Reset {
-            return Err(refuse(format!(
+        let cap = self.cap;
+        refusals.unless(cap > 0.0 && cap <= 1e12, || {
+            format!("--cap {cap}: expected a positive number up to 1e12")
+        });
+        refusals.unless(self.target != Target::Frozen || self.a_update == AUpdate::Reset, || {
+            format!(
                 "--target frozen moves the multipliers into the weights, after which they are 1: \
                  it needs --a-update reset, not {}",
                 self.a_update
-            )));
-        }
-        Ok(())
+            )
+        });
     }
 }

@@ -10,33 +10,28 @@ use super::state::ApicalTrain;
 use super::{figures, presets, report};
 use crate::apical::learning::cycle::PhasePosition;
 use crate::data;
-use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Settings, Spec};
+
+/// Why a run ends before its last step.
+const ALL_EXPLODED: &str = "every run has exploded: stopped";
 
 impl Experiment for ApicalTrain {
-    const NAME: &'static str = "apical_train";
-    const ABOUT: &'static str =
-        "Trains networks by apical multipliers and the offload of their weights (docs/apical.md)";
-    const DEFAULTS: &'static str = r#"{"epochs": 100}"#;
-    const PRESETS: &'static [Preset] = presets::PRESETS;
-    const METRICS: &'static [&'static str] = report::METRICS;
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = ApicalTrainConfig;
 
-    fn resolve(settings: &mut Settings<ApicalTrainConfig>) -> Result<()> {
-        if settings.run.steps.is_none() && settings.run.epochs == 0 {
-            return Err(refuse("--epochs 0: expected 1 or more"));
-        }
-        if settings.run.steps == Some(0) {
-            return Err(refuse("--steps 0: expected 1 or more"));
-        }
-        settings.experiment.validate()
-    }
+    const SPEC: Spec = Spec {
+        name: "apical_train",
+        about: "Trains networks by apical multipliers and the offload of their weights (docs/apical.md)",
+        defaults: r#"{"data": "mnist", "epochs": 100}"#,
+        presets: presets::PRESETS,
+        metrics: report::METRICS,
+        tags: report::TAGS,
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<ApicalTrainConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
@@ -47,8 +42,8 @@ impl Experiment for ApicalTrain {
         Ok(built)
     }
 
-    fn plan(&self) -> Plan {
-        Plan { steps: self.steps, evaluate_every: self.cycle.steps_per_phase }
+    fn schedule(&self) -> RunSchedule {
+        RunSchedule::new(self.steps, self.cycle.steps_per_phase)
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -58,6 +53,7 @@ impl Experiment for ApicalTrain {
             self.previous_results.copy_(&results);
         }
         if self.all_exploded {
+            step.end_run(ALL_EXPLODED);
             return Ok(());
         }
         let position = self.cycle.position(step.index);
@@ -82,22 +78,19 @@ impl Experiment for ApicalTrain {
         if at_end {
             self.previous_results.copy_(&results);
             self.set_alive(readings.alive.clone());
+            if self.all_exploded {
+                evaluation.end_run(ALL_EXPLODED);
+            }
         }
         Ok(report::report(self, evaluation, &readings))
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn restored(&mut self, _checkpoint: &Checkpoint) -> Result<()> {
-        self.read_alive()
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         self.data_source.clone()
     }
+}
 
+impl Figures for ApicalTrain {
     fn charts(&self) -> Vec<Chart> {
         report::charts(self.rates.len())
     }

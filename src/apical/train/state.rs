@@ -10,7 +10,7 @@ use crate::apical::learning::split::Split;
 use crate::apical::learning::trainer::{LearningRates, Trainer};
 use crate::data::ImageData;
 use crate::lab::error::refuse;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::{rng, to_host};
 
 /// The samples of D_W in the order of one pass of phase 2.
@@ -136,40 +136,50 @@ impl ApicalTrain {
         samples
     }
 
-    /// Every tensor that the next steps depend on, by name; with the axis of runs only where there
-    /// are several.
-    pub(super) fn tensors(&self) -> State {
-        let mut state = State::new();
+    /// The weights and the multipliers by name; with the axis of runs only where there are several.
+    fn named_layers(&self) -> impl Iterator<Item = (String, Tensor)> {
+        let network = &self.trainer.network;
+        network.layers.iter().enumerate().flat_map(move |(k, layer)| {
+            [("weight", &layer.weight), ("apical", &layer.apical)].map(|(what, tensor)| {
+                (format!("layer{k}.{what}"), network.without_single_run(tensor))
+            })
+        })
+    }
+
+    /// What the next steps need besides, by name.
+    fn named_auxiliary(&self) -> Vec<(String, Tensor)> {
         let trainer = &self.trainer;
-        let plain = |tensor: &Tensor| match trainer.network.runs {
-            1 => tensor.get(0),
-            _ => tensor.shallow_clone(),
-        };
-        for (k, layer) in trainer.network.layers.iter().enumerate() {
-            state.push((format!("layer{k}.weight"), plain(&layer.weight)));
-            state.push((format!("layer{k}.apical"), plain(&layer.apical)));
-            state.push((format!("state.gradient.layer{k}"), plain(&trainer.gradient[k])));
-            state.push((format!("state.velocity.layer{k}"), plain(&trainer.velocity[k])));
-            if let Some(initial) = trainer.initial_weight.get(k) {
-                state.push((format!("state.initial.layer{k}"), plain(initial)));
-            }
-        }
-        for (name, tensor) in [
+        let of_layers = [
+            ("gradient", &trainer.gradient),
+            ("velocity", &trainer.velocity),
+            ("initial", &trainer.initial_weight),
+        ];
+        let named = of_layers.into_iter().flat_map(|(what, tensors)| {
+            tensors.iter().enumerate().map(move |(k, tensor)| {
+                (format!("state.{what}.layer{k}"), trainer.network.without_single_run(tensor))
+            })
+        });
+        let of_runs = [
             ("state.alive", &trainer.live.alive),
             ("state.exploded_at", &trainer.live.ended_at),
             ("state.before", &self.previous_results),
             ("state.loss_a", &self.loss_a),
-        ] {
-            state.push((name.into(), tensor.shallow_clone()));
-        }
-        state
+        ];
+        named.chain(of_runs.map(|(name, t)| (name.to_string(), t.shallow_clone()))).collect()
+    }
+}
+
+impl Persist for ApicalTrain {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.named_layers().for_each(|(name, tensor)| writer.model(name, &tensor));
+        self.named_auxiliary().iter().for_each(|(name, tensor)| writer.auxiliary(name, tensor));
+        Ok(())
     }
 
-    /// Brings what the host knows up to date with the tensors of a checkpoint.
-    ///
-    /// # Errors
-    /// If the device can't be read.
-    pub(super) fn read_alive(&mut self) -> Result<()> {
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.named_layers().try_for_each(|(name, tensor)| reader.model(&name, &tensor))?;
+        let auxiliary = self.named_auxiliary();
+        auxiliary.iter().try_for_each(|(name, tensor)| reader.auxiliary(name, tensor))?;
         let alive = to_host::values(&self.trainer.live.alive.to_kind(Kind::Double))?;
         self.set_alive(alive.iter().map(|alive| *alive == 1.0).collect());
         Ok(())

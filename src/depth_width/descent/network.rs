@@ -6,9 +6,9 @@ use tch::{Device, Kind, Tensor};
 use super::point::{Init, Point};
 use crate::data::ImageData;
 use crate::lab::tensor::init::{Nonlinearity, kaiming_normal};
-use crate::lab::tensor::nn::{Sampler, cross_entropy, draw, linear, linear_samplers};
+use crate::lab::tensor::nn::{Sampler, cross_entropy, draw_params, linear, linear_samplers};
 use crate::lab::tensor::optim::{Optimizer, OptimizerConfig};
-use crate::lab::tensor::params::ParamsBuilder;
+use crate::lab::tensor::params::{ParamId, Params};
 use crate::lab::tensor::to_host;
 
 /// The images that a network descends on: the first training image of each class.
@@ -38,6 +38,12 @@ impl Examples {
         let (images, labels) = data.train.batch(&places);
         Ok(Self { images, labels })
     }
+}
+
+/// The parameters of a layer: weight [output, input] and bias [output].
+struct Linear {
+    weight: ParamId,
+    bias: ParamId,
 }
 
 /// Names and samplers of the weight and the bias of every layer, from the inputs to the outputs.
@@ -73,25 +79,21 @@ fn he_samplers(neurons: i64, fan_in: i64) -> (Sampler, Sampler) {
 pub fn descend(point: &Point, examples: &Examples, steps: u32, seed: u64) -> Result<Tensor> {
     let (images, labels) = (&examples.images, &examples.labels);
     let samplers = samplers(point, images.size()[1], labels.size()[0]);
-    let mut builder = ParamsBuilder::default();
-    for (name, value) in draw(seed, 1, &samplers)? {
-        builder.add(name, value);
-    }
-    let mut params = builder.build(images.device())?;
-    let layers = params
-        .named()
+    let mut params = draw_params(seed, 1, &samplers, images.device())?;
+    let mut gradients = params.zero_gradients();
+    let layers = samplers
         .chunks(2)
-        .map(|pair| Ok((params.get(&pair[0].0)?, params.get(&pair[1].0)?)))
+        .map(|pair| Ok(Linear { weight: params.id(&pair[0].0)?, bias: params.id(&pair[1].0)? }))
         .collect::<Result<Vec<_>>>()?;
     let config = OptimizerConfig { kind: point.optimizer, ..OptimizerConfig::default() };
     let mut optimizer = Optimizer::new(config, &params.values);
     let mut losses = Vec::new();
     for step in 0..=steps {
-        let loss = cross_entropy(&forward(&layers, images), labels);
+        let loss = cross_entropy(&forward(&params, &layers, images), labels);
         losses.push(loss.detach());
         if step < steps {
-            params.backward(&loss)?;
-            optimizer.step(&mut params.values, &params.gradient, point.lr, None);
+            params.backward(&loss, &mut gradients)?;
+            optimizer.step(&mut params.values, &gradients.values, point.lr, None);
         }
     }
     Ok(Tensor::f_stack(&losses, 0)?)
@@ -100,13 +102,12 @@ pub fn descend(point: &Point, examples: &Examples, steps: u32, seed: u64) -> Res
 /// The logits of a network with ReLU between its layers.
 ///
 /// # Shapes
-/// - layers: weight [output, input] and bias [output] of each
 /// - images: [batch, pixel]
 /// - returns: [batch, class]
-fn forward(layers: &[(Tensor, Tensor)], images: &Tensor) -> Tensor {
+fn forward(params: &Params, layers: &[Linear], images: &Tensor) -> Tensor {
     let last = layers.len() - 1;
-    layers.iter().enumerate().fold(images.shallow_clone(), |x, (i, (weight, bias))| {
-        let y = linear(&x, weight, bias);
+    layers.iter().enumerate().fold(images.shallow_clone(), |x, (i, layer)| {
+        let y = linear(&x, params.of(layer.weight), params.of(layer.bias));
         if i == last { y } else { y.relu() }
     })
 }

@@ -11,12 +11,47 @@ use super::config::EfficientCodingConfig;
 use super::field_figures;
 use super::parameters::FREE;
 use super::pictures::DrawnFigure;
-use super::state::EfficientCoding;
+use super::state::NAME;
 use crate::efficient_coding::coding::shapes;
 use crate::efficient_coding::fields::{Analysis, analyse, columns};
-use crate::lab::Experiment;
+use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::{self, Checkpoint};
 use crate::lab::store::durable;
+use crate::lab::{Action, ActionOption, ActionRequest};
+
+/// `--analyse CHECKPOINT`.
+pub(super) const ANALYSE: Action = Action {
+    flag: "analyse",
+    value_name: "CHECKPOINT",
+    help: "Only analyse the receptive fields of a checkpoint: its manifest or tensors, or a folder: \
+           its best",
+    options: &[ActionOption {
+        flag: "out",
+        value_name: "DIR",
+        help: "Folder of the analysis' figures and tables; by default `receptive_fields` in the \
+               run's folder",
+    }],
+    takes: &["seed"],
+    run: analyse_as_asked,
+};
+
+/// Does what `--analyse CHECKPOINT` asks for, and says what was found. `--seed` is that of the
+/// shuffles that mosaics are compared with.
+fn analyse_as_asked(request: &ActionRequest) -> Result<()> {
+    let written = analyse_checkpoint(&AnalyseOptions {
+        checkpoint: PathBuf::from(&request.value),
+        out: request.options.get("out").map(PathBuf::from),
+        seed: request.settings.get("seed").and_then(Value::as_u64).unwrap_or_default(),
+    })?;
+    let console = Console::new(request.quiet, false);
+    if request.json {
+        console.print(&written.numbers.to_string());
+        return Ok(());
+    }
+    written.analysis.lines().iter().for_each(|line| console.print(line));
+    console.print(&format!("figures      {}", written.out.display()));
+    Ok(())
+}
 
 /// Which checkpoint is analysed, and where the results go.
 #[derive(Debug, Clone)]
@@ -46,7 +81,7 @@ pub struct WrittenAnalysis {
 /// folder can't be written.
 pub fn analyse_checkpoint(options: &AnalyseOptions) -> Result<WrittenAnalysis> {
     let checkpoint = Checkpoint::read(&checkpoint::find(&options.checkpoint, true)?)?;
-    let (found, expected) = (&checkpoint.manifest.experiment, EfficientCoding::NAME);
+    let (found, expected) = (&checkpoint.manifest.experiment, NAME);
     let name = options.checkpoint.display();
     ensure!(found == expected, "{name} is a checkpoint of {found}, not of {expected}");
     let config: EfficientCodingConfig =
@@ -76,7 +111,7 @@ pub fn analyse_checkpoint(options: &AnalyseOptions) -> Result<WrittenAnalysis> {
 /// `receptive_fields` in the folder of the checkpoint's run.
 fn default_folder(checkpoint: &Checkpoint) -> PathBuf {
     let folder = checkpoint.manifest.config.get("runs").and_then(Value::as_str);
-    let runs = Path::new(folder.unwrap_or("runs")).join(EfficientCoding::NAME);
+    let runs = Path::new(folder.unwrap_or("runs")).join(NAME);
     runs.join(&checkpoint.manifest.run).join("receptive_fields")
 }
 

@@ -6,11 +6,12 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tch::{Device, Kind, no_grad_guard};
 
+use super::analyse::ANALYSE;
 use super::config::EfficientCodingConfig;
 use super::legacy::Legacy;
 use super::parameters::{GAIN, Parameters};
 use super::presets::PRESETS;
-use super::state::EfficientCoding;
+use super::state::{EfficientCoding, NAME};
 use super::terms::{self, BatchTerms};
 use super::{figures, report};
 use crate::efficient_coding::coding::controller::Controller;
@@ -18,42 +19,38 @@ use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::efficient_coding::coding::information::{Information, entropy};
 use crate::efficient_coding::coding::pixel_grid::PixelGrid;
 use crate::efficient_coding::data;
-use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
 
 /// Steps of a run that doesn't say how many: the notebook's.
 const STEPS: u64 = 1_000_000;
 
 impl Experiment for EfficientCoding {
-    const NAME: &'static str = "efficient_coding";
-    const ABOUT: &'static str = "Trains noisy neurons to tell as much as they can of natural images \
-                                 within a budget of spikes (docs/efficient_coding.md)";
-    const DEFAULTS: &'static str = r#"{"data": "gaussian", "steps": 1000000, "lr": 0.001,
-                                       "clip_norm": 20, "log_every": 10}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] = &["eval/MI", "eval/bits_per_spike", "terms/KL"];
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = EfficientCodingConfig;
 
-    fn resolve(settings: &mut Settings<EfficientCodingConfig>) -> Result<()> {
-        let run = &settings.run;
-        if run.steps == Some(0) {
-            return Err(refuse("--steps 0: expected 1 or more"));
-        }
-        if run.replicates != 1 {
-            return Err(refuse(format!(
-                "--replicates {}: the factorisations fill the machine with one model; start a run \
-                 for each --seed",
-                run.replicates
-            )));
-        }
-        settings.experiment.resolve()
-    }
+    const SPEC: Spec = Spec {
+        name: NAME,
+        about: "Trains noisy neurons to tell as much as they can of natural images \
+                within a budget of spikes (docs/efficient_coding.md)",
+        defaults: r#"{"data": "gaussian", "steps": 1000000, "lr": 0.001,
+                                       "clip_norm": 20, "log_every": 10}"#,
+        presets: PRESETS,
+        metrics: &["eval/MI", "eval/bits_per_spike", "terms/KL"],
+        tags: report::TAGS,
+        absent: &[
+            Absent {
+                key: "replicates",
+                reason: "the factorisations fill the machine with one model; start a run for each --seed",
+            },
+            Absent { key: "epochs", reason: "patches are drawn anew at every step; use --steps" },
+        ],
+        actions: &[ANALYSE],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<EfficientCodingConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
@@ -77,7 +74,10 @@ impl Experiment for EfficientCoding {
             rule: config.rule(),
             grid: PixelGrid::new(patch, (Kind::Float, device)),
             controller: Controller::new(config.controller(), &parameters.get(GAIN)?),
-            plan: Plan { steps, evaluate_every },
+            schedule: RunSchedule {
+                evaluate_first: true,
+                ..RunSchedule::new(steps, evaluate_every)
+            },
             seed: run.seed,
             log_every: run.log_every,
             legacy,
@@ -89,12 +89,8 @@ impl Experiment for EfficientCoding {
         })
     }
 
-    fn plan(&self) -> Plan {
-        self.plan
-    }
-
-    fn evaluates_first(&self) -> bool {
-        true
+    fn schedule(&self) -> RunSchedule {
+        self.schedule
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -137,18 +133,12 @@ impl Experiment for EfficientCoding {
         report::report(self, evaluation, legacy.as_ref()).map(Some)
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.take_from(checkpoint)
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         json!({"data": self.source.provenance()})
     }
+}
 
+impl Figures for EfficientCoding {
     fn charts(&self) -> Vec<Chart> {
         report::charts(self.rule.constraint.follows_rates() || self.rule.moves_rates(0))
     }

@@ -5,13 +5,14 @@
 //!    drawn as bytes that wrap around.
 //! 3. `terms/MI` is KL/2 and the entropy of the input, with k^2 dimensions whatever the colours.
 
+use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::EfficientCodingConfig;
 use crate::efficient_coding::coding::assign::assign_where;
 use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::lab::figure::RgbImage;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::to_host;
 
 /// Steps that the sums are divided by, whatever their number is.
@@ -71,13 +72,18 @@ impl Legacy {
         let _ = (self.numerator.zero_(), self.denominator.zero_());
         means
     }
+}
 
-    /// The sums by their names in a checkpoint.
-    pub fn state(&self) -> State {
-        vec![
-            ("state.legacy.numerator".into(), self.numerator.shallow_clone()),
-            ("state.legacy.denominator".into(), self.denominator.shallow_clone()),
-        ]
+impl Persist for Legacy {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        writer.auxiliary("state.legacy.numerator", &self.numerator);
+        writer.auxiliary("state.legacy.denominator", &self.denominator);
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        reader.auxiliary("state.legacy.numerator", &self.numerator)?;
+        reader.auxiliary("state.legacy.denominator", &self.denominator)
     }
 }
 
@@ -91,7 +97,7 @@ pub fn byte(value: f64) -> u8 {
 ///
 /// # Errors
 /// Where the device can't be read.
-pub fn image(matrix: &Tensor) -> anyhow::Result<RgbImage> {
+pub fn image(matrix: &Tensor) -> Result<RgbImage> {
     let size = matrix.size();
     let pixels = to_host::values(matrix)?.into_iter().flat_map(|value| [byte(value); 3]).collect();
     Ok(RgbImage { width: size[1] as u32, height: size[0] as u32, pixels })

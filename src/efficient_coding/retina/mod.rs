@@ -2,7 +2,6 @@
 
 pub mod analyse;
 mod choices;
-pub mod command;
 pub mod config;
 mod experiment;
 mod field_figures;

@@ -9,7 +9,7 @@ use crate::efficient_coding::coding::constraint::Constraint;
 use crate::efficient_coding::coding::model::{Neurons, unit_columns};
 use crate::efficient_coding::coding::shapes::{self, FilterShape};
 use crate::lab::LearnerConfig;
-use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::store::{NamedTensors, Persist, StateReader, StateWriter};
 use crate::lab::tensor::params::ParamsBuilder;
 use crate::lab::tensor::rng;
 use crate::lab::train::learner::Learner;
@@ -30,7 +30,7 @@ pub struct Parameters {
     /// Gains and thresholds, where they have a loss of their own.
     pub rate: Option<Learner>,
     /// Numbers that no optimizer moves: gains or multipliers that follow by a formula.
-    pub fixed: State,
+    pub fixed: NamedTensors,
     shape: Option<Box<dyn FilterShape>>,
     /// Names of the filters' parameters.
     filters: Vec<String>,
@@ -177,21 +177,20 @@ impl Parameters {
         }
         Ok(())
     }
+}
 
-    /// Everything that is saved.
-    pub fn state(&self) -> State {
-        let mut state = self.main.state();
-        state.extend(self.rate.iter().flat_map(Learner::state));
-        state.extend(self.fixed.iter().map(|(name, value)| (name.clone(), value.shallow_clone())));
-        state
+/// What the learners have, and the numbers that follow a formula, which are a part of the model too.
+impl Persist for Parameters {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.main.save(writer)?;
+        self.rate.iter().try_for_each(|rate| rate.save(writer))?;
+        self.fixed.iter().for_each(|(name, value)| writer.model(name.clone(), value));
+        Ok(())
     }
 
-    /// Takes what is not a live tensor from a checkpoint.
-    ///
-    /// # Errors
-    /// Where the checkpoint lacks the step count or the schedule of a learner.
-    pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.main.restored(checkpoint)?;
-        self.rate.as_mut().map_or(Ok(()), |rate| rate.restored(checkpoint))
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.main.load(reader)?;
+        self.rate.iter_mut().try_for_each(|rate| rate.load(reader))?;
+        self.fixed.iter().try_for_each(|(name, value)| reader.model(name, value))
     }
 }

@@ -15,9 +15,12 @@ use crate::efficient_coding::coding::model::ModelConstants;
 use crate::efficient_coding::coding::pixel_grid::PixelGrid;
 use crate::efficient_coding::coding::rule::ConstraintRule;
 use crate::efficient_coding::data::PatchSource;
-use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::rng;
-use crate::lab::train::experiment::Plan;
+use crate::lab::train::experiment::RunSchedule;
+
+/// The experiment's name.
+pub(super) const NAME: &str = "efficient_coding";
 
 /// Noisy neurons in training.
 pub struct EfficientCoding {
@@ -35,30 +38,11 @@ pub struct EfficientCoding {
     /// C_x as it is trained with: [input, input].
     pub(super) covariance: Tensor,
     pub(super) controller: Controller,
-    pub(super) plan: Plan,
+    pub(super) schedule: RunSchedule,
     pub(super) log_every: u64,
 }
 
 impl EfficientCoding {
-    /// Everything that the next steps depend on, as aliases of the live tensors.
-    pub(super) fn tensors(&self) -> State {
-        let mut state = self.parameters.state();
-        let memory = self.controller.memory().into_iter();
-        state.extend(memory.map(|(name, value)| (format!("state.controller.{name}"), value)));
-        state.extend(self.legacy.iter().flat_map(Legacy::state));
-        state.push(("state.covariance".into(), self.covariance.shallow_clone()));
-        state
-    }
-
-    /// Takes what is no live tensor from a checkpoint whose tensors are restored.
-    ///
-    /// # Errors
-    /// Where the checkpoint lacks the step count or the schedule of a learner.
-    pub(super) fn take_from(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.constants = Rc::new(self.config.constants(&self.covariance));
-        self.parameters.restored(checkpoint)
-    }
-
     /// A batch of patches as [`EfficientCoding::noisy`] draws them.
     ///
     /// # Errors
@@ -99,6 +83,37 @@ impl EfficientCoding {
     /// Whether the evaluation after so many steps comes with images and histograms.
     pub(super) fn has_pictures(&self, step: u64) -> bool {
         let every = self.config.measuring.image_every;
-        every > 0 && (step == 1 || step == self.plan.steps || step.is_multiple_of(every))
+        every > 0 && (step == 1 || step == self.schedule.steps || step.is_multiple_of(every))
+    }
+}
+
+impl Persist for EfficientCoding {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.parameters.save(writer)?;
+        for (name, value) in self.controller.memory() {
+            writer.auxiliary(format!("state.controller.{name}"), &value);
+        }
+        if let Some(legacy) = &self.legacy {
+            legacy.save(writer)?;
+        }
+        writer.auxiliary("state.covariance", &self.covariance);
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.parameters.load(reader)?;
+        for (name, value) in self.controller.memory() {
+            reader.auxiliary(&format!("state.controller.{name}"), &value)?;
+        }
+        // What is evaluated may be asked of other patches, with other settings, than those of the
+        // training: their covariance is the one that was just made.
+        if reader.resumes() {
+            if let Some(legacy) = &mut self.legacy {
+                legacy.load(reader)?;
+            }
+            reader.auxiliary("state.covariance", &self.covariance)?;
+            self.constants = Rc::new(self.config.constants(&self.covariance));
+        }
+        Ok(())
     }
 }

@@ -152,7 +152,7 @@ impl EfficientCoding {
     ) -> Tensor {
         let main = written.main.as_ref().map(|_| &self.parameters.main);
         let rate = self.parameters.rate.as_ref().filter(|_| written.rates);
-        let gradients = main.into_iter().chain(rate).map(|learner| &learner.params.gradient);
+        let gradients = main.into_iter().chain(rate).map(|learner| &learner.gradients.values);
         let remembered = formula.reaction.iter().flat_map(|found| [&found.mean, &found.sum]);
         let all = gradients.chain(&formula.log_gain).chain(remembered);
         all.fold(all_finite(loss), |flag, next| flag.logical_and(&all_finite(next)))
@@ -198,21 +198,21 @@ fn write_gradients(
     discarded: &[Tensor],
     limit: Option<f64>,
 ) -> Tensor {
-    let params = &learner.params;
-    for (name, mut place) in params.split(&params.gradient) {
+    let Learner { params, gradients: all, .. } = learner;
+    for (name, mut place) in params.split(&all.values) {
         match gradients.iter().find(|(known, _)| *known == name) {
             Some((_, gradient)) => place.copy_(gradient),
             None => _ = place.zero_(),
         }
     }
-    let mut squares = params.gradient.square().sum(Kind::Double);
+    let mut squares = all.values.square().sum(Kind::Double);
     for tensor in discarded {
         squares += tensor.square().sum(Kind::Double);
     }
     let norm = squares.sqrt();
     if let Some(limit) = limit {
         let scale = ((&norm + 1e-6).reciprocal() * limit).clamp_max(1.0);
-        let _ = learner.params.gradient.g_mul_(&scale.to_kind(Kind::Float));
+        let _ = all.values.g_mul_(&scale.to_kind(Kind::Float));
     }
     norm
 }

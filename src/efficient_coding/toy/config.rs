@@ -1,13 +1,12 @@
 //! The flags of `two_loss_toy`.
 
-use anyhow::Result;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::efficient_coding::two_loss::hill::{Hill, Point};
 use crate::efficient_coding::two_loss::problem::{Constraint, Method, Problem};
-use crate::lab::error::refuse;
+use crate::lab::{Config, Refusals, RunConfig};
 
 /// Settings of `two_loss_toy`; the defaults are the notebook's.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -57,39 +56,31 @@ pub struct ToyConfig {
     pub map_steps: u64,
 }
 
-impl ToyConfig {
-    /// Checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value.
-    pub fn validate(&self) -> Result<()> {
+impl Config for ToyConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
         for (flag, values) in [("start", &self.start), ("top", &self.top)] {
-            if values.len() != 2 {
+            refusals.unless(values.len() == 2, || {
                 let found: Vec<String> = values.iter().map(f64::to_string).collect();
-                let found = found.join(",");
-                return Err(refuse(format!("--{flag} {found}: expected two numbers, x1,x2")));
-            }
+                format!("--{flag} {}: expected two numbers, x1,x2", found.join(","))
+            });
         }
         let rates =
             [("lr", self.lr), ("rate-lr", self.rate_lr), ("multiplier-lr", self.multiplier_lr)];
         for (flag, value) in rates {
-            if value <= 0.0 {
-                return Err(refuse(format!("--{flag} {value}: expected a positive number")));
-            }
+            refusals
+                .unless(value > 0.0, || format!("--{flag} {value}: expected a positive number"));
         }
-        if self.penalty < 0.0 {
-            return Err(refuse(format!("--penalty {}: expected 0 or more", self.penalty)));
-        }
-        if self.tilt.abs() >= 1.0 {
-            let hint = "expected a number between -1 and 1, so that f is a hill";
-            return Err(refuse(format!("--tilt {}: {hint}", self.tilt)));
-        }
-        if self.methods.is_empty() || self.print_every == 0 {
-            return Err(refuse("--methods, --print-every: expected at least one"));
-        }
-        Ok(())
+        let (penalty, tilt) = (self.penalty, self.tilt);
+        refusals.unless(penalty >= 0.0, || format!("--penalty {penalty}: expected 0 or more"));
+        refusals.unless(tilt.abs() < 1.0, || {
+            format!("--tilt {tilt}: expected a number between -1 and 1, so that f is a hill")
+        });
+        refusals.unless(!self.methods.is_empty(), || "--methods: expected at least one".into());
+        refusals.unless(self.print_every > 0, || "--print-every 0: expected 1 or more".into());
     }
+}
 
+impl ToyConfig {
     /// Where every path begins.
     pub fn start(&self) -> Point {
         [self.start[0], self.start[1]]

@@ -8,34 +8,36 @@ use super::config::ToyConfig;
 use super::presets::PRESETS;
 use super::state::TwoLossToy;
 use super::{figures, report};
-use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
 
 impl Experiment for TwoLossToy {
-    const NAME: &'static str = "two_loss_toy";
-    const ABOUT: &'static str = "Climbs a hill with one optimizer while another holds a constraint";
-    const DEFAULTS: &'static str = r#"{"steps": 1000}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] =
-        &["f/two-losses", "f/multiplier", "f/eliminate", "excess/two-losses"];
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = ToyConfig;
 
-    fn resolve(settings: &mut Settings<ToyConfig>) -> Result<()> {
-        if settings.run.steps.is_none_or(|steps| steps == 0) {
-            return Err(refuse("--steps 0: expected 1 or more"));
-        }
-        if settings.run.replicates != 1 {
-            let asked = settings.run.replicates;
-            return Err(refuse(format!("--replicates {asked}: nothing here is random")));
-        }
-        settings.experiment.validate()
-    }
+    const SPEC: Spec = Spec {
+        name: "two_loss_toy",
+        about: "Climbs a hill with one optimizer while another holds a constraint",
+        defaults: r#"{"steps": 1000}"#,
+        presets: PRESETS,
+        metrics: &["f/two-losses", "f/multiplier", "f/eliminate", "excess/two-losses"],
+        tags: report::TAGS,
+        absent: &[
+            Absent {
+                key: "replicates",
+                reason: "two coordinates and a formula: nothing here is random",
+            },
+            Absent { key: "epochs", reason: "there are no data; use --steps" },
+            Absent { key: "data", reason: "there are no data: two coordinates and a formula" },
+            Absent { key: "data_dir", reason: "there are no data: two coordinates and a formula" },
+            Absent { key: "patience", reason: "the methods have no score" },
+            Absent { key: "init_from", reason: "every path begins at --start" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<ToyConfig>, _device: Device) -> Result<Self> {
         let config = settings.experiment.clone();
@@ -43,11 +45,11 @@ impl Experiment for TwoLossToy {
         Ok(Self::new(config, steps))
     }
 
-    fn plan(&self) -> Plan {
-        Plan { steps: self.steps, evaluate_every: self.config.print_every }
+    fn schedule(&self) -> RunSchedule {
+        RunSchedule::new(self.steps, self.config.print_every)
     }
 
-    fn block(&self, _step: u64) -> u64 {
+    fn steps_per_call(&self, _step: u64) -> u64 {
         10_000
     }
 
@@ -79,14 +81,12 @@ impl Experiment for TwoLossToy {
         Ok(None)
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         json!("none: two coordinates and a formula")
     }
+}
 
+impl Figures for TwoLossToy {
     fn charts(&self) -> Vec<Chart> {
         report::charts()
     }

@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::config::ToyConfig;
 use crate::efficient_coding::two_loss::problem::Problem;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::to_host;
 
 /// One path for each method. The few numbers of a step are computed by the host, whatever the
@@ -37,12 +37,17 @@ impl TwoLossToy {
         let values = to_host::values(tensor)?;
         Ok(values.chunks_exact(3).map(|row| [row[0], row[1], row[2]]).collect())
     }
+}
 
-    /// Everything that the next steps depend on, as aliases of the live tensors.
-    pub(super) fn tensors(&self) -> State {
-        vec![
-            ("points".into(), self.points.shallow_clone()),
-            ("before".into(), self.before.shallow_clone()),
-        ]
+impl Persist for TwoLossToy {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        writer.model("points", &self.points);
+        writer.model("before", &self.before);
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        reader.model("points", &self.points)?;
+        reader.model("before", &self.before)
     }
 }

@@ -1,4 +1,11 @@
 //! From a command line to a configuration: flags, presets, configuration files.
 
-pub mod parse;
+pub mod command;
+pub mod config;
+pub mod layers;
 pub mod settings;
+pub mod spec;
+
+pub use command::Invocation;
+pub use config::{Config, Settings};
+pub use spec::{Absent, Action, ActionOption, ActionRequest, Preset, Spec};

@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::lab::error::refuse;
+use crate::lab::refusals::Refusals;
 use crate::lab::tensor::device::Tf32;
+
+/// The most threads that libtorch is asked for.
+const MAX_THREADS: u16 = 1024;
+/// The most replicates that are trained together.
+const MAX_REPLICATES: u32 = 4096;
 
 /// Settings of a run that are not the experiment's own; all of them are written to `config.json`.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -21,13 +26,13 @@ pub struct RunConfig {
     pub tf32: Tf32,
     /// Threads of libtorch on the CPU; one is fastest for small models. Results are bit-equal only
     /// at equal thread counts
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_THREADS)))]
     pub threads: u16,
     /// Seed of everything random in the run
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Independent networks trained together, with seeds SEED, SEED+1, ...
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REPLICATES)))]
     pub replicates: u32,
     /// Training steps; without it --epochs counts
     #[arg(long)]
@@ -45,7 +50,7 @@ pub struct RunConfig {
     #[arg(long, default_value = "checkpoints")]
     pub checkpoints: PathBuf,
     /// A data set's name, or a folder with its files
-    #[arg(long, default_value = "mnist")]
+    #[arg(long, default_value = "none")]
     pub data: String,
     /// Folder of data sets
     #[arg(long, default_value = "data")]
@@ -67,20 +72,21 @@ pub struct RunConfig {
 
 impl RunConfig {
     /// Checks the limits that the flags have, for values that came from a file.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value.
-    pub fn validate(&self) -> Result<()> {
-        let counts = [
-            ("threads", u64::from(self.threads)),
-            ("replicates", u64::from(self.replicates)),
-            ("log-every", self.log_every),
-            ("checkpoint-every", self.checkpoint_every.unwrap_or(1)),
-            ("keep", u64::from(self.keep)),
+    pub fn validate(&self, refusals: &mut Refusals) {
+        let limits = [
+            ("threads", u64::from(self.threads), 1, u64::from(MAX_THREADS)),
+            ("replicates", u64::from(self.replicates), 1, u64::from(MAX_REPLICATES)),
+            ("steps", self.steps.unwrap_or(1), 1, u64::MAX),
+            ("epochs", self.epochs, 1, u64::MAX),
+            ("log-every", self.log_every, 1, u64::MAX),
+            ("checkpoint-every", self.checkpoint_every.unwrap_or(1), 1, u64::MAX),
+            ("keep", u64::from(self.keep), 1, u64::MAX),
         ];
-        match counts.iter().find(|(_, count)| *count == 0) {
-            Some((flag, _)) => Err(refuse(format!("--{flag} 0: expected 1 or more"))),
-            None => Ok(()),
+        for (flag, value, least, most) in limits {
+            refusals.unless((least..=most).contains(&value), || match most {
+                u64::MAX => format!("--{flag} {value}: expected {least} or more"),
+                _ => format!("--{flag} {value}: expected {least} to {most}"),
+            });
         }
     }
 }
@@ -108,11 +114,19 @@ pub fn is_bookkeeping(key: &str) -> bool {
     RESUMABLE.contains(&key) && !["steps", "epochs"].contains(&key)
 }
 
+/// The settings that differ from the experiment's defaults, but for bookkeeping.
+pub fn changed(defaults: &Map<String, Value>, config: &Map<String, Value>) -> Map<String, Value> {
+    let differs =
+        |key: &str, value: &Value| !is_bookkeeping(key) && defaults.get(key) != Some(value);
+    let pairs = config.iter().filter(|(key, value)| differs(key, value));
+    pairs.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// What to do, and how to talk about it; not part of a run's configuration.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Actions")]
 pub struct Actions {
-    /// A named set of values, each a figure of the notebook (see the experiment's page)
+    /// A named set of values, each a figure of the experiment's page
     #[arg(long)]
     pub preset: Option<String>,
     /// A JSON file of keys and values as in config.json; flags count more
@@ -138,4 +152,19 @@ pub struct Actions {
     /// Print the summary as JSON on standard output, and everything else on standard error
     #[arg(long)]
     pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_differs_from_the_defaults() {
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        let defaults = map(json!({"lr": 0.1, "seed": 0, "log_every": 100, "steps": null}));
+        let config = map(json!({"lr": 0.2, "seed": 0, "log_every": 10, "steps": 5}));
+        assert_eq!(changed(&defaults, &config), map(json!({"lr": 0.2, "steps": 5})));
+    }
 }

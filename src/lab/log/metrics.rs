@@ -1,10 +1,10 @@
 //! Metrics that stay on the device until they are logged, and then come over in one copy.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use crate::lab::statistics::mean_and_sd;
-use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::to_host;
 
 /// How the values of one interval become one number.
@@ -62,13 +62,20 @@ struct Epoch {
 }
 
 /// Values by tag since the last [`Metrics::take`], and since the last [`Metrics::take_epoch`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
     metrics: Vec<Metric>,
     epoch: Vec<Epoch>,
+    replicates: i64,
+    device: Device,
 }
 
 impl Metrics {
+    /// No values yet, of a run of so many replicates on this device.
+    pub fn new(replicates: i64, device: Device) -> Self {
+        Self { metrics: Vec::new(), epoch: Vec::new(), replicates, device }
+    }
+
     /// Adds a value whose mean over the interval is logged.
     ///
     /// - value: [] or [replicate]
@@ -140,62 +147,51 @@ impl Metrics {
         };
         self.epoch.drain(..).map(mean).collect()
     }
+}
 
-    /// What a checkpoint needs of an interval and an epoch that are under way:
-    ///
-    /// - `state.lab.interval.<tag>`: the sum or the last value
-    /// - `state.lab.interval_counts.<tag>`: [count, 1 for a mean or 0 for a last value] as f64
-    /// - `state.lab.epoch.<tag>`: [count, sum of each replicate] as f64
-    pub fn state(&self) -> State {
-        let mut state = State::new();
+/// What a checkpoint needs of an interval and an epoch that are under way:
+///
+/// - `state.lab.interval.<tag>`: [] or `[replicate]`, the sum or the last value
+/// - `state.lab.interval_counts.<tag>`: the count, and 1 for a mean or 0 for a last value
+/// - `state.lab.epoch.<tag>`: the count, and the sum of each replicate
+impl Persist for Metrics {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
         for metric in self.metrics.iter().filter(|metric| metric.count > 0) {
             let mean = f64::from(u8::from(metric.reduce == Reduce::Mean));
-            let counts = Tensor::from_slice(&[metric.count as f64, mean]);
-            state.push((format!("{INTERVAL}{}", metric.tag), metric.value.copy()));
-            state.push((format!("{COUNTS}{}", metric.tag), counts));
+            let counts = vec![metric.count as f64, mean];
+            writer.auxiliary(format!("{INTERVAL}{}", metric.tag), &metric.value);
+            writer.number(format!("{COUNTS}{}", metric.tag), &counts);
         }
         for epoch in &self.epoch {
             let numbers: Vec<f64> = [&[epoch.count], epoch.sums.as_slice()].concat();
-            state.push((format!("{EPOCH}{}", epoch.tag), Tensor::from_slice(&numbers)));
+            writer.number(format!("{EPOCH}{}", epoch.tag), &numbers);
         }
-        state
+        Ok(())
     }
 
-    /// Takes what [`Metrics::state`] gave from a checkpoint.
-    ///
-    /// # Errors
-    /// Where the counts of a metric are missing or not two numbers.
-    pub fn restore(
-        &mut self,
-        checkpoint: &Checkpoint,
-        replicates: i64,
-        device: Device,
-    ) -> Result<()> {
-        let name = checkpoint.path.display();
-        for (key, value) in &checkpoint.tensors {
-            if let Some(tag) = key.strip_prefix(INTERVAL) {
-                let size = value.size();
-                let good = size.is_empty() || (replicates > 1 && size == [replicates]);
-                ensure!(good, "{name}: {key} is {size:?}, of {replicates} replicates");
-                let counts = checkpoint.tensors.get(&format!("{COUNTS}{tag}"));
-                let counts = to_host::values(
-                    counts.with_context(|| format!("{name} lacks {COUNTS}{tag}"))?,
-                )?;
-                let [count, mean] = counts[..] else {
-                    bail!("{name}: {COUNTS}{tag} must be two numbers")
-                };
-                let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
-                let (value, count) = (value.to_device(device).copy(), count as u64);
-                self.metrics.push(Metric { tag: tag.into(), reduce, value, count });
-            } else if let Some(tag) = key.strip_prefix(EPOCH) {
-                let numbers = to_host::values(value)?;
-                let good = numbers.len() == 2 || numbers.len() as i64 == 1 + replicates;
-                ensure!(good, "{name}: {key} has {} numbers", numbers.len());
-                let Some((count, sums)) = numbers.split_first() else {
-                    bail!("{name}: {key} is empty")
-                };
-                add_to_epoch(&mut self.epoch, tag, sums, *count);
-            }
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        let Self { metrics, epoch, replicates, device } = self;
+        metrics.clear();
+        epoch.clear();
+        for tag in reader.names_after(INTERVAL) {
+            let value = reader.tensor(&format!("{INTERVAL}{tag}"))?;
+            let size = value.size();
+            let good = size.is_empty() || (*replicates > 1 && size == [*replicates]);
+            ensure!(good, "{INTERVAL}{tag} is {size:?}, of {replicates} replicates");
+            let mut counts: Vec<f64> = Vec::new();
+            reader.number(&format!("{COUNTS}{tag}"), &mut counts)?;
+            let [count, mean] = counts[..] else { bail!("{COUNTS}{tag} must be two numbers") };
+            let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
+            let (value, count) = (value.to_device(*device).copy(), count as u64);
+            metrics.push(Metric { tag, reduce, value, count });
+        }
+        for tag in reader.names_after(EPOCH) {
+            let mut numbers: Vec<f64> = Vec::new();
+            reader.number(&format!("{EPOCH}{tag}"), &mut numbers)?;
+            let good = numbers.len() == 2 || numbers.len() as i64 == 1 + *replicates;
+            ensure!(good, "{EPOCH}{tag} has {} numbers", numbers.len());
+            let Some((count, sums)) = numbers.split_first() else { bail!("{EPOCH}{tag} is empty") };
+            add_to_epoch(epoch, &tag, sums, *count);
         }
         Ok(())
     }
@@ -234,7 +230,7 @@ mod tests {
 
     #[test]
     fn one_read_for_all_and_a_fresh_interval() {
-        let mut metrics = Metrics::default();
+        let mut metrics = Metrics::new(2, Device::Cpu);
         for value in [1.0, 2.0, 6.0] {
             metrics.mean("loss", &number(value));
             metrics.last("lr", &number(value));

@@ -16,7 +16,8 @@ use super::metrics::{Reading, is_replicate};
 use super::tensorboard::{Chart, EventWriter, Histogram};
 use crate::lab::error::one_line;
 use crate::lab::figure::RgbImage;
-use crate::lab::store::checkpoint::{State, serialize};
+use crate::lab::store::NamedTensors;
+use crate::lab::store::checkpoint::serialize;
 use crate::lab::store::durable;
 
 /// The open files of a run's log; or none, for an evaluation that writes nothing.
@@ -154,7 +155,7 @@ impl Log {
     }
 
     /// Writes tensors to `figures/<name>.safetensors`.
-    pub fn tensors(&mut self, name: &str, tensors: &State) {
+    pub fn tensors(&mut self, name: &str, tensors: &NamedTensors) {
         let path = self.folder.join("figures").join(name).with_extension("safetensors");
         self.entry(&format!("figures/{name}"), |_| durable::write(&path, &serialize(tensors)?));
     }

@@ -3,4 +3,11 @@
 pub mod checkpoint;
 pub mod durable;
 pub mod folder;
+pub mod persist;
 pub mod record;
+pub mod state_reader;
+pub mod state_writer;
+
+pub use persist::Persist;
+pub use state_reader::{Purpose, StateReader};
+pub use state_writer::{NamedTensors, StateWriter};

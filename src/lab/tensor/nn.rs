@@ -3,6 +3,7 @@
 use anyhow::Result;
 use tch::{Device, Kind, Reduction, Tensor, no_grad_guard};
 
+use super::params::{Params, ParamsBuilder};
 use super::{init, rng};
 
 /// `x W^T + b`, for each replicate its own.
@@ -81,6 +82,23 @@ pub fn draw(
     let names = parameters.iter().map(|(name, _)| name.clone());
     let stacked = columns.iter().map(|column| Tensor::f_stack(column, 0));
     names.zip(stacked).map(|(name, tensor)| Ok((name, tensor?))).collect()
+}
+
+/// The parameters of a model, drawn as [`draw`] has it, on `device`.
+///
+/// # Errors
+/// Where libtorch can't hold them.
+pub fn draw_params(
+    seed: u64,
+    replicates: i64,
+    parameters: &[(String, Sampler)],
+    device: Device,
+) -> Result<Params> {
+    let mut builder = ParamsBuilder::default();
+    for (name, value) in draw(seed, replicates, parameters)? {
+        builder.add(name, value);
+    }
+    builder.build(device)
 }
 
 /// The batches of one epoch as indices into the training set, for each replicate its own

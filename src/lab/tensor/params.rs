@@ -1,10 +1,11 @@
 //! All parameters of a model as one flat buffer, and their gradient as another.
 //!
 //! Updates, clipping and finite checks are then one operation each, whatever the number of layers.
-//! Axes: the buffers are [replicate, parameter]; a parameter of shape S is a view [replicate, S],
-//! or S where there is one replicate.
+//! Axes: the buffers are `[replicate, parameter]`; a parameter of shape S is a view
+//! `[replicate, S]`, or S where there is one replicate.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use tch::nn::VarStore;
 use tch::{Device, Tensor, no_grad_guard};
 
 /// Collects the initial values of parameters.
@@ -26,7 +27,7 @@ impl ParamsBuilder {
     /// Puts everything into one buffer on `device`.
     ///
     /// # Errors
-    /// Where the parameters differ in their number of replicates or in kind.
+    /// Where there is no parameter, or they differ in their number of replicates.
     pub fn build(self, device: Device) -> Result<Params> {
         let _guard = no_grad_guard();
         let first = self.values.first().context("a model needs at least one parameter")?;
@@ -38,71 +39,116 @@ impl ParamsBuilder {
             .collect::<std::result::Result<_, _>>()
             .context("every parameter needs the same leading axis of replicates")?;
         let values = Tensor::f_cat(&flat, 1)?.to_kind(kind).to_device(device);
-        let gradient = values.zeros_like();
-        let mut params = Params {
-            names: self.names,
-            shapes: Vec::new(),
-            leaves: Vec::new(),
-            values,
-            gradient,
-            replicates,
+        let shape = |value: &Tensor| match replicates {
+            1 => value.size()[1..].to_vec(),
+            _ => value.size(),
         };
-        let mut start = 0;
-        for value in &self.values {
-            let mut shape = value.size();
-            if replicates == 1 {
-                shape.remove(0);
-            }
-            let length = flat[params.leaves.len()].size()[1];
-            let view = params.view(&params.values, start, length, &shape);
-            params.leaves.push(view.detach().set_requires_grad(true));
-            params.shapes.push(shape);
-            start += length;
-        }
+        let shapes = self.values.iter().map(shape).collect();
+        let mut params =
+            Params { names: self.names, shapes, leaves: Vec::new(), values, replicates };
+        let views = params.split(&params.values);
+        params.leaves = views.into_iter().map(|(_, view)| view.set_requires_grad(true)).collect();
         Ok(params)
     }
 }
 
-/// A model's parameters and their gradient.
+/// Which parameter of a model: found once by its name, so that no step looks names up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParamId(usize);
+
+/// A model's parameters.
 #[derive(Debug)]
 pub struct Params {
     names: Vec<String>,
     shapes: Vec<Vec<i64>>,
     leaves: Vec<Tensor>,
-    /// Values: [replicate, parameter]. Writing to it changes the model.
+    /// Values: `[replicate, parameter]`. Writing to it changes the model.
     pub values: Tensor,
-    /// Gradient of the last [`Params::backward`]: [replicate, parameter].
-    pub gradient: Tensor,
     replicates: i64,
 }
 
+/// The gradient of a model's parameters: a buffer of its own, that whoever computes a gradient is
+/// given to write to.
+#[derive(Debug)]
+pub struct Gradients {
+    /// All of it: `[replicate, parameter]`.
+    pub values: Tensor,
+    views: Vec<Tensor>,
+}
+
+impl Gradients {
+    /// The gradient of one parameter, in its shape.
+    pub fn of(&self, id: ParamId) -> &Tensor {
+        &self.views[id.0]
+    }
+
+    /// The gradient of one parameter, to be written to in place.
+    pub fn of_mut(&mut self, id: ParamId) -> &mut Tensor {
+        &mut self.views[id.0]
+    }
+}
+
 impl Params {
-    /// The parameter of this name, for a forward pass: [replicate, ...], or [...] for one
+    /// Takes over the trainable variables of a `tch::nn` model, in the order of their names: they
+    /// become views of one buffer, and the model computes with them as before.
+    ///
+    /// # Errors
+    /// Where the model has no trainable variable, or variables of several kinds or devices.
+    pub fn from_var_store(store: &VarStore) -> Result<Self> {
+        let _guard = no_grad_guard();
+        let mut variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
+        variables.retain(|(_, variable)| variable.requires_grad());
+        variables.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut builder = ParamsBuilder::default();
+        for (name, variable) in &variables {
+            let (first, own) = (&variables[0].1, (variable.kind(), variable.device()));
+            ensure!(own == (first.kind(), first.device()), "{name} is {own:?}: not as the others");
+            builder.add(name.clone(), variable.detach().unsqueeze(0));
+        }
+        let mut params = builder.build(store.device())?;
+        for ((_, mut variable), leaf) in variables.into_iter().zip(&mut params.leaves) {
+            variable.set_data(&leaf.detach());
+            *leaf = variable;
+        }
+        Ok(params)
+    }
+
+    /// The parameter of this name.
+    ///
+    /// # Errors
+    /// Where the model has no such parameter.
+    pub fn id(&self, name: &str) -> Result<ParamId> {
+        let index = self.names.iter().position(|known| known == name);
+        Ok(ParamId(index.with_context(|| format!("no parameter {name}"))?))
+    }
+
+    /// A parameter, for a forward pass: `[replicate, ...]`, or `[...]` for one replicate.
+    pub fn of(&self, id: ParamId) -> &Tensor {
+        &self.leaves[id.0]
+    }
+
+    /// The parameter of this name, for a forward pass: `[replicate, ...]`, or `[...]` for one
     /// replicate.
     ///
     /// # Errors
     /// Where the model has no such parameter.
     pub fn get(&self, name: &str) -> Result<Tensor> {
-        let index = self.names.iter().position(|known| known == name);
-        Ok(self.leaves[index.with_context(|| format!("no parameter {name}"))?].shallow_clone())
+        Ok(self.of(self.id(name)?).shallow_clone())
     }
 
-    /// The view of the gradient of the parameter of this name, for who writes it without a graph.
-    ///
-    /// # Errors
-    /// Where the model has no such parameter.
-    pub fn gradient_of(&self, name: &str) -> Result<Tensor> {
-        let found = self.split(&self.gradient).into_iter().find(|(known, _)| known == name);
-        Ok(found.with_context(|| format!("no parameter {name}"))?.1)
+    /// A gradient of zeros for these parameters.
+    pub fn zero_gradients(&self) -> Gradients {
+        let values = self.values.zeros_like();
+        let views = self.split(&values).into_iter().map(|(_, view)| view).collect();
+        Gradients { values, views }
     }
 
     /// Takes what backward passes have added up in the parameters' own gradients over into
-    /// `gradient`, and sets it back to zero. A parameter that no pass has reached keeps what is in
-    /// `gradient`: zero, or what was written there by hand.
-    pub fn collect(&mut self) {
+    /// `gradients`, and sets it back to zero. A parameter that no pass has reached keeps what is
+    /// in `gradients`: zero, or what was written there by hand.
+    pub fn gather_gradients(&mut self, gradients: &mut Gradients) {
         let _guard = no_grad_guard();
-        let views = self.split(&self.gradient);
-        for (leaf, (_, mut view)) in self.leaves.iter_mut().zip(views) {
+        for (leaf, view) in self.leaves.iter_mut().zip(&mut gradients.views) {
             let found = leaf.grad();
             if found.defined() {
                 view.copy_(&found);
@@ -126,7 +172,7 @@ impl Params {
         self.split(&self.values)
     }
 
-    /// Views of a buffer [replicate, parameter] (the gradient, a moment of the optimizer) by the
+    /// Views of a buffer `[replicate, parameter]` (the gradient, a moment of the optimizer) by the
     /// parameters' names and shapes, in order.
     pub fn split(&self, buffer: &Tensor) -> Vec<(String, Tensor)> {
         let mut start = 0;
@@ -147,23 +193,23 @@ impl Params {
         part.as_strided(shape, strides(shape, self.replicates, buffer.size()[1]), start)
     }
 
-    /// Writes the gradient of `loss` with respect to every parameter into `gradient`. A parameter
+    /// Writes the gradient of `loss` with respect to every parameter into `gradients`. A parameter
     /// that the loss does not depend on gets zeros.
     ///
     /// - loss: [], the sum over replicates, whose parameters are independent
     ///
     /// # Errors
-    /// Whatever the backward pass says.
-    pub fn backward(&mut self, loss: &Tensor) -> Result<()> {
-        let gradients = Tensor::f_run_backward(&[loss], &self.leaves, false, false)?;
+    /// Where the loss has no graph, or one that was gone through before.
+    pub fn backward(&self, loss: &Tensor, gradients: &mut Gradients) -> Result<()> {
+        let found = Tensor::f_run_backward(&[loss], &self.leaves, false, false)?;
         let _guard = no_grad_guard();
-        let flat: Vec<Tensor> = gradients
+        let flat: Vec<Tensor> = found
             .into_iter()
             .zip(&self.leaves)
             .map(|(gradient, leaf)| if gradient.defined() { gradient } else { leaf.zeros_like() })
             .map(|gradient| gradient.reshape([self.replicates, -1]))
             .collect();
-        let _ = Tensor::f_cat_out(&self.gradient, &flat, 1)?;
+        let _ = Tensor::f_cat_out(&gradients.values, &flat, 1)?;
         Ok(())
     }
 }
@@ -213,13 +259,49 @@ mod tests {
     #[test]
     fn gradients_land_in_their_place() {
         for replicates in [1, 3] {
-            let mut params = model(replicates);
-            let weight = params.get("weight").unwrap();
-            params.backward(&(&weight * &weight).sum(Kind::Double)).unwrap();
-            let split = params.split(&params.gradient);
+            let params = model(replicates);
+            let mut gradients = params.zero_gradients();
+            let [weight, bias] = ["weight", "bias"].map(|name| params.id(name).unwrap());
+            let loss = params.of(weight).square().sum(Kind::Double);
+            params.backward(&loss, &mut gradients).unwrap();
             let twice = 2.0 * params.named()[0].1.copy();
-            assert_eq!(split[0].1, twice);
-            assert_eq!(split[1].1.abs().sum(Kind::Double).double_value(&[]), 0.0);
+            assert_eq!(*gradients.of(weight), twice);
+            assert_eq!(gradients.of(bias).abs().sum(Kind::Double).double_value(&[]), 0.0);
+            assert_eq!(params.split(&gradients.values)[0].1, twice);
+            let _ = gradients.of_mut(bias).fill_(3.0);
+            assert_eq!(params.split(&gradients.values)[1].1, params.of(bias).full_like(3.0));
         }
+    }
+
+    #[test]
+    fn a_model_of_tch_learns_through_its_own_variables() {
+        use tch::nn::{self, Module};
+
+        tch::manual_seed(1);
+        let store = nn::VarStore::new(Device::Cpu);
+        let layer = nn::linear(store.root() / "layer", 3, 2, Default::default());
+        let x = Tensor::randn([5, 3], (Kind::Float, Device::Cpu));
+        let before = layer.forward(&x);
+        let mut params = Params::from_var_store(&store).unwrap();
+        assert_eq!(layer.forward(&x), before);
+        let names: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["layer.bias", "layer.weight"]);
+        let mut gradients = params.zero_gradients();
+        params.backward(&layer.forward(&x).sum(Kind::Float), &mut gradients).unwrap();
+        assert_eq!(
+            *gradients.of(params.id("layer.bias").unwrap()),
+            Tensor::from_slice(&[5f32, 5.0])
+        );
+        {
+            let _guard = no_grad_guard();
+            params.values -= &gradients.values * 0.1;
+        }
+        assert_eq!(
+            layer.forward(&x),
+            x.matmul(&params.get("layer.weight").unwrap().tr()) + params.get("layer.bias").unwrap()
+        );
+        assert!((layer.forward(&x) - before).abs().max().double_value(&[]) > 0.1);
+        let empty = nn::VarStore::new(Device::Cpu);
+        assert!(Params::from_var_store(&empty).is_err());
     }
 }

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use tch::Device;
 
 use super::experiment::Experiment;
-use super::launch::{configure, program};
-use crate::lab::cli::parse;
+use super::prepare::configure;
+use crate::lab::cli::command;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{exit_status, one_line};
 use crate::lab::log::console::Console;
@@ -35,11 +35,11 @@ pub(super) fn check<E: Experiment>(path: &Path) -> Result<()> {
     let mut built = Vec::new();
     let answers: Vec<Value> =
         lines.iter().map(|words| answer::<E>(words, &mut built, begun)).collect();
-    let plain = parse::parse::<E::Config>(&program::<E>(), [OsString::from(E::NAME)])?;
+    let plain = command::parse::<E::Config>(&E::SPEC, [OsString::from(E::SPEC.name)])?;
     let whole = json!({
-        "experiment": E::NAME,
-        "about": E::ABOUT,
-        "metrics": E::METRICS,
+        "experiment": E::SPEC.name,
+        "about": E::SPEC.about,
+        "metrics": E::SPEC.metrics,
         "defaults": plain.defaults,
         "points": answers,
     });
@@ -47,13 +47,13 @@ pub(super) fn check<E: Experiment>(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What was built, without its seed, and the steps of its plan.
+/// What was built, without its seed, and its steps.
 type Built = Vec<(Map<String, Value>, u64)>;
 
 fn answer<E: Experiment>(words: &[String], built: &mut Built, begun: Instant) -> Value {
     let refused =
         |error: &anyhow::Error| json!({"error": one_line(error), "exit_code": exit_status(error)});
-    let line = std::iter::once(E::NAME.into()).chain(words.iter().map(OsString::from));
+    let line = std::iter::once(E::SPEC.name.into()).chain(words.iter().map(OsString::from));
     let settings = match configure::<E>(line) {
         Ok(settings) => settings,
         Err(error) => return refused(&error),
@@ -72,7 +72,7 @@ fn answer<E: Experiment>(words: &[String], built: &mut Built, begun: Instant) ->
     let made = std::panic::catch_unwind(AssertUnwindSafe(|| E::build(&settings, Device::Cpu)));
     match made.unwrap_or_else(|payload| Err(from_panic(&*payload))) {
         Ok(experiment) => {
-            let steps = experiment.plan().steps;
+            let steps = experiment.schedule().steps;
             built.push((key, steps));
             json!({"config": config, "steps": steps})
         }

@@ -8,119 +8,98 @@ use tch::{Device, Tensor};
 
 use super::finite::FiniteGuard;
 use super::phase::{Phase, PhaseClock};
-use crate::lab::cli::parse::{Config, Preset, Settings};
+use crate::lab::cli::{Config, Settings, Spec};
 use crate::lab::figure::RgbImage;
 use crate::lab::log::console::Console;
 use crate::lab::log::metrics::{Metrics, Reading};
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::store::{NamedTensors, Persist};
 
-/// An experiment: how to take step t, and what its state is. The lab owns the rest.
-pub trait Experiment: Sized {
-    /// The name of the binary, of the folder in `runs/`, and of the page under `docs/`.
-    const NAME: &'static str;
-    /// One line for `--help`.
-    const ABOUT: &'static str;
-    /// Defaults of the shared settings that differ for this experiment, as a JSON object.
-    const DEFAULTS: &'static str;
-    /// Named sets of values.
-    const PRESETS: &'static [Preset];
-    /// Tags of the metrics that TensorBoard compares runs by.
-    const METRICS: &'static [&'static str];
-    /// Every tag with one line that explains it; `*` stands for any part of a tag.
-    const TAGS: &'static [(&'static str, &'static str)];
+/// An experiment: how to take step t, and what its state is ([`Persist`]). The lab owns the rest.
+pub trait Experiment: Persist + Figures + Sized {
     /// The experiment's own flags and keys.
     type Config: Config;
 
-    /// Fills in what depends on other settings, and checks that they fit together.
-    ///
-    /// # Errors
-    /// [`crate::lab::error::refuse`], with the flag, its value and what to do.
-    fn resolve(settings: &mut Settings<Self::Config>) -> Result<()>;
+    /// Its name, tags, presets, and which of the shared flags it takes.
+    const SPEC: Spec;
 
     /// Loads the data and makes the model at step 0.
     ///
     /// # Errors
-    /// Where data are missing or damaged, or don't fit the settings.
+    /// Where data are missing or damaged (exit code 1), or don't fit the settings (exit code 2).
     fn build(settings: &Settings<Self::Config>, device: Device) -> Result<Self>;
 
-    /// Lines to say before the first step, such as the memory that the run needs.
-    fn introduction(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     /// How long the run is and where its evaluations are.
-    fn plan(&self) -> Plan;
+    fn schedule(&self) -> RunSchedule;
 
-    /// Steps that one call of [`Experiment::step`] may take from `step` on, where a step is so short
-    /// that the loop around it would cost more. A call ends wherever the loop logs, evaluates or
-    /// saves, so the numbers must not depend on how the steps are divided into calls.
-    fn block(&self, _step: u64) -> u64 {
-        1
-    }
-
-    /// Whether there is an evaluation after the very first step too.
-    fn evaluates_first(&self) -> bool {
-        false
-    }
-
-    /// Takes one step, or [`Step::count`] of them. Anything random in it must come from (seed, stream, step), see
-    /// [`crate::lab::tensor::rng`].
+    /// Takes one step, or [`Step::count`] of them. Anything random in it must come from
+    /// (seed, stream, step), see [`crate::lab::tensor::rng`].
     ///
     /// # Errors
-    /// Whatever goes wrong in it; [`crate::lab::error::Failure::NonFinite`] through [`Step::finite`].
+    /// [`crate::lab::error::Failure::NonFinite`] through [`Step::finite`], and what the work of the
+    /// step returns.
     fn step(&mut self, step: &mut Step) -> Result<()>;
 
     /// Evaluates on held-out data, says the results and logs them. The score, if there is one,
     /// decides which checkpoint is the best, and when patience ends.
     ///
     /// # Errors
-    /// Whatever goes wrong in it.
+    /// Where a result can't be read from the device.
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>>;
 
-    /// Everything that the next steps depend on, as aliases of the live tensors.
-    fn state(&self) -> State;
-
-    /// Takes on the shape that the model has after `step` steps, where that depends on them, before
-    /// a checkpoint of that step is read into it.
-    ///
-    /// # Errors
-    /// Whatever goes wrong in it.
-    fn reach(&mut self, _step: u64) -> Result<()> {
-        Ok(())
+    /// Steps that one call of [`Experiment::step`] may take from `step` on, where a step is so short
+    /// that the loop around it would cost more. A call ends wherever the loop logs, evaluates or
+    /// saves, so the numbers must not depend on how the steps are divided into calls.
+    fn steps_per_call(&self, _step: u64) -> u64 {
+        1
     }
 
-    /// Takes what is not a live tensor from a checkpoint whose tensors are already restored.
-    ///
-    /// # Errors
-    /// Where the checkpoint lacks it.
-    fn restored(&mut self, _checkpoint: &Checkpoint) -> Result<()> {
-        Ok(())
+    /// Lines to say before the first step, such as the memory that the run needs.
+    fn summary_lines(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Where the data came from, for the run's provenance.
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         Value::Null
     }
+}
 
-    /// The experiment's curves that belong on one chart.
+/// What an experiment shows: its charts in the dashboard, and the figures of a run that has ended.
+pub trait Figures {
+    /// The curves that belong on one chart.
     fn charts(&self) -> Vec<Chart>;
 
     /// Draws the figures of a run that has ended, from the log's history and the model.
     ///
     /// # Errors
-    /// Whatever goes wrong in it; a figure that can't be drawn doesn't fail the run.
+    /// Where a figure can't be drawn; that doesn't fail the run.
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()>;
 }
 
-/// How long a run is.
+/// How long a run is, and where its evaluations are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
+pub struct RunSchedule {
     /// Steps in all.
     pub steps: u64,
     /// Steps between two evaluations: an epoch, where there are epochs.
     pub evaluate_every: u64,
+    /// Whether there is an evaluation after the very first step too.
+    pub evaluate_first: bool,
+}
+
+impl RunSchedule {
+    /// So many steps, with an evaluation at the end of every `evaluate_every` of them.
+    pub fn new(steps: u64, evaluate_every: u64) -> Self {
+        Self { steps, evaluate_every, evaluate_first: false }
+    }
+
+    /// Whether there is an evaluation after so many steps, from 1.
+    pub fn evaluates_at(&self, step: u64) -> bool {
+        (step == 1 && self.evaluate_first) || step.is_multiple_of(self.evaluate_every)
+    }
 }
 
 /// One training step, as the experiment sees it.
@@ -128,7 +107,7 @@ pub struct Plan {
 pub struct Step<'a> {
     /// The number of the step, from 0.
     pub index: u64,
-    /// Steps to take in this call: 1, or up to [`Experiment::block`].
+    /// Steps to take in this call: 1, or up to [`Experiment::steps_per_call`].
     pub count: u64,
     /// Whether the metrics are logged after this step: what costs a pass of its own is computed
     /// only then.
@@ -136,6 +115,7 @@ pub struct Step<'a> {
     pub(super) metrics: &'a mut Metrics,
     pub(super) clock: &'a mut PhaseClock,
     pub(super) guard: &'a mut FiniteGuard,
+    pub(super) ended: &'a mut Option<String>,
 }
 
 impl Step<'_> {
@@ -159,6 +139,11 @@ impl Step<'_> {
     pub fn last(&mut self, tag: &str, value: &Tensor) {
         let metrics = &mut *self.metrics;
         self.clock.time(Phase::Logging, || metrics.last(tag, value));
+    }
+
+    /// Says that the run is over with this step, and why: it is evaluated, saved and done.
+    pub fn end_run(&mut self, reason: impl Into<String>) {
+        *self.ended = Some(reason.into());
     }
 
     /// Says whether everything that this step is about to apply is finite. The update must be
@@ -186,9 +171,15 @@ pub struct Evaluation<'a> {
     pub(super) logging: Duration,
     pub(super) log: &'a mut Log,
     pub(super) console: &'a Console,
+    pub(super) ended: Option<String>,
 }
 
 impl Evaluation<'_> {
+    /// Says that the run is over with this evaluation, and why: it is saved and done.
+    pub fn end_run(&mut self, reason: impl Into<String>) {
+        self.ended = Some(reason.into());
+    }
+
     /// Reports a line in the terminal.
     pub fn say(&self, line: &str) {
         self.console.report(line);
@@ -215,7 +206,7 @@ impl Evaluation<'_> {
     }
 
     /// Keeps tensors as `figures/<name>.safetensors`, in place of what was there.
-    pub fn tensors(&mut self, name: &str, tensors: &State) {
+    pub fn tensors(&mut self, name: &str, tensors: &NamedTensors) {
         let start = Instant::now();
         self.log.tensors(name, tensors);
         self.logging += start.elapsed();

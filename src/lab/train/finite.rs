@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use crate::lab::error::Failure;
-use crate::lab::store::checkpoint::{State, is_model};
+use crate::lab::store::StateWriter;
 use crate::lab::tensor::optim::finite::all_finite;
 use crate::lab::tensor::to_host;
 
@@ -98,16 +98,27 @@ impl FiniteGuard {
     }
 }
 
-/// Whether all tensors of the model are finite: one read of the device.
+/// Whether all tensors of the model are finite: one read of every device that holds some of them.
 ///
 /// # Errors
-/// Where the device can't be read.
-pub fn weights_are_finite(state: &State) -> Result<bool> {
+/// Where a device can't be read.
+pub fn weights_are_finite(state: &StateWriter) -> Result<bool> {
     let _guard = no_grad_guard();
-    let weights = state.iter().filter(|(name, _)| is_model(name)).map(|(_, tensor)| tensor);
-    let flags: Vec<Tensor> =
-        weights.filter(|tensor| tensor.is_floating_point()).map(all_finite).collect();
-    if flags.is_empty() { Ok(true) } else { to_host::flag(&Tensor::stack(&flags, 0).all()) }
+    let mut flags: Vec<(Device, Vec<Tensor>)> = Vec::new();
+    let weights = state.model_tensors().iter().map(|(_, tensor)| tensor);
+    for tensor in weights.filter(|tensor| tensor.is_floating_point()) {
+        let (device, flag) = (tensor.device(), all_finite(tensor));
+        match flags.iter_mut().find(|(known, _)| *known == device) {
+            Some((_, there)) => there.push(flag),
+            None => flags.push((device, vec![flag])),
+        }
+    }
+    for (_, there) in flags {
+        if !to_host::flag(&Tensor::stack(&there, 0).all())? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

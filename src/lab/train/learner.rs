@@ -7,13 +7,12 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::experiment::Step;
 use super::phase::Phase;
-use crate::lab::error::refuse;
-use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::refusals::Refusals;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::optim::finite::all_finite;
 use crate::lab::tensor::optim::schedule::{Schedule, ScheduleConfig};
 use crate::lab::tensor::optim::{Optimizer, OptimizerConfig, clip};
-use crate::lab::tensor::params::Params;
-use crate::lab::tensor::to_host;
+use crate::lab::tensor::params::{Gradients, Params};
 
 /// Settings of gradient descent.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -40,31 +39,29 @@ pub struct LearnerConfig {
 
 impl LearnerConfig {
     /// Checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2, with the flag and the value.
-    pub fn validate(&self) -> Result<()> {
-        let positive = |flag: &str, value: f64| {
+    pub fn validate(&self, refusals: &mut Refusals) {
+        let values =
+            [("lr", Some(self.lr)), ("clip-value", self.clip_value), ("clip-norm", self.clip_norm)];
+        for (flag, value) in values {
+            let Some(value) = value else { continue };
             // libtorch refuses a factor that an f32 can't hold.
-            let good = value > 0.0 && value <= f64::from(f32::MAX);
-            let message =
-                || refuse(format!("--{flag} {value}: expected a positive number, <3.4e38"));
-            if good { Ok(()) } else { Err(message()) }
-        };
-        positive("lr", self.lr)?;
-        self.clip_value.map_or(Ok(()), |value| positive("clip-value", value))?;
-        self.clip_norm.map_or(Ok(()), |value| positive("clip-norm", value))?;
-        self.optimizer.validate().map_err(|error| refuse(error.to_string()))?;
-        self.schedule.validate().map_err(|error| refuse(error.to_string()))
+            refusals.unless(value > 0.0 && value <= f64::from(f32::MAX), || {
+                format!("--{flag} {value}: expected a positive number, <3.4e38")
+            });
+        }
+        self.optimizer.validate(refusals);
+        self.schedule.validate(refusals);
     }
 }
 
 /// A model's parameters with all that moves them.
 pub struct Learner {
-    /// The parameters and their gradient.
+    /// The parameters.
     pub params: Params,
+    /// Their gradient at the step under way.
+    pub gradients: Gradients,
     /// Which parameters the next updates change, where not all: [replicate, parameter] bool.
-    pub only: Option<Tensor>,
+    pub update_mask: Option<Tensor>,
     optimizer: Optimizer,
     schedule: Schedule,
     clip_value: Option<f64>,
@@ -80,7 +77,17 @@ impl Learner {
         let optimizer = Optimizer::new(config.optimizer.clone(), &params.values);
         let schedule = Schedule::new(config.schedule.clone(), config.lr, steps);
         let (clip_value, clip_norm) = (config.clip_value, config.clip_norm);
-        Self { params, only: None, optimizer, schedule, clip_value, clip_norm, prefix: "optim" }
+        let gradients = params.zero_gradients();
+        Self {
+            params,
+            gradients,
+            update_mask: None,
+            optimizer,
+            schedule,
+            clip_value,
+            clip_norm,
+            prefix: "optim",
+        }
     }
 
     /// Goes on with other parameters, as of a model that grows. `carry` gives a buffer of the
@@ -88,27 +95,25 @@ impl Learner {
     ///
     /// # Errors
     /// Where the shapes don't fit, and what `carry` returns.
-    pub fn change(
+    pub fn replace_params(
         &mut self,
         params: Params,
         optimizer: &OptimizerConfig,
         carry: impl Fn(&str, &Tensor) -> Result<Tensor>,
     ) -> Result<()> {
+        let _guard = no_grad_guard();
         let mut changed = Optimizer::new(optimizer.clone(), &params.values);
-        let old = self.optimizer.state();
-        changed.load_state(|name| {
-            let (_, buffer) =
-                old.iter().find(|(known, _)| *known == name).with_context(|| name.to_string())?;
-            if name == "step" {
-                return Ok(buffer.shallow_clone());
-            }
-            let parts = self.params.split(buffer);
+        for ((_, new), (_, old)) in changed.buffers().into_iter().zip(self.optimizer.buffers()) {
+            let parts = self.params.split(old);
             let parts = parts
                 .iter()
                 .map(|(key, part)| Ok(carry(key, part)?.f_reshape([params.replicates(), -1])?));
-            Ok(Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 1)?)
-        })?;
-        (self.params, self.optimizer, self.only) = (params, changed, None);
+            let carried = Tensor::f_cat(&parts.collect::<Result<Vec<_>>>()?, 1)?;
+            new.shallow_clone().f_copy_(&carried)?;
+        }
+        changed.set_updates(self.optimizer.updates()?);
+        self.gradients = params.zero_gradients();
+        (self.params, self.optimizer, self.update_mask) = (params, changed, None);
         Ok(())
     }
 
@@ -128,15 +133,15 @@ impl Learner {
     /// # Errors
     /// [`crate::lab::error::Failure::NonFinite`] as [`Step::finite`] has it.
     pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
-        let params = &mut self.params;
+        let Self { params, gradients, .. } = self;
         step.time(Phase::Backward, || match loss.dim() {
-            0 => params.backward(loss),
-            _ => params.backward(&loss.sum(loss.kind())),
+            0 => params.backward(loss, gradients),
+            _ => params.backward(&loss.sum(loss.kind()), gradients),
         })?;
         self.apply(step, loss)
     }
 
-    /// The rest of an update whose gradient is already in `params.gradient`, from autograd or from
+    /// The rest of an update whose gradient is already in `gradients`, from autograd or from
     /// a formula. Gives the flag that the update was made under, if there is one.
     ///
     /// - loss: [] or [replicate]
@@ -144,29 +149,29 @@ impl Learner {
     /// # Errors
     /// As [`Learner::descend`].
     pub fn apply(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
-        let Self { params, only, optimizer, schedule, .. } = self;
+        let Self { params, gradients, update_mask, optimizer, schedule, .. } = self;
         let _guard = no_grad_guard();
         let finite = step.time(Phase::Optimizer, || {
-            all_finite(&params.gradient).logical_and(&all_finite(&loss.detach()))
+            all_finite(&gradients.values).logical_and(&all_finite(&loss.detach()))
         });
         let apply = step.finite(&finite)?;
         let lr = schedule.lr(step.index);
         if step.logging {
-            let device = params.gradient.device();
+            let device = gradients.values.device();
             let tag = self.prefix.replace('.', "/");
             step.last(&format!("{tag}/lr"), &Tensor::full([], lr, (Kind::Double, device)));
-            step.last(&format!("{tag}/gradient_norm"), &clip::norm(&params.gradient));
+            step.last(&format!("{tag}/gradient_norm"), &clip::norm(&gradients.values));
         }
         let (value, norm) = (self.clip_value, self.clip_norm);
         step.time(Phase::Optimizer, || {
             if let Some(limit) = value {
-                clip::by_value(&mut params.gradient, limit);
+                clip::by_value(&mut gradients.values, limit);
             }
             if let Some(limit) = norm {
-                let _ = clip::by_norm(&mut params.gradient, limit);
+                let _ = clip::by_norm(&mut gradients.values, limit);
             }
-            let (values, gradient) = (&mut params.values, &params.gradient);
-            optimizer.step_where(values, gradient, lr, apply.as_ref(), only.as_ref());
+            let (values, gradient) = (&mut params.values, &gradients.values);
+            optimizer.step_where(values, gradient, lr, apply.as_ref(), update_mask.as_ref());
         });
         Ok(apply)
     }
@@ -180,43 +185,51 @@ impl Learner {
     pub fn observe(&mut self, value: f64) {
         self.schedule.observe(value);
     }
+}
 
-    /// Parameters, `optim.<buffer>.<parameter>`, `optim.step` and `optim.schedule.<number>`.
-    pub fn state(&self) -> State {
-        let (mut state, prefix) = (self.params.named(), self.prefix);
-        for (name, buffer) in self.optimizer.state() {
-            if name == "step" {
-                state.push((format!("{prefix}.step"), buffer));
-            } else {
-                let views = self.params.split(&buffer).into_iter();
-                state.extend(views.map(|(key, view)| (format!("{prefix}.{name}.{key}"), view)));
+/// The parameters by name, `optim.<buffer>.<parameter>`, and the numbers `optim.step` and
+/// `optim.schedule.<number>`.
+impl Persist for Learner {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        let prefix = self.prefix;
+        for (name, value) in self.params.named() {
+            writer.model(name, &value);
+        }
+        for (buffer, values) in self.optimizer.buffers() {
+            for (name, part) in self.params.split(values) {
+                writer.auxiliary(format!("{prefix}.{buffer}.{name}"), &part);
             }
         }
-        let schedule = self.schedule.state().into_iter();
-        let name = |name: &str| format!("{prefix}.schedule.{name}");
-        state.extend(schedule.map(|(number, n)| (name(number), Tensor::from(n))));
-        state
+        writer.number(format!("{prefix}.step"), &self.optimizer.updates()?);
+        for (name, number) in self.schedule.state() {
+            writer.number(format!("{prefix}.schedule.{name}"), &number);
+        }
+        Ok(())
     }
 
-    /// Takes the step count and the schedule from a checkpoint whose tensors are restored.
-    ///
-    /// # Errors
-    /// Where the checkpoint lacks them.
-    pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
         let prefix = self.prefix;
-        let saved = |key: &str| {
-            let key = format!("{prefix}.{key}");
-            let tensor = checkpoint.tensors.get(&key).with_context(|| format!("no {key}"))?;
-            Ok(tensor.shallow_clone())
-        };
-        let live = self.optimizer.state();
-        self.optimizer.load_state(|name| match name {
-            "step" => saved("step"),
-            _ => {
-                let buffer = live.iter().find(|(known, _)| *known == name);
-                Ok(buffer.with_context(|| format!("no buffer {name}"))?.1.shallow_clone())
+        for (name, value) in self.params.named() {
+            reader.model(&name, &value)?;
+        }
+        if !reader.resumes() {
+            return Ok(());
+        }
+        for (buffer, values) in self.optimizer.buffers() {
+            for (name, part) in self.params.split(values) {
+                reader.auxiliary(&format!("{prefix}.{buffer}.{name}"), &part)?;
             }
-        })?;
-        self.schedule.load_state(|name| to_host::scalar(&saved(&format!("schedule.{name}"))?))
+        }
+        let mut updates = 0;
+        reader.number(&format!("{prefix}.step"), &mut updates)?;
+        self.optimizer.set_updates(updates);
+        let mut numbers = self.schedule.state();
+        for (name, number) in &mut numbers {
+            reader.number(&format!("{prefix}.schedule.{name}"), number)?;
+        }
+        self.schedule.load_state(|name| {
+            let found = numbers.iter().find(|(known, _)| *known == name);
+            Ok(found.with_context(|| format!("no number {name} of the schedule"))?.1)
+        })
     }
 }

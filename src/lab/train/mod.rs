@@ -1,14 +1,18 @@
 //! Training: what an experiment is, the one loop that drives it, and what happens around a step.
 
 mod check;
+mod drive;
+mod evaluate;
 pub mod experiment;
 pub mod finite;
 pub mod launch;
 pub mod learner;
 pub mod phase;
+pub mod prepare;
 pub mod progress;
 mod resume;
 mod saving;
 pub mod session;
 pub mod signals;
+pub mod start;
 pub mod summary;

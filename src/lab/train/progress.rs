@@ -1,10 +1,9 @@
 //! What the training loop itself carries from step to step, beside the experiment's state.
 
-use anyhow::{Context, Result, bail};
-use tch::Tensor;
+use anyhow::Result;
 
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
-use crate::lab::tensor::to_host;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 
 /// Steps and evaluations done, and the best result so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +16,8 @@ pub struct Progress {
     pub since_best: u64,
     /// The best score so far, with its step.
     pub best: Option<(Score, u64)>,
+    /// Why the experiment said that the run is over, where it did so before its last step.
+    pub ended: Option<String>,
 }
 
 impl Progress {
@@ -35,49 +36,50 @@ impl Progress {
 
     /// Whether so many evaluations in a row were no better that the run is to stop; never for a
     /// patience of 0.
-    pub fn tired(&self, patience: u64) -> bool {
+    pub fn out_of_patience(&self, patience: u64) -> bool {
         patience > 0 && self.since_best >= patience
     }
 
-    /// `state.lab.progress`: [step, evaluations, since_best], and where there is a best result
-    /// `state.lab.best`: [value, 1 if higher is better, step] and the bytes of its tag.
-    pub fn state(&self) -> State {
-        let counts = [self.step, self.evaluations, self.since_best].map(|count| count as f64);
-        let mut state = vec![("state.lab.progress".into(), Tensor::from_slice(&counts))];
-        if let Some((score, step)) = &self.best {
-            let higher = f64::from(u8::from(score.higher_is_better));
-            let numbers = Tensor::from_slice(&[score.value, higher, *step as f64]);
-            state.push(("state.lab.best".into(), numbers));
-            let tag = Tensor::from_slice(score.tag.as_bytes());
-            state.push(("state.lab.best_tag".into(), tag));
+    /// Whether no step is left of a run of so many steps, with this patience.
+    pub fn is_over(&self, steps: u64, patience: u64) -> bool {
+        self.step >= steps || self.ended.is_some() || self.out_of_patience(patience)
+    }
+}
+
+impl Persist for Progress {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        writer.number("state.lab.step", &self.step);
+        writer.number("state.lab.evaluations", &self.evaluations);
+        writer.number("state.lab.since_best", &self.since_best);
+        if let Some(reason) = &self.ended {
+            writer.number("state.lab.ended", reason);
         }
-        state
+        if let Some((score, step)) = &self.best {
+            writer.number("state.lab.best.tag", &score.tag);
+            writer.number("state.lab.best.value", &score.value);
+            writer.number("state.lab.best.higher_is_better", &score.higher_is_better);
+            writer.number("state.lab.best.step", step);
+        }
+        Ok(())
     }
 
-    /// Takes what [`Progress::state`] gave from a checkpoint.
-    ///
-    /// # Errors
-    /// Where the checkpoint lacks it.
-    pub fn restore(checkpoint: &Checkpoint) -> Result<Self> {
-        let name = checkpoint.path.display();
-        let numbers = |key: &str| -> Result<Vec<f64>> {
-            let tensor = checkpoint.tensors.get(key);
-            to_host::values(tensor.with_context(|| format!("{name} lacks {key}"))?)
-        };
-        let [step, evaluations, since_best] = numbers("state.lab.progress")?[..] else {
-            bail!("{name}: state.lab.progress must be three numbers");
-        };
-        let mut best = None;
-        if checkpoint.tensors.contains_key("state.lab.best") {
-            let [value, higher, at] = numbers("state.lab.best")?[..] else {
-                bail!("{name}: state.lab.best must be three numbers");
-            };
-            let bytes = numbers("state.lab.best_tag")?;
-            let tag = bytes.iter().map(|byte| *byte as u8 as char).collect();
-            best = Some((Score { tag, value, higher_is_better: higher == 1.0 }, at as u64));
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        *self = Self::default();
+        reader.number("state.lab.step", &mut self.step)?;
+        reader.number("state.lab.evaluations", &mut self.evaluations)?;
+        reader.number("state.lab.since_best", &mut self.since_best)?;
+        if reader.has("state.lab.ended") {
+            reader.number("state.lab.ended", self.ended.insert(String::new()))?;
         }
-        let [step, evaluations, since_best] = [step, evaluations, since_best].map(|n| n as u64);
-        Ok(Self { step, evaluations, since_best, best })
+        if reader.has("state.lab.best.value") {
+            let none = Score { tag: String::new(), value: 0.0, higher_is_better: false };
+            let (score, step) = self.best.insert((none, 0));
+            reader.number("state.lab.best.tag", &mut score.tag)?;
+            reader.number("state.lab.best.value", &mut score.value)?;
+            reader.number("state.lab.best.higher_is_better", &mut score.higher_is_better)?;
+            reader.number("state.lab.best.step", step)?;
+        }
+        Ok(())
     }
 }
 

@@ -7,21 +7,19 @@ use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
 use tch::Device;
 
+use super::drive::drive;
 use super::experiment::Experiment;
-use super::launch::{Environment, prepare, train};
-use super::progress::Progress;
-use super::session::Session;
+use super::prepare::{Environment, prepare};
+use super::session::{Session, Start, Surroundings};
 use super::signals::StopSignal;
-use crate::lab::cli::parse::{self, Invocation};
-use crate::lab::cli::settings::RESUMABLE;
+use crate::lab::cli::settings::{RESUMABLE, changed};
+use crate::lab::cli::{Invocation, layers};
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
-use crate::lab::log::metrics::Metrics;
-use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::store::checkpoint::Checkpoint;
 use crate::lab::store::folder::{self, RunFolder};
 use crate::lab::store::record::{
-    Configuration, Package, Process, Provenance, RecordFile, Resumption, Status, Summary, changed,
-    libtorch_version,
+    Configuration, Process, Provenance, RecordFile, Resumption, Status, Summary, libtorch_version,
 };
 use crate::lab::tensor::device;
 
@@ -36,23 +34,24 @@ pub(super) fn resume<E: Experiment>(
     environment: Environment,
 ) -> Result<()> {
     let actions = &invocation.actions;
-    let (path, map) = layers::<E>(invocation, asked)?;
+    let (path, map) = merged::<E>(invocation, asked)?;
     let (settings, device) = prepare::<E>(&map, environment)?;
     let run = &settings.run;
-    let home = run.checkpoints.join(E::NAME).join(path.file_name().unwrap_or_default());
+    let home = run.checkpoints.join(E::SPEC.name).join(path.file_name().unwrap_or_default());
     ensure!(
         home.is_dir(),
         "no checkpoint folder {}: say where it is with --checkpoints",
         home.display()
     );
     let stop = StopSignal::install()?;
-    let folder = RunFolder::open(&path, &run.checkpoints, E::NAME)?;
+    let folder = RunFolder::open(&path, &run.checkpoints, E::SPEC.name)?;
     let console = Console::new(actions.quiet, actions.json);
-    let mut experiment = E::build(&settings, device)?;
+    let experiment = E::build(&settings, device)?;
     let config = settings.to_map()?;
+    let mut begin = Start::new(experiment, settings.run.replicates, device);
     let (checkpoint, skipped) = Checkpoint::newest(&folder.checkpoints, |checkpoint| {
-        experiment.reach(checkpoint.manifest.step)?;
-        fits(checkpoint, E::NAME, &config, &experiment.state())
+        is_of_run(checkpoint, E::SPEC.name, &config)?;
+        begin.load(checkpoint)
     })?;
     for (manifest, reason) in skipped {
         set_aside(&manifest);
@@ -69,16 +68,16 @@ pub(super) fn resume<E: Experiment>(
         )));
     }
     let then = record.as_ref().map(|record| &record.data).filter(|data| !data.is_null());
-    if then.is_some_and(|then| *then != experiment.source()) {
+    if then.is_some_and(|then| *then != begin.experiment.data_provenance()) {
         console.warn("the data are not those that the run began with: other numbers will follow");
     }
     warn_of_differences(&console, checkpoint.as_ref(), device);
-    let progress = checkpoint.as_ref().map(Progress::restore).transpose()?.unwrap_or_default();
-    let (at, tired) = (progress.step, progress.tired(run.patience));
-    if (tired || at >= experiment.plan().steps)
+    let (at, patience) = (begin.progress.step, settings.run.patience);
+    let out_of_patience = begin.progress.out_of_patience(patience);
+    if begin.progress.is_over(begin.experiment.schedule().steps, patience)
         && let Some(summary) = summary_of_end(&path, at)
     {
-        let more = if tired { "--patience" } else { "--epochs or --steps" };
+        let more = if out_of_patience { "--patience" } else { "--epochs or --steps" };
         let name = &folder.name;
         console.report(&format!("{name} is finished after {at} steps; for more, raise {more}"));
         if actions.json {
@@ -88,17 +87,17 @@ pub(super) fn resume<E: Experiment>(
     }
     console.report(&format!("continuing {} at step {at}", folder.name));
     Configuration(config).write(&path)?;
-    let process = Process::current(device, tch::get_num_threads(), &Package::lab());
-    let record = with_resumption(record, Resumption { process, step: at }, invocation, E::METRICS);
+    let process = Process::current(device, tch::get_num_threads(), &E::SPEC.package);
+    let resumption = Resumption { process, step: at };
+    let record = with_resumption(record, resumption, invocation, E::SPEC.metrics);
     // A record that can't be written is no reason not to go on.
     let _ = record.write(&path);
-    let parts = (console, stop, device);
-    let session = Session::new(settings, experiment, folder, checkpoint.as_ref(), parts)?;
-    train(session, actions, at == 0)
+    let session = Session::new(settings, begin, folder, Surroundings { console, stop, device })?;
+    drive(session, actions, at == 0)
 }
 
 /// The run's folder, and its own configuration under the flags that were typed.
-fn layers<E: Experiment>(
+fn merged<E: Experiment>(
     invocation: &Invocation,
     asked: &str,
 ) -> Result<(PathBuf, Map<String, Value>)> {
@@ -107,13 +106,17 @@ fn layers<E: Experiment>(
         value.and_then(Value::as_str).unwrap_or_default()
     };
     let name = invocation.typed.get("name").and_then(Value::as_str);
-    let path = folder::locate(Path::new(text("runs")), E::NAME, asked, name)?;
+    let path = folder::locate(Path::new(text("runs")), E::SPEC.name, asked, name)?;
     let saved = Configuration::read(&path)?.0;
     let mut map = invocation.defaults.clone();
-    parse::overlay::<E::Config>(&mut map, &saved, &path.join("config.json").display().to_string())?;
+    layers::overlay::<E::Config>(
+        &mut map,
+        &saved,
+        &path.join("config.json").display().to_string(),
+    )?;
     let mut changes = invocation.typed.clone();
     changes.shift_remove("name");
-    parse::overlay::<E::Config>(&mut map, &changes, "command line")?;
+    layers::overlay::<E::Config>(&mut map, &changes, "command line")?;
     let length = ["steps", "epochs"].iter().any(|key| saved.get(*key) != map.get(*key));
     if length
         && saved.get("schedule") == Some(&json!("cosine"))
@@ -144,24 +147,18 @@ fn difference<'a>(
         .find(|(_, old, new)| old != new)
 }
 
-/// Whether a run can go on from a checkpoint.
-fn fits(
-    checkpoint: &Checkpoint,
-    experiment: &str,
-    config: &Map<String, Value>,
-    state: &State,
-) -> Result<()> {
+/// Checks that a checkpoint is of a run of this experiment with this configuration.
+///
+/// # Errors
+/// Where it is of another one, with what differs.
+fn is_of_run(checkpoint: &Checkpoint, experiment: &str, config: &Map<String, Value>) -> Result<()> {
     let (manifest, name) = (&checkpoint.manifest, checkpoint.path.display());
     let found = &manifest.experiment;
     ensure!(found == experiment, "{name} is a checkpoint of {found}, not of {experiment}");
     if let Some((key, old, new)) = difference(&manifest.config, config) {
         anyhow::bail!("{name} is of another run: {key} is {old} there and {new} here");
     }
-    checkpoint.check(state, |key| !key.starts_with("state.lab."))?;
-    let (step, counted) = (manifest.step, Progress::restore(checkpoint)?.step);
-    ensure!(step == counted, "{name} is of step {counted}, its manifest says {step}");
-    let replicates = config.get("replicates").and_then(Value::as_i64).unwrap_or(1);
-    Metrics::default().restore(checkpoint, replicates, Device::Cpu)
+    Ok(())
 }
 
 /// Renames a checkpoint that can't be used, so that it neither counts nor is lost.

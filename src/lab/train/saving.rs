@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use serde_json::Map;
 
 use super::experiment::Experiment;
 use super::finite::weights_are_finite;
 use super::phase::Phase;
 use super::session::Session;
 use crate::lab::error::{Failure, one_line};
-use crate::lab::store::checkpoint::{self, Manifest, Score, State};
+use crate::lab::store::checkpoint::{self, Manifest, Score};
 use crate::lab::store::record::libtorch_version;
+use crate::lab::store::{Persist, StateWriter};
 use crate::lab::tensor::device;
 
 /// Failed saves in a row that end a run.
@@ -19,7 +21,8 @@ const MAX_FAILED_SAVES: u32 = 3;
 impl<E: Experiment> Session<E> {
     /// Warns where the disk has no room for the checkpoints of the run.
     pub(super) fn check_disk(&self) {
-        let each = checkpoint::estimate_bytes(&self.state());
+        let Ok(state) = self.state() else { return };
+        let each = checkpoint::estimate_bytes(&state);
         let needed = each * (u64::from(self.settings.run.keep) + 2);
         let folder = &self.folder.checkpoints;
         if let Some(free) = checkpoint::free_bytes(folder).filter(|free| *free < needed) {
@@ -38,13 +41,14 @@ impl<E: Experiment> Session<E> {
             return Ok(());
         }
         self.verify_finite()?;
-        if !weights_are_finite(&self.experiment.state())? {
+        let state = self.state()?;
+        if !weights_are_finite(&state)? {
             // The update overflowed: the next loss would say so, but a checkpoint would by then
             // have pushed a good one out.
             return Err(Failure::NonFinite { step: self.progress.step + 1 }.into());
         }
         let start = Instant::now();
-        let result = self.write_checkpoint();
+        let result = self.write_checkpoint(&state);
         self.clock.add(Phase::Checkpoint, start.elapsed());
         self.saved = Instant::now();
         match result {
@@ -64,12 +68,12 @@ impl<E: Experiment> Session<E> {
         }
     }
 
-    fn write_checkpoint(&self) -> Result<()> {
+    fn write_checkpoint(&self, state: &StateWriter) -> Result<()> {
         let step = self.progress.step;
         let is_now = |(_, at): &&(Score, u64)| *at == step;
         let mut manifest = Manifest {
             format: checkpoint::FORMAT,
-            experiment: E::NAME.into(),
+            experiment: E::SPEC.name.into(),
             run: self.folder.name.clone(),
             step,
             file: String::new(),
@@ -84,16 +88,19 @@ impl<E: Experiment> Session<E> {
             neuron_lab: env!("CARGO_PKG_VERSION").into(),
             seconds: self.seconds(),
             saved: jiff::Timestamp::now().to_string(),
+            numbers: Map::new(),
+            manifest_sha256: String::new(),
         };
-        checkpoint::save(&self.folder.checkpoints, &mut manifest, &self.state())?;
+        checkpoint::save(&self.folder.checkpoints, &mut manifest, state)?;
         checkpoint::prune(&self.folder.checkpoints, self.settings.run.keep as usize)
     }
 
     /// The experiment's state, and the loop's own under `state.lab.`.
-    fn state(&self) -> State {
-        let mut state = self.experiment.state();
-        state.extend(self.progress.state());
-        state.extend(self.metrics.state());
-        state
+    fn state(&self) -> Result<StateWriter> {
+        let mut writer = StateWriter::default();
+        self.experiment.save(&mut writer)?;
+        self.progress.save(&mut writer)?;
+        self.metrics.save(&mut writer)?;
+        Ok(writer)
     }
 }

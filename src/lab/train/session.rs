@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Map, Value};
 use tch::Device;
 
-use super::experiment::{Evaluation, Experiment, Plan, Step};
+use super::experiment::{Evaluation, Experiment, RunSchedule, Step};
 use super::finite::{FiniteGuard, FinitePolicy};
 use super::phase::{PHASES, Phase, PhaseClock};
 use super::progress::Progress;
 use super::signals::StopSignal;
-use crate::lab::cli::parse::Settings;
+use crate::lab::cli::Settings;
 use crate::lab::error::Failure;
 use crate::lab::log::console::Console;
 use crate::lab::log::metrics::{Metrics, Reading};
@@ -19,10 +19,62 @@ use crate::lab::log::run_log::Log;
 use crate::lab::store::checkpoint::{Checkpoint, Score};
 use crate::lab::store::folder::RunFolder;
 use crate::lab::store::record::Writer;
+use crate::lab::store::{Persist, Purpose, StateReader};
 use crate::lab::tensor::to_host;
 
 /// Time after which an evaluation is followed by a checkpoint, where no interval is set.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(60);
+
+/// Where a session begins: at step 0, or where a checkpoint was saved.
+pub struct Start<E: Experiment> {
+    /// The experiment, in the state of that step.
+    pub experiment: E,
+    /// What the loop itself carries on.
+    pub progress: Progress,
+    /// Values since the last log entry and the last evaluation.
+    pub metrics: Metrics,
+    /// Seconds that earlier processes of this run took.
+    pub earlier: f64,
+    /// The step of the checkpoint, where there is one.
+    pub saved_step: Option<u64>,
+}
+
+impl<E: Experiment> Start<E> {
+    /// The start of a new run.
+    pub fn new(experiment: E, replicates: u32, device: Device) -> Self {
+        let metrics = Metrics::new(i64::from(replicates), device);
+        Self { experiment, progress: Progress::default(), metrics, earlier: 0.0, saved_step: None }
+    }
+
+    /// Takes on the state of a checkpoint.
+    ///
+    /// # Errors
+    /// Where the checkpoint lacks a part of the state, has it in another shape or kind, has
+    /// something that this experiment lacks, or counts other steps than its manifest.
+    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let mut reader = StateReader::new(checkpoint, Purpose::Resume);
+        self.experiment.load(&mut reader)?;
+        self.progress.load(&mut reader)?;
+        self.metrics.load(&mut reader)?;
+        reader.finish()?;
+        let (step, counted) = (checkpoint.manifest.step, self.progress.step);
+        let name = checkpoint.path.display();
+        ensure!(step == counted, "{name} is of step {counted}, its manifest says {step}");
+        self.earlier = checkpoint.manifest.seconds;
+        self.saved_step = Some(step);
+        Ok(())
+    }
+}
+
+/// What a session runs in.
+pub struct Surroundings {
+    /// The terminal.
+    pub console: Console,
+    /// The signals that end a run.
+    pub stop: StopSignal,
+    /// Where the experiment computes.
+    pub device: Device,
+}
 
 /// A run under way.
 pub struct Session<E: Experiment> {
@@ -34,7 +86,7 @@ pub struct Session<E: Experiment> {
     pub(super) settings: Settings<E::Config>,
     pub(super) config: Map<String, Value>,
     pub(super) device: Device,
-    plan: Plan,
+    schedule: RunSchedule,
     pub(super) metrics: Metrics,
     pub(super) clock: PhaseClock,
     guard: FiniteGuard,
@@ -53,35 +105,25 @@ pub struct Session<E: Experiment> {
 }
 
 impl<E: Experiment> Session<E> {
-    /// Puts a session together; `checkpoint` is what a resumed run continues from.
+    /// Puts a session together.
     ///
     /// # Errors
-    /// Where the checkpoint does not fit the experiment.
+    /// Where a path among the settings is not UTF-8.
     pub fn new(
         settings: Settings<E::Config>,
-        mut experiment: E,
+        start: Start<E>,
         folder: RunFolder,
-        checkpoint: Option<&Checkpoint>,
-        parts: (Console, StopSignal, Device),
+        surroundings: Surroundings,
     ) -> Result<Self> {
-        let (console, stop, device) = parts;
-        let mut metrics = Metrics::default();
-        let mut progress = Progress::default();
-        let mut earlier = 0.0;
-        if let Some(checkpoint) = checkpoint {
-            checkpoint.restore(&experiment.state(), |key| !key.starts_with("state.lab."))?;
-            experiment.restored(checkpoint)?;
-            progress = Progress::restore(checkpoint)?;
-            metrics.restore(checkpoint, i64::from(settings.run.replicates), device)?;
-            earlier = checkpoint.manifest.seconds;
-        }
-        let mut log = Log::open(&folder.path, checkpoint.map(|found| found.manifest.step));
-        log.explain(E::TAGS);
-        let (now, config, plan) = (Instant::now(), settings.to_map()?, experiment.plan());
+        let Surroundings { console, stop, device } = surroundings;
+        let Start { experiment, progress, metrics, earlier, saved_step } = start;
+        let mut log = Log::open(&folder.path, saved_step);
+        log.explain(E::SPEC.tags);
+        let (now, config, schedule) = (Instant::now(), settings.to_map()?, experiment.schedule());
         let guard = FiniteGuard::new(FinitePolicy::of(device), device, progress.step);
         Ok(Self {
             interval_begun: (progress.step, now),
-            saved_step: checkpoint.map(|found| found.manifest.step),
+            saved_step,
             clock: PhaseClock::new(device),
             begun: now,
             process: Writer::beginning(),
@@ -97,7 +139,7 @@ impl<E: Experiment> Session<E> {
             settings,
             config,
             device,
-            plan,
+            schedule,
             metrics,
             guard,
             stop,
@@ -109,7 +151,7 @@ impl<E: Experiment> Session<E> {
         &self.experiment
     }
 
-    /// The same, to change it.
+    /// The experiment, to change it.
     pub fn experiment_mut(&mut self) -> &mut E {
         &mut self.experiment
     }
@@ -119,7 +161,7 @@ impl<E: Experiment> Session<E> {
         &self.config
     }
 
-    /// The same, typed.
+    /// The configuration, typed.
     pub fn settings(&self) -> &Settings<E::Config> {
         &self.settings
     }
@@ -146,50 +188,51 @@ impl<E: Experiment> Session<E> {
     /// [`Failure::NonFinite`] or [`Failure::Interrupted`], or what made going on impossible.
     pub fn train(&mut self) -> Result<()> {
         self.check_disk();
-        self.console.begin(self.progress.step, self.plan.steps);
-        let patience = self.settings.run.patience;
-        while self.progress.step < self.plan.steps && !self.progress.tired(patience) {
+        self.console.begin(self.progress.step, self.schedule.steps);
+        while !self.is_over() {
             self.one_step()?;
             let step = self.progress.step;
-            let ending = step == self.plan.steps;
+            let ending = step == self.schedule.steps || self.progress.ended.is_some();
             let mut due =
                 self.settings.run.checkpoint_every.is_some_and(|every| step.is_multiple_of(every));
-            if self.evaluates_at(step) || ending {
+            if self.schedule.evaluates_at(step) || ending {
                 let better = self.evaluate()?;
                 let late = self.settings.run.checkpoint_every.is_none()
                     && self.saved.elapsed() > CHECKPOINT_AFTER;
                 due = due || better || late;
             }
-            let tired = self.progress.tired(patience);
+            let ending = ending || self.is_over();
             let signal = self.stop.received();
-            if due || ending || tired || signal.is_some() {
-                self.save(ending || tired || signal.is_some())?;
+            if due || ending || signal.is_some() {
+                self.save(ending || signal.is_some())?;
             }
             if let Some(signal) = signal.filter(|_| !ending) {
                 return Err(Failure::Interrupted { signal }.into());
             }
         }
-        if self.progress.tired(patience) {
+        let patience = self.settings.run.patience;
+        if let Some(reason) = &self.progress.ended {
+            self.console.report(reason);
+        } else if self.progress.out_of_patience(patience) {
             self.console.report(&format!("no better result in {patience} evaluations: stopped"));
         }
         Ok(())
     }
 
-    /// Whether there is an evaluation after so many steps.
-    fn evaluates_at(&self, step: u64) -> bool {
-        let first = step == 1 && self.experiment.evaluates_first();
-        first || step.is_multiple_of(self.plan.evaluate_every)
+    /// Whether no step is left to take.
+    fn is_over(&self) -> bool {
+        self.progress.is_over(self.schedule.steps, self.settings.run.patience)
     }
 
     /// Steps that the next call takes: as many as the experiment likes, up to where the loop has
     /// something of its own to do.
-    fn block(&self) -> u64 {
+    fn steps_of_next_call(&self) -> u64 {
         let (index, run) = (self.progress.step, &self.settings.run);
-        let stops = [Some(run.log_every), Some(self.plan.evaluate_every), run.checkpoint_every];
+        let stops = [Some(run.log_every), Some(self.schedule.evaluate_every), run.checkpoint_every];
         let next = stops.into_iter().flatten().map(|every| every - index % every);
-        let left = self.plan.steps.saturating_sub(index);
-        let first = if self.evaluates_at(index + 1) { 1 } else { u64::MAX };
-        next.chain([left, first]).fold(self.experiment.block(index), u64::min).max(1)
+        let left = self.schedule.steps.saturating_sub(index);
+        let first = if self.schedule.evaluates_at(index + 1) { 1 } else { u64::MAX };
+        next.chain([left, first]).fold(self.experiment.steps_per_call(index), u64::min).max(1)
     }
 
     /// One call of [`Experiment::step`] and, at the logging interval, its log entry.
@@ -198,12 +241,12 @@ impl<E: Experiment> Session<E> {
     /// As [`Session::train`].
     pub fn one_step(&mut self) -> Result<()> {
         let index = self.progress.step;
-        let count = self.block();
-        let ending = index + count == self.plan.steps;
+        let count = self.steps_of_next_call();
+        let ending = index + count == self.schedule.steps;
         // An evaluation ends an interval, so that the means that it is given are complete.
-        let every = [self.settings.run.log_every, self.plan.evaluate_every];
+        let every = [self.settings.run.log_every, self.schedule.evaluate_every];
         let due = every.iter().any(|every| (index + count).is_multiple_of(*every));
-        let logging = ending || due || self.evaluates_at(index + count);
+        let logging = ending || due || self.schedule.evaluates_at(index + count);
         self.clock.begin_step(logging);
         self.experiment.step(&mut Step {
             index,
@@ -212,11 +255,12 @@ impl<E: Experiment> Session<E> {
             metrics: &mut self.metrics,
             clock: &mut self.clock,
             guard: &mut self.guard,
+            ended: &mut self.progress.ended,
         })?;
         self.guard.end_step(count);
         self.progress.step += count;
         self.console.tick(count);
-        if logging { self.log_interval() } else { Ok(()) }
+        if logging || self.progress.ended.is_some() { self.log_interval() } else { Ok(()) }
     }
 
     fn log_interval(&mut self) -> Result<()> {
@@ -269,10 +313,12 @@ impl<E: Experiment> Session<E> {
             logging: Duration::ZERO,
             log: &mut self.log,
             console: &self.console,
+            ended: None,
         };
         let start = Instant::now();
         let score = self.experiment.evaluate(&mut evaluation)?;
-        let (readings, logging) = (evaluation.readings, evaluation.logging);
+        let Evaluation { readings, logging, ended, .. } = evaluation;
+        self.progress.ended = self.progress.ended.take().or(ended);
         self.clock.add(Phase::Evaluation, start.elapsed().saturating_sub(logging));
         let start = Instant::now();
         self.log.scalars(self.progress.step, self.seconds(), &readings);

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::Map;
 
 use super::experiment::Experiment;
-use super::launch::guard;
+use super::prepare::guard;
 use super::session::Session;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
@@ -38,15 +38,15 @@ pub fn status(ended: &Result<()>) -> Status {
 impl<E: Experiment> Session<E> {
     /// Says and writes what is true of the whole run: hyper-parameters, chart layout, what each tag means.
     pub fn introduce(&mut self) {
-        for line in self.experiment.introduction() {
+        for line in self.experiment.summary_lines() {
             self.console.report(&line);
         }
         let config = self.config().clone();
         let mut hparams = config.clone();
         hparams.retain(|key, _| !is_bookkeeping(key));
-        self.log.hparams(&hparams, E::METRICS);
+        self.log.hparams(&hparams, E::SPEC.metrics);
         self.log.charts(&self.experiment.charts());
-        let rows = E::TAGS.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
+        let rows = E::SPEC.tags.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
         let table: String = rows.collect();
         self.log.text("tags", 0, &format!("| tag | meaning |\n|---|---|\n{table}"));
         let rows = config.iter().map(|(key, value)| format!("| `{key}` | `{value}` |\n"));
@@ -96,7 +96,7 @@ impl<E: Experiment> Session<E> {
             step: *step,
         });
         Summary {
-            experiment: E::NAME.into(),
+            experiment: E::SPEC.name.into(),
             run: self.folder.name.clone(),
             status,
             exit_code: None,
@@ -143,7 +143,7 @@ impl<E: Experiment> Session<E> {
     pub fn say_how_to_resume(&self) {
         let program = std::env::args_os()
             .next()
-            .map_or(E::NAME.into(), |word| word.to_string_lossy().into_owned());
+            .map_or(E::SPEC.name.into(), |word| word.to_string_lossy().into_owned());
         let run = &self.settings().run;
         let path = quoted(&self.folder.path.display().to_string());
         let mut command = format!("{} --resume {path}", quoted(&program));

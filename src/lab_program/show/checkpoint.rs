@@ -9,8 +9,9 @@ use tch::{Kind, Tensor};
 
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
-use crate::lab::store::checkpoint::{self, Checkpoint, is_model};
+use crate::lab::store::checkpoint::{self, Checkpoint};
 use crate::lab::store::durable;
+use crate::lab::store::state_writer::is_model;
 use crate::lab::tensor::to_host;
 use crate::lab_program::find::lookup::find_run;
 use crate::lab_program::text::table::{Table, number, plain};

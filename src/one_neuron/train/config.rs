@@ -1,10 +1,9 @@
 //! Settings of `one_neuron`.
 
-use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::error::refuse;
+use crate::lab::{Config, Refusals, RunConfig};
 use crate::one_neuron::data::batches::Normalise;
 use crate::one_neuron::data::task::Columns;
 use crate::one_neuron::learning::update::{EpsPlace, UpdateKind};
@@ -106,78 +105,81 @@ pub struct OneNeuronConfig {
     pub evaluate_every: u64,
 }
 
-impl OneNeuronConfig {
-    /// Checks every value, those of a configuration file included.
-    ///
-    /// # Errors
-    /// Refuses the first value that is out of range or does not fit the others, with its flag and
-    /// exit code 2.
-    pub fn validate(&self) -> Result<()> {
-        self.validate_lists()?;
-        self.validate_numbers()?;
-        self.validate_rules()
+impl Config for OneNeuronConfig {
+    fn resolve(&mut self, run: &RunConfig, refusals: &mut Refusals) {
+        let (seed, last) = (run.seed, run.seed.saturating_add(u64::from(run.replicates) - 1));
+        let too_large = self.rng == Generators::Package && last > u64::from(u32::MAX);
+        refusals.unless(!too_large, || {
+            format!(
+                "--seed {seed}: NumPy's generator takes seeds up to 4294967295 with --rng package"
+            )
+        });
+        let misplaced = self.engine == Engine::Rows && run.device.starts_with("cuda");
+        refusals.unless(!misplaced, || {
+            "--engine rows is for the CPU: use --engine tensors on CUDA".into()
+        });
+        self.validate_lists(refusals);
+        self.validate_numbers(refusals);
+        self.validate_rules(refusals);
     }
+}
 
-    fn validate_lists(&self) -> Result<()> {
-        let lengths = [
+impl OneNeuronConfig {
+    fn validate_lists(&self, refusals: &mut Refusals) {
+        for (flag, length) in [
             ("gradient", self.gradient.len()),
             ("optimizer", self.optimizer.len()),
             ("lr", self.lr.len()),
             ("batch-size", self.batch_size.len()),
-        ];
-        if let Some((flag, _)) = lengths.iter().find(|(_, length)| *length == 0) {
-            return Err(refuse(format!(
-                "--{flag}: the list is empty, expected at least one value"
-            )));
+        ] {
+            refusals.unless(length > 0, || {
+                format!("--{flag}: the list is empty, expected at least one value")
+            });
         }
         if let Some(lr) = self.lr.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
-            return Err(refuse(format!("--lr {lr}: expected a positive number")));
+            refusals.add(format!("--lr {lr}: expected a positive number"));
         }
-        Ok(())
     }
 
-    fn validate_numbers(&self) -> Result<()> {
-        let counts = [
-            ("batch-size", self.batch_size.iter().copied().min().map_or(0, u64::from)),
+    fn validate_numbers(&self, refusals: &mut Refusals) {
+        for (flag, count) in [
+            ("batch-size", self.batch_size.iter().copied().min().map_or(1, u64::from)),
             ("record-every", self.record_every),
             ("evaluate-every", self.evaluate_every),
-        ];
-        if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == 0) {
-            return Err(refuse(format!("--{flag} 0: expected 1 or more")));
+        ] {
+            refusals.unless(count > 0, || format!("--{flag} 0: expected 1 or more"));
         }
         for (flag, share) in
             [("momentum", self.momentum), ("beta1", self.beta1), ("beta2", self.beta2)]
         {
-            if !(0.0..1.0).contains(&share) {
-                return Err(refuse(format!("--{flag} {share}: expected a number in [0, 1)")));
-            }
+            refusals.unless((0.0..1.0).contains(&share), || {
+                format!("--{flag} {share}: expected a number in [0, 1)")
+            });
         }
-        if !(self.adam_eps.is_finite() && self.adam_eps > 0.0) {
-            let eps = self.adam_eps;
-            return Err(refuse(format!("--adam-eps {eps}: expected a positive number")));
-        }
-        Ok(())
+        let eps = self.adam_eps;
+        refusals.unless(eps.is_finite() && eps > 0.0, || {
+            format!("--adam-eps {eps}: expected a positive number")
+        });
     }
 
-    fn validate_rules(&self) -> Result<()> {
+    fn validate_rules(&self, refusals: &mut Refusals) {
         if let Some(factor @ (0 | 3..)) = self.factor {
-            return Err(refuse(format!("--factor {factor}: expected 1 or 2")));
+            refusals.add(format!("--factor {factor}: expected 1 or 2"));
         }
-        if self.factor == Some(1) && self.gradient.contains(&GradientRule::AveragedX2) {
-            return Err(refuse("--factor 1: averaged-x2 is averaged with factor 2; use averaged"));
-        }
-        if self.model == Model::Multi && self.gradient.contains(&GradientRule::PerSample113) {
-            return Err(refuse(
-                "--gradient per-sample-1.1.3 is a rule of one neuron: with --model multi use \
-                 correct, averaged or package-1.1.5",
-            ));
-        }
-        if self.model == Model::Multi && self.rng == Generators::Package {
-            return Err(refuse(
-                "--rng package with --model multi: the package draws that network's parameters in \
-                 the order of a Python set, which no seed fixes; use --rng native",
-            ));
-        }
-        Ok(())
+        let halved = self.factor == Some(1) && self.gradient.contains(&GradientRule::AveragedX2);
+        refusals.unless(!halved, || {
+            "--factor 1: averaged-x2 is averaged with factor 2; use averaged".into()
+        });
+        let of_one_neuron = self.gradient.contains(&GradientRule::PerSample113);
+        refusals.unless(self.model != Model::Multi || !of_one_neuron, || {
+            "--gradient per-sample-1.1.3 is a rule of one neuron: with --model multi use correct, \
+             averaged or package-1.1.5"
+                .into()
+        });
+        refusals.unless(self.model != Model::Multi || self.rng != Generators::Package, || {
+            "--rng package with --model multi: the package draws that network's parameters in the \
+             order of a Python set, which no seed fixes; use --rng native"
+                .into()
+        });
     }
 }

@@ -3,46 +3,39 @@
 use anyhow::{Context, Result};
 use tch::{Device, no_grad_guard};
 
-use super::config::{Engine, Generators, OneNeuronConfig};
+use super::config::OneNeuronConfig;
 use super::presets::PRESETS;
 use super::state::OneNeuron;
 use super::{figures, report};
-use crate::lab::error::{Failure, refuse};
+use crate::lab::error::Failure;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::to_host;
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
 
 impl Experiment for OneNeuron {
-    const NAME: &'static str = "one_neuron";
-    const ABOUT: &'static str =
-        "Trains one neuron by the gradient and by averages of its factors (docs/one_neuron.md)";
-    const DEFAULTS: &'static str = r#"{"steps": 40000}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] = &["train/end", "eval/loss", "eval/accuracy"];
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = OneNeuronConfig;
 
-    fn resolve(settings: &mut Settings<OneNeuronConfig>) -> Result<()> {
-        let (run, config) = (&settings.run, &settings.experiment);
-        if run.steps.unwrap_or(0) == 0 {
-            return Err(refuse("--steps: expected 1 or more"));
-        }
-        let last = run.seed.saturating_add(u64::from(run.replicates) - 1);
-        if config.rng == Generators::Package && last > u64::from(u32::MAX) {
-            let seed = run.seed;
-            return Err(refuse(format!(
-                "--seed {seed}: NumPy's generator takes seeds up to 4294967295 with --rng package"
-            )));
-        }
-        if config.engine == Engine::Rows && run.device.starts_with("cuda") {
-            return Err(refuse("--engine rows is for the CPU: use --engine tensors on CUDA"));
-        }
-        config.validate()
-    }
+    const SPEC: Spec = Spec {
+        name: "one_neuron",
+        about: "Trains one neuron by the gradient and by averages of its factors (docs/one_neuron.md)",
+        defaults: r#"{"steps": 40000}"#,
+        presets: PRESETS,
+        metrics: &["train/end", "eval/loss", "eval/accuracy"],
+        tags: report::TAGS,
+        absent: &[
+            Absent {
+                key: "epochs",
+                reason: "the samples are drawn anew at every step; use --steps",
+            },
+            Absent { key: "data", reason: "no data set: the task is drawn" },
+            Absent { key: "data_dir", reason: "no data set: the task is drawn" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<OneNeuronConfig>, device: Device) -> Result<Self> {
         let run = &settings.run;
@@ -50,11 +43,11 @@ impl Experiment for OneNeuron {
         Self::new(settings.experiment.clone(), run.seed, run.replicates, steps, device)
     }
 
-    fn plan(&self) -> Plan {
-        Plan { steps: self.steps, evaluate_every: self.config.evaluate_every }
+    fn schedule(&self) -> RunSchedule {
+        RunSchedule::new(self.steps, self.config.evaluate_every)
     }
 
-    fn block(&self, step: u64) -> u64 {
+    fn steps_per_call(&self, step: u64) -> u64 {
         self.steps_at_once(step)
     }
 
@@ -86,15 +79,9 @@ impl Experiment for OneNeuron {
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         Ok(Some(report::report(self, evaluation)?))
     }
+}
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.restore_streams(checkpoint)
-    }
-
+impl Figures for OneNeuron {
     fn charts(&self) -> Vec<Chart> {
         report::charts()
     }

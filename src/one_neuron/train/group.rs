@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 
 use super::config::OneNeuronConfig;
 use super::points::Point;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::NamedTensors;
 use crate::one_neuron::learning::update::Update;
 use crate::one_neuron::model::architecture::{Model, Parameter};
 use crate::one_neuron::model::rule::GradientRule;
@@ -85,22 +85,30 @@ pub fn groups(
 }
 
 impl PointGroup {
-    /// Parameters and optimizer state as live views, by the points' names.
-    pub fn state(&self, points: &[Point]) -> State {
-        let mut state = State::new();
-        let names = self.update.kind.buffers().iter().map(|name| format!("optim.{name}."));
-        let names = std::iter::once(String::new()).chain(names);
-        for (prefix, buffer) in names.zip(std::iter::once(&self.params).chain(&self.buffers)) {
-            for (k, index) in self.points.iter().enumerate() {
-                let name = &points[*index].name;
-                let name = if name.is_empty() { String::new() } else { format!("{name}.") };
-                for part in self.model.parameters() {
-                    let view = view(&buffer.get(k as i64), part);
-                    state.push((format!("{prefix}{name}{}", part.name), view));
-                }
+    /// The parameters as live views, by the points' names.
+    pub fn parameters(&self, points: &[Point]) -> NamedTensors {
+        self.views("", &self.params, points)
+    }
+
+    /// The buffers of the update rule as live views, `optim.<buffer>.<parameter>`.
+    pub fn buffers(&self, points: &[Point]) -> NamedTensors {
+        let names = self.update.kind.buffers().iter();
+        let named = names.zip(&self.buffers);
+        named.flat_map(|(name, all)| self.views(&format!("optim.{name}."), all, points)).collect()
+    }
+
+    /// Views of [point, replicate, parameter] by the names of points and parameters.
+    fn views(&self, prefix: &str, all: &Tensor, points: &[Point]) -> NamedTensors {
+        let mut named = NamedTensors::new();
+        for (k, index) in self.points.iter().enumerate() {
+            let name = &points[*index].name;
+            let name = if name.is_empty() { String::new() } else { format!("{name}.") };
+            for part in self.model.parameters() {
+                let view = view(&all.get(k as i64), part);
+                named.push((format!("{prefix}{name}{}", part.name), view));
             }
         }
-        state
+        named
     }
 }
 

@@ -10,7 +10,7 @@ use super::group::{PointGroup, groups};
 use super::group_steps::TensorBatches;
 use super::points::{Point, points};
 use super::streams::{Streams, initial};
-use crate::lab::store::checkpoint::{Checkpoint, State};
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::to_host;
 use crate::one_neuron::data::batches::Batches;
 use crate::one_neuron::data::task::INPUTS;
@@ -172,22 +172,28 @@ impl OneNeuron {
         self.records.copy_(&records);
         record
     }
+}
 
-    /// The tensors of a checkpoint by name, as live views.
-    pub fn tensors(&self) -> State {
-        let mut state: State =
-            self.groups.iter().flat_map(|group| group.state(&self.points)).collect();
-        state.push(("state.records".into(), self.records.shallow_clone()));
-        state.push(("state.loss_sums".into(), self.loss_sums.shallow_clone()));
-        state.extend(self.streams.state());
-        state
+impl Persist for OneNeuron {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        for group in &self.groups {
+            group.parameters(&self.points).iter().for_each(|(name, t)| writer.model(name, t));
+            group.buffers(&self.points).iter().for_each(|(name, t)| writer.auxiliary(name, t));
+        }
+        writer.auxiliary("state.records", &self.records);
+        writer.auxiliary("state.loss_sums", &self.loss_sums);
+        self.streams.save(writer)
     }
 
-    /// Brings Python's streams to where a checkpoint left them.
-    ///
-    /// # Errors
-    /// Fails if the checkpoint's tensors can't be read.
-    pub fn restore_streams(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.streams.restored(checkpoint)
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        for group in &self.groups {
+            let parameters = group.parameters(&self.points);
+            parameters.iter().try_for_each(|(name, tensor)| reader.model(name, tensor))?;
+            let buffers = group.buffers(&self.points);
+            buffers.iter().try_for_each(|(name, tensor)| reader.auxiliary(name, tensor))?;
+        }
+        reader.auxiliary("state.records", &self.records)?;
+        reader.auxiliary("state.loss_sums", &self.loss_sums)?;
+        self.streams.load(reader)
     }
 }

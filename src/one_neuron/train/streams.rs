@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use anyhow::{Context, Result};
-use tch::Tensor;
 
 use super::config::{Generators, OneNeuronConfig};
-use crate::lab::store::checkpoint::{Checkpoint, State};
-use crate::lab::tensor::{rng, to_host};
+use crate::lab::store::{Persist, StateReader, StateWriter};
+use crate::lab::tensor::rng;
 use crate::one_neuron::data::batches::{Batches, Normalise, Sampler};
 use crate::one_neuron::data::task::TrainingSet;
 use crate::one_neuron::data::twister::PythonRandom;
@@ -77,34 +76,34 @@ impl Streams {
         let (_, streams) = found.with_context(|| format!("no batches of {size}"))?;
         Ok(streams.iter().map(|stream| &stream.batches).collect())
     }
+}
 
-    /// How far Python's streams have come: `state.python_words.b<size>`, [replicate] i64. The lab's
-    /// own random numbers have no state.
-    pub fn state(&self) -> State {
-        let mut state = State::new();
+/// How far Python's streams have come, words drawn: `state.python_words.b<size>`, one number a
+/// replicate. The lab's own random numbers have no state.
+impl Persist for Streams {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
         for (size, streams) in &self.by_size {
             let drawn = streams.iter().map(|stream| match &stream.sampler {
-                Sampler::Package(random) => Some(random.drawn as i64),
+                Sampler::Package(random) => Some(random.drawn),
                 Sampler::Native(_) => None,
             });
-            if let Some(drawn) = drawn.collect::<Option<Vec<i64>>>() {
-                state.push((format!("state.python_words.b{size}"), Tensor::from_slice(&drawn)));
+            if let Some(drawn) = drawn.collect::<Option<Vec<u64>>>() {
+                writer.number(format!("state.python_words.b{size}"), &drawn);
             }
         }
-        state
+        Ok(())
     }
 
-    /// Brings Python's streams to where a checkpoint left them.
-    ///
-    /// # Errors
-    /// Fails if the checkpoint's tensors can't be read.
-    pub fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
         for (size, streams) in &mut self.by_size {
             let key = format!("state.python_words.b{size}");
-            let Some(drawn) = checkpoint.tensors.get(&key) else { continue };
-            let drawn = to_host::values(drawn)?.into_iter().zip(&self.seeds);
-            for (stream, (words, seed)) in streams.iter_mut().zip(drawn) {
-                let random = PythonRandom::at(*seed, words as u64);
+            if !reader.has(&key) {
+                continue;
+            }
+            let mut drawn: Vec<u64> = Vec::new();
+            reader.number(&key, &mut drawn)?;
+            for (stream, (words, seed)) in streams.iter_mut().zip(drawn.iter().zip(&self.seeds)) {
+                let random = PythonRandom::at(*seed, *words);
                 stream.sampler = Sampler::Package(Box::new(random));
             }
         }

@@ -1,12 +1,11 @@
 //! Settings of `selector_continual`.
 
-use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::error::refuse;
 use crate::lab::tensor::optim::OptimizerKind;
 use crate::lab::tensor::optim::schedule::ScheduleKind;
+use crate::lab::{Config, Refusals, RunConfig};
 use crate::selector::config::NetworkConfig;
 use crate::selector::task_sequence::batches::BatchSource;
 use crate::selector::task_sequence::penalty::{Importance, PenaltyOptions, PenaltyStep};
@@ -72,7 +71,7 @@ pub struct ContinualConfig {
 }
 
 impl ContinualConfig {
-    /// The scenario, which [`ContinualConfig::resolve`] has filled in.
+    /// The scenario, which [`Config::resolve`] has filled in.
     pub fn scenario(&self) -> Scenario {
         let default = match self.benchmark {
             Benchmark::Split => Scenario::Class,
@@ -81,7 +80,7 @@ impl ContinualConfig {
         self.scenario.unwrap_or(default)
     }
 
-    /// How the penalty moves the weights, which [`ContinualConfig::resolve`] has filled in.
+    /// How the penalty moves the weights, which [`Config::resolve`] has filled in.
     pub fn penalty_step(&self) -> PenaltyStep {
         let default = match self.network.learner.optimizer.kind {
             OptimizerKind::Adam | OptimizerKind::Adamw => PenaltyStep::Gradient,
@@ -111,20 +110,17 @@ impl ContinualConfig {
             Method::Joint => BatchSource::Joint,
         }
     }
+}
 
-    /// Fills in what depends on other values, and checks all of them.
-    ///
-    /// # Errors
-    /// Exit code 2 for a value out of its range, or values that don't go together, with their flags.
-    pub fn resolve(&mut self) -> Result<()> {
-        match (self.benchmark, self.scenario()) {
-            (Benchmark::Permuted, Scenario::Class | Scenario::Task) => {
-                return Err(refuse(
-                    "--scenario: the permuted tasks have the same ten classes, which is domain",
-                ));
-            }
-            (Benchmark::Permuted, Scenario::Domain) | (Benchmark::Split, _) => {}
-        }
+impl Config for ContinualConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+        let fits = match (self.benchmark, self.scenario()) {
+            (Benchmark::Permuted, Scenario::Class | Scenario::Task) => false,
+            (Benchmark::Permuted, Scenario::Domain) | (Benchmark::Split, _) => true,
+        };
+        refusals.unless(fits, || {
+            "--scenario: the permuted tasks have the same ten classes, which is domain".into()
+        });
         self.scenario = Some(self.scenario());
         self.penalty_step = Some(self.penalty_step());
         let counts = [
@@ -132,25 +128,22 @@ impl ContinualConfig {
             ("memory", self.memory),
             ("probe-samples", self.probe_samples),
         ];
-        if let Some((flag, count)) = counts.iter().find(|(_, count)| *count < 1) {
-            return Err(refuse(format!("--{flag} {count}: expected 1 or more")));
+        for (flag, count) in counts {
+            refusals.unless(count > 0, || format!("--{flag} {count}: expected 1 or more"));
         }
-        let (lambda, damping) = (self.lambda, self.si_damping);
-        if !(0.0..=f64::from(f32::MAX)).contains(&lambda) {
-            return Err(refuse(format!("--lambda {lambda}: expected a number from 0 up, <3.4e38")));
-        }
-        if !(damping > 0.0 && damping.is_finite()) {
-            return Err(refuse(format!("--si-damping {damping}: expected a positive number")));
-        }
-        if !(0.0..=1.0).contains(&self.online_decay) {
-            let decay = self.online_decay;
-            return Err(refuse(format!("--online-decay {decay}: expected a number from 0 to 1")));
-        }
-        if self.network.learner.schedule.kind == ScheduleKind::Plateau {
-            return Err(refuse(
-                "--schedule plateau: there is no held-out loss for it; use another schedule",
-            ));
-        }
-        self.network.resolve()
+        let (lambda, damping, decay) = (self.lambda, self.si_damping, self.online_decay);
+        refusals.unless((0.0..=f64::from(f32::MAX)).contains(&lambda), || {
+            format!("--lambda {lambda}: expected a number from 0 up, <3.4e38")
+        });
+        refusals.unless(damping > 0.0 && damping.is_finite(), || {
+            format!("--si-damping {damping}: expected a positive number")
+        });
+        refusals.unless((0.0..=1.0).contains(&decay), || {
+            format!("--online-decay {decay}: expected a number from 0 to 1")
+        });
+        refusals.unless(self.network.learner.schedule.kind != ScheduleKind::Plateau, || {
+            "--schedule plateau: there is no held-out loss for it; use another schedule".into()
+        });
+        self.network.resolve(refusals);
     }
 }

@@ -10,50 +10,36 @@ use super::presets::PRESETS;
 use super::state::{Record, SelectorContinual};
 use super::{figures, report};
 use crate::data;
-use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::rng::Seeds;
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
 use crate::selector::config::refuse_invalid;
 use crate::selector::network::SelectorNetwork;
 use crate::selector::task_sequence::batches::Batches;
-use crate::selector::task_sequence::evaluation::test;
 use crate::selector::task_sequence::penalty::Penalty;
 use crate::selector::task_sequence::tasks::{TASKS, Tasks};
 
 impl Experiment for SelectorContinual {
-    const NAME: &'static str = "selector_continual";
-    const ABOUT: &'static str =
-        "Learns five tasks one after another, and forgets (docs/selector_continual.md)";
-    const DEFAULTS: &'static str = r#"{"log_every": 20}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] =
-        &["eval/average_accuracy", "eval/forgetting", "eval/backward_transfer"];
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = ContinualConfig;
 
-    fn resolve(settings: &mut Settings<ContinualConfig>) -> Result<()> {
-        if let Some(steps) = settings.run.steps {
-            return Err(refuse(format!(
-                "--steps {steps}: the length is in passes through each task, --epochs"
-            )));
-        }
-        if settings.run.epochs == 0 {
-            return Err(refuse("--epochs 0: expected 1 or more"));
-        }
-        if settings.run.patience > 0 {
-            let patience = settings.run.patience;
-            return Err(refuse(format!(
-                "--patience {patience}: a run learns all its tasks; expected 0"
-            )));
-        }
-        settings.experiment.resolve()
-    }
+    const SPEC: Spec = Spec {
+        name: "selector_continual",
+        about: "Learns five tasks one after another, and forgets (docs/selector_continual.md)",
+        defaults: r#"{"log_every": 20, "data": "mnist"}"#,
+        presets: PRESETS,
+        metrics: &["eval/average_accuracy", "eval/forgetting", "eval/backward_transfer"],
+        tags: report::TAGS,
+        absent: &[
+            Absent { key: "steps", reason: "the length is in passes through each task, --epochs" },
+            Absent { key: "patience", reason: "a run learns all its tasks" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<ContinualConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
@@ -68,15 +54,26 @@ impl Experiment for SelectorContinual {
         let source = config.batch_source();
         let batches = Batches::new(source, batch_size, &tasks, run.epochs, seeds, device);
         let evaluate_every = batches.task_steps;
-        let plan = Plan { steps: evaluate_every * TASKS as u64, evaluate_every };
+        let schedule = RunSchedule::new(evaluate_every * TASKS as u64, evaluate_every);
         let penalty = config.penalty().map(|options| Penalty::new(options, &params.values));
-        let learner = Learner::new(&config.network.learner, params, plan.steps);
+        let learner = Learner::new(&config.network.learner, params, schedule.steps);
         let record = Record::new(seeds.count, tasks.outputs, device);
-        Ok(Self { config, data, tasks, network, learner, seeds, plan, record, penalty, batches })
+        Ok(Self {
+            config,
+            data,
+            tasks,
+            network,
+            learner,
+            seeds,
+            schedule,
+            record,
+            penalty,
+            batches,
+        })
     }
 
-    fn plan(&self) -> Plan {
-        self.plan
+    fn schedule(&self) -> RunSchedule {
+        self.schedule
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -84,8 +81,9 @@ impl Experiment for SelectorContinual {
         let Self { batches, tasks, data, .. } = self;
         let parts = step.time(Phase::Data, || batches.step(tasks, &data.train, index));
         let WeightedPass { pass, loss, delta } = step.time(Phase::Forward, || self.pass(&parts));
+        let Learner { params, gradients, .. } = &mut self.learner;
         let network = &self.network;
-        step.time(Phase::Backward, || network.backward(&pass, &delta));
+        step.time(Phase::Backward, || network.backward(params, gradients, &pass, &delta));
         self.descend(step, &loss)?;
         step.mean("train/loss", &loss);
         if step.logging {
@@ -99,7 +97,7 @@ impl Experiment for SelectorContinual {
     }
 
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
-        let scores = test(&self.network, &self.tasks, &self.data.test, self.seeds.count, None)?;
+        let scores = self.test(None)?;
         if evaluation.number == 0 {
             report::report_checkpoint(self, evaluation, &scores)?;
         } else {
@@ -109,18 +107,12 @@ impl Experiment for SelectorContinual {
         Ok(None)
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.learner.restored(checkpoint)
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         self.data.source.clone()
     }
+}
 
+impl Figures for SelectorContinual {
     fn charts(&self) -> Vec<Chart> {
         report::charts(self.tasks.own_outputs())
     }

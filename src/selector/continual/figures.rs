@@ -55,7 +55,7 @@ fn matrix(run: &SelectorContinual) -> Result<MatrixFigure> {
 
 /// Accuracies on all tasks while each is being learnt.
 fn within(run: &SelectorContinual, log: &Log) -> LineFigure {
-    let length = run.plan.evaluate_every as f64;
+    let length = run.schedule.evaluate_every as f64;
     let series = |task: i64| -> Series {
         let mut series = curve(log, &format!("within/task{task}"), &format!("task {task}"));
         series.x.iter_mut().for_each(|x| *x /= length);

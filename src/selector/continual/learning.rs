@@ -6,10 +6,11 @@ use tch::{Kind, Tensor, no_grad_guard};
 use super::state::SelectorContinual;
 use crate::lab::tensor::nn::cross_entropy_with_gradient;
 use crate::lab::train::experiment::Step;
+use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
 use crate::selector::network::NetworkPass;
 use crate::selector::task_sequence::batches::{WeightedBatch, sample};
-use crate::selector::task_sequence::evaluation::test;
+use crate::selector::task_sequence::evaluation::{TaskScores, test};
 use crate::selector::task_sequence::penalty::{add_square, pull_norm};
 use crate::selector::task_sequence::tasks::TASKS;
 
@@ -32,7 +33,7 @@ impl SelectorContinual {
             [only] => only.shallow_clone(),
             many => Tensor::cat(many, -2),
         };
-        let pass = self.network.run(&images, |_| None);
+        let pass = self.network.forward(&self.learner.params, &images, |_| None);
         let mut start = 0;
         let each = parts.iter().map(|WeightedBatch { weight, batch }| {
             let rows = batch.images.size()[batch.images.dim() - 2];
@@ -51,21 +52,33 @@ impl SelectorContinual {
     /// # Errors
     /// A loss or a gradient that is not finite.
     pub(super) fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<()> {
-        let Some(penalty) = &self.penalty else {
-            return self.learner.apply(step, loss).map(drop);
+        let Self { penalty, learner, .. } = self;
+        let Some(penalty) = penalty else {
+            return learner.apply(step, loss).map(drop);
         };
-        let params = &mut self.learner.params;
-        let before = params.values.copy();
-        if let Some(pull) = penalty.before_step(&params.values) {
-            let _ = params.gradient.g_add_(&pull);
+        let before = learner.params.values.copy();
+        if let Some(pull) = penalty.before_step(&before) {
+            let _ = learner.gradients.values.g_add_(&pull);
         }
-        let apply = self.learner.apply(step, loss)?;
-        let (lr, params) = (self.learner.lr(step.index), &self.learner.params);
-        step.time(Phase::Optimizer, || penalty.after_step(params, &before, lr, apply.as_ref()));
+        let apply = learner.apply(step, loss)?;
+        let lr = learner.lr(step.index);
+        let Learner { params, gradients, .. } = learner;
+        step.time(Phase::Optimizer, || {
+            penalty.after_step(params, gradients, &before, lr, apply.as_ref());
+        });
         if step.logging {
             step.last("penalty/gradient_norm", &pull_norm(&penalty.gradient(&params.values)));
         }
         Ok(())
+    }
+
+    /// Runs the first `limit` test images of every task, or all of them.
+    ///
+    /// # Errors
+    /// A task without test images.
+    pub(super) fn test(&self, limit: Option<i64>) -> Result<TaskScores> {
+        let (params, images) = (&self.learner.params, &self.data.test);
+        test(&self.network, params, &self.tasks, images, self.seeds.count, limit)
     }
 
     /// Logs accuracies on some test images of every task while one is being learnt.
@@ -74,7 +87,7 @@ impl SelectorContinual {
     /// A task without test images.
     pub(super) fn probe(&self, step: &mut Step) -> Result<()> {
         let limit = Some(self.config.probe_samples);
-        let scores = test(&self.network, &self.tasks, &self.data.test, self.seeds.count, limit)?;
+        let scores = self.test(limit)?;
         for task in 0..TASKS {
             step.last(&format!("within/task{}", task + 1), &scores.accuracy.select(1, task));
         }
@@ -93,19 +106,19 @@ impl SelectorContinual {
 
     /// The diagonal of a task's Fisher information: the mean square of the gradient of the
     /// log-likelihood of the right answer, image by image: [replicate, parameter].
-    fn fisher(&self, task: i64) -> Tensor {
+    fn fisher(&mut self, task: i64) -> Tensor {
         let count = self.config.fisher_samples;
         let places = sample(&self.tasks, task, count, self.seeds, "fisher");
         let images = places.size()[1];
-        let params = &self.learner.params;
-        let mut sum = params.values.zeros_like();
+        let mut sum = self.learner.params.values.zeros_like();
         for i in 0..images {
             let place = places.narrow(1, i, 1);
             let batch = self.tasks.batch(&self.data.train, &place, &place.full_like(task));
             let WeightedPass { pass, delta, .. } =
                 self.pass(&[WeightedBatch { weight: 1.0, batch }]);
-            self.network.backward(&pass, &delta);
-            add_square(&mut sum, &params.gradient);
+            let Learner { params, gradients, .. } = &mut self.learner;
+            self.network.backward(params, gradients, &pass, &delta);
+            add_square(&mut sum, &gradients.values);
         }
         sum / images as f64
     }

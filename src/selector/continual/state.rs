@@ -1,13 +1,14 @@
 //! A network that learns five tasks, and the tensors that a checkpoint has of it.
 
+use anyhow::Result;
 use clap::ValueEnum;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::{ContinualConfig, Method};
 use crate::data::ImageData;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{NamedTensors, Persist, StateReader, StateWriter};
 use crate::lab::tensor::rng::Seeds;
-use crate::lab::train::experiment::Plan;
+use crate::lab::train::experiment::RunSchedule;
 use crate::lab::train::learner::Learner;
 use crate::selector::network::SelectorNetwork;
 use crate::selector::task_sequence::batches::Batches;
@@ -23,7 +24,7 @@ pub struct SelectorContinual {
     pub(super) network: SelectorNetwork,
     pub(super) learner: Learner,
     pub(super) seeds: Seeds,
-    pub(super) plan: Plan,
+    pub(super) schedule: RunSchedule,
     pub(super) record: Record,
     pub(super) penalty: Option<Penalty>,
     pub(super) batches: Batches,
@@ -57,7 +58,7 @@ impl Record {
 
     /// `state.accuracy`, `state.told` and `state.answers`, with the axis of replicates where there
     /// are several.
-    fn tensors(&self) -> State {
+    fn named(&self) -> NamedTensors {
         let parts =
             [("accuracy", &self.accuracy), ("told", &self.told), ("answers", &self.answers)];
         let view = |tensor: &Tensor| match tensor.size()[0] {
@@ -69,14 +70,13 @@ impl Record {
 }
 
 impl SelectorContinual {
-    /// Parameters and the optimizer's state, the record, and what the penalty gathers.
-    pub(super) fn tensors(&self) -> State {
-        let mut state = self.learner.state();
-        state.extend(self.record.tensors());
+    /// What only the steps to come need, by name: the record, and what the penalty gathers.
+    fn named_for_steps(&self) -> NamedTensors {
+        let mut named = self.record.named();
         if let Some(penalty) = &self.penalty {
-            state.extend(penalty.tensors(&self.learner.params));
+            named.extend(penalty.named(&self.learner.params));
         }
-        state
+        named
     }
 
     /// What was run, in a few words.
@@ -94,5 +94,21 @@ impl SelectorContinual {
             }
         };
         format!("{method}, {count} parameters")
+    }
+}
+
+impl Persist for SelectorContinual {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.learner.save(writer)?;
+        self.named_for_steps().iter().for_each(|(name, tensor)| writer.auxiliary(name, tensor));
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.learner.load(reader)?;
+        if !reader.resumes() {
+            return Ok(());
+        }
+        self.named_for_steps().iter().try_for_each(|(name, tensor)| reader.auxiliary(name, tensor))
     }
 }

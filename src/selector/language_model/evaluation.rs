@@ -37,12 +37,12 @@ pub fn hold_out(
     let mut monitors = monitors.collect::<Result<Vec<_>>>()?;
     let mut observe = |number: usize, x: &Tensor, choice: Option<&Tensor>| {
         if let (Some(Some(monitor)), Some(choice)) = (monitors.get_mut(number), choice) {
-            monitor.observe(x, choice);
+            monitor.observe(params, x, choice);
         }
     };
     let (mut sum, mut words) = (0.0, 0);
     for TokenBatch { tokens, next } in batches {
-        let logits = model.forward(tokens, None, &mut observe);
+        let logits = model.forward(params, tokens, None, &mut observe);
         let loss = cross_entropy(&logits, &next.flatten(0, 1));
         sum += to_host::scalar(&loss)? * next.numel() as f64;
         words += next.numel() as i64;

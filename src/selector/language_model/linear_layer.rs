@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::{Device, Tensor};
 
 use super::layout::LinearShape;
-use crate::lab::tensor::params::Params;
+use crate::lab::tensor::params::{ParamId, Params};
 use crate::selector::layer::{LayerOptions, SelectorLayer};
 use crate::selector::tape::Tape;
 
@@ -14,9 +14,9 @@ pub enum LinearLayer {
     /// x W^T + b
     Plain {
         /// [output, input]
-        weight: Tensor,
+        weight: ParamId,
         /// [output]
-        bias: Tensor,
+        bias: ParamId,
     },
     /// A selector layer.
     Selector(Box<SelectorLayer>),
@@ -39,8 +39,8 @@ impl LinearLayer {
                 SelectorLayer::with_options(linear.shape, options, &linear.name, params, device)?;
             return Ok(Self::Selector(Box::new(layer)));
         }
-        let get = |part: &str| params.get(&format!("{}.{part}", linear.name));
-        Ok(Self::Plain { weight: get("weight")?, bias: get("bias")? })
+        let id = |part: &str| params.id(&format!("{}.{part}", linear.name));
+        Ok(Self::Plain { weight: id("weight")?, bias: id("bias")? })
     }
 
     /// The output, [row, output], and of a selector layer which computation neurons it selected,
@@ -50,17 +50,20 @@ impl LinearLayer {
     /// - x: [row, input], cut by the tape
     pub fn forward<'a>(
         &'a self,
+        params: &Params,
         x: &Tensor,
         tape: Option<&mut Tape<'a>>,
     ) -> (Tensor, Option<Tensor>) {
         match (self, tape) {
-            (Self::Plain { weight, bias }, _) => (x.linear(weight, Some(bias)), None),
+            (Self::Plain { weight, bias }, _) => {
+                (x.linear(params.of(*weight), Some(params.of(*bias))), None)
+            }
             (Self::Selector(layer), Some(tape)) => {
-                let (output, choice) = tape.layer(layer, x, None);
+                let (output, choice) = tape.layer(params, layer, x, None);
                 (output, Some(choice))
             }
             (Self::Selector(layer), None) => {
-                let pass = layer.run(x, None);
+                let pass = layer.forward(params, x, None);
                 (pass.output, Some(pass.choice))
             }
         }

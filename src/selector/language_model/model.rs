@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 use super::layout::{PER_LAYER, linears};
 use super::linear_layer::LinearLayer;
 use super::shape::TransformerShape;
-use crate::lab::tensor::params::Params;
+use crate::lab::tensor::params::{ParamId, Params};
 use crate::selector::tape::Tape;
 
 /// PyTorch's default, added to the variance.
@@ -22,12 +22,13 @@ const NORM_EPSILON: f64 = 1e-5;
 /// selector layer which computation neurons it selected, [row, neuron].
 pub type Observer<'a> = &'a mut dyn FnMut(usize, &Tensor, Option<&Tensor>);
 
-/// The model, whose weights are views of a run's parameters.
+/// The model: its layers, and which of a run's parameters are theirs.
 #[derive(Debug)]
 pub struct Transformer {
     heads: i64,
     scale: f64,
-    embedding: Tensor,
+    /// [word, d]
+    embedding: ParamId,
     /// [time, d]
     positions: Tensor,
     /// In the order of [`linears`].
@@ -40,14 +41,14 @@ pub struct Transformer {
 #[derive(Debug)]
 struct Norm {
     /// [d]
-    weight: Tensor,
+    weight: ParamId,
     /// [d]
-    bias: Tensor,
+    bias: ParamId,
 }
 
 impl Norm {
-    fn forward(&self, x: &Tensor) -> Tensor {
-        let (weight, bias) = (&self.weight, &self.bias);
+    fn forward(&self, params: &Params, x: &Tensor) -> Tensor {
+        let (weight, bias) = (params.of(self.weight), params.of(self.bias));
         x.layer_norm(weight.size(), Some(weight), Some(bias), NORM_EPSILON, true)
     }
 }
@@ -64,14 +65,14 @@ impl Transformer {
             .map(|linear| LinearLayer::new(linear, shape.options, params, device))
             .collect::<Result<Vec<_>>>()?;
         let norm = |name: String| -> Result<Norm> {
-            let weight = params.get(&format!("{name}.weight"))?;
-            Ok(Norm { weight, bias: params.get(&format!("{name}.bias"))? })
+            let weight = params.id(&format!("{name}.weight"))?;
+            Ok(Norm { weight, bias: params.id(&format!("{name}.bias"))? })
         };
         let norms = (0..shape.layers)
             .map(|i| Ok([norm(format!("layers.{i}.norm1"))?, norm(format!("layers.{i}.norm2"))?]))
             .collect::<Result<Vec<_>>>()?;
-        let embedding = params.get("embedding.weight")?;
-        let options = (embedding.kind(), device);
+        let embedding = params.id("embedding.weight")?;
+        let options = (params.values.kind(), device);
         Ok(Self {
             heads: shape.heads,
             scale: shape.embedding_scale,
@@ -90,39 +91,43 @@ impl Transformer {
     /// - returns: [batch * time, V]
     pub fn forward<'a>(
         &'a self,
+        params: &Params,
         tokens: &Tensor,
         mut tape: Option<&mut Tape<'a>>,
         observe: Observer,
     ) -> Tensor {
         let time = tokens.size()[1];
-        let x = Tensor::embedding(&self.embedding, tokens, -1, false, false) * self.scale;
+        let x = Tensor::embedding(params.of(self.embedding), tokens, -1, false, false) * self.scale;
         let x = (x + self.positions.narrow(0, 0, time)).flatten(0, 1);
         let mut x = cut(&mut tape, x);
         for (i, norms) in self.norms.iter().enumerate() {
             let mut apply = |part: usize, x: &Tensor| {
-                self.linear(i * PER_LAYER + part, x, tape.as_deref_mut(), observe)
+                self.linear(i * PER_LAYER + part, params, x, tape.as_deref_mut(), observe)
             };
             let [q, k, v] = [0, 1, 2].map(|part| self.split_heads(&apply(part, &x), time));
             let mixed = attention(&q, &k, &v).transpose(1, 2).flatten(2, 3).flatten(0, 1);
             let mixed = cut(&mut tape, mixed);
-            let mixed = self.linear(i * PER_LAYER + 3, &mixed, tape.as_deref_mut(), observe);
-            x = cut(&mut tape, norms[0].forward(&(&x + mixed)));
-            let inner = self.linear(i * PER_LAYER + 4, &x, tape.as_deref_mut(), observe);
+            let mixed =
+                self.linear(i * PER_LAYER + 3, params, &mixed, tape.as_deref_mut(), observe);
+            x = cut(&mut tape, norms[0].forward(params, &(&x + mixed)));
+            let inner = self.linear(i * PER_LAYER + 4, params, &x, tape.as_deref_mut(), observe);
             let inner = cut(&mut tape, inner.relu());
-            let outer = self.linear(i * PER_LAYER + 5, &inner, tape.as_deref_mut(), observe);
-            x = cut(&mut tape, norms[1].forward(&(&x + outer)));
+            let outer =
+                self.linear(i * PER_LAYER + 5, params, &inner, tape.as_deref_mut(), observe);
+            x = cut(&mut tape, norms[1].forward(params, &(&x + outer)));
         }
-        self.linear(self.linears.len() - 1, &x, tape, observe)
+        self.linear(self.linears.len() - 1, params, &x, tape, observe)
     }
 
     fn linear<'a>(
         &'a self,
         number: usize,
+        params: &Params,
         x: &Tensor,
         tape: Option<&mut Tape<'a>>,
         observe: Observer,
     ) -> Tensor {
-        let (output, choice) = self.linears[number].forward(x, tape);
+        let (output, choice) = self.linears[number].forward(params, x, tape);
         observe(number, x, choice.as_ref());
         output
     }

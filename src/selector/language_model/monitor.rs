@@ -4,8 +4,9 @@ use anyhow::Result;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::layout::LinearShape;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::optim::clip::norm;
-use crate::lab::tensor::params::Params;
+use crate::lab::tensor::params::{Gradients, ParamId, Params};
 use crate::lab::tensor::to_host;
 use crate::selector::layer::SelectorLayer;
 use crate::selector::usage::Usage;
@@ -53,14 +54,14 @@ impl SelectionMonitor {
     /// # Shapes
     /// - x: [row, input]
     /// - choice: [row, neuron]
-    pub fn observe(&mut self, x: &Tensor, choice: &Tensor) {
+    pub fn observe(&mut self, params: &Params, x: &Tensor, choice: &Tensor) {
         let _guard = no_grad_guard();
         let _ = self.counts.g_add_(&self.layer.selection_counts(choice));
         let length = x.size()[0];
         let chunk = (CHUNK / self.counts.numel() as i64).max(1);
         for start in (0..length).step_by(chunk as usize) {
             let x = x.narrow(0, start, chunk.min(length - start));
-            if let Some(p) = self.layer.probabilities(&x) {
+            if let Some(p) = self.layer.probabilities(params, &x) {
                 let _ = self.entropy.g_add_(&p.special_entr().sum(Kind::Double));
             }
         }
@@ -81,8 +82,8 @@ impl SelectionMonitor {
 
 /// The weight of a linear layer.
 #[derive(Debug)]
-struct WeightName {
-    name: String,
+struct Weight {
+    id: ParamId,
     /// K, or 1 for a plain layer.
     choices: i64,
 }
@@ -91,41 +92,38 @@ struct WeightName {
 /// steps that were logged. A plain layer counts as one computation neuron.
 #[derive(Debug)]
 pub struct GradientNorms {
-    weights: Vec<WeightName>,
+    weights: Vec<Weight>,
     /// [layer and computation neuron] f64
     sums: Tensor,
-    /// Steps in the sums: [] f64
-    steps: Tensor,
+    /// Steps in the sums: a whole number.
+    steps: f64,
 }
 
 impl GradientNorms {
     /// Sums of no step.
-    pub fn new(linears: &[LinearShape], params: &Params) -> Self {
-        let weight = |linear: &LinearShape| {
+    ///
+    /// # Errors
+    /// A parameter that `params` doesn't have.
+    pub fn new(linears: &[LinearShape], params: &Params) -> Result<Self> {
+        let weight = |linear: &LinearShape| -> Result<Weight> {
             let (part, choices) =
                 if linear.selects { (".computation", linear.shape.choices) } else { ("", 1) };
-            WeightName { name: format!("{}{part}.weight", linear.name), choices }
+            Ok(Weight { id: params.id(&format!("{}{part}.weight", linear.name))?, choices })
         };
-        let weights: Vec<WeightName> = linears.iter().map(weight).collect();
+        let weights = linears.iter().map(weight).collect::<Result<Vec<_>>>()?;
         let length: i64 = weights.iter().map(|weight| weight.choices).sum();
-        let options = (Kind::Double, params.gradient.device());
-        let (sums, steps) = (Tensor::zeros([length], options), Tensor::zeros([], options));
-        Self { weights, sums, steps }
+        let sums = Tensor::zeros([length], (Kind::Double, params.values.device()));
+        Ok(Self { weights, sums, steps: 0.0 })
     }
 
     /// Adds the gradient of the last step: a pass over it.
-    pub fn add(&mut self, params: &Params) {
+    pub fn add(&mut self, gradients: &Gradients) {
         let _guard = no_grad_guard();
-        let gradients = params.split(&params.gradient);
-        let mut norms = Vec::with_capacity(self.weights.len());
-        for WeightName { name, choices } in &self.weights {
-            let Some((_, gradient)) = gradients.iter().find(|(known, _)| known == name) else {
-                continue;
-            };
-            norms.push(norm(&gradient.reshape([*choices, -1])));
-        }
+        let of_weight =
+            |weight: &Weight| norm(&gradients.of(weight.id).reshape([weight.choices, -1]));
+        let norms: Vec<Tensor> = self.weights.iter().map(of_weight).collect();
         let _ = self.sums.g_add_(&Tensor::cat(&norms, 0));
-        let _ = self.steps.g_add_scalar_(1.0);
+        self.steps += 1.0;
     }
 
     /// The mean norm of each computation neuron of each linear layer, after which the sums begin
@@ -135,18 +133,25 @@ impl GradientNorms {
     /// Sums that can't be read from the device.
     pub fn take(&mut self) -> Result<Vec<Vec<f64>>> {
         let _guard = no_grad_guard();
-        let steps = to_host::scalar(&self.steps)?;
+        let steps = std::mem::take(&mut self.steps);
         let mut means = to_host::values(&self.sums)?.into_iter().map(|sum| sum / steps);
-        let of_layer = |weight: &WeightName| means.by_ref().take(weight.choices as usize).collect();
+        let of_layer = |weight: &Weight| means.by_ref().take(weight.choices as usize).collect();
         let means = self.weights.iter().map(of_layer).collect();
         let empty = vec![Vec::new(); self.weights.len()];
-        let _ = (self.sums.zero_(), self.steps.zero_());
+        let _ = self.sums.zero_();
         Ok(if steps > 0.0 { means } else { empty })
     }
+}
 
-    /// The sums as tensors of a checkpoint.
-    pub fn tensors(&self) -> [(String, Tensor); 2] {
-        let (sums, steps) = (self.sums.shallow_clone(), self.steps.shallow_clone());
-        [("state.gradient_norms".into(), sums), ("state.gradient_steps".into(), steps)]
+impl Persist for GradientNorms {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        writer.auxiliary("state.gradient_norms", &self.sums);
+        writer.number("state.gradient_steps", &self.steps);
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        reader.auxiliary("state.gradient_norms", &self.sums)?;
+        reader.number("state.gradient_steps", &mut self.steps)
     }
 }

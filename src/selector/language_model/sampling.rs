@@ -5,6 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::model::Transformer;
 use crate::data::text::UNKNOWN;
+use crate::lab::tensor::params::Params;
 use crate::lab::tensor::{rng, to_host};
 
 /// How a text is written.
@@ -30,7 +31,12 @@ pub struct Sampling {
 ///
 /// # Errors
 /// Words that can't be read from the device.
-pub fn write_words(model: &Transformer, prompt: &Tensor, sampling: &Sampling) -> Result<Vec<i64>> {
+pub fn write_words(
+    model: &Transformer,
+    params: &Params,
+    prompt: &Tensor,
+    sampling: &Sampling,
+) -> Result<Vec<i64>> {
     let _guard = no_grad_guard();
     let given = prompt.size()[0];
     let mut text = prompt.unsqueeze(0);
@@ -38,7 +44,7 @@ pub fn write_words(model: &Transformer, prompt: &Tensor, sampling: &Sampling) ->
     for draw in draws.take(sampling.words as usize) {
         let seen = text.size()[1].min(sampling.sequence);
         let window = text.narrow(1, text.size()[1] - seen, seen);
-        let logits = model.forward(&window, None, &mut |_, _, _| ()).narrow(0, seen - 1, 1);
+        let logits = model.forward(params, &window, None, &mut |_, _, _| ()).narrow(0, seen - 1, 1);
         let logits = logits.to_kind(Kind::Double) / sampling.temperature;
         let _ = logits.narrow(1, UNKNOWN.0, 1).fill_(f64::NEG_INFINITY);
         let below = logits.softmax(1, Kind::Double).cumsum(1, Kind::Double).le(draw);

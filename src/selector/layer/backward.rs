@@ -5,7 +5,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 use super::options::{Inner, RuleOutput, SelectorGradient};
 use super::saved::{LayerPass, SelectorCache};
 use super::selector_layer::SelectorLayer;
-use crate::selector::linear::{Accumulator, Span};
+use crate::lab::tensor::params::{Gradients, Params};
+use crate::selector::linear::{Accumulator, ParamsAndGradients, Span};
 
 /// What comes to a backward pass from above: [.., batch, neuron] each.
 struct Upstream<'a> {
@@ -27,8 +28,7 @@ struct BlockValues {
 }
 
 impl SelectorLayer {
-    /// The gradients of a pass, from ∂L/∂y: writes those of the layer's parameters into the
-    /// model's gradient ([`Params::gradient`](crate::lab::tensor::params::Params::gradient)), and
+    /// The gradients of a pass, from ∂L/∂y: writes those of the layer's parameters to `gradients`, and
     /// returns ∂L/∂x, [.., batch, input], where `to_input` asks for it. Every gradient of the layer is
     /// written, none is added to; those of a selector that doesn't learn are left at zero.
     ///
@@ -37,37 +37,46 @@ impl SelectorLayer {
     ///
     /// # Panics
     /// Where `delta` is not of the shape, kind and device of the pass's output, or the pass is of a
-    /// layer of another size or kind.
-    pub fn backward(&self, pass: &LayerPass, delta: &Tensor, to_input: bool) -> Option<Tensor> {
+    /// layer of another size or kind, or `params` and `gradients` are of another model.
+    pub fn backward(
+        &self,
+        params: &Params,
+        gradients: &mut Gradients,
+        pass: &LayerPass,
+        delta: &Tensor,
+        to_input: bool,
+    ) -> Option<Tensor> {
         let _guard = no_grad_guard();
         let delta = &delta.detach();
         self.expect("input", &pass.x, self.shape.inputs);
         self.expect("upstream gradient", delta, self.shape.neurons);
         assert_eq!(delta.size(), pass.output.size(), "the upstream gradient is of another batch");
         let upstream = self.upstream(pass, delta);
+        let model = &mut ParamsAndGradients { params, gradients };
         let mut dx = to_input.then(Accumulator::default);
         let mut to_projection = self.projection.is_some().then(Accumulator::default);
         let through = self.options.rule.has_selector_path();
         if self.options.rule.trains_selector() {
             let path = selector_path(&mut to_projection, &mut dx, through);
-            self.write_half_space_gradient(pass, &upstream, path);
+            self.write_half_space_gradient(model, pass, &upstream, path);
         }
         for block in pass.plan.blocks(self.shape.choices) {
-            let values = self.recompute_block(pass, block);
+            let values = self.recompute_block(params, pass, block);
             let path = selector_path(&mut to_projection, &mut dx, through);
-            self.write_softmax_gradient(pass, &upstream, block, &values, path);
+            self.write_softmax_gradient(model, pass, &upstream, block, &values, path);
             if !pass.plan.gathers() {
                 let dh = self.block_gradient(&upstream, block, &values);
                 let rows = block.times(self.shape.neurons);
-                self.computation.backward(rows, &dh.flatten(-2, -1), &pass.x, dx.as_mut());
+                self.computation.backward(model, rows, &dh.flatten(-2, -1), &pass.x, dx.as_mut());
             }
         }
         if pass.plan.gathers() {
-            self.scatter_gradients(&pass.x, upstream.choice, &upstream.to_selected, dx.as_mut());
+            let (choice, delta) = (upstream.choice, &upstream.to_selected);
+            self.scatter_gradients(model, &pass.x, choice, delta, dx.as_mut());
         }
         if let (Some(projection), Some(sum)) = (&self.projection, to_projection) {
             let path = dx.as_mut().filter(|_| through);
-            projection.backward(&sum.or_zeros_like(&pass.selector_input), &pass.x, path);
+            projection.backward(model, &sum.or_zeros_like(&pass.selector_input), &pass.x, path);
         }
         dx.map(|sum| sum.or_zeros_like(&pass.x))
     }
@@ -99,16 +108,16 @@ impl SelectorLayer {
     }
 
     /// Probabilities and outputs of a block, taken from what was saved or computed again.
-    fn recompute_block(&self, pass: &LayerPass, block: Span) -> BlockValues {
+    fn recompute_block(&self, params: &Params, pass: &LayerPass, block: Span) -> BlockValues {
         let part = |saved: &Tensor| saved.narrow(-2, block.start, block.count);
         let (probabilities, needs_outputs) = match &pass.selector {
             SelectorCache::None => (None, false),
             SelectorCache::Softmax { log_sum, .. } => {
                 let probabilities = match &pass.saved.probabilities {
                     Some(saved) => Some(part(saved)),
-                    None => {
-                        self.block_logits(pass, block).map(|z| (z - log_sum.unsqueeze(-2)).exp_())
-                    }
+                    None => self
+                        .block_logits(params, pass, block)
+                        .map(|z| (z - log_sum.unsqueeze(-2)).exp_()),
                 };
                 (probabilities, self.options.rule.needs_all_outputs())
             }
@@ -119,17 +128,18 @@ impl SelectorLayer {
         };
         let outputs = needs_outputs.then(|| match &pass.saved.outputs {
             Some(saved) => part(saved),
-            None => self.outputs(&pass.x, block),
+            None => self.outputs(params, &pass.x, block),
         });
         BlockValues { probabilities, outputs }
     }
 
     /// The logits of a block, saved or computed again: [.., batch, count, neuron].
-    fn block_logits(&self, pass: &LayerPass, block: Span) -> Option<Tensor> {
+    fn block_logits(&self, params: &Params, pass: &LayerPass, block: Span) -> Option<Tensor> {
         match pass.saved.logits.get((block.start / pass.plan.block) as usize) {
             Some(z) => Some(z.shallow_clone()),
             None => self.selection.as_ref().map(|selection| {
-                self.softmax_logits(selection, &pass.selector_input, block, pass.noise.as_ref())
+                let noise = pass.noise.as_ref();
+                self.softmax_logits(params, selection, &pass.selector_input, block, noise)
             }),
         }
     }
@@ -138,6 +148,7 @@ impl SelectorLayer {
     /// or δ y (1[k selected] - p_k) where only the selected output is known.
     fn write_softmax_gradient(
         &self,
+        model: &mut ParamsAndGradients,
         pass: &LayerPass,
         upstream: &Upstream,
         block: Span,
@@ -162,12 +173,13 @@ impl SelectorLayer {
         };
         self.add_aux_loss_gradient(&mut dz, p, upstream.choice);
         let rows = block.times(self.shape.neurons);
-        selection.backward(rows, &dz.flatten(-2, -1), &pass.selector_input, path);
+        selection.backward(model, rows, &dz.flatten(-2, -1), &pass.selector_input, path);
     }
 
     /// Writes the gradient of the half-spaces' logits, all at once.
     fn write_half_space_gradient(
         &self,
+        model: &mut ParamsAndGradients,
         pass: &LayerPass,
         upstream: &Upstream,
         path: Option<&mut Accumulator>,
@@ -187,7 +199,7 @@ impl SelectorLayer {
             }
             (None, None) => return,
         };
-        selection.backward(selection.all(), &dz.flatten(-2, -1), &pass.selector_input, path);
+        selection.backward(model, selection.all(), &dz.flatten(-2, -1), &pass.selector_input, path);
     }
 
     /// ∂L/∂(w x + b) of a block's computation neurons: [.., batch, count, neuron].

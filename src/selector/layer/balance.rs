@@ -13,8 +13,7 @@ impl SelectorLayer {
     /// Gives the layer a balance bias of zeros, [.., computation, neuron]: it is added to the logits
     /// where the largest is taken, and nowhere else.
     pub fn add_balance_bias(&mut self) {
-        let kind = self.computation.weight.kind();
-        self.balance_bias = Some(self.zero_counts().to_kind(kind));
+        self.balance_bias = Some(self.zero_counts().to_kind(self.kind));
     }
 
     /// The balance bias, where the layer has one.

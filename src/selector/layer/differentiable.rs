@@ -4,9 +4,10 @@ use tch::{Kind, Tensor};
 
 use super::options::Rule;
 use super::selector_layer::SelectorLayer;
+use crate::lab::tensor::params::Params;
 use crate::selector::linear::Linear;
 
-/// What [`SelectorLayer::forward`] returns.
+/// What [`SelectorLayer::forward_with_graph`] returns.
 #[derive(Debug)]
 pub struct Activation {
     /// [.., batch, neuron]: for most rules exactly the output of the selected computation neuron.
@@ -26,8 +27,8 @@ impl SelectorLayer {
     ///
     /// # Shapes
     /// - x: [.., batch, input]
-    pub fn forward(&self, x: &Tensor) -> Activation {
-        let h = self.outputs(x, self.all());
+    pub fn forward_with_graph(&self, params: &Params, x: &Tensor) -> Activation {
+        let h = self.outputs(params, x, self.all());
         let Some(selection) = &self.selection else {
             let output = h.squeeze_dim(-2);
             let choice = output.detach().zeros_like().to_kind(Kind::Int64);
@@ -37,7 +38,7 @@ impl SelectorLayer {
             true => x.shallow_clone(),
             false => x.detach(),
         };
-        let z = self.all_logits(selection, &seen);
+        let z = self.all_logits(params, selection, &seen);
         let choice = match &self.tree {
             Some(tree) => tree.choice(&z.detach()).unsqueeze(-2),
             None => self.with_balance_bias(&z.detach(), self.all()).argmax(-2, true),
@@ -51,14 +52,14 @@ impl SelectorLayer {
     ///
     /// # Shapes
     /// - x: [.., batch, input]
-    pub fn probabilities(&self, x: &Tensor) -> Option<Tensor> {
+    pub fn probabilities(&self, params: &Params, x: &Tensor) -> Option<Tensor> {
         let selection = self.selection.as_ref()?;
-        Some(self.probabilities_of(&self.all_logits(selection, x)))
+        Some(self.probabilities_of(&self.all_logits(params, selection, x)))
     }
 
     /// The logits of all selectors: [.., batch, logit, neuron].
-    fn all_logits(&self, selection: &Linear, x: &Tensor) -> Tensor {
-        let z = selection.outputs(&self.selector_input(x), selection.all());
+    fn all_logits(&self, params: &Params, selection: &Linear, x: &Tensor) -> Tensor {
+        let z = selection.outputs(params, &self.selector_input(params, x), selection.all());
         z.unflatten(-1, [self.shape.logits(), self.shape.neurons])
     }
 

@@ -6,6 +6,7 @@ use super::noise::Noise;
 use super::options::RuleOutput;
 use super::saved::{LayerPass, SavedForBackward, SelectionResult, SelectorCache};
 use super::selector_layer::SelectorLayer;
+use crate::lab::tensor::params::Params;
 use crate::selector::linear::Span;
 
 impl SelectorLayer {
@@ -16,27 +17,30 @@ impl SelectorLayer {
     /// - x: [.., batch, input]; several leading axes must be made one before
     ///
     /// # Panics
-    /// Where `x` is of another shape, or of another kind or device than the layer's parameters.
-    pub fn run(&self, x: &Tensor, noise: Option<Noise>) -> LayerPass {
+    /// Where `x` is of another shape, or of another kind or device than the layer's parameters, or
+    /// `params` are those of another model.
+    pub fn forward(&self, params: &Params, x: &Tensor, noise: Option<Noise>) -> LayerPass {
         let _guard = no_grad_guard();
         let x = x.detach();
         self.expect("input", &x, self.shape.inputs);
         let plan = self.plan(x.size()[x.dim() - 2]);
-        let selector_input = self.selector_input(&x);
+        let selector_input = self.selector_input(params, &x);
         let result = match (&self.selection, &self.tree) {
-            (None, _) => self.without_selector(&x),
+            (None, _) => self.without_selector(params, &x),
             (Some(selection), None) => {
-                self.select_by_softmax(selection, &x, &selector_input, plan, noise.as_ref())
+                let noise = noise.as_ref();
+                self.select_by_softmax(params, selection, &x, &selector_input, plan, noise)
             }
             (Some(selection), Some(tree)) => {
-                let z = self.half_space_logits(selection, &selector_input, noise.as_ref());
-                self.select_by_half_spaces(tree, &z, &x, plan)
+                let noise = noise.as_ref();
+                let z = self.half_space_logits(params, selection, &selector_input, noise);
+                self.select_by_half_spaces(params, tree, &z, &x, plan)
             }
         };
         let choice = result.choice;
         let selected = match result.selected {
             Some(selected) => selected,
-            None => self.gather_outputs(&x, &choice),
+            None => self.gather_outputs(params, &x, &choice),
         };
         let output = match self.options.rule.output() {
             RuleOutput::Selected => selected,
@@ -61,8 +65,7 @@ impl SelectorLayer {
 
     /// Panics unless a tensor is [.., batch, width] of the parameters' kind and device.
     pub(super) fn expect(&self, what: &str, found: &Tensor, width: i64) {
-        let weight = &self.computation.weight;
-        let (kind, device, size) = (weight.kind(), weight.device(), found.size());
+        let (kind, device, size) = (self.kind, self.indices.device(), found.size());
         let fits = match size.split_last_chunk() {
             Some((leading, [_, last])) => leading == self.leading && *last == width,
             None => false,
@@ -78,8 +81,8 @@ impl SelectorLayer {
     }
 
     /// The result of a layer with one computation neuron.
-    fn without_selector(&self, x: &Tensor) -> SelectionResult {
-        let output = self.outputs(x, Span { start: 0, count: 1 }).squeeze_dim(-2);
+    fn without_selector(&self, params: &Params, x: &Tensor) -> SelectionResult {
+        let output = self.outputs(params, x, Span { start: 0, count: 1 }).squeeze_dim(-2);
         SelectionResult {
             choice: output.zeros_like().to_kind(Kind::Int64),
             mixture: None,

@@ -6,8 +6,9 @@ use tch::{Kind, Tensor};
 use super::options::Inner;
 use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::host_memory::{Element, as_mut_slice, as_slice, overlap};
+use crate::lab::tensor::params::Params;
 use crate::selector::kernel::{self, Gradients, Operands, Real, Sizes};
-use crate::selector::linear::Accumulator;
+use crate::selector::linear::{Accumulator, ParamsAndGradients};
 
 /// What both kernels read of one replicate, contiguous.
 struct KernelTensors {
@@ -29,12 +30,13 @@ impl SelectorLayer {
     /// # Shapes
     /// - x: [.., batch, input]
     /// - choice: [.., batch, neuron]
-    pub(super) fn gather_outputs(&self, x: &Tensor, choice: &Tensor) -> Tensor {
+    pub(super) fn gather_outputs(&self, params: &Params, x: &Tensor, choice: &Tensor) -> Tensor {
         let (x, choice) = (x.contiguous(), by_neuron(&choice.to_kind(Kind::Int16)));
         let out = choice.zeros_like().to_kind(x.kind());
+        let (weight, bias) = self.computation.values(params);
         self.each_replicate(|i| {
-            let read = self.kernel_tensors(&x, &choice, i);
-            let (bias, out) = (self.replicate(&self.computation.bias, i), self.replicate(&out, i));
+            let read = self.kernel_tensors(&x, &choice, weight, i);
+            let (bias, out) = (self.replicate(bias, i), self.replicate(&out, i));
             match x.kind() {
                 Kind::Double => forward::<f64>(self.sizes(&x), &read, &bias, out),
                 _ => forward::<f32>(self.sizes(&x), &read, &bias, out),
@@ -55,6 +57,7 @@ impl SelectorLayer {
     /// - choice, delta: [.., batch, neuron]
     pub(super) fn scatter_gradients(
         &self,
+        model: &mut ParamsAndGradients,
         x: &Tensor,
         choice: &Tensor,
         delta: &Tensor,
@@ -63,12 +66,13 @@ impl SelectorLayer {
         let (x, choice) = (x.contiguous(), by_neuron(&choice.to_kind(Kind::Int16)));
         let delta = by_neuron(delta);
         let to_x = if dx.is_some() { x.empty_like() } else { x.narrow(0, 0, 0) };
-        let (weight, bias) = self.computation.gradients();
+        let (weight, _) = self.computation.values(model.params);
+        let (to_weight, to_bias) = self.computation.gradients(model.gradients);
         self.each_replicate(|i| {
-            let read = self.kernel_tensors(&x, &choice, i);
+            let read = self.kernel_tensors(&x, &choice, weight, i);
             let written = KernelGradients {
-                weight: self.replicate(weight, i),
-                bias: self.replicate(bias, i),
+                weight: self.replicate(&to_weight, i),
+                bias: self.replicate(&to_bias, i),
                 x: if to_x.numel() == 0 { to_x.shallow_clone() } else { self.replicate(&to_x, i) },
             };
             let delta = self.replicate(&delta, i);
@@ -94,11 +98,17 @@ impl SelectorLayer {
         if self.leading.is_empty() { of.shallow_clone() } else { of.get(i) }
     }
 
-    fn kernel_tensors(&self, x: &Tensor, choice: &Tensor, i: i64) -> KernelTensors {
+    fn kernel_tensors(
+        &self,
+        x: &Tensor,
+        choice: &Tensor,
+        weight: &Tensor,
+        i: i64,
+    ) -> KernelTensors {
         KernelTensors {
             x: self.replicate(x, i),
             choice: self.replicate(choice, i),
-            weight: self.replicate(&self.computation.weight, i),
+            weight: self.replicate(weight, i),
         }
     }
 
@@ -163,8 +173,8 @@ fn backward<T: Real + Element>(
     let apart = |gradient: &Tensor| !overlap(&read.x, gradient) && !overlap(delta, gradient);
     let good = apart(&written.weight) && apart(&written.bias);
     ensure!(good, "a layer's gradient can't be its own input");
-    // SAFETY: the gradients of weight and bias are different parts of the model's gradient and share
-    // nothing with `x` and `delta`, that of x has been made for this, weights lie in another buffer
+    // SAFETY: the gradients of weight and bias are different parts of the model's gradient, which the
+    // backward pass borrows exclusively, and share nothing with `x` and `delta`, that of x has been made for this, weights lie in another buffer
     // than gradients, and no tensor is used before the kernel is done.
     let (x, choice, weight, delta, gradients) = unsafe {
         (

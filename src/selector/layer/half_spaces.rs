@@ -8,17 +8,19 @@ use super::options::RuleOutput;
 use super::plan::ComputePlan;
 use super::saved::{SavedForBackward, SelectionResult, SelectorCache};
 use super::selector_layer::SelectorLayer;
+use crate::lab::tensor::params::Params;
 use crate::selector::linear::{Accumulator, Linear, Span};
 
 impl SelectorLayer {
     /// The logits of all half-spaces: [.., batch, level, neuron].
     pub(super) fn half_space_logits(
         &self,
+        params: &Params,
         selection: &Linear,
         selector_input: &Tensor,
         noise: Option<&Noise>,
     ) -> Tensor {
-        let z = selection.outputs(selector_input, selection.all());
+        let z = selection.outputs(params, selector_input, selection.all());
         self.with_noise(z.unflatten(-1, [self.shape.logits(), self.shape.neurons]), 0, noise)
     }
 
@@ -29,6 +31,7 @@ impl SelectorLayer {
     /// - x: [.., batch, input]
     pub(super) fn select_by_half_spaces(
         &self,
+        params: &Params,
         tree: &HalfSpaceTree,
         z: &Tensor,
         x: &Tensor,
@@ -36,7 +39,7 @@ impl SelectorLayer {
     ) -> SelectionResult {
         let rule = self.options.rule;
         if self.shape.choices == 2 && plan.save_all && rule.is_straight_through() {
-            return self.select_of_two(&z.squeeze_dim(-2), x);
+            return self.select_of_two(params, &z.squeeze_dim(-2), x);
         }
         let choice = tree.choice(z);
         let q = z.sigmoid();
@@ -50,7 +53,7 @@ impl SelectorLayer {
         let mut saved = SavedForBackward::default();
         if !plan.gathers() {
             for block in plan.blocks(self.shape.choices) {
-                let h = self.outputs(x, block);
+                let h = self.outputs(params, x, block);
                 selected.add(self.pick_selected(&h, &choice, block));
                 if rule.needs_all_outputs() {
                     let weighted = tree.probabilities(&q, block) * &h;
@@ -81,8 +84,8 @@ impl SelectorLayer {
     ///
     /// # Shapes
     /// - z: [.., batch, neuron]
-    fn select_of_two(&self, z: &Tensor, x: &Tensor) -> SelectionResult {
-        let h = self.outputs(x, self.all());
+    fn select_of_two(&self, params: &Params, z: &Tensor, x: &Tensor) -> SelectionResult {
+        let h = self.outputs(params, x, self.all());
         let (a, b) = (h.select(-2, 0), h.select(-2, 1));
         let choice = z.ge(0.0);
         let q = z.sigmoid();

@@ -3,14 +3,14 @@
 //! Axes: [replicate,] batch, computation (K), neuron (N), input (D); the axis of replicates is
 //! there for more than one.
 //!
-//! There are two ways to use a layer. [`SelectorLayer::forward`] is built of libtorch's
-//! differentiable operations, holds everything for all K, and is what the other way is tested
-//! against. [`SelectorLayer::run`] and [`SelectorLayer::backward`] have the derivatives written out:
-//! they need no graph, write the gradient where the optimizer reads it, and hold as little as
-//! [`Compute`] allows.
+//! There are two ways to use a layer. [`SelectorLayer::forward`] and [`SelectorLayer::backward`]
+//! have the derivatives written out: they need no graph, write the gradient where the optimizer reads
+//! it, and hold as little as [`Compute`] allows. [`SelectorLayer::forward_with_graph`] is built of
+//! libtorch's differentiable operations, holds everything for all K, and is what they are tested
+//! against. A layer holds no tensor of the model: parameters and gradients are given to each pass.
 //!
 //! [`options`] and [`shape`] say what a layer is, [`check`] which of them go together, `plan` how a
-//! batch is gone through. `selector_layer` has the weights; the forward pass is `forward`, which
+//! batch is gone through. `selector_layer` knows the layer's parameters; the forward pass is `forward`, which
 //! selects by `softmax` or by `half_spaces`, and computes the selected ones by `gather`.
 
 mod backward;

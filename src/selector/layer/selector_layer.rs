@@ -15,11 +15,16 @@ use crate::selector::linear::{Linear, LowRankProjection, Span, leading_axes};
 /// Computation neurons up to which a comparison with each is faster than a sorting addition.
 const FEW: i64 = 8;
 
-/// A layer whose weights are views of a model's parameters.
+/// A layer: its shape, its options, and which of a model's parameters are its own.
+///
+/// The parameters are given to each pass, and must be those of the model that the layer was made for,
+/// or of one with the same parameters.
 #[derive(Debug)]
 pub struct SelectorLayer {
     pub(super) shape: LayerShape,
     pub(super) options: LayerOptions,
+    /// The kind of the parameters.
+    pub(super) kind: Kind,
     /// The number of replicates, where there are several.
     pub(super) leading: Vec<i64>,
     pub(super) projection: Option<LowRankProjection>,
@@ -76,6 +81,7 @@ impl SelectorLayer {
         Ok(Self {
             shape,
             options,
+            kind,
             leading: leading_axes(params),
             projection,
             selection: match shape.selector.selects() {
@@ -139,13 +145,13 @@ impl SelectorLayer {
     }
 
     /// What the selector sees: the input, or its projection to a low rank.
-    pub(super) fn selector_input(&self, x: &Tensor) -> Tensor {
-        self.projection.as_ref().map_or_else(|| x.shallow_clone(), |map| map.outputs(x))
+    pub(super) fn selector_input(&self, params: &Params, x: &Tensor) -> Tensor {
+        self.projection.as_ref().map_or_else(|| x.shallow_clone(), |map| map.outputs(params, x))
     }
 
     /// Outputs of some computation neurons: [.., batch, count, neuron].
-    pub(super) fn outputs(&self, x: &Tensor, block: Span) -> Tensor {
-        let h = self.computation.outputs(x, block.times(self.shape.neurons));
+    pub(super) fn outputs(&self, params: &Params, x: &Tensor, block: Span) -> Tensor {
+        let h = self.computation.outputs(params, x, block.times(self.shape.neurons));
         let h = match self.options.inner {
             Inner::Relu if h.requires_grad() => h.relu(),
             Inner::Relu => {
@@ -193,7 +199,7 @@ impl SelectorLayer {
         if self.aux_loss_weight > 0.0 {
             options.compute = Compute::Dense;
         }
-        let (kind, device) = (self.computation.weight.kind(), self.indices.device());
-        ComputePlan::new(&self.shape, &options, Batch { rows, kind, device })
+        let batch = Batch { rows, kind: self.kind, device: self.indices.device() };
+        ComputePlan::new(&self.shape, &options, batch)
     }
 }

@@ -7,6 +7,7 @@ use super::options::RuleOutput;
 use super::plan::ComputePlan;
 use super::saved::{SavedForBackward, SelectionResult, SelectorCache};
 use super::selector_layer::SelectorLayer;
+use crate::lab::tensor::params::Params;
 use crate::selector::linear::{Accumulator, Linear, Span};
 
 /// The best computation neuron of the blocks so far: [.., batch, neuron] each.
@@ -51,6 +52,7 @@ impl SelectorLayer {
     /// - selector_input: [.., batch, input or rank]
     pub(super) fn select_by_softmax(
         &self,
+        params: &Params,
         selection: &Linear,
         x: &Tensor,
         selector_input: &Tensor,
@@ -62,8 +64,8 @@ impl SelectorLayer {
         let (mut largest, mut numerators) = (None, None);
         let mut saved = SavedForBackward::default();
         for block in plan.blocks(self.shape.choices) {
-            let z = self.softmax_logits(selection, selector_input, block, noise);
-            let h = (!plan.gathers()).then(|| self.outputs(x, block));
+            let z = self.softmax_logits(params, selection, selector_input, block, noise);
+            let h = (!plan.gathers()).then(|| self.outputs(params, x, block));
             let new = self.best_of_block(&z, h.as_ref(), block);
             let merged = match best {
                 None => new,
@@ -119,13 +121,14 @@ impl SelectorLayer {
     /// Logits of a block: [.., batch, count, neuron].
     pub(super) fn softmax_logits(
         &self,
+        params: &Params,
         selection: &Linear,
         selector_input: &Tensor,
         block: Span,
         noise: Option<&Noise>,
     ) -> Tensor {
         let neurons = self.shape.neurons;
-        let z = selection.outputs(selector_input, block.times(neurons));
+        let z = selection.outputs(params, selector_input, block.times(neurons));
         self.with_noise(z.unflatten(-1, [block.count, neurons]), block.start, noise)
     }
 

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::changes::parse_changes;
-use crate::lab::error::refuse;
+use crate::lab::{Config, Refusals, RunConfig};
 use crate::selector::config::NetworkConfig;
 use crate::selector::growth::Change;
 use crate::selector::layer::{Compute, NoiseKind, SelectorKind};
@@ -72,29 +72,46 @@ impl MnistConfig {
         parse_changes(self.network.selection.num_computation, &self.grow, &self.shrink)
     }
 
-    /// Fills in the selector and checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2 for a value out of its range, or values that don't go together, with their flags.
-    pub fn resolve(&mut self) -> Result<()> {
+    /// Notes what the auxiliary loss can't go with.
+    fn check_loss(&self, refusals: &mut Refusals) {
+        let selection = &self.network.selection;
+        let at_once = match selection.compute {
+            Compute::Auto | Compute::Dense => true,
+            Compute::Streaming | Compute::Gather => false,
+        };
+        refusals.unless(at_once, || {
+            "--balance loss needs the probabilities of the whole batch at once: use --compute dense \
+             or auto, or --balance bias"
+                .into()
+        });
+        refusals.unless(selection.rule.trains_selector(), || {
+            "--balance loss moves the selectors, and --rule frozen keeps them: use --balance bias"
+                .into()
+        });
+    }
+}
+
+impl Config for MnistConfig {
+    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
         let balances = match self.balance {
             Balance::None => false,
             Balance::Loss | Balance::Bias => true,
         };
-        let needs_logits = !self.changes()?.is_empty() || balances;
+        let changes = refusals.take(self.changes()).unwrap_or_default();
+        let needs_logits = !changes.is_empty() || balances;
         let selection = &mut self.network.selection;
         if needs_logits && selection.selector.is_none() && selection.num_computation > 0 {
             selection.selector = Some(SelectorKind::Softmax);
         }
-        self.network.resolve()?;
-        if needs_logits && !self.network.selection.kind().has_logit_each() {
-            return Err(refuse(
-                "--grow, --shrink and --balance need a logit for each computation neuron: use \
-                 --selector softmax or low-rank",
-            ));
-        }
+        self.network.resolve(refusals);
+        let has_logits = self.network.selection.kind().has_logit_each();
+        refusals.unless(!needs_logits || has_logits, || {
+            "--grow, --shrink and --balance need a logit for each computation neuron: use \
+             --selector softmax or low-rank"
+                .into()
+        });
         match self.balance {
-            Balance::Loss => self.check_loss()?,
+            Balance::Loss => self.check_loss(refusals),
             Balance::None | Balance::Bias => {}
         }
         let numbers = [
@@ -104,31 +121,9 @@ impl MnistConfig {
             ("grow-noise", self.grow_noise),
         ];
         for (flag, value) in numbers {
-            if !(0.0..=f64::from(f32::MAX)).contains(&value) {
-                return Err(refuse(format!("--{flag} {value}: expected a number from 0 up")));
-            }
+            refusals.unless((0.0..=f64::from(f32::MAX)).contains(&value), || {
+                format!("--{flag} {value}: expected a number from 0 up")
+            });
         }
-        Ok(())
-    }
-
-    /// Refuses what the auxiliary loss can't go with.
-    fn check_loss(&self) -> Result<()> {
-        let selection = &self.network.selection;
-        match selection.compute {
-            Compute::Auto | Compute::Dense => {}
-            Compute::Streaming | Compute::Gather => {
-                return Err(refuse(
-                    "--balance loss needs the probabilities of the whole batch at once: use \
-                     --compute dense or auto, or --balance bias",
-                ));
-            }
-        }
-        if !selection.rule.trains_selector() {
-            return Err(refuse(
-                "--balance loss moves the selectors, and --rule frozen keeps them: use --balance \
-                 bias",
-            ));
-        }
-        Ok(())
     }
 }

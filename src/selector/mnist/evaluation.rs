@@ -5,6 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use crate::data::LabelledImages;
 use crate::lab::tensor::nn::cross_entropy;
+use crate::lab::tensor::params::Params;
 use crate::lab::tensor::to_host;
 use crate::selector::layer::SelectorLayer;
 use crate::selector::network::SelectorNetwork;
@@ -32,6 +33,7 @@ pub struct TestResult {
 /// An empty test set, or results that can't be read from the device.
 pub fn test(
     network: &SelectorNetwork,
+    params: &Params,
     data: &LabelledImages,
     replicates: i64,
 ) -> Result<TestResult> {
@@ -47,7 +49,7 @@ pub fn test(
             images = images.unsqueeze(0).expand([replicates, -1, -1], false);
             labels = labels.unsqueeze(0).expand([replicates, -1], false);
         }
-        let (logits, choices) = network.infer(&images);
+        let (logits, choices) = network.infer(params, &images);
         let loss = cross_entropy(&logits, &labels).to_kind(Kind::Double) * length as f64;
         let hits = logits.argmax(-1, false).eq_tensor(&labels);
         let correct = hits.sum_dim_intlist(-1, false, Kind::Double);

@@ -14,32 +14,25 @@ use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::statistics::mean_and_sd;
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
+use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::rng::Seeds;
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::learner::Learner;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Settings, Spec};
 use crate::selector::layer::SelectorLayer;
 
 impl Experiment for SelectorMnist {
-    const NAME: &'static str = "selector_mnist";
-    const ABOUT: &'static str =
-        "Trains a network of selection and computation neurons on MNIST (docs/selector_mnist.md)";
-    const DEFAULTS: &'static str = r#"{"epochs": 5}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] = &["eval/accuracy", "eval/loss", "train/epoch_loss"];
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = MnistConfig;
 
-    fn resolve(settings: &mut Settings<MnistConfig>) -> Result<()> {
-        if settings.run.steps.is_none() && settings.run.epochs == 0 {
-            return Err(refuse("--epochs 0: expected 1 or more"));
-        }
-        if settings.run.steps == Some(0) {
-            return Err(refuse("--steps 0: expected 1 or more"));
-        }
-        settings.experiment.resolve()
-    }
+    const SPEC: Spec = Spec {
+        name: "selector_mnist",
+        about: "Trains a network of selection and computation neurons on MNIST (docs/selector_mnist.md)",
+        defaults: r#"{"epochs": 5, "data": "mnist"}"#,
+        presets: PRESETS,
+        metrics: &["eval/accuracy", "eval/loss", "train/epoch_loss"],
+        tags: report::TAGS,
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<MnistConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
@@ -68,14 +61,14 @@ impl Experiment for SelectorMnist {
             learner,
             seeds,
             last_usage: Vec::new(),
-            plan: Plan { steps, evaluate_every },
+            schedule: RunSchedule::new(steps, evaluate_every),
             device,
             order: None,
         })
     }
 
-    fn plan(&self) -> Plan {
-        self.plan
+    fn schedule(&self) -> RunSchedule {
+        self.schedule
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -90,22 +83,12 @@ impl Experiment for SelectorMnist {
         Ok(Some(score))
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn reach(&mut self, step: u64) -> Result<()> {
-        self.resize_for_step(step)
-    }
-
-    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.learner.restored(checkpoint)
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         self.data.source.clone()
     }
+}
 
+impl Figures for SelectorMnist {
     fn charts(&self) -> Vec<Chart> {
         report::charts(&self.network_config)
     }
@@ -122,6 +105,6 @@ impl Experiment for SelectorMnist {
 impl SelectorMnist {
     /// Runs the whole test set.
     fn test(&self) -> Result<TestResult> {
-        test(&self.network, &self.data.test, self.seeds.count)
+        test(&self.network, &self.learner.params, &self.data.test, self.seeds.count)
     }
 }

@@ -125,7 +125,7 @@ pub fn report(
 /// Says and logs what the epoch's training steps found.
 fn report_training(run: &SelectorMnist, evaluation: &mut Evaluation) -> Result<()> {
     let loss = evaluation.train_mean("train/loss");
-    let epoch = evaluation.step.div_ceil(run.plan.evaluate_every);
+    let epoch = evaluation.step.div_ceil(run.schedule.evaluate_every);
     evaluation.say(&format!("Train Epoch {epoch}: Average loss: {}", number(&loss, 4)));
     evaluation.scalar("train/epoch_loss", loss);
     for (i, counts) in run.counts.iter().enumerate() {
@@ -178,7 +178,7 @@ fn report_weights(
     if !trained {
         return Ok(());
     }
-    if let Some((_, gradient)) = find(params.split(&params.gradient)) {
+    if let Some((_, gradient)) = find(params.split(&run.learner.gradients.values)) {
         evaluation.histogram(&format!("gradients/{layer}"), &to_host::values_f32(&gradient)?);
     }
     let norms: Vec<String> = (0..run.choices().min(LETTERS))

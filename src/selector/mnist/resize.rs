@@ -12,7 +12,7 @@ use crate::selector::network::layer_name;
 impl SelectorMnist {
     /// The step before which a change happens, from 0.
     fn step_of(&self, change: &Change) -> u64 {
-        (change.epoch - 1) * self.plan.evaluate_every
+        (change.epoch - 1) * self.schedule.evaluate_every
     }
 
     /// Gives the network the number of computation neurons that it has after this many steps, with
@@ -28,7 +28,7 @@ impl SelectorMnist {
             return Ok(());
         }
         let Drawn { params, network } = self.draw_with_choices(choices)?;
-        self.learner = Learner::new(&self.network_config.learner, params, self.plan.steps);
+        self.learner = Learner::new(&self.network_config.learner, params, self.schedule.steps);
         self.take_network(network);
         Ok(())
     }
@@ -50,7 +50,7 @@ impl SelectorMnist {
         self.carry_params(&params, change, &origins, step);
         let axis = i64::from(self.seeds.count > 1);
         let optimizer = &self.network_config.learner.optimizer;
-        self.learner.change(params, optimizer, |name, buffer| {
+        self.learner.replace_params(params, optimizer, |name, buffer| {
             let Some(origins) = origins.of_parameter(name) else {
                 return Ok(buffer.shallow_clone());
             };

@@ -5,10 +5,10 @@ use tch::{Device, Tensor};
 
 use super::config::{Balance, MnistConfig};
 use crate::data::ImageData;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, Purpose, StateReader, StateWriter};
 use crate::lab::tensor::params::Params;
 use crate::lab::tensor::rng::Seeds;
-use crate::lab::train::experiment::Plan;
+use crate::lab::train::experiment::RunSchedule;
 use crate::lab::train::learner::Learner;
 use crate::selector::config::{NetworkConfig, refuse_invalid};
 use crate::selector::growth::Change;
@@ -26,14 +26,15 @@ pub struct SelectorMnist {
     pub data: ImageData,
     /// The network, whose parameters are the learner's.
     pub network: SelectorNetwork,
-    pub(super) learner: Learner,
+    /// The parameters and what moves them.
+    pub learner: Learner,
     pub(super) seeds: Seeds,
     /// How often each computation neuron was selected in the epoch under way, for each layer, as
     /// [`SelectorLayer::selection_counts`] counts.
     pub(super) counts: Vec<Tensor>,
     /// Selections over the test set at the last evaluation, for each layer.
     pub(super) last_usage: Vec<Usage>,
-    pub(super) plan: Plan,
+    pub(super) schedule: RunSchedule,
     pub(super) device: Device,
     /// The order of the epoch under way, once one has begun.
     pub(super) order: Option<EpochOrder>,
@@ -80,21 +81,6 @@ pub(super) fn draw_network(
 }
 
 impl SelectorMnist {
-    /// Parameters, the optimizer's state, and for each layer `state.tally.<layer>`, its selection
-    /// counts, and `<layer>.preference`, its balance bias. Checkpoints have had these two names
-    /// from the start, so they stay.
-    pub(super) fn tensors(&self) -> State {
-        let mut state = self.learner.state();
-        for (i, (counts, layer)) in self.counts.iter().zip(&self.network.layers).enumerate() {
-            let name = layer_name(i);
-            state.push((format!("state.tally.{name}"), counts.shallow_clone()));
-            if let Some(bias) = layer.balance_bias() {
-                state.push((format!("{name}.preference"), bias.shallow_clone()));
-            }
-        }
-        state
-    }
-
     /// The number of computation neurons now.
     pub(super) fn choices(&self) -> i64 {
         self.network_config.selection.num_computation
@@ -110,5 +96,39 @@ impl SelectorMnist {
     pub(super) fn take_network(&mut self, network: SelectorNetwork) {
         self.counts = network.layers.iter().map(SelectorLayer::zero_counts).collect();
         self.network = network;
+    }
+}
+
+/// The learner, and for each layer `state.tally.<layer>`, its selection counts, and
+/// `<layer>.preference`, its balance bias. Checkpoints have had these two names from the start, so
+/// they stay.
+impl Persist for SelectorMnist {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.learner.save(writer)?;
+        for (i, (counts, layer)) in self.counts.iter().zip(&self.network.layers).enumerate() {
+            let name = layer_name(i);
+            writer.auxiliary(format!("state.tally.{name}"), counts);
+            if let Some(bias) = layer.balance_bias() {
+                writer.model(format!("{name}.preference"), bias);
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        match reader.purpose() {
+            Purpose::Resume | Purpose::Evaluate => self.resize_for_step(reader.step())?,
+            // A new run begins with the K of its settings.
+            Purpose::Initialise => {}
+        }
+        self.learner.load(reader)?;
+        for (i, (counts, layer)) in self.counts.iter().zip(&self.network.layers).enumerate() {
+            let name = layer_name(i);
+            reader.auxiliary(&format!("state.tally.{name}"), counts)?;
+            if let Some(bias) = layer.balance_bias() {
+                reader.model(&format!("{name}.preference"), bias)?;
+            }
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use super::config::Balance;
 use super::state::{EpochOrder, SelectorMnist};
 use crate::lab::tensor::nn::{cross_entropy_with_gradient, epoch_order};
 use crate::lab::train::experiment::Step;
+use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
 use crate::selector::layer::Noise;
 use crate::selector::network::{NetworkPass, layer_name};
@@ -20,23 +21,25 @@ impl SelectorMnist {
     pub(super) fn train(&mut self, step: &mut Step) -> Result<()> {
         let index = step.index;
         self.change_before(index)?;
-        if index.is_multiple_of(self.plan.evaluate_every) {
+        if index.is_multiple_of(self.schedule.evaluate_every) {
             let _guard = no_grad_guard();
             self.counts.iter_mut().for_each(|counts| _ = counts.zero_());
         }
         let (images, labels) = step.time(Phase::Data, || self.batch(index));
         let (pass, loss, delta) = step.time(Phase::Forward, || {
-            let pass = self.network.run(&images, |i| self.noise(i, index));
+            let pass =
+                self.network.forward(&self.learner.params, &images, |i| self.noise(i, index));
             let (loss, delta) = cross_entropy_with_gradient(&pass.logits, &labels);
             (pass, loss, delta)
         });
         let counts = step.time(Phase::Logging, || self.count(&pass));
         if self.config.lazy {
             let mask = step.time(Phase::Optimizer, || self.selected_mask(&counts));
-            self.learner.only = Some(mask);
+            self.learner.update_mask = Some(mask);
         }
+        let Learner { params, gradients, .. } = &mut self.learner;
         let network = &self.network;
-        step.time(Phase::Backward, || network.backward(&pass, &delta));
+        step.time(Phase::Backward, || network.backward(params, gradients, &pass, &delta));
         let applied = self.learner.apply(step, &loss)?;
         match self.config.balance {
             Balance::Bias => {
@@ -59,7 +62,8 @@ impl SelectorMnist {
     /// The batch of a step: images [batch, pixel] and labels [batch], or [replicate, batch, ...].
     /// The last batch of an epoch may be smaller.
     fn batch(&mut self, index: u64) -> (Tensor, Tensor) {
-        let (epoch, within) = (index / self.plan.evaluate_every, index % self.plan.evaluate_every);
+        let (epoch, within) =
+            (index / self.schedule.evaluate_every, index % self.schedule.evaluate_every);
         let samples = self.data.train.len();
         let order = match self.order.take() {
             Some(order) if order.epoch == epoch => order,
@@ -84,7 +88,7 @@ impl SelectorMnist {
     /// The noise on a layer's selectors at a step, which falls to 0 in a straight line.
     fn noise(&self, layer: usize, step: u64) -> Option<Noise> {
         let kind = self.config.explore?;
-        let steps = self.config.explore_epochs * self.plan.evaluate_every as f64;
+        let steps = self.config.explore_epochs * self.schedule.evaluate_every as f64;
         let scale = self.config.explore_scale * (1.0 - step as f64 / steps);
         let seed = self.seeds.first;
         let noise = || Noise { kind, scale, seed, stream: layer_name(layer), step };
@@ -125,8 +129,8 @@ impl SelectorMnist {
     /// layer's neurons: once a log entry, since it is a pass over the gradient.
     fn log_gradients(&self, step: &mut Step) {
         let _guard = no_grad_guard();
-        let params = &self.learner.params;
-        for (name, gradient) in params.split(&params.gradient) {
+        let Learner { params, gradients, .. } = &self.learner;
+        for (name, gradient) in params.split(&gradients.values) {
             let Some(layer) = name.strip_suffix(".computation.weight") else { continue };
             let squares = gradient.to_kind(Kind::Double).square().sum_dim_intlist(
                 [-2i64, -1].as_slice(),

@@ -5,6 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::tasks::{TASKS, Tasks};
 use crate::data::LabelledImages;
+use crate::lab::tensor::params::Params;
 use crate::selector::network::SelectorNetwork;
 
 /// Test images that go through the network at once.
@@ -28,6 +29,7 @@ pub struct TaskScores {
 /// A task without test images.
 pub fn test(
     network: &SelectorNetwork,
+    params: &Params,
     tasks: &Tasks,
     split: &LabelledImages,
     replicates: i64,
@@ -43,7 +45,7 @@ pub fn test(
             let length = CHUNK.min(count - start);
             let places = places.narrow(0, start, length).expand([replicates, length], false);
             let batch = tasks.batch(split, &places, &places.full_like(task));
-            let (logits, _) = network.infer(&batch.images);
+            let (logits, _) = network.infer(params, &batch.images);
             let judge = |logits: &Tensor| {
                 let answer = logits.argmax(-1, false);
                 let hits = answer.eq_tensor(&batch.targets).view([replicates, -1]);

@@ -1,11 +1,9 @@
 //! Settings of `selector_transformer`.
 
-use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::LearnerConfig;
-use crate::lab::error::refuse;
+use crate::lab::{Config, LearnerConfig, Refusals, RunConfig};
 use crate::selector::config::SelectionConfig;
 use crate::selector::language_model::shape::{Replace, TransformerShape};
 use crate::selector::layer::Inner;
@@ -77,50 +75,6 @@ pub struct TransformerConfig {
 }
 
 impl TransformerConfig {
-    /// Fills in the selector and checks every value.
-    ///
-    /// # Errors
-    /// Exit code 2 for a value out of its range, or values that don't go together, with their flags.
-    pub fn resolve(&mut self) -> Result<()> {
-        self.check_sizes()?;
-        self.selection.resolve(INNER)?;
-        self.learner.validate()
-    }
-
-    /// Refuses sizes that no model has.
-    fn check_sizes(&self) -> Result<()> {
-        let least = [
-            ("layers", self.layers, 1),
-            ("d-model", self.d_model, 1),
-            ("heads", self.heads, 1),
-            ("feedforward", self.feedforward, 1),
-            ("vocab", self.vocab, 2),
-            ("sequence", self.sequence, 1),
-            ("batch-size", self.batch_size, 1),
-            ("eval-sequences", self.eval_sequences, 1),
-            ("sample-words", self.sample_words, 0),
-        ];
-        for (flag, value, least) in least {
-            if value < least {
-                return Err(refuse(format!("--{flag} {value}: expected {least} or more")));
-            }
-        }
-        if self.evaluate_every == 0 {
-            return Err(refuse("--evaluate-every 0: expected 1 or more"));
-        }
-        if self.d_model % self.heads != 0 {
-            let (width, heads) = (self.d_model, self.heads);
-            return Err(refuse(format!(
-                "--heads {heads}: expected a divisor of --d-model {width}"
-            )));
-        }
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            let value = self.temperature;
-            return Err(refuse(format!("--temperature {value}: expected a positive number")));
-        }
-        Ok(())
-    }
-
     /// The sizes of the model, with this many words in the vocabulary.
     pub fn shape(&self, vocabulary: i64) -> TransformerShape {
         TransformerShape {
@@ -138,5 +92,40 @@ impl TransformerConfig {
             selection: self.selection.shape(self.d_model, self.d_model),
             options: self.selection.options(INNER),
         }
+    }
+}
+
+impl Config for TransformerConfig {
+    fn resolve(&mut self, run: &RunConfig, refusals: &mut Refusals) {
+        refusals.unless(run.steps.is_some(), || {
+            "the length of this experiment is --steps, 1 or more".into()
+        });
+        let least = [
+            ("layers", self.layers, 1),
+            ("d-model", self.d_model, 1),
+            ("heads", self.heads, 1),
+            ("feedforward", self.feedforward, 1),
+            ("vocab", self.vocab, 2),
+            ("sequence", self.sequence, 1),
+            ("batch-size", self.batch_size, 1),
+            ("eval-sequences", self.eval_sequences, 1),
+            ("sample-words", self.sample_words, 0),
+        ];
+        for (flag, value, least) in least {
+            refusals
+                .unless(value >= least, || format!("--{flag} {value}: expected {least} or more"));
+        }
+        refusals
+            .unless(self.evaluate_every > 0, || "--evaluate-every 0: expected 1 or more".into());
+        let (width, heads) = (self.d_model, self.heads);
+        refusals.unless(heads < 1 || width % heads == 0, || {
+            format!("--heads {heads}: expected a divisor of --d-model {width}")
+        });
+        let temperature = self.temperature;
+        refusals.unless(temperature > 0.0 && temperature.is_finite(), || {
+            format!("--temperature {temperature}: expected a positive number")
+        });
+        self.selection.resolve(INNER, refusals);
+        self.learner.validate(refusals);
     }
 }

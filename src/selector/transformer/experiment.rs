@@ -12,13 +12,12 @@ use crate::data::text::{self, TextData};
 use crate::lab::error::refuse;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Checkpoint, Score, State};
-use crate::lab::tensor::nn::{cross_entropy, draw};
-use crate::lab::tensor::params::ParamsBuilder;
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
+use crate::lab::store::checkpoint::Score;
+use crate::lab::tensor::nn::{cross_entropy, draw_params};
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
-use crate::lab::{Preset, Settings};
+use crate::lab::{Absent, Settings, Spec};
 use crate::selector::config::refuse_invalid;
 use crate::selector::language_model::baselines::Baselines;
 use crate::selector::language_model::corpus::{Corpus, TokenBatch};
@@ -29,29 +28,23 @@ use crate::selector::language_model::monitor::GradientNorms;
 use crate::selector::tape::Tape;
 
 impl Experiment for SelectorTransformer {
-    const NAME: &'static str = "selector_transformer";
-    const ABOUT: &'static str = "Trains a transformer of selection and computation neurons on text \
-                                 (docs/selector_transformer.md)";
-    const DEFAULTS: &'static str = r#"{"num_computation": 5, "steps": 300, "data": "built-in", "optimizer": "adam", "lr": 0.001,
-        "log_every": 20}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] = &["eval/loss", "train/average_loss"];
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = TransformerConfig;
 
-    fn resolve(settings: &mut Settings<TransformerConfig>) -> Result<()> {
-        let run = &settings.run;
-        if run.replicates != 1 {
-            let replicates = run.replicates;
-            return Err(refuse(format!(
-                "--replicates {replicates}: a transformer trains alone; use --seed"
-            )));
-        }
-        if run.epochs != 1 || run.steps.is_none_or(|steps| steps == 0) {
-            return Err(refuse("the length of this experiment is --steps, 1 or more"));
-        }
-        settings.experiment.resolve()
-    }
+    const SPEC: Spec = Spec {
+        name: "selector_transformer",
+        about: "Trains a transformer of selection and computation neurons on text \
+                (docs/selector_transformer.md)",
+        defaults: r#"{"num_computation": 5, "steps": 300, "data": "built-in", "optimizer": "adam",
+            "lr": 0.001, "log_every": 20}"#,
+        presets: PRESETS,
+        metrics: &["eval/loss", "train/average_loss"],
+        tags: report::TAGS,
+        absent: &[
+            Absent { key: "replicates", reason: "a transformer trains alone; use --seed" },
+            Absent { key: "epochs", reason: "use --steps" },
+        ],
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<TransformerConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());
@@ -61,17 +54,12 @@ impl Experiment for SelectorTransformer {
         let shape = config.shape(text.vocabulary.len() as i64);
         let memory = Memory::of(&shape, config.batch_size, config.learner.optimizer.kind);
         crate::lab::tensor::memory::require(device, memory.bytes(), "this transformer")?;
-        let mut builder = ParamsBuilder::default();
-        for (name, value) in draw(run.seed, 1, &layout::parameters(&shape))? {
-            builder.add(name, value);
-        }
-        let params = builder.build(device)?;
+        let params = draw_params(run.seed, 1, &layout::parameters(&shape), device)?;
         let model = Transformer::new(&shape, &params, device).map_err(refuse_invalid)?;
         let linears = layout::linears(&shape);
-        let norms = GradientNorms::new(&linears, &params);
-        let plan =
-            Plan { steps: run.steps.unwrap_or_default(), evaluate_every: config.evaluate_every };
-        let learner = Learner::new(&config.learner, params, plan.steps);
+        let norms = GradientNorms::new(&linears, &params)?;
+        let schedule = RunSchedule::new(run.steps.unwrap_or_default(), config.evaluate_every);
+        let learner = Learner::new(&config.learner, params, schedule.steps);
         Ok(Self {
             baselines: Baselines::of(&text),
             config,
@@ -83,18 +71,18 @@ impl Experiment for SelectorTransformer {
             norms,
             seed: run.seed,
             last: None,
-            plan,
+            schedule,
             memory,
         })
     }
 
-    fn introduction(&self) -> Vec<String> {
+    fn summary_lines(&self) -> Vec<String> {
         let words = self.text.vocabulary.len();
         vec![format!("{}: {words} words; {}", self.text.name, self.memory.line())]
     }
 
-    fn plan(&self) -> Plan {
-        self.plan
+    fn schedule(&self) -> RunSchedule {
+        self.schedule
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -103,14 +91,20 @@ impl Experiment for SelectorTransformer {
             step.time(Phase::Data, || self.corpus.batch(self.seed, index, size));
         let mut tape = Tape::default();
         let loss = step.time(Phase::Forward, || {
-            let logits = self.model.forward(&tokens, Some(&mut tape), &mut |_, _, _| ());
+            let logits = self.model.forward(
+                &self.learner.params,
+                &tokens,
+                Some(&mut tape),
+                &mut |_, _, _| (),
+            );
             cross_entropy(&logits, &next.flatten(0, 1))
         });
-        step.time(Phase::Backward, || tape.backward(&loss, &mut self.learner.params))?;
+        let Learner { params, gradients, .. } = &mut self.learner;
+        step.time(Phase::Backward, || tape.backward(params, gradients, &loss))?;
         self.learner.apply(step, &loss)?;
         step.mean("train/loss", &loss);
         if step.logging {
-            step.time(Phase::Logging, || self.norms.add(&self.learner.params));
+            step.time(Phase::Logging, || self.norms.add(&self.learner.gradients));
         }
         Ok(())
     }
@@ -124,20 +118,14 @@ impl Experiment for SelectorTransformer {
         Ok(Some(score))
     }
 
-    fn state(&self) -> State {
-        self.tensors()
-    }
-
-    fn restored(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        self.learner.restored(checkpoint)
-    }
-
-    fn source(&self) -> Value {
+    fn data_provenance(&self) -> Value {
         let mut source = self.text.source.clone();
         source["vocabulary"] = self.text.vocabulary.words().into();
         source
     }
+}
 
+impl Figures for SelectorTransformer {
     fn charts(&self) -> Vec<Chart> {
         report::charts(&self.linears)
     }

@@ -90,7 +90,7 @@ fn monitoring(run: &SelectorTransformer, findings: &Findings) -> Panels {
     let title = "Gradient of a computation neuron";
     panels.push(LineFigure { y_log: true, ..by_row(title, "norm over the layer", &norms) });
     Panels {
-        title: format!("What the selection neurons do, step {}", run.plan.steps),
+        title: format!("What the selection neurons do, step {}", run.schedule.steps),
         subtitle: format!("{}, {} held-out words", subtitle(run), held_out.words),
         columns: 2,
         panels,

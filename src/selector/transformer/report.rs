@@ -189,7 +189,7 @@ fn report_sample(run: &SelectorTransformer, evaluation: &mut Evaluation) -> Resu
         seed: run.seed,
         step: evaluation.step,
     };
-    let written = write_words(&run.model, &prompt, &sampling)?;
+    let written = write_words(&run.model, &run.learner.params, &prompt, &sampling)?;
     let given: Vec<i64> = run.text.held_out[..prompt.size()[0] as usize].to_vec();
     let (given, written) =
         (run.text.vocabulary.decode(&given), run.text.vocabulary.decode(&written));

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use super::config::TransformerConfig;
 use crate::data::text::TextData;
-use crate::lab::store::checkpoint::State;
-use crate::lab::train::experiment::Plan;
+use crate::lab::store::{Persist, StateReader, StateWriter};
+use crate::lab::train::experiment::RunSchedule;
 use crate::lab::train::learner::Learner;
 use crate::selector::language_model::baselines::Baselines;
 use crate::selector::language_model::corpus::Corpus;
@@ -29,7 +29,7 @@ pub struct SelectorTransformer {
     pub(super) seed: u64,
     /// What the last evaluation in this process found.
     pub(super) last: Option<Findings>,
-    pub(super) plan: Plan,
+    pub(super) schedule: RunSchedule,
     pub(super) memory: Memory,
 }
 
@@ -43,13 +43,6 @@ pub(super) struct Findings {
 }
 
 impl SelectorTransformer {
-    /// Parameters and the optimizer's state, and the sums of gradient norms.
-    pub(super) fn tensors(&self) -> State {
-        let mut state = self.learner.state();
-        state.extend(self.norms.tensors());
-        state
-    }
-
     /// Runs the held-out sequences.
     ///
     /// # Errors
@@ -57,5 +50,17 @@ impl SelectorTransformer {
     pub(super) fn hold_out(&self) -> Result<HeldOutResult> {
         let batches = self.corpus.held_out(self.config.eval_sequences, self.config.batch_size);
         hold_out(&self.model, &self.linears, &self.learner.params, &batches)
+    }
+}
+
+impl Persist for SelectorTransformer {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.learner.save(writer)?;
+        self.norms.save(writer)
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.learner.load(reader)?;
+        self.norms.load(reader)
     }
 }

@@ -8,36 +8,36 @@ use super::state::SteadyStateInit;
 use super::{figures, report};
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::{Preset, Settings};
-use crate::steady_state::config::SteadyStateConfig;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
+use crate::lab::{Settings, Spec};
+use crate::steady_state::config::{ABSENT, SteadyStateConfig};
 use crate::steady_state::measure::initialisation::measure_initialisations;
 use crate::steady_state::trade_off::SteadyState;
 
 impl Experiment for SteadyStateInit {
-    const NAME: &'static str = "steady_state_init";
-    const ABOUT: &'static str =
-        "Good and bad initialisations of online LMS over many seeds (docs/steady_state.md)";
-    const DEFAULTS: &'static str = r#"{"replicates": 80, "log_every": 1, "reference": "sines-phase",
-        "expansions": [1], "gammas": [0.05], "snr": ["none"], "pretrain_seconds": 2000,
-        "train_seconds": 50, "steady_seconds": 100}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] = &report::METRICS;
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = SteadyStateConfig;
 
-    fn resolve(settings: &mut Settings<SteadyStateConfig>) -> Result<()> {
-        SteadyState::resolve(settings)
-    }
+    const SPEC: Spec = Spec {
+        name: "steady_state_init",
+        about: "Good and bad initialisations of online LMS over many seeds (docs/steady_state.md)",
+        defaults: r#"{"replicates": 80, "log_every": 1, "reference": "sines-phase",
+        "expansions": [1], "gammas": [0.05], "snr": ["none"], "pretrain_seconds": 2000,
+        "train_seconds": 50, "steady_seconds": 100}"#,
+        presets: PRESETS,
+        metrics: &report::METRICS,
+        tags: report::TAGS,
+        absent: ABSENT,
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<SteadyStateConfig>, device: Device) -> Result<Self> {
         let base = SteadyState::build(settings, device)?;
         Ok(Self { base, initialisations: Vec::new() })
     }
 
-    fn plan(&self) -> Plan {
-        self.base.plan()
+    fn schedule(&self) -> RunSchedule {
+        self.base.schedule()
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -50,11 +50,9 @@ impl Experiment for SteadyStateInit {
         report::report(&self.initialisations, evaluation);
         Ok(None)
     }
+}
 
-    fn state(&self) -> State {
-        self.base.tensors()
-    }
-
+impl Figures for SteadyStateInit {
     fn charts(&self) -> Vec<Chart> {
         self.base.charts()
     }

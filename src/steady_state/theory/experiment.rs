@@ -8,33 +8,33 @@ use super::state::SteadyStateTheory;
 use super::{figures, report};
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
-use crate::lab::store::checkpoint::{Score, State};
-use crate::lab::train::experiment::{Evaluation, Experiment, Plan, Step};
-use crate::lab::{Preset, Settings};
-use crate::steady_state::config::SteadyStateConfig;
+use crate::lab::store::checkpoint::Score;
+use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
+use crate::lab::{Settings, Spec};
+use crate::steady_state::config::{ABSENT, SteadyStateConfig};
 use crate::steady_state::trade_off::SteadyState;
 
 impl Experiment for SteadyStateTheory {
-    const NAME: &'static str = "steady_state_theory";
-    const ABOUT: &'static str =
-        "Predicted and simulated speed and noise floor of online LMS (docs/steady_state.md)";
-    const DEFAULTS: &'static str = r#"{"replicates": 10, "log_every": 1, "expansions": [1, 3, 9],
-        "snr": ["none", "3", "0.5"], "pretrain": "exact", "pretrain_seconds": 50}"#;
-    const PRESETS: &'static [Preset] = PRESETS;
-    const METRICS: &'static [&'static str] = &report::METRICS;
-    const TAGS: &'static [(&'static str, &'static str)] = report::TAGS;
     type Config = SteadyStateConfig;
 
-    fn resolve(settings: &mut Settings<SteadyStateConfig>) -> Result<()> {
-        SteadyState::resolve(settings)
-    }
+    const SPEC: Spec = Spec {
+        name: "steady_state_theory",
+        about: "Predicted and simulated speed and noise floor of online LMS (docs/steady_state.md)",
+        defaults: r#"{"replicates": 10, "log_every": 1, "expansions": [1, 3, 9],
+        "snr": ["none", "3", "0.5"], "pretrain": "exact", "pretrain_seconds": 50}"#,
+        presets: PRESETS,
+        metrics: &report::METRICS,
+        tags: report::TAGS,
+        absent: ABSENT,
+        ..Spec::EMPTY
+    };
 
     fn build(settings: &Settings<SteadyStateConfig>, device: Device) -> Result<Self> {
         Ok(Self { base: SteadyState::build(settings, device)? })
     }
 
-    fn plan(&self) -> Plan {
-        self.base.plan()
+    fn schedule(&self) -> RunSchedule {
+        self.base.schedule()
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
@@ -44,11 +44,9 @@ impl Experiment for SteadyStateTheory {
     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
         self.base.evaluate(evaluation)
     }
+}
 
-    fn state(&self) -> State {
-        self.base.tensors()
-    }
-
+impl Figures for SteadyStateTheory {
     fn charts(&self) -> Vec<Chart> {
         self.base.charts()
     }

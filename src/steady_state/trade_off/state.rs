@@ -4,10 +4,11 @@ use anyhow::Result;
 use tch::{Device, Tensor};
 
 use crate::lab::error::refuse;
-use crate::lab::store::checkpoint::State;
+use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::to_host;
 use crate::steady_state::config::SteadyStateConfig;
 use crate::steady_state::learning::descent::Descent;
+use crate::steady_state::learning::stage::Stage;
 use crate::steady_state::learning::sweep::Sweep;
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::plant::block::BlockMap;
@@ -66,35 +67,57 @@ impl SteadyState {
         Ok(())
     }
 
-    /// The tensors of a checkpoint by name, as live views.
-    pub fn tensors(&self) -> State {
+    /// What a checkpoint keeps as the model: granule layers, weights, tasks and losses, by name.
+    fn named_results(&self) -> Vec<(String, Tensor)> {
         let Sweep { granule, pretraining, .. } = &self.sweep;
-        let mut state: State = vec![
-            ("granule.weight".into(), granule.weight.shallow_clone()),
-            ("initial.weight".into(), granule.initial.shallow_clone()),
-            ("optimum.weight".into(), pretraining.optimum.shallow_clone()),
-            ("trace.weight".into(), pretraining.trace.shallow_clone()),
+        let mut named = vec![
+            ("granule.weight".to_string(), granule.weight.shallow_clone()),
+            ("initial.weight".to_string(), granule.initial.shallow_clone()),
+            ("optimum.weight".to_string(), pretraining.optimum.shallow_clone()),
+            ("trace.weight".to_string(), pretraining.trace.shallow_clone()),
         ];
         for (name, tensor) in granule.reference.tensors() {
-            state.push((format!("reference.{name}"), tensor.shallow_clone()));
+            named.push((format!("reference.{name}"), tensor.shallow_clone()));
         }
         for (i, group) in self.sweep.groups.iter().enumerate() {
-            let mut add = |name: &str, tensor: &Tensor| {
-                state.push((format!("task{i}.{name}"), tensor.shallow_clone()));
-            };
-            add("hessian", &group.task.hessian);
-            add("linear", &group.task.linear);
-            add("constant", &group.task.constant);
-            add("rule", &group.task.rule);
-            add("rule_linear", &group.task.rule_linear);
+            for (name, tensor) in [
+                ("hessian", &group.task.hessian),
+                ("linear", &group.task.linear),
+                ("constant", &group.task.constant),
+                ("rule", &group.task.rule),
+                ("rule_linear", &group.task.rule_linear),
+            ] {
+                named.push((format!("task{i}.{name}"), tensor.shallow_clone()));
+            }
         }
-        for stage in [&pretraining.stage, &self.sweep.train, &self.sweep.steady] {
-            let name = stage.name;
-            state.push((format!("{name}.loss"), stage.losses.shallow_clone()));
-            state.push((format!("{name}.diverged"), stage.diverged.shallow_clone()));
-            state.push((format!("state.{name}.weight"), stage.runs.weights.shallow_clone()));
-            state.push((format!("state.{name}.plant"), stage.runs.plant.shallow_clone()));
+        for stage in self.stages() {
+            named.push((format!("{}.loss", stage.name), stage.losses.shallow_clone()));
+            named.push((format!("{}.diverged", stage.name), stage.diverged.shallow_clone()));
         }
-        state
+        named
+    }
+
+    fn stages(&self) -> [&Stage; 3] {
+        [&self.sweep.pretraining.stage, &self.sweep.train, &self.sweep.steady]
+    }
+}
+
+impl Persist for SteadyState {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        self.named_results().iter().for_each(|(name, tensor)| writer.model(name, tensor));
+        for stage in self.stages() {
+            writer.auxiliary(format!("state.{}.weight", stage.name), &stage.runs.weights);
+            writer.auxiliary(format!("state.{}.plant", stage.name), &stage.runs.plant);
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        self.named_results().iter().try_for_each(|(name, tensor)| reader.model(name, tensor))?;
+        for stage in self.stages() {
+            reader.auxiliary(&format!("state.{}.weight", stage.name), &stage.runs.weights)?;
+            reader.auxiliary(&format!("state.{}.plant", stage.name), &stage.runs.plant)?;
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,8 @@ use super::pictures::{self, Caption};
 use super::state::EfficientCoding;
 use crate::efficient_coding::coding::covariances::Covariances;
 use crate::efficient_coding::coding::frozen::FrozenMeasures;
-use crate::lab::store::checkpoint::{Score, State};
+use crate::lab::store::NamedTensors;
+use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::Evaluation;
 
@@ -149,7 +150,7 @@ fn matrices(
     pictured: bool,
 ) -> Result<()> {
     let batches = covariances.batches;
-    let mut kept: State = vec![
+    let mut kept: NamedTensors = vec![
         ("batches".into(), Tensor::from(batches)),
         ("step".into(), Tensor::from(evaluation.step as i64)),
     ];

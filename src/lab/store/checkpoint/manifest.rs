@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::durable;
 
 /// The newest format that this program writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The value by which checkpoints are compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,12 @@ pub struct Manifest {
     pub seconds: f64,
     /// When it was written, in UTC.
     pub saved: String,
+    /// The plain numbers of the state, by name.
+    #[serde(default)]
+    pub numbers: Map<String, Value>,
+    /// The SHA-256 of this manifest as JSON with this value empty; format 1 has none.
+    #[serde(default)]
+    pub manifest_sha256: String,
 }
 
 impl Manifest {
@@ -73,10 +79,24 @@ impl Manifest {
         folder.join(&self.file).with_extension("json")
     }
 
+    /// Writes the manifest beside its tensors, with its own checksum.
+    ///
+    /// # Errors
+    /// Where the file can't be written.
+    pub fn write(&mut self, folder: &Path) -> Result<()> {
+        self.manifest_sha256 = self.own_sha256()?;
+        durable::write_json(&self.path(folder), self)
+    }
+
+    fn own_sha256(&self) -> Result<String> {
+        let bare = Self { manifest_sha256: String::new(), ..self.clone() };
+        Ok(durable::sha256_of(&[&serde_json::to_vec(&bare)?]))
+    }
+
     /// Reads a manifest.
     ///
     /// # Errors
-    /// Where it is no manifest of ours, or of a newer format.
+    /// Where it is no manifest of ours, is of a newer format, or was changed after it was written.
     pub fn read(path: &Path) -> Result<Self> {
         let value = durable::read_json(path)?;
         match value["format"].as_u64() {
@@ -87,7 +107,15 @@ impl Manifest {
             Some(_) => {}
             None => bail!("{} is not a manifest of a checkpoint", path.display()),
         }
-        serde_json::from_value(value).with_context(|| format!("{} is damaged", path.display()))
+        let manifest: Self = serde_json::from_value(value)
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        ensure!(
+            (manifest.format == 1 && manifest.manifest_sha256.is_empty())
+                || manifest.own_sha256()? == manifest.manifest_sha256,
+            "{} is damaged: it is not what its own SHA-256 says",
+            path.display()
+        );
+        Ok(manifest)
     }
 
     /// The paths of the manifests in a folder, the newest step first.

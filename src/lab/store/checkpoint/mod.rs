@@ -4,6 +4,7 @@
 //! A checkpoint counts once its manifest is there: the tensors are written, synced and renamed
 //! first, then the manifest in the same way, so that a process may die at any moment.
 
+mod format1;
 mod manifest;
 mod read;
 mod retention;
@@ -13,18 +14,6 @@ pub use manifest::{FORMAT, Manifest, Score};
 pub use read::{Checkpoint, Skipped, find};
 pub use retention::prune;
 pub use write::{estimate_bytes, free_bytes, save, serialize};
-
-use tch::Tensor;
-
-/// Named tensors that alias the live ones: saving reads them, restoring writes to them.
-/// Model tensors have the names that a PyTorch user would give them; the rest is under `optim.`
-/// and `state.`.
-pub type State = Vec<(String, Tensor)>;
-
-/// Whether a tensor of this name belongs to the model itself.
-pub fn is_model(name: &str) -> bool {
-    !name.starts_with("optim.") && !name.starts_with("state.")
-}
 
 /// The name of the tensors' file of a step.
 pub fn file_name(step: u64) -> String {

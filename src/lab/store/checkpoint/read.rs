@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use safetensors::SafeTensors;
-use tch::{Tensor, no_grad_guard};
+use tch::Tensor;
 
 use super::write::KINDS;
-use super::{Manifest, State};
+use super::{Manifest, format1};
 use crate::lab::error::one_line;
 use crate::lab::store::durable;
 
@@ -34,7 +34,7 @@ impl Checkpoint {
     /// With the file and what is wrong with it: missing, of another length, of another checksum,
     /// or not safetensors.
     pub fn read(manifest_path: &Path) -> Result<Self> {
-        let manifest = Manifest::read(manifest_path)?;
+        let mut manifest = Manifest::read(manifest_path)?;
         let path = manifest_path.with_file_name(&manifest.file);
         let name = path.display();
         let (sha256, bytes) = durable::sha256(&path).with_context(|| format!("reading {name}"))?;
@@ -57,6 +57,10 @@ impl Checkpoint {
             let (kind, _) = known.with_context(|| format!("{name}: {key} has an unknown kind"))?;
             let shape: Vec<i64> = view.shape().iter().map(|length| *length as i64).collect();
             tensors.insert(key.into(), Tensor::f_from_data_size(view.data(), &shape, *kind)?);
+        }
+        if manifest.format == 1 {
+            format1::upgrade(&mut tensors, &mut manifest.numbers)
+                .with_context(|| format!("{name}, a checkpoint of format 1"))?;
         }
         Ok(Self { manifest, path, tensors })
     }
@@ -83,40 +87,6 @@ impl Checkpoint {
         }
         let reasons: Vec<&str> = skipped.iter().map(|(_, reason)| reason.as_str()).collect();
         bail!("no checkpoint in {} can be used: {}", folder.display(), reasons.join("; "))
-    }
-
-    /// Compares the tensors with the live ones of `state`.
-    ///
-    /// # Errors
-    /// A tensor that is missing here, one that is not in `state`, one of another shape or kind.
-    pub fn check(&self, state: &State, select: impl Fn(&str) -> bool) -> Result<()> {
-        let name = self.path.display();
-        for key in self.tensors.keys().filter(|key| select(key)) {
-            let known = state.iter().any(|(live, _)| live == key);
-            ensure!(known, "{name} has a tensor {key} that this model lacks");
-        }
-        for (key, live) in state.iter().filter(|(key, _)| select(key)) {
-            let saved =
-                self.tensors.get(key).with_context(|| format!("{name} lacks tensor {key}"))?;
-            let (found, expected) = (saved.size(), live.size());
-            ensure!(found == expected, "{name}: {key} is {found:?}, this model needs {expected:?}");
-            let (found, expected) = (saved.kind(), live.kind());
-            ensure!(found == expected, "{name}: {key} is {found:?}, this model needs {expected:?}");
-        }
-        Ok(())
-    }
-
-    /// Copies tensors into the live ones of `state`, in place.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::check`], before anything is changed.
-    pub fn restore(&self, state: &State, select: impl Fn(&str) -> bool) -> Result<()> {
-        self.check(state, &select)?;
-        let _guard = no_grad_guard();
-        for (key, live) in state.iter().filter(|(key, _)| select(key)) {
-            live.shallow_clone().copy_(&self.tensors[key]);
-        }
-        Ok(())
     }
 }
 

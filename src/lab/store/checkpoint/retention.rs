@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::super::durable;
 use super::manifest::{Manifest, step_of};
 
 /// The steps to delete of `steps` (newest first), so that the newest `keep` and `best` stay.
@@ -52,10 +51,7 @@ fn unmark(path: &Path) -> Result<()> {
     match Manifest::read(path) {
         Ok(mut manifest) if manifest.best => {
             manifest.best = false;
-            // Not synced: should a power failure undo it, the newer mark still counts.
-            let temporary = durable::temporary(path);
-            fs::write(&temporary, serde_json::to_vec_pretty(&manifest)?)?;
-            Ok(fs::rename(&temporary, path)?)
+            manifest.write(path.parent().unwrap_or(Path::new(".")))
         }
         // One that can't be read is left for whoever looks into what happened.
         _ => Ok(()),

@@ -1,23 +1,59 @@
 use std::fs;
 use std::path::Path;
 
+use anyhow::Result;
 use serde_json::Map;
 use tch::{Device, Kind, Tensor};
 
 use super::*;
+use crate::lab::store::{Persist, Purpose, StateReader, StateWriter};
 
-fn state(value: f64) -> State {
-    let options = (Kind::Float, Device::Cpu);
-    vec![
-        ("layer.weight".into(), Tensor::full([2, 3], value, options)),
-        ("optim.step".into(), Tensor::from(value as i64)),
-        ("state.flags".into(), Tensor::from_slice(&[true, false])),
-    ]
+/// State with a part of each kind.
+struct Toy {
+    weight: Tensor,
+    flags: Tensor,
+    updates: i64,
+}
+
+impl Persist for Toy {
+    fn save(&self, writer: &mut StateWriter) -> Result<()> {
+        writer.model("layer.weight", &self.weight);
+        writer.auxiliary("state.flags", &self.flags);
+        writer.number("optim.step", &self.updates);
+        Ok(())
+    }
+
+    fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+        reader.model("layer.weight", &self.weight)?;
+        reader.auxiliary("state.flags", &self.flags)?;
+        reader.number("optim.step", &mut self.updates)
+    }
+}
+
+fn toy(value: f64) -> Toy {
+    Toy {
+        weight: Tensor::full([2, 3], value, (Kind::Float, Device::Cpu)),
+        flags: Tensor::from_slice(&[value != 0.0, false]),
+        updates: value as i64,
+    }
+}
+
+fn state(value: f64) -> StateWriter {
+    let mut writer = StateWriter::default();
+    toy(value).save(&mut writer).unwrap();
+    writer
+}
+
+/// Loads a checkpoint into `toy`, with nothing left over.
+fn load(toy: &mut Toy, checkpoint: &Checkpoint, purpose: Purpose) -> Result<()> {
+    let mut reader = StateReader::new(checkpoint, purpose);
+    toy.load(&mut reader)?;
+    reader.finish()
 }
 
 fn manifest(step: u64, best: bool) -> Manifest {
     Manifest {
-        format: 1,
+        format: FORMAT,
         experiment: "toy".into(),
         run: "a".into(),
         step,
@@ -33,6 +69,8 @@ fn manifest(step: u64, best: bool) -> Manifest {
         neuron_lab: "0".into(),
         seconds: 0.0,
         saved: String::new(),
+        numbers: Map::new(),
+        manifest_sha256: String::new(),
     }
 }
 
@@ -45,10 +83,15 @@ fn what_is_saved_is_restored_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     save_step(folder.path(), 7, true);
     let (checkpoint, skipped) = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap();
-    let live = state(0.0);
-    checkpoint.unwrap().restore(&live, |_| true).unwrap();
-    for ((name, live), (_, saved)) in live.iter().zip(&state(7.0)) {
-        assert_eq!(live, saved, "{name}");
+    let checkpoint = checkpoint.unwrap();
+    for (purpose, updates, flag) in
+        [(Purpose::Resume, 7, true), (Purpose::Evaluate, 7, true), (Purpose::Initialise, 0, false)]
+    {
+        let mut live = toy(0.0);
+        load(&mut live, &checkpoint, purpose).unwrap();
+        assert_eq!(live.weight, toy(7.0).weight);
+        assert_eq!(live.flags, Tensor::from_slice(&[flag, false]));
+        assert_eq!(live.updates, updates);
     }
     assert!(skipped.is_empty());
 }
@@ -94,8 +137,13 @@ fn a_damaged_manifest_falls_back_too() {
     save_step(folder.path(), 2, true);
     let path = folder.path().join("step-00000002.json");
     let whole = fs::read(&path).unwrap();
-    let newer = String::from_utf8(whole.clone()).unwrap().replace("\"format\": 1", "\"format\": 9");
-    for damage in [&whole[..whole.len() / 2], b"", b"{}", b"[1]", newer.as_bytes()] {
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let newer = text.replace("\"format\": 2", "\"format\": 9");
+    let older = text.replace("\"format\": 2", "\"format\": 1");
+    let number = text.replace("\"optim.step\": 2", "\"optim.step\": 3");
+    assert!(newer != text && older != text && number != text);
+    let damaged = [newer.as_bytes(), older.as_bytes(), number.as_bytes()];
+    for damage in [&whole[..whole.len() / 2], b"", b"{}", b"[1]"].into_iter().chain(damaged) {
         fs::write(&path, damage).unwrap();
         assert_eq!(
             Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap().manifest.step,
@@ -105,33 +153,51 @@ fn a_damaged_manifest_falls_back_too() {
 }
 
 #[test]
-fn a_wrong_shape_kind_or_key_changes_nothing() {
+fn a_wrong_shape_kind_or_name_is_named() {
     let folder = tempfile::tempdir().unwrap();
     save_step(folder.path(), 7, true);
     let checkpoint = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap();
     let options = (Kind::Float, Device::Cpu);
-    let mut shape = state(0.0);
-    shape[0].1 = Tensor::zeros([1, 3], options);
-    let mut kind = state(0.0);
-    kind[0].1 = Tensor::zeros([2, 3], (Kind::Double, Device::Cpu));
-    let mut missing = state(0.0);
-    missing.push(("layer.bias".into(), Tensor::zeros([2], options)));
-    let mut extra = state(0.0);
-    drop(extra.remove(2));
+    let shape = Toy { weight: Tensor::zeros([1, 3], options), ..toy(0.0) };
+    let kind = Toy { weight: Tensor::zeros([2, 3], (Kind::Double, Device::Cpu)), ..toy(0.0) };
     let cases = [
         (shape, "layer.weight is [2, 3], this model needs [1, 3]"),
         (kind, "layer.weight is Float, this model needs Double"),
-        (missing, "lacks tensor layer.bias"),
-        (extra, "has a tensor state.flags that this model lacks"),
     ];
-    for (live, expected) in cases {
-        let error = checkpoint.restore(&live, |_| true).unwrap_err().to_string();
-        assert!(error.contains(expected), "{error}");
-        for (name, tensor) in &live {
-            assert_eq!(tensor.to_kind(Kind::Double).abs().sum(Kind::Double).double_value(&[]), {
-                if name == "state.flags" { 1.0 } else { 0.0 }
-            });
+    for (mut live, expected) in cases {
+        for purpose in [Purpose::Resume, Purpose::Evaluate, Purpose::Initialise] {
+            let error = load(&mut live, &checkpoint, purpose).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert_eq!(live.weight.abs().sum(Kind::Double).double_value(&[]), 0.0);
         }
+    }
+    let mut reader = StateReader::new(&checkpoint, Purpose::Resume);
+    let error = reader.model("layer.bias", &Tensor::zeros([2], options)).unwrap_err();
+    assert!(error.to_string().contains("lacks tensor layer.bias"), "{error}");
+    let error = reader.number("optim.steps", &mut 0.0).unwrap_err();
+    assert!(error.to_string().contains("lacks the number optim.steps"), "{error}");
+    let error = reader.number("optim.step", &mut String::new()).unwrap_err();
+    assert!(error.to_string().contains("optim.step can't be 7"), "{error}");
+}
+
+#[test]
+fn what_was_not_read_is_left_over_only_where_it_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    save_step(folder.path(), 7, true);
+    let checkpoint = Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap();
+    let live = toy(0.0);
+    for (purpose, with_model, allowed) in [
+        (Purpose::Resume, true, false),
+        (Purpose::Evaluate, true, true),
+        (Purpose::Initialise, true, true),
+        (Purpose::Evaluate, false, false),
+        (Purpose::Initialise, false, false),
+    ] {
+        let mut reader = StateReader::new(&checkpoint, purpose);
+        if with_model {
+            reader.model("layer.weight", &live.weight).unwrap();
+        }
+        assert_eq!(reader.finish().is_ok(), allowed, "{purpose:?} {with_model}");
     }
 }
 

@@ -10,7 +10,8 @@ use safetensors::{Dtype, View};
 use tch::{Kind, Tensor};
 
 use super::super::durable;
-use super::{Manifest, State, file_name};
+use super::super::state_writer::{NamedTensors, StateWriter};
+use super::{Manifest, file_name};
 use crate::lab::tensor::{host_memory, to_host};
 
 /// A tensor that is copied to the host only while its bytes are written, so that a checkpoint
@@ -60,17 +61,18 @@ pub(super) const KINDS: [(Kind, Dtype); 9] = [
     (Kind::Bool, Dtype::BOOL),
 ];
 
-/// Writes the state of a step, and then its manifest, of which `file`, `bytes` and `sha256` are
-/// filled in here.
+/// Writes the state of a step, and then its manifest, of which the numbers and all that describes
+/// the tensors' file are filled in here.
 ///
 /// # Errors
-/// Whatever the file system says. What was written before stays whole, and nothing half-written
-/// is left.
-pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()> {
+/// Where a file can't be written, or a tensor is of a kind that no file can hold. What was written
+/// before stays whole, and nothing half-written is left.
+pub fn save(folder: &Path, manifest: &mut Manifest, state: &StateWriter) -> Result<()> {
     manifest.file = file_name(manifest.step);
     let path = folder.join(&manifest.file);
     let temporary = durable::temporary(&path);
-    let payloads = payloads(state)?;
+    manifest.numbers = state.numbers().clone();
+    let payloads = payloads(state.tensors())?;
     let described = serde_json::json!({
         "format": manifest.format,
         "experiment": manifest.experiment,
@@ -95,20 +97,21 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &State) -> Result<()>
     }
     written.with_context(|| format!("writing {}", path.display()))?;
     // Syncing the manifest's name syncs that of the tensors too: they are in one folder.
-    durable::write_json(&manifest.path(folder), manifest)
+    manifest.write(folder)
 }
 
 /// Tensors as one safetensors file, without a manifest: for what a run leaves besides checkpoints.
 ///
 /// # Errors
 /// Where a tensor is of a kind that no file can hold.
-pub fn serialize(tensors: &State) -> Result<Vec<u8>> {
-    Ok(safetensors::serialize(payloads(tensors)?, None)?)
+pub fn serialize(tensors: &NamedTensors) -> Result<Vec<u8>> {
+    Ok(safetensors::serialize(payloads(tensors.iter())?, None)?)
 }
 
-fn payloads(state: &State) -> Result<Vec<(&str, Payload)>> {
-    state
-        .iter()
+fn payloads<'a>(
+    tensors: impl Iterator<Item = &'a (String, Tensor)>,
+) -> Result<Vec<(&'a str, Payload)>> {
+    tensors
         .map(|(name, tensor)| Ok((name.as_str(), payload(tensor).context(name.clone())?)))
         .collect()
 }
@@ -122,9 +125,9 @@ fn payload(tensor: &Tensor) -> Result<Payload> {
 }
 
 /// About how many bytes a checkpoint of this state takes.
-pub fn estimate_bytes(state: &State) -> u64 {
+pub fn estimate_bytes(state: &StateWriter) -> u64 {
     let bytes = |tensor: &Tensor| tensor.numel() * tensor.kind().elt_size_in_bytes() + 200;
-    state.iter().map(|(_, tensor)| bytes(tensor) as u64).sum()
+    state.tensors().map(|(_, tensor)| bytes(tensor) as u64).sum()
 }
 
 /// Free bytes on the file system of a folder, where it says so.

@@ -10,7 +10,7 @@ mod provenance;
 mod status;
 mod summary;
 
-pub use configuration::{Configuration, changed};
+pub use configuration::Configuration;
 pub use package::Package;
 pub use provenance::{InitFrom, Process, Provenance, Resumption, libtorch_version};
 pub use status::Status;

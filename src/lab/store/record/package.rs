@@ -10,15 +10,13 @@ pub struct Package {
     pub version: &'static str,
     /// The git commit of its sources when the binary was built, where that is known.
     pub git_commit: Option<&'static str>,
-    /// Whether the sources differed from that commit.
-    pub git_dirty: Option<bool>,
+    /// `true` or `false`: whether the sources differed from that commit.
+    pub git_dirty: Option<&'static str>,
 }
 
 impl Package {
     /// This package: the lab with its experiments.
-    pub fn lab() -> Self {
-        crate::package!()
-    }
+    pub const LAB: Self = crate::package!();
 }
 
 /// The [`Package`] of the crate in which this is written.
@@ -38,7 +36,7 @@ macro_rules! package {
             name: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
             git_commit: option_env!("NEURON_LAB_GIT_COMMIT"),
-            git_dirty: option_env!("NEURON_LAB_GIT_DIRTY").map(|dirty| dirty == "true"),
+            git_dirty: option_env!("NEURON_LAB_GIT_DIRTY"),
         }
     };
 }

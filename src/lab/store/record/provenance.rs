@@ -78,7 +78,7 @@ impl Process {
             package: Some(package.name.into()),
             package_version: Some(package.version.into()),
             git_commit: package.git_commit.map(str::to_string),
-            git_dirty: package.git_dirty,
+            git_dirty: package.git_dirty.map(|dirty| dirty == "true"),
             neuron_lab: Some(env!("CARGO_PKG_VERSION").into()),
             libtorch: Some(libtorch_version()),
             device: Some(device::name(device)),

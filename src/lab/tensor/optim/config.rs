@@ -1,7 +1,8 @@
 //! What an optimizer is asked for, on the command line and in `config.json`.
 
-use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
+
+use crate::lab::refusals::Refusals;
 
 /// The update rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -64,23 +65,19 @@ impl Default for OptimizerConfig {
 
 impl OptimizerConfig {
     /// Checks every value, also of fields that the kind ignores.
-    ///
-    /// # Errors
-    /// One line for each bad value, with its flag.
-    pub fn validate(&self) -> Result<()> {
-        let mut lines = Vec::new();
+    pub fn validate(&self, refusals: &mut Refusals) {
         for (flag, value) in
             [("momentum", self.momentum), ("beta1", self.beta1), ("beta2", self.beta2)]
         {
             if !(0.0..1.0).contains(&value) {
-                lines.push(format!("--{flag} is {value}: give a number from 0 to below 1"));
+                refusals.add(format!("--{flag} is {value}: give a number from 0 to below 1"));
             }
         }
         if !(0.0..=1.0).contains(&self.dampening) {
-            lines.push(format!("--dampening is {}: give a number from 0 to 1", self.dampening));
+            refusals.add(format!("--dampening is {}: give a number from 0 to 1", self.dampening));
         }
         if self.kind == OptimizerKind::Nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
-            lines.push(format!(
+            refusals.add(format!(
                 "--optimizer nesterov needs --momentum above 0 and --dampening 0, and they are {} \
                  and {}",
                 self.momentum, self.dampening,
@@ -89,13 +86,9 @@ impl OptimizerConfig {
         for (flag, value) in [("eps", self.eps), ("weight-decay", self.weight_decay)] {
             // libtorch refuses a factor that an f32 can't hold.
             if !(0.0..=f64::from(f32::MAX)).contains(&value) {
-                lines.push(format!("--{flag} is {value}: give a finite number from 0 up"));
+                refusals.add(format!("--{flag} is {value}: give a finite number from 0 up"));
             }
         }
-        if !lines.is_empty() {
-            bail!(lines.join("\n"));
-        }
-        Ok(())
     }
 }
 
@@ -114,11 +107,16 @@ mod tests {
             eps: -1e-8,
             weight_decay: f64::INFINITY,
         };
-        let message = config.validate().unwrap_err().to_string();
-        let starts: Vec<_> = message.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        let mut refusals = Refusals::default();
+        config.validate(&mut refusals);
+        let message = refusals.finish().unwrap_err().to_string();
+        let starts: Vec<_> =
+            message.split("; ").map(|line| line.split(' ').next().unwrap()).collect();
         let expected = "--momentum --beta1 --beta2 --dampening --optimizer --eps --weight-decay";
         assert_eq!(starts.join(" "), expected);
-        assert!(OptimizerConfig::default().validate().is_ok());
+        let mut refusals = Refusals::default();
+        OptimizerConfig::default().validate(&mut refusals);
+        assert!(refusals.is_empty());
     }
 
     #[test]

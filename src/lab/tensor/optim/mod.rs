@@ -20,7 +20,7 @@ pub use config::{OptimizerConfig, OptimizerKind};
 
 use crate::lab::tensor::to_host;
 use adam::Adam;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use sgd::Sgd;
 use tch::{Kind, Tensor};
 use workspace::{Workspace, Writer};
@@ -100,51 +100,30 @@ impl Optimizer {
         }
     }
 
-    /// The state by PyTorch's names: `momentum_buffer`, or `exp_avg` and `exp_avg_sq`, each
-    /// [replicate, parameter], and `step`, i64 []. The tensors share memory with the optimizer.
-    pub fn state(&self) -> Vec<(&'static str, Tensor)> {
-        let step = match &self.applied {
-            Some(applied) => applied.shallow_clone(),
-            None => Tensor::from(self.calls),
-        };
-        let buffers = self.buffers().into_iter().map(|(name, b)| (name, b.shallow_clone()));
-        buffers.chain([("step", step)]).collect()
+    /// The buffers by PyTorch's names: `momentum_buffer`, or `exp_avg` and `exp_avg_sq`, each
+    /// `[replicate, parameter]`. The tensors share memory with the optimizer.
+    pub fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
+        match &self.rule {
+            Rule::Sgd(sgd) => sgd.buffers(),
+            Rule::Adam(adam) => adam.buffers(),
+        }
     }
 
-    /// Copies a state as [`Optimizer::state`] gave it; `get` finds a tensor by its name, on any
-    /// device.
+    /// Updates that were applied so far; reads the device where only that knows.
     ///
     /// # Errors
-    /// What `get` returns, and a shape or kind other than this optimizer's. Nothing is changed
-    /// then.
-    pub fn load_state(&mut self, get: impl Fn(&str) -> Result<Tensor>) -> Result<()> {
-        let _no_grad = tch::no_grad_guard();
-        let step = get("step")?;
-        if step.kind() != Kind::Int64 || step.dim() != 0 {
-            bail!("optimizer state `step` is {:?} {:?}, not Int64 []", step.kind(), step.size());
+    /// Where the device can't be read.
+    pub fn updates(&self) -> Result<i64> {
+        match &self.applied {
+            Some(applied) => Ok(to_host::scalar(applied)? as i64),
+            None => Ok(self.calls),
         }
-        let step = to_host::scalar(&step)? as i64;
-        let mut loaded = Vec::new();
-        for (name, buffer) in self.buffers() {
-            let saved = get(name)?;
-            if saved.size() != buffer.size() || saved.kind() != buffer.kind() {
-                bail!(
-                    "optimizer state `{name}` is {:?} {:?}, and this model needs {:?} {:?}: it was \
-                     saved by another model, or at another precision",
-                    saved.kind(),
-                    saved.size(),
-                    buffer.kind(),
-                    buffer.size(),
-                );
-            }
-            loaded.push((buffer.shallow_clone(), saved));
-        }
-        for (buffer, saved) in &mut loaded {
-            buffer.copy_(saved);
-        }
-        self.calls = step;
+    }
+
+    /// Goes on from so many updates, which the buffers are those after.
+    pub fn set_updates(&mut self, updates: i64) {
+        self.calls = updates;
         self.applied = None;
-        Ok(())
     }
 
     fn count(&mut self, apply: Option<&Tensor>) {
@@ -159,12 +138,5 @@ impl Optimizer {
             (None, _) => {}
         }
         self.calls += 1;
-    }
-
-    fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
-        match &self.rule {
-            Rule::Sgd(sgd) => sgd.buffers(),
-            Rule::Adam(adam) => adam.buffers(),
-        }
     }
 }

@@ -15,7 +15,8 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad_guard};
 
-use crate::lab::tensor::params::Params;
+use crate::lab::store::NamedTensors;
+use crate::lab::tensor::params::{Gradients, Params};
 
 /// How important each weight is to the tasks that have ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,30 +123,41 @@ impl Penalty {
     /// rate lambda A > 2.
     ///
     /// # Shapes
+    /// - before: the weights before the optimizer's step, [replicate, parameter]
     /// - apply: [] bool; where it is false, nothing changes. None is true.
-    pub fn after_step(&self, params: &Params, before: &Tensor, lr: f64, apply: Option<&Tensor>) {
+    pub fn after_step(
+        &mut self,
+        params: &mut Params,
+        gradients: &Gradients,
+        before: &Tensor,
+        lr: f64,
+        apply: Option<&Tensor>,
+    ) {
         let _guard = no_grad_guard();
-        let mut values = params.values.shallow_clone();
         match self.options.step {
             PenaltyStep::Implicit => {
                 let rate = lr * self.options.lambda;
-                let solved = (&values + &self.anchored * rate) / (&self.importances * rate + 1.0);
+                let values = &mut params.values;
+                let solved = (&*values + &self.anchored * rate) / (&self.importances * rate + 1.0);
                 match apply {
-                    Some(flag) => values.copy_(&solved.where_self(flag, &params.values)),
+                    Some(flag) => values.copy_(&solved.where_self(flag, values)),
                     None => values.copy_(&solved),
                 }
             }
             PenaltyStep::Gradient => {}
         }
-        let Some(path) = &self.path else { return };
+        if self.path.is_none() {
+            return;
+        }
         let of_loss = match self.options.step {
-            PenaltyStep::Implicit => params.gradient.shallow_clone(),
-            PenaltyStep::Gradient => &params.gradient - self.gradient(before),
+            PenaltyStep::Implicit => gradients.values.shallow_clone(),
+            PenaltyStep::Gradient => &gradients.values - self.gradient(before),
         };
-        let gain = &path.gain - of_loss * (values - before);
+        let Some(path) = &mut self.path else { return };
+        let gain = &path.gain - of_loss * (&params.values - before);
         match apply {
-            Some(flag) => path.gain.shallow_clone().copy_(&gain.where_self(flag, &path.gain)),
-            None => path.gain.shallow_clone().copy_(&gain),
+            Some(flag) => path.gain.copy_(&gain.where_self(flag, &path.gain)),
+            None => path.gain.copy_(&gain),
         }
     }
 
@@ -186,9 +198,9 @@ impl Penalty {
         self.anchored.copy_(&anchored);
     }
 
-    /// What a resumed run needs: `state.importance.*`, `state.pull.*`, and of synaptic intelligence
-    /// `state.gain.*` and `state.start.*`, for every parameter.
-    pub fn tensors(&self, params: &Params) -> Vec<(String, Tensor)> {
+    /// What a resumed run needs, by name: `state.importance.*`, `state.pull.*`, and of synaptic
+    /// intelligence `state.gain.*` and `state.start.*`, for every parameter.
+    pub fn named(&self, params: &Params) -> NamedTensors {
         let mut buffers = vec![("importance", &self.importances), ("pull", &self.anchored)];
         if let Some(path) = &self.path {
             buffers.extend([("gain", &path.gain), ("start", &path.start)]);

@@ -1,7 +1,8 @@
 //! What a schedule is asked for, on the command line and in `config.json`.
 
-use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
+
+use crate::lab::refusals::Refusals;
 
 /// How the learning rate goes after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -72,21 +73,17 @@ impl Default for ScheduleConfig {
 
 impl ScheduleConfig {
     /// Checks every value, also of fields that the kind ignores.
-    ///
-    /// # Errors
-    /// One line for each bad value, with its flag.
-    pub fn validate(&self) -> Result<()> {
+    pub fn validate(&self, refusals: &mut Refusals) {
         use ScheduleKind::{Exponential, Step};
-        let mut lines = Vec::new();
         if !(self.warmup_start > 0.0 && self.warmup_start <= 1.0) {
-            lines.push(format!(
+            refusals.add(format!(
                 "--warmup-start is {}: give a share of the learning rate, above 0, up to 1",
                 self.warmup_start
             ));
         }
         match self.decay_steps {
-            Some(0) => lines.push("--decay-steps is 0: give a number from 1 up".to_string()),
-            None if matches!(self.kind, Step | Exponential) => lines.push(
+            Some(0) => refusals.add("--decay-steps is 0: give a number from 1 up".to_string()),
+            None if matches!(self.kind, Step | Exponential) => refusals.add(
                 "--schedule step and exponential need --decay-steps, the steps that a fall by \
                  --decay-factor takes"
                     .to_string(),
@@ -94,7 +91,7 @@ impl ScheduleConfig {
             _ => {}
         }
         if !(self.decay_factor > 0.0 && self.decay_factor < 1.0) {
-            lines.push(format!(
+            refusals.add(format!(
                 "--decay-factor is {}: give a number between 0 and 1",
                 self.decay_factor
             ));
@@ -103,19 +100,15 @@ impl ScheduleConfig {
             [("lr-min", self.lr_min), ("plateau-threshold", self.plateau_threshold)]
         {
             if !(value >= 0.0 && value.is_finite()) {
-                lines.push(format!("--{flag} is {value}: give a finite number from 0 up"));
+                refusals.add(format!("--{flag} is {value}: give a finite number from 0 up"));
             }
         }
         if !(0.0..1.0).contains(&self.plateau_smoothing) {
-            lines.push(format!(
+            refusals.add(format!(
                 "--plateau-smoothing is {}: give a number from 0 to below 1",
                 self.plateau_smoothing
             ));
         }
-        if !lines.is_empty() {
-            bail!(lines.join("\n"));
-        }
-        Ok(())
     }
 }
 
@@ -134,8 +127,11 @@ mod tests {
             plateau_smoothing: 1.0,
             ..Default::default()
         };
-        let message = config.validate().unwrap_err().to_string();
-        let flags: Vec<_> = message.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        let mut refusals = Refusals::default();
+        config.validate(&mut refusals);
+        let message = refusals.finish().unwrap_err().to_string();
+        let flags: Vec<_> =
+            message.split("; ").map(|line| line.split(' ').next().unwrap()).collect();
         assert_eq!(
             flags,
             [
@@ -147,10 +143,14 @@ mod tests {
                 "--plateau-smoothing"
             ]
         );
-        assert!(ScheduleConfig::default().validate().is_ok());
+        let mut refusals = Refusals::default();
+        ScheduleConfig::default().validate(&mut refusals);
+        assert!(refusals.is_empty());
         let given =
             ScheduleConfig { kind: ScheduleKind::Step, decay_steps: Some(5), ..Default::default() };
-        assert!(given.validate().is_ok());
+        let mut refusals = Refusals::default();
+        given.validate(&mut refusals);
+        assert!(refusals.is_empty());
     }
 
     #[test]

@@ -1,0 +1,161 @@
+//! The command line of an experiment: its own flags, the shared ones that it takes, its actions.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, FromArgMatches, Parser};
+use serde_json::{Map, Value};
+
+use super::config::{Config, to_map};
+use super::settings::{Actions, RunConfig};
+use super::spec::{Action, ActionRequest, Spec};
+use crate::lab::error::refuse;
+
+#[derive(Debug, Clone, Parser)]
+#[command(version)]
+struct Cli<C: Config> {
+    #[command(flatten)]
+    experiment: C,
+    #[command(flatten)]
+    run: RunConfig,
+    #[command(flatten)]
+    actions: Actions,
+}
+
+/// A command line as typed, before the layers below it are known.
+#[derive(Debug)]
+pub struct Invocation {
+    /// What to do.
+    pub actions: Actions,
+    /// What else the experiment can do, where that was asked for.
+    pub asked: Option<(&'static Action, ActionRequest)>,
+    /// Every key with its default.
+    pub defaults: Map<String, Value>,
+    /// The keys that were typed, with their values.
+    pub typed: Map<String, Value>,
+}
+
+/// The flags of an experiment.
+fn command<C: Config>(spec: &Spec) -> Result<Command> {
+    let mut command = <Cli<C> as clap::CommandFactory>::command()
+        .name(spec.name)
+        .about(spec.about)
+        .version(spec.package.version);
+    if !spec.presets.is_empty() {
+        let lines =
+            spec.presets.iter().map(|preset| format!("  {}: {}", preset.name, preset.reason));
+        let lines: Vec<String> = lines.collect();
+        command = command.after_help(format!("Presets:\n{}", lines.join("\n")));
+    }
+    for (key, value) in spec.defaults()? {
+        let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+        let words: Vec<String> = match &value {
+            Value::Array(list) => list.iter().map(word).collect(),
+            one => vec![word(one)],
+        };
+        command = command.mut_arg(key, |argument| argument.default_values(words));
+    }
+    for absent in spec.absent {
+        command = command.mut_arg(absent.key, |argument| argument.hide(true));
+    }
+    for action in spec.actions {
+        let flag = Arg::new(action.flag).long(action.flag).value_name(action.value_name);
+        let others = ["resume", "init_from", "eval", "check", "preset", "config"];
+        let flag = flag.help(action.help).help_heading("Actions").conflicts_with_all(others);
+        command = command.arg(flag);
+        for option in action.options {
+            let flag = Arg::new(option.flag).long(option.flag).value_name(option.value_name);
+            let flag = flag.help(option.help).help_heading("Actions").requires(action.flag);
+            command = command.arg(flag);
+        }
+    }
+    Ok(command)
+}
+
+/// Parses a command line.
+///
+/// # Errors
+/// Exit code 2 with one line for a flag or a value that can't be; `--help` and `--version` come
+/// back as a [`clap::Error`] to print.
+pub fn parse<C: Config>(
+    spec: &Spec,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Invocation> {
+    let command = command::<C>(spec)?;
+    let matches = match command.clone().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) if !error.use_stderr() => return Err(error.into()),
+        Err(error) => return Err(refuse(one_line(&error))),
+    };
+    let typed_here = |key: &str| matches.value_source(key) == Some(ValueSource::CommandLine);
+    if let Some(absent) = spec.absent.iter().find(|absent| typed_here(absent.key)) {
+        let flag = absent.key.replace('_', "-");
+        return Err(refuse(format!("--{flag} does not apply: {}", absent.reason)));
+    }
+    let given = Cli::<C>::from_arg_matches(&matches)?;
+    let actions = given.actions.clone();
+    // A path that is not UTF-8 could not be written to config.json.
+    let all = to_map(&given.experiment, &given.run)
+        .map_err(|error| refuse(crate::lab::error::one_line(&error)))?;
+    for key in all.keys() {
+        let known = command.get_arguments().any(|argument| argument.get_id() == key.as_str());
+        anyhow::ensure!(known, "key {key} has no flag of the same name");
+    }
+    let mut typed = all.clone();
+    typed.retain(|key, _| typed_here(key));
+    refuse_lost_numbers(&typed, &matches)?;
+    let asked = asked(spec, &matches, &all, &typed)?;
+    let plain = Cli::<C>::from_arg_matches(&command.try_get_matches_from([spec.name])?)?;
+    let defaults = to_map(&plain.experiment, &plain.run)?;
+    Ok(Invocation { actions, asked, defaults, typed })
+}
+
+/// What was asked of the experiment besides training.
+fn asked(
+    spec: &Spec,
+    matches: &ArgMatches,
+    all: &Map<String, Value>,
+    typed: &Map<String, Value>,
+) -> Result<Option<(&'static Action, ActionRequest)>> {
+    let value = |flag: &str| matches.get_one::<String>(flag).cloned();
+    let found = spec.actions.iter().find_map(|action| Some((action, value(action.flag)?)));
+    let Some((action, asked)) = found else { return Ok(None) };
+    if let Some(key) = typed.keys().find(|key| !action.takes.contains(&key.as_str())) {
+        let (flag, of) = (key.replace('_', "-"), action.flag);
+        return Err(refuse(format!("--{flag} does not go with --{of}: leave it out")));
+    }
+    let options = action.options.iter();
+    let options = options.filter_map(|option| Some((option.flag, value(option.flag)?)));
+    let mut settings = all.clone();
+    settings.retain(|key, _| action.takes.contains(&key.as_str()));
+    let (quiet, json) = (matches.get_flag("quiet"), matches.get_flag("json"));
+    let request = ActionRequest { value: asked, options: options.collect(), settings, quiet, json };
+    Ok(Some((action, request)))
+}
+
+/// Refuses numbers that are not finite: JSON has no word for them, and they became null, which
+/// means "not given".
+fn refuse_lost_numbers(typed: &Map<String, Value>, matches: &ArgMatches) -> Result<()> {
+    let lost = |value: &Value| match value {
+        Value::Array(list) => list.iter().any(Value::is_null),
+        other => other.is_null(),
+    };
+    let Some((key, _)) = typed.iter().find(|(_, value)| lost(value)) else { return Ok(()) };
+    let raw = matches.get_raw(key).into_iter().flatten();
+    let raw: Vec<_> = raw.map(|word| word.to_string_lossy()).collect();
+    let (flag, raw) = (key.replace('_', "-"), raw.join(","));
+    Err(refuse(format!("--{flag} {raw}: expected a finite number")))
+}
+
+/// clap's message without its usage lines, on one line.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join("; ").trim_start_matches("error: ").to_string()
+}

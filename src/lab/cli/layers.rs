@@ -1,0 +1,102 @@
+//! The layers of a configuration: defaults, then the preset, then the configuration file (or the
+//! resumed run's own), then the flags that were typed.
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use super::command::Invocation;
+use super::config::{Config, Settings};
+use super::spec::Spec;
+use crate::lab::error::{closest, refuse};
+use crate::lab::refusals::Refusals;
+use crate::lab::store::durable;
+
+/// Puts `layer` over `base`.
+///
+/// # Errors
+/// Exit code 2 for a key that `base` lacks, naming the closest one, and for a value of the wrong
+/// kind; `origin` says where the layer is from.
+pub fn overlay<C: Config>(
+    base: &mut Map<String, Value>,
+    layer: &Map<String, Value>,
+    origin: &str,
+) -> Result<()> {
+    for (key, value) in layer {
+        if !base.contains_key(key) {
+            let hint = closest(key, base.keys().map(String::as_str));
+            return Err(refuse(format!("{origin}: unknown key \"{key}\"{hint}")));
+        }
+        let old = base.insert(key.clone(), value.clone());
+        if let Err(error) = Settings::<C>::from_map(base) {
+            base.extend(old.map(|old| (key.clone(), old)));
+            return Err(refuse(format!("{origin}: {key} = {value}: {error}")));
+        }
+    }
+    Ok(())
+}
+
+/// The layers of a new run: defaults, preset, configuration file, typed flags.
+///
+/// # Errors
+/// As [`overlay`]; exit code 2 for an unknown preset, naming the closest; exit code 1 for a
+/// configuration file that can't be read.
+pub fn layers<C: Config>(invocation: &Invocation, spec: &Spec) -> Result<Map<String, Value>> {
+    let mut map = invocation.defaults.clone();
+    if let Some(name) = &invocation.actions.preset {
+        let Some(preset) = spec.presets.iter().find(|preset| preset.name == name) else {
+            let names: Vec<&str> = spec.presets.iter().map(|preset| preset.name).collect();
+            let hint = closest(name, names.iter().copied());
+            let all = names.join(", ");
+            return Err(refuse(format!("--preset {name}: unknown{hint} (there are {all})")));
+        };
+        overlay::<C>(&mut map, &serde_json::from_str(preset.values)?, preset.name)?;
+    }
+    if let Some(path) = &invocation.actions.config {
+        let origin = path.display().to_string();
+        match durable::read_json(path)? {
+            Value::Object(mut layer) => {
+                // So that another run's config.json repeats that run under a name of its own.
+                layer.shift_remove("name");
+                refuse_absent(spec, &invocation.defaults, &layer, &origin)?;
+                overlay::<C>(&mut map, &layer, &origin)?;
+            }
+            other => {
+                return Err(refuse(format!("{origin}: expected a JSON object, found {other}")));
+            }
+        }
+    }
+    overlay::<C>(&mut map, &invocation.typed, "command line")?;
+    Ok(map)
+}
+
+/// Refuses the keys of a configuration file that mean nothing to the experiment, unless they have
+/// their defaults. Where data are from is left aside: files of older versions name a data set even
+/// where none is used.
+fn refuse_absent(
+    spec: &Spec,
+    defaults: &Map<String, Value>,
+    layer: &Map<String, Value>,
+    origin: &str,
+) -> Result<()> {
+    let matters = |key: &str| !["data", "data_dir"].contains(&key);
+    for absent in spec.absent.iter().filter(|absent| matters(absent.key)) {
+        let (key, reason) = (absent.key, absent.reason);
+        if let Some(value) = layer.get(key).filter(|value| defaults.get(key) != Some(value)) {
+            return Err(refuse(format!("{origin}: {key} = {value} does not apply: {reason}")));
+        }
+    }
+    Ok(())
+}
+
+/// The settings that a complete map of keys stands for, with everything filled in and checked.
+///
+/// # Errors
+/// Exit code 2 with everything that can't be used, on one line.
+pub fn resolve<C: Config>(map: &Map<String, Value>) -> Result<Settings<C>> {
+    let mut settings = Settings::<C>::from_map(map)?;
+    let mut refusals = Refusals::default();
+    settings.run.validate(&mut refusals);
+    settings.experiment.resolve(&settings.run, &mut refusals);
+    refusals.finish()?;
+    Ok(settings)
+}

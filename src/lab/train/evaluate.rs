@@ -1,0 +1,90 @@
+//! `--eval`: the evaluation of a checkpoint, without a run folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use super::experiment::{Evaluation, Experiment};
+use super::prepare::{Environment, prepare};
+use crate::lab::cli::{Invocation, layers};
+use crate::lab::log::console::Console;
+use crate::lab::log::run_log::Log;
+use crate::lab::store::checkpoint::{self, Checkpoint, Manifest};
+use crate::lab::store::{Purpose, StateReader};
+
+/// The manifest of a checkpoint of this experiment, and its path: of a folder, its best or its
+/// newest.
+///
+/// # Errors
+/// Where there is none, it is damaged, or it is of another experiment.
+pub(super) fn find_checkpoint<E: Experiment>(
+    path: &Path,
+    best: bool,
+) -> Result<(PathBuf, Manifest)> {
+    let file = checkpoint::find(path, best)?;
+    let manifest = Manifest::read(&file)?;
+    let (found, expected) = (&manifest.experiment, E::SPEC.name);
+    ensure!(found == expected, "{} is a checkpoint of {found}, not of {expected}", path.display());
+    Ok((file, manifest))
+}
+
+/// Loads a checkpoint for `purpose` into an experiment that was just built.
+///
+/// # Errors
+/// Where the checkpoint lacks a part that is needed, has it in another shape or kind, or has a
+/// tensor of the model that this one lacks.
+pub(super) fn load<E: Experiment>(
+    experiment: &mut E,
+    checkpoint: &Checkpoint,
+    purpose: Purpose,
+) -> Result<()> {
+    let mut reader = StateReader::new(checkpoint, purpose);
+    experiment.load(&mut reader)?;
+    reader.finish()
+}
+
+/// Evaluates a checkpoint: everything that its evaluation needs is loaded.
+///
+/// # Errors
+/// As [`find_checkpoint`] and [`load`]; exit code 2 for settings that can't be.
+pub(super) fn evaluate_only<E: Experiment>(
+    invocation: &Invocation,
+    path: &Path,
+    environment: Environment,
+) -> Result<()> {
+    let actions = &invocation.actions;
+    let (file, manifest) = find_checkpoint::<E>(path, true)?;
+    let mut map = invocation.defaults.clone();
+    layers::overlay::<E::Config>(&mut map, &manifest.config, &path.display().to_string())?;
+    layers::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;
+    let (settings, device) = prepare::<E>(&map, environment)?;
+    let checkpoint = Checkpoint::read(&file)?;
+    let mut experiment = E::build(&settings, device)?;
+    load(&mut experiment, &checkpoint, Purpose::Evaluate)?;
+    let (console, mut log) = (Console::new(actions.quiet, actions.json), Log::silent());
+    let mut evaluation = Evaluation {
+        step: manifest.step,
+        number: 0,
+        train: Vec::new(),
+        readings: Vec::new(),
+        logging: Duration::ZERO,
+        log: &mut log,
+        console: &console,
+        ended: None,
+    };
+    experiment.evaluate(&mut evaluation).context("evaluating the checkpoint")?;
+    if actions.json {
+        let values: Map<String, Value> = evaluation
+            .readings
+            .iter()
+            .flat_map(|reading| reading.tagged())
+            .map(|(tag, value)| (tag, json!(value)))
+            .collect();
+        let step = manifest.step;
+        let file = checkpoint.path.display().to_string();
+        console.print(&json!({"checkpoint": file, "step": step, "metrics": values}).to_string());
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! A new run.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+
+use super::drive::drive;
+use super::evaluate::{find_checkpoint, load};
+use super::experiment::Experiment;
+use super::prepare::{Environment, configure, prepare};
+use super::session::{Session, Start, Surroundings};
+use super::signals::StopSignal;
+use crate::lab::cli::settings::changed;
+use crate::lab::cli::{Invocation, layers};
+use crate::lab::log::console::Console;
+use crate::lab::store::Purpose;
+use crate::lab::store::checkpoint::Checkpoint;
+use crate::lab::store::folder::{self, RunFolder};
+use crate::lab::store::record::{Configuration, InitFrom, Process, Provenance, RecordFile};
+use crate::lab::tensor::device;
+
+/// Begins a run under a name of its own, and takes it to its end.
+///
+/// # Errors
+/// Exit code 2 before anything is written, where the settings can't be or the run exists; 1 where
+/// data are missing or the folders can't be written; and as training itself.
+pub(super) fn start<E: Experiment>(
+    invocation: &Invocation,
+    environment: Environment,
+) -> Result<()> {
+    let actions = &invocation.actions;
+    let map = layers::layers::<E::Config>(invocation, &E::SPEC)?;
+    let (mut settings, device) = prepare::<E>(&map, environment)?;
+    let run = &mut settings.run;
+    let default = || folder::default_name(actions.preset.as_deref(), run.seed);
+    let name = run.name.clone().unwrap_or_else(default);
+    run.name = Some(name.clone());
+    let stop = StopSignal::install()?;
+    let mut experiment = E::build(&settings, device)?;
+    let mut init_from = None;
+    if let Some(path) = &actions.init_from {
+        let checkpoint = Checkpoint::read(&find_checkpoint::<E>(path, false)?.0)?;
+        load(&mut experiment, &checkpoint, Purpose::Initialise)?;
+        init_from = Some(InitFrom { file: checkpoint.path, sha256: checkpoint.manifest.sha256 });
+    }
+    let run = &settings.run;
+    let folder = RunFolder::create(&run.runs, &run.checkpoints, E::SPEC.name, &name)?;
+    let record = Provenance {
+        process: Process::current(device, i32::from(run.threads), &E::SPEC.package),
+        data: experiment.data_provenance(),
+        init_from,
+        changed: changed(&invocation.defaults, &map),
+        results: E::SPEC.metrics.iter().map(ToString::to_string).collect(),
+        resumed: Vec::new(),
+    };
+    record.write(&folder.path)?;
+    Configuration(settings.to_map()?).write(&folder.path)?;
+    let console = Console::new(actions.quiet, actions.json);
+    let begin = Start::new(experiment, settings.run.replicates, device);
+    let session = Session::new(settings, begin, folder, Surroundings { console, stop, device })?;
+    drive(session, actions, true)
+}
+
+/// A run before its first step, in the run folder that its command line names: for benchmarks and
+/// tests, which take its steps one by one.
+///
+/// # Errors
+/// As a run begins, but for signals, which it does not listen to.
+pub fn open_session<E: Experiment>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Session<E>> {
+    let settings = configure::<E>(arguments)?;
+    let run = &settings.run;
+    tch::set_num_threads(i32::from(run.threads));
+    let device = device::parse(&run.device)?;
+    let begin = Start::new(E::build(&settings, device)?, run.replicates, device);
+    let name = run.name.as_deref().unwrap_or("session");
+    let folder = RunFolder::create(&run.runs, &run.checkpoints, E::SPEC.name, name)?;
+    let (console, stop) = (Console::new(true, false), StopSignal::default());
+    Session::new(settings, begin, folder, Surroundings { console, stop, device })
+}

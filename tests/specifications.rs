@@ -1,0 +1,159 @@
+//! What every experiment's specification says holds: its presets resolve, its flags apply.
+
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::OsString;
+use std::fs;
+
+use neuron_lab::apical::{ApicalTrain, Characterize, Toy};
+use neuron_lab::depth_width::DepthWidth;
+use neuron_lab::efficient_coding::EfficientCoding;
+use neuron_lab::efficient_coding::toy::TwoLossToy;
+use neuron_lab::lab::cli::command;
+use neuron_lab::lab::error::exit_status;
+use neuron_lab::lab::log::tags::meaning;
+use neuron_lab::lab::{Experiment, configure};
+use neuron_lab::one_neuron::OneNeuron;
+use neuron_lab::selector::{SelectorContinual, SelectorMnist, SelectorTransformer};
+use neuron_lab::steady_state::{SteadyState, SteadyStateInit, SteadyStateTheory};
+
+/// Calls a function for every experiment.
+macro_rules! for_each_experiment {
+    ($function:ident) => {
+        $function::<ApicalTrain>();
+        $function::<Characterize>();
+        $function::<Toy>();
+        $function::<DepthWidth>();
+        $function::<EfficientCoding>();
+        $function::<TwoLossToy>();
+        $function::<OneNeuron>();
+        $function::<SelectorContinual>();
+        $function::<SelectorMnist>();
+        $function::<SelectorTransformer>();
+        $function::<SteadyState>();
+        $function::<SteadyStateInit>();
+        $function::<SteadyStateTheory>();
+    };
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+fn refusal<E: Experiment>(line: &[&str]) -> String {
+    let error = configure::<E>(words(line)).map(drop).unwrap_err();
+    assert_eq!(exit_status(&error), 2, "{error:#}");
+    format!("{error:#}")
+}
+
+#[test]
+fn there_is_a_binary_for_every_experiment_named_here() {
+    let mut names = Vec::new();
+    macro_rules! name {
+        ($($experiment:ty),*) => { $(names.push(<$experiment>::SPEC.name.to_string());)* };
+    }
+    name!(ApicalTrain, Characterize, Toy, DepthWidth, EfficientCoding, TwoLossToy, OneNeuron);
+    name!(SelectorContinual, SelectorMnist, SelectorTransformer);
+    name!(SteadyState, SteadyStateInit, SteadyStateTheory);
+    names.push("lab".into());
+    names.sort();
+    let bin = concat!(env!("CARGO_MANIFEST_DIR"), "/bin");
+    let files = fs::read_dir(bin).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<String> =
+        files.map(|path| path.file_stem().unwrap().to_str().unwrap().into()).collect();
+    files.sort();
+    assert_eq!(names, files);
+}
+
+fn presets_resolve<E: Experiment>() {
+    for preset in E::SPEC.presets {
+        let configured = configure::<E>(words(&["program", "--preset", preset.name]));
+        assert!(configured.is_ok(), "{} --preset {}", E::SPEC.name, preset.name);
+        let same = E::SPEC.presets.iter().filter(|other| other.name == preset.name).count();
+        assert_eq!(same, 1, "{}: {}", E::SPEC.name, preset.name);
+    }
+}
+
+#[test]
+fn every_preset_resolves() {
+    for_each_experiment!(presets_resolve);
+}
+
+fn metrics_are_explained<E: Experiment>() {
+    for metric in E::SPEC.metrics {
+        let explained = meaning(E::SPEC.tags, metric).is_some();
+        assert!(explained, "{}: {metric}", E::SPEC.name);
+    }
+}
+
+#[test]
+fn every_metric_that_runs_are_compared_by_is_explained() {
+    for_each_experiment!(metrics_are_explained);
+}
+
+/// A value that a flag would take, if it applied.
+fn value_of(key: &str) -> &str {
+    match key {
+        "data" | "data_dir" | "init_from" | "eval" => "x",
+        _ => "2",
+    }
+}
+
+fn absent_flags_are_refused<E: Experiment>() {
+    let help = command::parse::<E::Config>(&E::SPEC, words(&["program", "--help"]));
+    let help = help.map(drop).unwrap_err().to_string();
+    assert!(help.contains("--seed"), "{help}");
+    for absent in E::SPEC.absent {
+        let flag = format!("--{}", absent.key.replace('_', "-"));
+        let listed = |line: &str| line.split_whitespace().any(|word| word == flag);
+        assert!(!help.lines().any(listed), "{} --help offers {flag}", E::SPEC.name);
+        let said = refusal::<E>(&["program", &flag, value_of(absent.key)]);
+        assert!(said.contains(&flag) && said.contains(absent.reason), "{said}");
+    }
+}
+
+#[test]
+fn a_flag_that_does_not_apply_is_not_offered_and_refused_with_its_reason() {
+    for_each_experiment!(absent_flags_are_refused);
+}
+
+#[test]
+fn every_value_that_can_not_be_is_named() {
+    let said = refusal::<SelectorMnist>(&["program", "--lr", "0", "--clip-norm", "0"]);
+    assert!(said.contains("--lr 0") && said.contains("--clip-norm 0"), "{said}");
+    let said =
+        refusal::<OneNeuron>(&["program", "--momentum", "2", "--beta1", "3", "--steps", "0"]);
+    for flag in ["--momentum 2", "--beta1 3", "--steps 0"] {
+        assert!(said.contains(flag), "{said}");
+    }
+    assert!(!said.contains('\n'), "{said}");
+}
+
+fn limits_hold_for_files<E: Experiment>() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    let line = ["program", "--config", path.to_str().unwrap()];
+    for (key, value) in [("threads", 5000), ("replicates", 100_000), ("log_every", 0), ("keep", 0)]
+    {
+        if E::SPEC.absent.iter().any(|absent| absent.key == key) {
+            continue;
+        }
+        fs::write(&path, format!("{{\"{key}\": {value}}}")).unwrap();
+        let said = refusal::<E>(&line);
+        assert!(said.contains(&format!("--{} {value}", key.replace('_', "-"))), "{said}");
+    }
+    for absent in E::SPEC.absent {
+        let value = match absent.key {
+            "replicates" | "steps" | "epochs" | "patience" => 7,
+            _ => continue,
+        };
+        fs::write(&path, format!("{{\"{}\": {value}}}", absent.key)).unwrap();
+        let said = refusal::<E>(&line);
+        assert!(said.contains(absent.reason), "{said}");
+    }
+}
+
+#[test]
+fn a_configuration_file_has_the_limits_of_the_flags() {
+    for_each_experiment!(limits_hold_for_files);
+}
