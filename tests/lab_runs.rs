@@ -6,9 +6,10 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use common::{Bench, Outcome, wait_until, words};
+use common::{Bench, Outcome, program, wait_until, words};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
@@ -127,6 +128,24 @@ fn a_run_says_running_whenever_a_process_begins_to_compute_it() {
     let steps = listed(&bench, "a").0[0]["steps"].as_u64().unwrap();
     bench.run(&format!("--resume a --steps {} --quiet", steps + 100)).expect(0);
     assert_eq!(status(&listed(&bench, "").0, "a"), "done");
+}
+
+#[test]
+fn the_commit_is_that_of_the_binary() {
+    let bench = Bench::new();
+    // No program is asked for it when the run starts.
+    let line = format!("PATH=/nowhere {} {RUN} --name a --device cpu", program());
+    bench.execute("sh", &["-c", &line]).expect(0);
+    let record = bench.json(bench.run_file("a", "provenance.json"));
+    let package = neuron_lab::package!();
+    assert_eq!(record["git_commit"], json!(package.git_commit));
+    assert_eq!(record["git_dirty"], json!(package.git_dirty));
+    assert_eq!(record["package"], "neuron_lab");
+    assert_eq!(record["package_version"], package.version);
+    let git = Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap();
+    let head = String::from_utf8(git.stdout).unwrap();
+    // The sources may also be without a repository of their own.
+    assert!(package.git_commit.is_none_or(|commit| commit == head.trim()), "{head}");
 }
 
 #[test]

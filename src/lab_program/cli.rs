@@ -102,7 +102,8 @@ How a sweep stands, also on a cluster:\n  lab sweep status NAME";
 /// The command line, and the words that a sweep passes on to its experiment.
 ///
 /// # Errors
-/// clap's own.
+/// Where a word is unknown or a value can't be; `--help` and `--version` come back so too, to be
+/// printed.
 pub fn parse(words: Vec<String>) -> Result<(Lab, Vec<String>), clap::Error> {
     let mut words = words;
     let mut passed = Vec::new();

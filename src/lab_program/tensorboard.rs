@@ -14,10 +14,10 @@ const SAMPLES: &str = "images=10000,histograms=10000,text=100,scalars=5000";
 
 /// The TensorBoard of the project's own environment, or the one that is installed.
 fn program() -> Option<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/tensorboard");
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/tensorboard");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let installed = std::env::split_paths(&path).map(|folder| folder.join("tensorboard"));
-    std::iter::once(own).chain(installed).find(|path| path.is_file())
+    std::iter::once(project).chain(installed).find(|path| path.is_file())
 }
 
 /// Becomes TensorBoard, on loopback.

@@ -23,11 +23,11 @@ pub fn curve_panels(title: &str, groups: &[Group], tags: &[String]) -> Result<Op
     for group in shown {
         let mut curves: BTreeMap<&String, Vec<Curve>> = BTreeMap::new();
         for run in group.runs.iter().filter(|run| run.path.join("metrics.jsonl").is_file()) {
-            let own: Vec<(&String, Vec<String>)> =
+            let results: Vec<(&String, Vec<String>)> =
                 tags.iter().map(|tag| (tag, run.tags_of(tag))).collect();
-            let all: Vec<String> = own.iter().flat_map(|(_, tags)| tags.clone()).collect();
+            let all: Vec<String> = results.iter().flat_map(|(_, tags)| tags.clone()).collect();
             let mut found = curves::read(&run.path, &all)?;
-            for (tag, tags) in &own {
+            for (tag, tags) in &results {
                 let known = tags.iter().filter_map(|tag| found.remove(tag));
                 curves.entry(*tag).or_default().extend(known);
             }

@@ -38,8 +38,8 @@ impl Group {
 pub fn group_runs(runs: Vec<Run>) -> Vec<Group> {
     let mut keys: Vec<String> = Vec::new();
     for run in &runs {
-        let own = run.changed.keys().filter(|key| *key != "seed");
-        let new: Vec<String> = own.filter(|key| !keys.contains(key)).cloned().collect();
+        let swept = run.changed.keys().filter(|key| *key != "seed");
+        let new: Vec<String> = swept.filter(|key| !keys.contains(key)).cloned().collect();
         keys.extend(new);
     }
     let configs: Vec<Map<String, Value>> =

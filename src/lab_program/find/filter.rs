@@ -66,7 +66,7 @@ pub fn select(filter: &RunFilter) -> Result<Scan> {
 
 fn has_setting(run: &Run, key: &str, value: &str) -> bool {
     let Ok(config) = Configuration::read(&run.path) else { return false };
-    let Some(own) = config.0.get(key) else { return false };
-    let equal = own.as_f64().zip(value.parse().ok()).is_some_and(|(a, b): (f64, f64)| a == b);
-    equal || plain(own) == value
+    let Some(found) = config.0.get(key) else { return false };
+    let equal = found.as_f64().zip(value.parse().ok()).is_some_and(|(a, b): (f64, f64)| a == b);
+    equal || plain(found) == value
 }

@@ -14,7 +14,7 @@ pub const MANIFEST: &str = "sweep.json";
 /// A folder that may be a run, and the sweep that it is a point of.
 pub type Candidate = (PathBuf, Option<String>);
 
-/// The folders in a folder, sorted; hidden ones are none of ours.
+/// The folders in a folder, sorted; hidden ones are left out.
 fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let visible = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
@@ -31,8 +31,8 @@ pub fn name(path: &Path) -> String {
 
 /// `<experiment>/<name>` of a run folder, with the sweep before it where it is a point of one.
 pub fn id(path: &Path, sweep: Option<&str>) -> String {
-    let own = format!("{}/{}", path.parent().map(name).unwrap_or_default(), name(path));
-    sweep.map_or(own.clone(), |sweep| format!("{sweep}/{own}"))
+    let run = format!("{}/{}", path.parent().map(name).unwrap_or_default(), name(path));
+    sweep.map_or(run.clone(), |sweep| format!("{sweep}/{run}"))
 }
 
 /// The folders `<experiment>/<name>` in a folder of runs, those of sweeps included.
@@ -55,8 +55,8 @@ pub fn candidates(root: &Path) -> Result<Vec<Candidate>> {
 
 /// The runs of a sweep's folder.
 pub fn points(sweep: &Path) -> Vec<Candidate> {
-    let own = [String::from("figures"), String::from("slurm")];
-    let experiments = folders(sweep).into_iter().filter(|path| !own.contains(&name(path)));
+    let results = [String::from("figures"), String::from("slurm")];
+    let experiments = folders(sweep).into_iter().filter(|path| !results.contains(&name(path)));
     let runs = experiments.flat_map(|experiment| folders(&experiment));
     runs.map(|path| (path, Some(name(sweep)))).collect()
 }

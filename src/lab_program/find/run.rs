@@ -74,14 +74,14 @@ impl Run {
         let origin: Provenance = part(path, !locked, &mut problems).unwrap_or_default();
         let summary: Option<Summary> = part(path, false, &mut problems);
         let status = status(path, locked, summary.as_ref());
-        let (experiment, own) =
+        let (experiment, name) =
             (path.parent().map(layout::name).unwrap_or_default(), layout::name(path));
         let home = origin.process.folder.unwrap_or_default();
-        let checkpoints = home.join(config.checkpoints()).join(&experiment).join(&own);
+        let checkpoints = home.join(config.checkpoints()).join(&experiment).join(&name);
         let mut run = Self {
             bytes: size(path) + size(&checkpoints),
             experiment,
-            name: own,
+            name,
             sweep: sweep.map(str::to_string),
             path: path.into(),
             checkpoints,
@@ -151,9 +151,9 @@ impl Run {
 }
 
 fn is_result(results: &[String], tag: &str) -> bool {
-    let own =
-        if is_replicate(tag) { tag.rsplit_once('/').map_or(tag, |(own, _)| own) } else { tag };
-    results.iter().any(|result| result == own)
+    let whole =
+        if is_replicate(tag) { tag.rsplit_once('/').map_or(tag, |(whole, _)| whole) } else { tag };
+    results.iter().any(|result| result == whole)
 }
 
 /// How a run stands, by its lock and its summary.

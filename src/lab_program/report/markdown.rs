@@ -28,8 +28,8 @@ pub fn markdown(title: &str, runs: Vec<Run>, figures: usize, assets: &Path) -> R
     experiments.sort();
     experiments.dedup();
     for experiment in &experiments {
-        let own = runs.iter().filter(|run| run.experiment == *experiment).cloned().collect();
-        comparison(&mut text, experiment, own, assets)?;
+        let these = runs.iter().filter(|run| run.experiment == *experiment).cloned().collect();
+        comparison(&mut text, experiment, these, assets)?;
     }
     let _ = write!(text, "\n## Runs\n\n{}", every.markdown());
     for run in newest {

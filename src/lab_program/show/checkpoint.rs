@@ -107,7 +107,7 @@ fn state_dict(checkpoint: &Checkpoint, replicate: Option<i64>) -> Result<Vec<(St
     let count = manifest.config.get("replicates").and_then(Value::as_i64).unwrap_or(1);
     let mut tensors = Vec::new();
     for (name, tensor) in checkpoint.tensors.iter().filter(|(name, _)| is_model(name)) {
-        let own = match replicate {
+        let part = match replicate {
             Some(index) if count > 1 && (0..count).contains(&index) => {
                 ensure!(
                     tensor.size().first() == Some(&count),
@@ -120,7 +120,7 @@ fn state_dict(checkpoint: &Checkpoint, replicate: Option<i64>) -> Result<Vec<(St
             }
             None => tensor.shallow_clone(),
         };
-        tensors.push((name.clone(), own));
+        tensors.push((name.clone(), part));
     }
     if tensors.is_empty() {
         bail!("{} has no model: only optimizer and state", checkpoint.path.display());

@@ -104,12 +104,12 @@ fn code(process: &Process) -> String {
     let commit = process.git_commit.as_deref().unwrap_or("unknown");
     let changes = if process.git_dirty == Some(true) { " with changes" } else { "" };
     let lab = format!("neuron_lab {}", known(&process.neuron_lab));
-    let own = match (&process.package, &process.package_version) {
-        (Some(package), Some(version)) => format!("{package} {version}"),
+    let package = match (&process.package, &process.package_version) {
+        (Some(name), Some(version)) => format!("{name} {version}"),
         _ => lab.clone(),
     };
-    let lab = if own == lab { String::new() } else { format!(", {lab}") };
-    format!("{own}, commit {commit}{changes}{lab}")
+    let lab = if package == lab { String::new() } else { format!(", {lab}") };
+    format!("{package}, commit {commit}{changes}{lab}")
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

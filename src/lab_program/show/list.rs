@@ -49,7 +49,7 @@ pub enum Sort {
 /// Lists runs.
 ///
 /// # Errors
-/// As [`select`].
+/// Where there is no folder of runs, or a filter can't be understood.
 pub fn list(args: &ListArgs) -> Result<()> {
     let mut scan = select(&args.filter)?;
     match args.sort {

@@ -54,10 +54,10 @@ impl Sweep {
             .with_context(|| format!("{} is damaged", path.display()))
     }
 
-    /// Writes it.
+    /// Writes the manifest into the sweep's folder.
     ///
     /// # Errors
-    /// Whatever the file system says.
+    /// Where the file system refuses it, for example because it is full.
     pub fn write(&self) -> Result<()> {
         durable::write_json(&self.home().join(MANIFEST), self)
     }
@@ -88,9 +88,9 @@ impl Sweep {
         let mut words = self.arguments.clone();
         words.extend(point.arguments.iter().cloned());
         let checkpoints = inside(&self.checkpoints);
-        let own =
+        let place =
             ["--name", &point.name, "--runs", &runs, "--checkpoints", &checkpoints, "--quiet"];
-        words.extend(own.map(String::from));
+        words.extend(place.map(String::from));
         words
     }
 }
