@@ -4,6 +4,7 @@
 
 use std::process::{Command, ExitCode};
 
+use neuron_lab::lab::error::Failure;
 use neuron_lab::lab::launch_action;
 use tch::{Device, Kind, Tensor};
 
@@ -20,11 +21,12 @@ fn fails() {
         match how.as_str() {
             "panic" => drop(matrix().matmul(&matrix())),
             "error" => drop(matrix().f_matmul(&matrix())?),
+            "interrupted" => return Err(Failure::Interrupted { signal: 2 }.into()),
             _ => assert_eq!(how, "something else"),
         }
         Ok(())
     });
-    assert_eq!(code, ExitCode::FAILURE);
+    assert_ne!(code, ExitCode::SUCCESS);
 }
 
 /// What the program says on standard error.
@@ -59,4 +61,5 @@ fn a_backtrace_has_lines_of_our_files() {
         assert!(said.contains("tests/backtrace.rs:"), "{said}");
         assert!(said.contains("src/lab/train/launch.rs:"), "{said}");
     }
+    assert_eq!(said("interrupted", "1"), "error: interrupted by signal 2\n");
 }

@@ -15,6 +15,7 @@ fn run(folder: &Path, flags: &[&str]) -> Output {
         .args(small)
         .args(flags)
         .current_dir(folder)
+        .env_remove("RUST_BACKTRACE")
         .output()
         .unwrap()
 }
@@ -115,7 +116,13 @@ fn an_analysis_of_what_is_no_checkpoint_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let analyse = |flags: &[&str]| {
         let binary = env!("CARGO_BIN_EXE_efficient_coding");
-        Command::new(binary).args(flags).current_dir(folder.path()).output().unwrap()
+        let mut command = Command::new(binary);
+        command
+            .args(flags)
+            .current_dir(folder.path())
+            .env_remove("RUST_BACKTRACE")
+            .output()
+            .unwrap()
     };
     let (code, line) = refusal(&analyse(&["--analyse", "none"]));
     assert!(code == 1 && line.contains("none"), "{line}");

@@ -46,6 +46,7 @@ const CONSTRAINTS: [&str; 13] = [
 fn command(home: &Path, line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_efficient_coding"));
     command.args(line.split_whitespace()).current_dir(home).stdin(Stdio::null());
+    command.env_remove("RUST_BACKTRACE");
     command
 }
 

@@ -19,7 +19,8 @@ fn example(name: &str) -> PathBuf {
 }
 
 fn run(home: &Path, arguments: &[&str]) -> Output {
-    Command::new(example("new_experiment")).current_dir(home).args(arguments).output().unwrap()
+    let mut command = Command::new(example("new_experiment"));
+    command.current_dir(home).args(arguments).env_remove("RUST_BACKTRACE").output().unwrap()
 }
 
 fn summary(home: &Path, name: &str) -> Value {

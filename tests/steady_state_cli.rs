@@ -13,6 +13,7 @@ const SMALL: &str = "--replicates 3 --expansions 1,3 --gammas 0.02,0.1 --pretrai
 
 fn run(home: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_steady_state"));
+    command.env_remove("RUST_BACKTRACE");
     command.args(line.split_whitespace()).current_dir(home).output().unwrap()
 }
 

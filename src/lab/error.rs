@@ -74,8 +74,11 @@ pub fn one_line(error: &anyhow::Error) -> String {
 }
 
 /// The backtrace of an error or of the panic that it stands for; none unless `RUST_BACKTRACE` asks
-/// for one.
+/// for one, and none of a [`Failure`], with which nothing is wrong inside.
 pub fn backtrace(error: &anyhow::Error) -> Option<String> {
+    if error.is::<Failure>() {
+        return None;
+    }
     if let Some(panicked) = error.downcast_ref::<Panicked>() {
         return panicked.backtrace().map(ToString::to_string);
     }
