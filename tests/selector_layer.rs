@@ -267,7 +267,7 @@ fn the_kernels_refuse_to_write_over_what_they_read() {
     let inside = gradients.of(params.id("layer1.computation.weight").unwrap());
     let delta = inside.view(-1).narrow(0, 0, 6).view([1, 6]);
     let said = refusal(|| layer.backward(&params, &mut gradients, &pass, &delta, false));
-    assert!(said.contains("a layer's gradient can't be its own input"), "{said}");
+    assert!(said.contains("a tensor that is written shares its memory"), "{said}");
     assert!(layer.backward(&params, &mut gradients, &pass, &delta.copy(), false).is_none());
 }
 

@@ -10,7 +10,7 @@
 use std::ops::Range;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tch::{Device, Kind, Tensor};
 
 mod sealed {
@@ -57,25 +57,55 @@ pub unsafe fn as_slice<T: Element>(tensor: &Tensor) -> Result<&[T]> {
     Ok(unsafe { from_raw_parts(start, length) })
 }
 
-/// The elements of a tensor in row-major order, to write to. libtorch doesn't notice: a graph that
-/// has kept the tensor for its backward pass computes with the new values.
+/// Slices of what is written and of what is read.
+pub type Slices<'a, T, const W: usize, const R: usize> = ([&'a mut [T]; W], [&'a [T]; R]);
+
+/// The elements of several tensors in row-major order, some of them to write to, after a look that
+/// nothing that is written lies in the memory of another one. libtorch doesn't notice what is written:
+/// a graph that has kept the tensor for its backward pass computes with the new values.
 ///
 /// # Errors
-/// Where the tensor is of another kind, not on the CPU, or not contiguous.
+/// As [`as_slice`], and where a tensor that is written shares memory with another one.
 ///
 /// # Safety
-/// Until the slice is gone, nothing reads or writes this memory but through the slice: no other
-/// tensor that shares it, on any thread, and no other slice of it. [`overlap`] tells of two tensors
-/// whether they share any. Of `bool` as in [`as_slice`].
-pub unsafe fn as_mut_slice<T: Element>(tensor: &mut Tensor) -> Result<&mut [T]> {
-    let (start, length) = memory::<T>(tensor)?;
-    if length == 0 {
-        return Ok(&mut []);
+/// Until the slices are gone, no tensor but these is used that shares memory with them, on any thread.
+/// Of `bool` as in [`as_slice`].
+pub unsafe fn apart<'a, T: Element, const W: usize, const R: usize>(
+    written: [&'a mut Tensor; W],
+    read: [&'a Tensor; R],
+) -> Result<Slices<'a, T, W, R>> {
+    let mut taken = [const { 0..0 }; W];
+    for (i, tensor) in written.iter().enumerate() {
+        let here = located(tensor, T::KIND)?;
+        ensure!(!taken[..i].iter().any(|other| meet(other, &here)), SHARED);
+        taken[i] = here;
     }
-    // SAFETY: `memory` has checked that `length` elements of this type lie at `start`, aligned and in
-    // one piece; the tensor owns them and outlives the slice, and the caller vouches that nobody
-    // else touches them.
-    Ok(unsafe { from_raw_parts_mut(start, length) })
+    let mut others = [const { 0..0 }; R];
+    for (other, tensor) in others.iter_mut().zip(read) {
+        *other = located(tensor, T::KIND)?;
+        ensure!(!taken.iter().any(|here| meet(here, other)), SHARED);
+    }
+    let length = |of: &Range<usize>| (of.end - of.start) / size_of::<T>();
+    // SAFETY: `located` has checked each range, and no range that is written meets another. The
+    // tensors own the memory and outlive the slices, and the caller vouches for everyone else.
+    Ok(unsafe {
+        (
+            taken.map(|of| match length(&of) {
+                0 => &mut [][..],
+                count => from_raw_parts_mut(of.start as *mut T, count),
+            }),
+            others.map(|of| match length(&of) {
+                0 => &[][..],
+                count => from_raw_parts(of.start as *const T, count),
+            }),
+        )
+    })
+}
+
+const SHARED: &str = "a tensor that is written shares its memory with another one";
+
+fn meet(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
 }
 
 /// The bytes of a tensor of any kind.
@@ -100,15 +130,6 @@ pub unsafe fn as_bytes(tensor: &Tensor) -> Result<&[u8]> {
 /// contiguous.
 pub fn fits<T: Element>(tensor: &Tensor) -> bool {
     addresses(tensor, T::KIND).is_some()
-}
-
-/// Whether two tensors on the CPU share memory. A tensor that is no slice, such as every second
-/// column of a matrix, is taken for sharing with every other.
-pub fn overlap(a: &Tensor, b: &Tensor) -> bool {
-    match (addresses(a, a.kind()), addresses(b, b.kind())) {
-        (Some(a), Some(b)) => a.start.max(b.start) < a.end.min(b.end),
-        _ => true,
-    }
 }
 
 /// Where the elements begin, and how many there are.
@@ -172,24 +193,21 @@ mod tests {
         assert_eq!(read::<f64>(&matrix.get(1)).unwrap(), [3.0, 4.0, 5.0]);
         assert_eq!(read::<bool>(&matrix.gt(3.5)).unwrap()[3..], [false, true, true]);
         assert_eq!(read::<i16>(&matrix.to_kind(Kind::Int16)).unwrap()[4], 4);
-        let mut row = matrix.get(0);
-        // SAFETY: `matrix` shares the memory, and is not used before the slice is gone.
-        unsafe { as_mut_slice::<f64>(&mut row) }.unwrap()[2] = 9.0;
-        assert_eq!(matrix.double_value(&[0, 2]), 9.0);
         // SAFETY: nobody writes to the matrix meanwhile.
         assert_eq!(unsafe { as_bytes(&matrix) }.unwrap().len(), 48);
     }
 
     #[test]
     fn nothing_is_an_empty_slice() {
-        let mut nothing = Tensor::zeros([0, 3], (Kind::Float, Device::Cpu));
+        let nothing = Tensor::zeros([0, 3], (Kind::Float, Device::Cpu));
         assert!(read::<f32>(&nothing).unwrap().is_empty());
         // SAFETY: there is no memory to share.
         unsafe {
-            assert!(as_mut_slice::<f32>(&mut nothing).unwrap().is_empty());
             assert!(as_bytes(&nothing).unwrap().is_empty());
         }
-        assert!(!overlap(&nothing, &nothing));
+        let mut again = nothing.shallow_clone();
+        // SAFETY: there is no memory to share.
+        assert!(unsafe { apart::<f32, 1, 1>([&mut again], [&nothing]) }.is_ok());
     }
 
     #[test]
@@ -205,7 +223,7 @@ mod tests {
             let message = format!("expected a contiguous Float tensor on the CPU, got {got}");
             assert_eq!(read::<f32>(&tensor).unwrap_err().to_string(), message);
             // SAFETY: this thread alone has the tensor.
-            let written = unsafe { as_mut_slice::<f32>(&mut tensor) };
+            let written = unsafe { apart::<f32, 1, 0>([&mut tensor], []) };
             assert_eq!(written.unwrap_err().to_string(), message);
         }
         let error = read::<f64>(&matrix).unwrap_err().to_string();
@@ -216,12 +234,24 @@ mod tests {
     }
 
     #[test]
-    fn views_overlap_where_they_share_memory() {
+    fn what_is_written_lies_apart_from_the_rest() {
         let all = Tensor::zeros([4, 8], (Kind::Float, Device::Cpu));
-        assert!(overlap(&all, &all.get(3)));
-        assert!(overlap(&all.get(1), &all.view(-1).narrow(0, 15, 2)));
-        assert!(!overlap(&all.get(1), &all.get(2)), "neighbours");
-        assert!(!overlap(&all, &all.copy()));
-        assert!(overlap(&all.tr(), &all.copy()), "not told apart");
+        let said = |mut a: Tensor, mut b: Tensor, c: &Tensor| {
+            // SAFETY: nothing is done with the slices.
+            let slices = unsafe { apart::<f32, 2, 1>([&mut a, &mut b], [c]) };
+            slices.err().map(|error| error.to_string())
+        };
+        assert_eq!(said(all.get(0), all.get(1), &all.get(2)), None);
+        let shared = Some(SHARED.to_string());
+        assert_eq!(said(all.get(0), all.get(0), &all.get(2)), shared);
+        assert_eq!(said(all.get(0), all.get(1), &all.get(1)), shared);
+        assert_eq!(said(all.get(0), all.get(3), &all.view(-1).narrow(0, 7, 2)), shared);
+        assert!(said(all.get(0), all.tr(), &all.get(2)).unwrap().contains("not contiguous"));
+
+        let (mut a, b) = (all.get(0), all.get(1) + 2.0);
+        // SAFETY: `all` shares the memory of `a`, and is not used before the slices are gone.
+        let ([a], [b]) = unsafe { apart::<f32, 1, 1>([&mut a], [&b]) }.unwrap();
+        a.copy_from_slice(b);
+        assert_eq!(all.double_value(&[0, 7]), 2.0);
     }
 }

@@ -1,11 +1,11 @@
 //! The selected computation neurons alone, by the kernels.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use super::options::Inner;
 use super::selector_layer::SelectorLayer;
-use crate::lab::tensor::host_memory::{Element, as_mut_slice, as_slice, overlap};
+use crate::lab::tensor::host_memory::{Element, apart, as_slice};
 use crate::lab::tensor::params::Params;
 use crate::selector::kernel::{self, Gradients, Operands, Real, Sizes};
 use crate::selector::linear::{Accumulator, ParamsAndGradients};
@@ -141,17 +141,10 @@ fn forward<T: Real + Element>(
     bias: &Tensor,
     mut out: Tensor,
 ) -> Result<()> {
-    // SAFETY: `out` has been made for this and is held by no one else, and nothing writes to the
-    // others before the kernel is done, which is before this function ends.
-    let (x, choice, weight, bias, out) = unsafe {
-        (
-            as_slice(&read.x)?,
-            as_slice(&read.choice)?,
-            as_slice(&read.weight)?,
-            as_slice(bias)?,
-            as_mut_slice(&mut out)?,
-        )
-    };
+    // SAFETY: nothing uses a tensor of this layer before the kernel is done, which is before this
+    // function ends.
+    let (([out], [x, weight, bias]), choice) =
+        unsafe { (apart([&mut out], [&read.x, &read.weight, bias])?, as_slice(&read.choice)?) };
     kernel::forward(Operands::<T> { sizes, x, weight, choice }, bias, out);
     Ok(())
 }
@@ -169,26 +162,12 @@ fn backward<T: Real + Element>(
     delta: &Tensor,
     mut written: KernelGradients,
 ) -> Result<()> {
-    // Input and upstream gradient come from outside, and might be views of the gradient.
-    let apart = |gradient: &Tensor| !overlap(&read.x, gradient) && !overlap(delta, gradient);
-    let good = apart(&written.weight) && apart(&written.bias);
-    ensure!(good, "a layer's gradient can't be its own input");
-    // SAFETY: the gradients of weight and bias are different parts of the model's gradient, which the
-    // backward pass borrows exclusively, and share nothing with `x` and `delta`, that of x has been made for this, weights lie in another buffer
-    // than gradients, and no tensor is used before the kernel is done.
-    let (x, choice, weight, delta, gradients) = unsafe {
-        (
-            as_slice(&read.x)?,
-            as_slice(&read.choice)?,
-            as_slice(&read.weight)?,
-            as_slice(delta)?,
-            Gradients {
-                weight: as_mut_slice(&mut written.weight)?,
-                bias: as_mut_slice(&mut written.bias)?,
-                x: as_mut_slice(&mut written.x)?,
-            },
-        )
-    };
+    let to_write = [&mut written.weight, &mut written.bias, &mut written.x];
+    // SAFETY: nothing uses a tensor of this layer before the kernel is done, which is before this
+    // function ends.
+    let (([weight_gradient, bias_gradient, x_gradient], [x, weight, delta]), choice) =
+        unsafe { (apart(to_write, [&read.x, &read.weight, delta])?, as_slice(&read.choice)?) };
+    let gradients = Gradients { weight: weight_gradient, bias: bias_gradient, x: x_gradient };
     kernel::backward(Operands::<T> { sizes, x, weight, choice }, delta, gradients);
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use tch::Tensor;
 
-use crate::lab::tensor::host_memory::{as_mut_slice, as_slice, fits, overlap};
+use crate::lab::tensor::host_memory::{apart, fits};
 
 /// A smaller mean of the gradient becomes 0. Where the gradient stays 0, as of a unit that is never
 /// chosen, the mean would else decay into subnormal numbers and remain there, and a step take four
@@ -45,27 +45,16 @@ impl<'a> Buffers<'a> {
         exp_avg: &'a mut Tensor,
         exp_avg_sq: &'a mut Tensor,
     ) -> Option<Self> {
-        let all = [&*parameters, gradient, &*exp_avg, &*exp_avg_sq];
         let length = parameters.numel();
-        let plain = |t: &Tensor| fits::<f32>(t) && t.numel() == length;
-        let apart = |i: usize| all[i + 1..].iter().all(|other| !overlap(all[i], other));
-        let applies = length > 0
-            && tch::get_num_threads() == 1
-            && all.into_iter().all(plain)
-            && (0..all.len()).all(apart);
-        if !applies {
+        let one_length = [gradient, &*exp_avg, &*exp_avg_sq].iter().all(|t| t.numel() == length);
+        if length == 0 || tch::get_num_threads() != 1 || !one_length || !fits::<f32>(parameters) {
             return None;
         }
-        // SAFETY: no two of the four share memory, and the step that these slices are for uses no
-        // other tensor: the model's views of its parameters and gradient rest until it is over.
-        unsafe {
-            Some(Self {
-                parameters: as_mut_slice(parameters).ok()?,
-                gradient: as_slice(gradient).ok()?,
-                exp_avg: as_mut_slice(exp_avg).ok()?,
-                exp_avg_sq: as_mut_slice(exp_avg_sq).ok()?,
-            })
-        }
+        // SAFETY: the step that these slices are for uses no other tensor: the model's views of its
+        // parameters and gradient rest until it is over.
+        let slices = unsafe { apart([parameters, exp_avg, exp_avg_sq], [gradient]) };
+        let ([parameters, exp_avg, exp_avg_sq], [gradient]) = slices.ok()?;
+        Some(Self { parameters, gradient, exp_avg, exp_avg_sq })
     }
 
     /// One step of the parameters where `only` is true; of each stretch of them at once, since a flag
