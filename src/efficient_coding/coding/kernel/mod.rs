@@ -5,7 +5,10 @@
 //! it has lanes, so that every operation of the textbook is one on full registers, and nothing but
 //! the sums leaves the cache. `benches/efficient_coding.rs` has the times.
 
+mod batch;
+mod dispatch;
 mod lanes;
+mod work;
 
 use std::thread;
 
@@ -13,15 +16,15 @@ use tch::{Device, Kind, Tensor};
 
 use super::covariance_term::CovarianceTerm;
 use crate::lab::tensor::host_memory::as_slice;
-use lanes::{Batch, Totals};
+use batch::{Batch, Totals};
 
 /// As [`CovarianceTerm::by_libtorch`] for f32 on the CPU; none for any other precision or device.
 ///
 /// - matrix: M, [neuron, neuron]
 /// - slopes: g, [sample, neuron]
 pub fn covariance_term(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Option<CovarianceTerm> {
-    let (samples, neurons) = slopes.size2().ok()?;
     let plain = |t: &Tensor| t.device() == Device::Cpu && t.kind() == Kind::Float;
+    let (samples, neurons) = slopes.size2().ok()?;
     let fits = plain(matrix) && plain(slopes) && matrix.size() == [neurons, neurons];
     if !fits || samples * neurons == 0 {
         return None;
@@ -44,7 +47,7 @@ pub fn covariance_term(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Optio
 /// All samples, in as many threads as libtorch has, one after another summed in their order.
 fn compute(batch: &Batch, samples: usize) -> Totals {
     let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).clamp(1, samples);
-    let width = samples.div_ceil(lanes::width() * threads) * lanes::width();
+    let width = samples.div_ceil(dispatch::width() * threads) * dispatch::width();
     let parts: Vec<(usize, usize)> =
         (0..samples).step_by(width).map(|start| (start, width.min(samples - start))).collect();
     if let [(start, count)] = parts[..] {
