@@ -60,7 +60,7 @@ fn phase2(trainer: &mut Trainer, split: &Split, factor: f64, pass: u64) {
     }
 }
 
-/// Variance of every layer's multipliers: [layer][run].
+/// Variance of every layer's multipliers: `[layer][run]`.
 fn variances(trainer: &Trainer) -> Vec<Vec<f64>> {
     let layers = trainer.network.layers.iter();
     layers.map(|l| numbers(&l.apical.var_dim([1i64].as_slice(), true, false))).collect()

@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 
-/// A network with multipliers in [0.3, 1.7], and the first images of the 8x8 digits.
+/// A network with multipliers in `[0.3, 1.7]`, and the first images of the 8x8 digits.
 fn fixture(activation: Activation, samples: i64) -> (Network, Tensor, Tensor) {
     tch::set_num_threads(1);
     let digits = data::load("digits", Path::new("data"), Device::Cpu).unwrap();

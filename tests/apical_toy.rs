@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 const SIZES: Sizes = Sizes { trials: 20_000, neurons: 2, inputs: 2 };
 
-/// Shares of the trials after some steps: [relu, linear][law].
+/// Shares of the trials after some steps: `[relu, linear][law]`.
 fn shares(eta: f64, steps: u64) -> Vec<Vec<Counts>> {
     tch::set_num_threads(1);
     let layers = draw(0, SIZES, Device::Cpu);

@@ -186,8 +186,9 @@ fn the_gradient_taken_apart() {
     }
 }
 
-/// E[mean(e) mean(d) mean(x)] over batches of n independent samples is
-/// (E[edx] + (n - 1) (E[ed] E[x] + E[ex] E[d] + E[dx] E[e]) + (n - 1) (n - 2) E[e] E[d] E[x]) / n^2.
+/// `E[mean(e) mean(d) mean(x)]` over batches of n independent samples is
+/// (`E[edx]` + (n - 1) (`E[ed] E[x]` + `E[ex] E[d]` + `E[dx] E[e]`) + (n - 1) (n - 2)
+/// `E[e] E[d] E[x]`) / n^2.
 #[test]
 fn what_averaging_keeps_of_the_gradient() {
     let data = TrainingSet::native(0).unwrap();

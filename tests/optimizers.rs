@@ -44,7 +44,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// The parameters at the start, [2, 5].
+/// The parameters at the start, `[2, 5]`.
 fn start(kind: Kind) -> Tensor {
     let options = (kind, Device::Cpu);
     (Tensor::arange(5, options) - 2.0) / 2.0 + Tensor::arange(2, options).view([2, 1])

@@ -30,7 +30,7 @@ fn upstream(batch: i64) -> Tensor {
     Tensor::randn([batch, 6], (Kind::Double, Device::Cpu))
 }
 
-/// The notebook's CustomNeuron as it is printed there, for neuron n: [batch].
+/// The notebook's CustomNeuron as it is printed there, for neuron n: `[batch]`.
 fn notebook_neuron(x: &Tensor, params: &Params, n: i64, sign: SteSign) -> Tensor {
     let get = |name: &str| params.get(&format!("layer1.{name}")).unwrap();
     let unit = |w: Tensor, b: Tensor| x.matmul(&w) + b;

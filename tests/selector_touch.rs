@@ -41,7 +41,7 @@ impl Run {
         writer.tensors().find(|(key, _)| key == name).unwrap().1.copy()
     }
 
-    /// Rows [computation, neuron] of a layer's computation weights that differ from `before`.
+    /// Rows `[computation, neuron]` of a layer's computation weights that differ from `before`.
     fn moved(&self, name: &str, before: &Tensor) -> Tensor {
         self.get(name).ne_tensor(before).any_dim(-1, false)
     }

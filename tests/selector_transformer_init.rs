@@ -102,8 +102,8 @@ fn the_gradients_have_the_notebooks_order() {
     assert!(q > 50.0 * mean[6], "{mean:?}");
 }
 
-/// E[H(softmax(z))] of five independent z from N(0, s^2), s the root of E[x^2] / 3: what a default
-/// selector is expected to have.
+/// `E[H(softmax(z))]` of five independent z from N(0, s^2), s the root of `E[x^2]` / 3: what a
+/// default selector is expected to have.
 #[test]
 fn the_entropies_are_those_of_gaussian_logits() {
     tch::manual_seed(0);

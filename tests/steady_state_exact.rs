@@ -178,7 +178,7 @@ fn expansions_are_nested() {
     }
 }
 
-/// The least of L(w) + ½ ridge |w − start|²: [seed]; start: [seed, cell].
+/// The least of L(w) + ½ ridge |w − start|²: `[seed]`; start: `[seed, cell]`.
 fn ridge_minimum(task: &Task, start: &Tensor, ridge: f64) -> Tensor {
     let (values, vectors) = task.hessian.linalg_eigh("L");
     let slope = task.gradient(&start.unsqueeze(1)).matmul(&vectors).squeeze_dim(1);

@@ -62,7 +62,7 @@ pub fn session(flags: &str) -> Result<(Session<SelectorMnist>, TempDir)> {
     Ok((open_session(words)?, home))
 }
 
-/// An input and a gradient for a layer: [row, input] and [row, neuron].
+/// An input and a gradient for a layer: `[row, input]` and `[row, neuron]`.
 pub fn signals(layer: &SelectorLayer, rows: i64) -> (Tensor, Tensor) {
     let shape = layer.shape();
     (Tensor::randn([rows, shape.inputs], OPTIONS), Tensor::randn([rows, shape.neurons], OPTIONS))

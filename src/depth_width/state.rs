@@ -20,16 +20,16 @@ pub struct DepthWidth {
     pub(super) replicates: i64,
     /// The name of the data set.
     pub(super) data: String,
-    /// Losses in nats of every network before and after each step: [replicate, point, step + 1] f64,
-    /// NaN for the networks that have not descended yet.
+    /// Losses in nats of every network before and after each step: `[replicate, point, step + 1]`
+    /// f64, NaN for the networks that have not descended yet.
     pub(super) losses: Tensor,
     pub(super) seed: u64,
     pub(super) source: Value,
 }
 
 impl DepthWidth {
-    /// The losses as a checkpoint has them: [point, step + 1], with the axis of replicates in front
-    /// where there are several.
+    /// The losses as a checkpoint has them: `[point, step + 1]`, with the axis of replicates in
+    /// front where there are several.
     fn saved_losses(&self) -> Tensor {
         match self.replicates {
             1 => self.losses.select(0, 0),

@@ -27,10 +27,10 @@ impl Change {
     }
 }
 
-/// Which computation neuron each row of the changed layer was: [.., K', N] i64.
+/// Which computation neuron each row of the changed layer was: `[.., K', N]` i64.
 ///
 /// # Shapes
-/// - counts: how often each was selected, [.., K, N]
+/// - counts: how often each was selected, `[.., K, N]`
 pub fn origins(change: Change, counts: &Tensor) -> Tensor {
     if change.grows() {
         let rows = Tensor::arange(change.to, (Kind::Int64, counts.device())).remainder(change.from);
@@ -43,11 +43,11 @@ pub fn origins(change: Change, counts: &Tensor) -> Tensor {
     most_used.narrow(-2, 0, change.to).sort(-2, false).0
 }
 
-/// The rows of a parameter or of a moment after the change: [.., K', N] or [.., K', N, D].
+/// The rows of a parameter or of a moment after the change: `[.., K', N]` or `[.., K', N, D]`.
 ///
 /// # Shapes
-/// - old: [.., K, N] or [.., K, N, D]
-/// - origins: [.., K', N]
+/// - old: `[.., K, N]` or `[.., K, N, D]`
+/// - origins: `[.., K', N]`
 pub fn rows(old: &Tensor, origins: &Tensor) -> Tensor {
     if old.dim() == origins.dim() {
         return old.gather(-2, origins, false);
@@ -75,7 +75,7 @@ impl CopyNoise {
     /// size of `new`.
     ///
     /// # Shapes
-    /// - new: [.., K', N] or [.., K', N, D]
+    /// - new: `[.., K', N]` or `[.., K', N, D]`
     pub fn like(&self, new: &Tensor, name: &str, change: Change) -> Tensor {
         let size = new.size();
         let (replicates, own) =

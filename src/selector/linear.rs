@@ -25,8 +25,8 @@ impl Span {
 pub(in crate::selector) struct Linear {
     weight: ParamId,
     bias: ParamId,
-    /// The size of the weights as a matrix, [.., row, input]; in the model the rows may have several
-    /// axes.
+    /// The size of the weights as a matrix, `[.., row, input]`; in the model the rows may have
+    /// several axes.
     size: Vec<i64>,
 }
 
@@ -60,7 +60,7 @@ impl Linear {
         Span { start: 0, count: self.size[self.size.len() - 2] }
     }
 
-    /// Some rows of the weights or of their gradient: [.., count, input], in its memory.
+    /// Some rows of the weights or of their gradient: `[.., count, input]`, in its memory.
     fn weight_rows(&self, weight: &Tensor, rows: Span) -> Tensor {
         let matrix = viewed(weight, &self.size);
         if rows.count == self.all().count {
@@ -70,7 +70,7 @@ impl Linear {
         }
     }
 
-    /// Some of the biases or of their gradient: [.., count], in its memory.
+    /// Some of the biases or of their gradient: `[.., count]`, in its memory.
     fn bias_rows(&self, bias: &Tensor, rows: Span) -> Tensor {
         let vector = viewed(bias, &self.size[..self.size.len() - 1]);
         if rows.count == self.all().count {
@@ -80,10 +80,10 @@ impl Linear {
         }
     }
 
-    /// w x + b of some rows: [.., batch, count].
+    /// w x + b of some rows: `[.., batch, count]`.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
+    /// - x: `[.., batch, input]`
     pub(in crate::selector) fn outputs(&self, params: &Params, x: &Tensor, rows: Span) -> Tensor {
         let weight = self.weight_rows(params.of(self.weight), rows);
         linear(x, &weight, &self.bias_rows(params.of(self.bias), rows))
@@ -92,8 +92,8 @@ impl Linear {
     /// Writes the gradient of some rows, and adds what goes to the input to `to_input`.
     ///
     /// # Shapes
-    /// - delta: ∂L/∂(w x + b), [.., batch, count]
-    /// - x: [.., batch, input]
+    /// - delta: ∂L/∂(w x + b), `[.., batch, count]`
+    /// - x: `[.., batch, input]`
     pub(in crate::selector) fn backward(
         &self,
         model: &mut ParamsAndGradients,
@@ -138,7 +138,7 @@ pub(in crate::selector) struct ParamsAndGradients<'a> {
 }
 
 /// The map from the input to fewer numbers, without biases, that a low-rank selector sees through:
-/// its weights are [.., rank, input].
+/// its weights are `[.., rank, input]`.
 #[derive(Debug)]
 pub(in crate::selector) struct LowRankProjection {
     weight: ParamId,
@@ -153,10 +153,10 @@ impl LowRankProjection {
         Ok(Self { weight: params.id(&format!("{name}.weight"))? })
     }
 
-    /// The projection of an input: [.., batch, rank].
+    /// The projection of an input: `[.., batch, rank]`.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
+    /// - x: `[.., batch, input]`
     pub(in crate::selector) fn outputs(&self, params: &Params, x: &Tensor) -> Tensor {
         x.matmul(&params.of(self.weight).transpose(-2, -1))
     }
@@ -164,8 +164,8 @@ impl LowRankProjection {
     /// Writes the gradient of the matrix, and adds what goes to the input to `to_input`.
     ///
     /// # Shapes
-    /// - delta: [.., batch, rank]
-    /// - x: [.., batch, input]
+    /// - delta: `[.., batch, rank]`
+    /// - x: `[.., batch, input]`
     pub(in crate::selector) fn backward(
         &self,
         model: &mut ParamsAndGradients,

@@ -26,7 +26,7 @@ impl NetworkShape {
         self.hidden.last().map_or(self.inputs, |shape| shape.neurons)
     }
 
-    /// Draws the parameters of the network for each replicate: [replicate, ...] each.
+    /// Draws the parameters of the network for each replicate: `[replicate, ...]` each.
     ///
     /// # Errors
     /// An allocation that libtorch refuses.
@@ -57,7 +57,7 @@ pub struct SelectorNetwork {
 /// A forward pass, with what its backward pass needs.
 #[derive(Debug)]
 pub struct NetworkPass {
-    /// [.., batch, class]
+    /// `[.., batch, class]`
     pub logits: Tensor,
     /// The pass of each layer.
     pub layers: Vec<LayerPass>,
@@ -83,11 +83,11 @@ impl SelectorNetwork {
         Ok(Self { layers, output })
     }
 
-    /// Logits, [.., batch, class], and which computation neuron each neuron of each layer selected,
-    /// as in [`Activation`], by libtorch's differentiable operations.
+    /// Logits, `[.., batch, class]`, and which computation neuron each neuron of each layer
+    /// selected, as in [`Activation`], by libtorch's differentiable operations.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
+    /// - x: `[.., batch, input]`
     pub fn forward_with_graph(&self, params: &Params, x: &Tensor) -> (Tensor, Vec<Tensor>) {
         let mut choices = Vec::with_capacity(self.layers.len());
         let mut x = x.shallow_clone();
@@ -109,7 +109,7 @@ impl SelectorNetwork {
     /// The forward pass, whose backward pass is [`SelectorNetwork::backward`].
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
+    /// - x: `[.., batch, input]`
     /// - noise: the noise of the i-th layer
     pub fn forward(
         &self,
@@ -132,7 +132,7 @@ impl SelectorNetwork {
     /// Writes the gradient of every parameter to `gradients`, from the loss's gradient in the logits.
     ///
     /// # Shapes
-    /// - delta: [.., batch, class]
+    /// - delta: `[.., batch, class]`
     pub fn backward(
         &self,
         params: &Params,

@@ -33,8 +33,8 @@ impl<'a> Tape<'a> {
         leaf
     }
 
-    /// A selector layer: its output, a leaf, [.., batch, neuron], and which computation neurons it
-    /// selected, as in [`LayerPass`].
+    /// A selector layer: its output, a leaf, `[.., batch, neuron]`, and which computation neurons
+    /// it selected, as in [`LayerPass`].
     ///
     /// # Shapes
     /// - input: [.., batch, input]: a leaf that came from [`Tape::cut`] or from this function, or a
@@ -57,7 +57,7 @@ impl<'a> Tape<'a> {
     /// Writes the gradient of `loss` with respect to every parameter to `gradients`.
     ///
     /// # Shapes
-    /// - loss: [], the sum over replicates, of the last stage
+    /// - loss: `[]`, the sum over replicates, of the last stage
     ///
     /// # Errors
     /// A layer's input that is neither a leaf nor without gradient, so that a graph would be gone

@@ -11,7 +11,7 @@ const DOMINANT: f64 = 0.9;
 /// How often each computation neuron of a layer was selected.
 #[derive(Debug, Clone)]
 pub struct Usage {
-    /// [replicate][computation][neuron]
+    /// `[replicate][computation][neuron]`
     counts: Vec<Vec<Vec<f64>>>,
 }
 
@@ -19,7 +19,7 @@ impl Usage {
     /// Reads selection counts from the device.
     ///
     /// # Shapes
-    /// - counts: [.., computation, neuron], with an axis of replicates in front where there are
+    /// - counts: `[.., computation, neuron]`, with an axis of replicates in front where there are
     ///   several
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Usage {
         self.each(|counts| mean_over_neurons(counts, unused))
     }
 
-    /// Selection shares of the first replicate: [computation][neuron].
+    /// Selection shares of the first replicate: `[computation][neuron]`.
     pub fn shares(&self) -> Vec<Vec<f64>> {
         let neurons = self.counts[0][0].len();
         let columns: Vec<Vec<f64>> = (0..neurons).map(|n| column(&self.counts[0], n)).collect();
@@ -93,7 +93,7 @@ pub fn entropy(shares: &[f64]) -> f64 {
 
 /// Share of all selections that took each computation neuron.
 ///
-/// - counts: [computation][neuron]
+/// - counts: `[computation][neuron]`
 fn ratios(counts: &[Vec<f64>]) -> Vec<f64> {
     let sums: Vec<f64> = counts.iter().map(|row| row.iter().sum()).collect();
     let total: f64 = sums.iter().sum();
@@ -116,7 +116,7 @@ fn mean_over_neurons(counts: &[Vec<f64>], measure: impl Fn(&[f64]) -> f64) -> f6
 /// vectors, one value for each replicate; 0 where there is one computation neuron.
 ///
 /// # Shapes
-/// - weight: [computation, neuron, input], or [replicate, computation, neuron, input]
+/// - weight: `[computation, neuron, input]`, or `[replicate, computation, neuron, input]`
 ///
 /// # Errors
 /// Weights that can't be read from the device.

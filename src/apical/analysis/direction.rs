@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-/// The change of one layer beside the gradient, for every run: [run] f64 each.
+/// The change of one layer beside the gradient, for every run: `[run]` f64 each.
 #[derive(Debug)]
 pub struct Direction {
     /// Frobenius norm of the change.
@@ -14,8 +14,8 @@ pub struct Direction {
 /// Compares a change with the direction of steepest descent.
 ///
 /// # Shapes
-/// - change: [run, output, input]
-/// - gradient: ∂L/∂W, [run, output, input]
+/// - change: `[run, output, input]`
+/// - gradient: ∂L/∂W, `[run, output, input]`
 pub fn direction(change: &Tensor, gradient: &Tensor) -> Direction {
     let change = change.to_kind(Kind::Double).flatten(1, 2);
     let descent = gradient.to_kind(Kind::Double).flatten(1, 2).neg();

@@ -30,8 +30,8 @@ pub fn steps(lr: &[f64], batch: &[i64], samples: i64, reduce: AReduce) -> Vec<f6
 /// The network of one run, once for each step that its multipliers go down the gradient from 1.
 ///
 /// # Shapes
-/// - gradient: for each layer [run, neuron]
-/// - steps: [step]
+/// - gradient: for each layer `[run, neuron]`
+/// - steps: `[step]`
 fn moved(network: &Network, run: i64, gradient: &[Tensor], steps: &Tensor) -> Network {
     let layers = network.layers.iter().zip(gradient).map(|(layer, g)| Layer {
         weight: layer.weight.narrow(0, run, 1),
@@ -42,10 +42,10 @@ fn moved(network: &Network, run: i64, gradient: &[Tensor], steps: &Tensor) -> Ne
 }
 
 /// Output of networks that share their weights and differ in their multipliers:
-/// [network, sample, output]. The samples of all networks are one batch of each product.
+/// `[network, sample, output]`. The samples of all networks are one batch of each product.
 ///
 /// # Shapes
-/// - x: [sample, input]
+/// - x: `[sample, input]`
 fn output(network: &Network, x: &Tensor) -> Tensor {
     let mut rates = x.unsqueeze(0);
     for layer in &network.layers {
@@ -57,10 +57,10 @@ fn output(network: &Network, x: &Tensor) -> Tensor {
     rates
 }
 
-/// Mean losses on `data` of one run with multipliers 1 − step · gradient: [step] f64.
+/// Mean losses on `data` of one run with multipliers 1 − step · gradient: `[step]` f64.
 ///
 /// # Shapes
-/// - gradient: for each layer [run, neuron]
+/// - gradient: for each layer `[run, neuron]`
 pub fn losses(
     network: &Network,
     run: i64,

@@ -29,9 +29,9 @@ pub struct Statistics {
 
 /// Sums over the per-sample gradients of one layer of the first run, on the device.
 struct Sums {
-    /// Of the gradient, its square and cube, and of how many are below 0: [4] f64.
+    /// Of the gradient, its square and cube, and of how many are below 0: `[4]` f64.
     moments: Tensor,
-    /// How many are in each bin: [BINS] f64.
+    /// How many are in each bin: `[BINS]` f64.
     counts: Tensor,
 }
 
@@ -44,7 +44,7 @@ impl Sums {
     /// Adds some samples.
     ///
     /// # Shapes
-    /// - gradients: [sample, neuron]
+    /// - gradients: `[sample, neuron]`
     fn add(&mut self, gradients: &Tensor, range: f64) {
         let gradients = gradients.to_kind(Kind::Double);
         let powers = [
@@ -76,7 +76,7 @@ impl Sums {
     }
 }
 
-/// The mean gradient of every run, for each layer [run, neuron], and each layer's statistics of
+/// The mean gradient of every run, for each layer `[run, neuron]`, and each layer's statistics of
 /// the per-sample gradients of the first run. The histograms are over ± `range`.
 ///
 /// # Errors

@@ -23,9 +23,9 @@ pub struct Characterize {
     pub(super) split: Split,
     /// Statistics of the first network's per-sample gradients at a = 1, for each layer.
     pub(super) statistics: Vec<Statistics>,
-    /// Loss at a = 1 minus loss at each point of the map, on D_W: [network][point].
+    /// Loss at a = 1 minus loss at each point of the map, on D_W: `[network][point]`.
     pub(super) drops: Vec<Vec<f64>>,
-    /// Loss on D_W at a = 1: [network].
+    /// Loss on D_W at a = 1: `[network]`.
     pub(super) start_loss: Vec<f64>,
     /// Loss of the best predictor that ignores its input, on D_W.
     pub(super) constant_loss: f64,
@@ -36,7 +36,7 @@ pub struct Characterize {
     /// The networks that have not diverged in phase 2, and the batch, from 1, in which the others
     /// did.
     pub(super) live: LiveRuns,
-    /// The order of D_W in phase 2: [sample] i64.
+    /// The order of D_W in phase 2: `[sample]` i64.
     pub(super) order: Tensor,
     /// Batches of phase 2 that the run takes.
     pub(super) steps: u64,
@@ -93,15 +93,15 @@ impl Characterize {
         })
     }
 
-    /// The mean over the networks that have not diverged, NaN where none is left: [] f64.
+    /// The mean over the networks that have not diverged, NaN where none is left: `[]` f64.
     ///
     /// # Shapes
-    /// - values: [run]
+    /// - values: `[run]`
     pub(super) fn mean_of_live(&self, values: &Tensor) -> Tensor {
         self.live.sum(values) / self.live.count()
     }
 
-    /// The loss on D_test now, mean over live networks: [] f64.
+    /// The loss on D_test now, mean over live networks: `[]` f64.
     pub(super) fn test_loss(&self) -> Tensor {
         let rates = self.network.forward(&self.split.test.images, true);
         let loss = self.config.model.loss.mean(rates.output(), &self.split.test.target);

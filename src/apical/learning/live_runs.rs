@@ -6,9 +6,9 @@ use tch::{Device, Kind, Tensor};
 /// of every mean. Nothing here is read by the host.
 #[derive(Debug)]
 pub struct LiveRuns {
-    /// [run] bool
+    /// `[run]` bool
     pub alive: Tensor,
-    /// When each run ended, NaN for those that are live: [run] f64.
+    /// When each run ended, NaN for those that are live: `[run]` f64.
     pub ended_at: Tensor,
 }
 
@@ -24,7 +24,7 @@ impl LiveRuns {
     /// Ends the runs for which `condition` is false; [`LiveRuns::record_ends`] then says when.
     ///
     /// # Shapes
-    /// - condition: [run] bool
+    /// - condition: `[run]` bool
     pub fn require(&mut self, condition: &Tensor) {
         let _ = self.alive.logical_and_(condition);
     }
@@ -36,16 +36,16 @@ impl LiveRuns {
         self.ended_at.copy_(&self.ended_at.where_self(&known, &now));
     }
 
-    /// The sum over live runs: [] f64.
+    /// The sum over live runs: `[]` f64.
     ///
     /// # Shapes
-    /// - values: [run]
+    /// - values: `[run]`
     pub fn sum(&self, values: &Tensor) -> Tensor {
         // Not a product with 0: 0 x NaN is NaN.
         values.masked_fill(&self.alive.logical_not(), 0.0).sum(Kind::Double)
     }
 
-    /// How many runs are live: [] f64.
+    /// How many runs are live: `[]` f64.
     pub fn count(&self) -> Tensor {
         self.alive.sum(Kind::Double)
     }

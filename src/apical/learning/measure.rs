@@ -10,7 +10,7 @@ use crate::apical::model::layer::Layer;
 const POWER_SAMPLES: i64 = 1000;
 
 impl Trainer {
-    /// Mean loss and share correct of every run, NaN for those that have exploded: [2, run] f64.
+    /// Mean loss and share correct of every run, NaN for those that have exploded: `[2, run]` f64.
     /// The networks have their multipliers, or work as if all of them were 1.
     pub fn loss_and_accuracy(&self, data: &Subset, modulated: bool) -> Tensor {
         let sums = Tensor::zeros([2, self.network.runs], (Kind::Double, self.device()));
@@ -28,7 +28,7 @@ impl Trainer {
         (sums / data.len() as f64).masked_fill_(&self.live.alive.logical_not(), f64::NAN)
     }
 
-    /// For each layer two rows, [2 x layer, run] f64: the mean square of the rates without their
+    /// For each layer two rows, `[2 x layer, run]` f64: the mean square of the rates without their
     /// multipliers over neurons and the first samples of `data`, and the share of it that is in
     /// neurons whose multiplier is above 1. NaN for runs that have exploded.
     pub fn rate_power(&self, data: &Subset, modulated: bool) -> Tensor {
@@ -50,7 +50,7 @@ impl Trainer {
         rows
     }
 
-    /// For each layer five rows, [5 x layer, run] f64: unbiased variance, mean, smallest, largest
+    /// For each layer five rows, `[5 x layer, run]` f64: unbiased variance, mean, smallest, largest
     /// and share above 1 of its multipliers.
     pub fn multiplier_statistics(&self) -> Tensor {
         let rows = |layer: &Layer| {

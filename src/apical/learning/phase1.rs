@@ -24,7 +24,7 @@ impl Trainer {
         }
     }
 
-    /// Adds the gradient of some samples of D_A, and returns their summed loss: [run] f64.
+    /// Adds the gradient of some samples of D_A, and returns their summed loss: `[run]` f64.
     pub fn accumulate_gradient(&mut self, data: &Subset, range: Range<i64>) -> Tensor {
         let weights = self.sample_weights(data.len(), &range);
         let losses = Tensor::zeros([self.network.runs], (Kind::Double, self.device()));
@@ -50,7 +50,7 @@ impl Trainer {
     }
 
     /// What the gradient of each sample in `range` counts: 1 over the size of its batch, of which
-    /// the last may be smaller; for the mean over batches also over their number: [sample, 1].
+    /// the last may be smaller; for the mean over batches also over their number: `[sample, 1]`.
     fn sample_weights(&self, all: i64, range: &Range<i64>) -> Tensor {
         let batch = self.rules.batch_size;
         let (batches, whole) = (((all + batch - 1) / batch), all / batch * batch);

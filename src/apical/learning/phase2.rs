@@ -22,11 +22,11 @@ impl Trainer {
     }
 
     /// Takes steps of phase 2 on batches that follow each other, and returns the mean of their
-    /// losses, each before its step: [run] f64, NaN for runs that are left out. A run whose loss is
-    /// over the cap in one of them, or not finite, keeps the weights that it had before them.
+    /// losses, each before its step: `[run]` f64, NaN for runs that are left out. A run whose loss
+    /// is over the cap in one of them, or not finite, keeps the weights that it had before them.
     ///
     /// # Shapes
-    /// - order: samples of `data`, [sample] i64
+    /// - order: samples of `data`, `[sample]` i64
     pub fn learn_weights(&mut self, data: &Subset, order: &Tensor, lr_factor: f64) -> Tensor {
         let (count, batch) = (order.size()[0], self.rules.batch_size);
         let blocked = batch < SMALL && self.modulated();
@@ -60,11 +60,11 @@ impl Trainer {
     }
 
     /// Takes the steps of one block for some runs, and returns the loss of each batch:
-    /// [run, batch].
+    /// `[run, batch]`.
     ///
     /// # Shapes
-    /// - x: [sample, input]
-    /// - target: one-hot, [sample, output]
+    /// - x: `[sample, input]`
+    /// - target: one-hot, `[sample, output]`
     fn learn_block(&self, group: &RunGroup, x: &Tensor, target: &Tensor, lr_factor: f64) -> Tensor {
         let network = &group.network;
         let batch = self.rules.batch_size.min(x.size()[0]);

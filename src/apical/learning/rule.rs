@@ -50,14 +50,15 @@ pub enum Target {
 pub struct Changes {
     /// The rates from which the changes were made.
     pub rates: Rates,
-    /// η (r̃ − r), [run, sample, output] for each layer.
+    /// η (r̃ − r), `[run, sample, output]` for each layer.
     post: Vec<Tensor>,
-    /// The presynaptic rates, [run, sample, input] for each layer; [sample, input] for the first.
+    /// The presynaptic rates, `[run, sample, input]` for each layer; `[sample, input]` for the
+    /// first.
     pre: Vec<Tensor>,
 }
 
 impl Changes {
-    /// ΔW of a layer, summed over samples: [run, output, input].
+    /// ΔW of a layer, summed over samples: `[run, output, input]`.
     pub fn weight_change(&self, layer: usize) -> Tensor {
         self.post[layer].transpose(1, 2).matmul(&self.pre[layer])
     }
@@ -65,7 +66,7 @@ impl Changes {
     /// Adds the changes to the weights, but for those of some runs, whatever their rates are.
     ///
     /// # Shapes
-    /// - excluded: [run, 1, 1] bool, the runs whose weights stay
+    /// - excluded: `[run, 1, 1]` bool, the runs whose weights stay
     pub fn apply(mut self, network: &Network, excluded: &Tensor) {
         for (k, layer) in network.layers.iter().enumerate() {
             // Not a product with 0: 0 x NaN is NaN.
@@ -83,8 +84,8 @@ impl Changes {
 /// that the step before has left.
 ///
 /// # Shapes
-/// - x: [sample, input], the batches one after the other
-/// - eta: the learning rate of each run over the samples in a batch, [run, 1, 1]
+/// - x: `[sample, input]`, the batches one after the other
+/// - eta: the learning rate of each run over the samples in a batch, `[run, 1, 1]`
 pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, eta: &Tensor) -> Changes {
     let mut rates = Rates::default();
     let (mut posts, mut pres) = (Vec::new(), Vec::new());
@@ -124,9 +125,9 @@ pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, eta: &Tensor)
 /// Turns W x_t into the rates φ(h_t) in place, batch by batch, and returns u_t.
 ///
 /// # Shapes
-/// - h: W x_t, [run, sample, neuron]; the result has the same
-/// - overlap: x_t · x_s, [run, sample t, sample s]
-/// - gain: η (a − 1), [run, 1, neuron]
+/// - h: W x_t, `[run, sample, neuron]`; the result has the same
+/// - overlap: x_t · x_s, `[run, sample t, sample s]`
+/// - gain: η (a − 1), `[run, 1, neuron]`
 fn batch_by_batch(
     layer: &Layer,
     h: &Tensor,
@@ -153,7 +154,7 @@ fn batch_by_batch(
 /// of the network without multipliers, `student`.
 ///
 /// # Shapes
-/// - x: [sample, input]
+/// - x: `[sample, input]`
 /// - teacher: the modulated rates under the weights with which phase 2 began
 /// - student: the rates of the network without multipliers
 /// - eta: as [`moving`] has it

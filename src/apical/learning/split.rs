@@ -10,11 +10,11 @@ use crate::lab::tensor::rng;
 /// Images of one part of the data.
 #[derive(Debug)]
 pub struct Subset {
-    /// [sample, pixel]
+    /// `[sample, pixel]`
     pub images: Tensor,
-    /// One-hot, [sample, class]
+    /// One-hot, `[sample, class]`
     pub target: Tensor,
-    /// [sample] i64
+    /// `[sample]` i64
     pub labels: Tensor,
 }
 

@@ -49,13 +49,13 @@ pub struct Trainer {
     pub network: Network,
     /// How they learn.
     pub rules: LearningRules,
-    /// Learning rates of the multipliers: [run, 1].
+    /// Learning rates of the multipliers: `[run, 1]`.
     pub(super) lr_a: Tensor,
-    /// Learning rates of the weights: [run, 1, 1].
+    /// Learning rates of the weights: `[run, 1, 1]`.
     pub(super) lr_w: Tensor,
-    /// The sum of phase 1's gradients so far, for each layer: [run, neuron].
+    /// The sum of phase 1's gradients so far, for each layer: `[run, neuron]`.
     pub gradient: Vec<Tensor>,
-    /// v of the update, for each layer: [run, neuron].
+    /// v of the update, for each layer: `[run, neuron]`.
     pub velocity: Vec<Tensor>,
     /// The weights with which phase 2 began, for each layer; of a frozen target only.
     pub initial_weight: Vec<Tensor>,
@@ -74,7 +74,7 @@ pub(super) struct RunGroup {
 }
 
 impl RunGroup {
-    /// The rows of these runs in a tensor of all of them: [run, ..].
+    /// The rows of these runs in a tensor of all of them: `[run, ..]`.
     pub fn rows(&self, of: &Tensor) -> Tensor {
         of.narrow(0, self.first, self.network.runs)
     }
@@ -156,7 +156,7 @@ impl Trainer {
     /// Ends the runs whose loss is over the cap, or not finite, after so many passes of phase 2.
     ///
     /// # Shapes
-    /// - loss: [run]
+    /// - loss: `[run]`
     pub fn mark_exploded(&mut self, loss: &Tensor, passes: f64) {
         self.live.require(&loss.le(self.rules.cap));
         self.live.record_ends(passes);
@@ -169,10 +169,10 @@ pub(super) fn chunks(range: Range<i64>, length: i64) -> impl Iterator<Item = Ran
     range.step_by(length as usize).map(move |start| start..end.min(start + length))
 }
 
-/// Successive samples: [sample, ..].
+/// Successive samples: `[sample, ..]`.
 ///
 /// # Shapes
-/// - of: [sample, ..]
+/// - of: `[sample, ..]`
 pub(super) fn samples(of: &Tensor, range: &Range<i64>) -> Tensor {
     of.narrow(0, range.start, range.end - range.start)
 }

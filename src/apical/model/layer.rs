@@ -9,9 +9,9 @@ use super::activation::Activation;
 /// One layer of all runs.
 #[derive(Debug)]
 pub struct Layer {
-    /// W: [run, output, input]
+    /// W: `[run, output, input]`
     pub weight: Tensor,
-    /// The multipliers a: [run, output]
+    /// The multipliers a: `[run, output]`
     pub apical: Tensor,
     /// φ of this layer; linear for the output.
     pub activation: Activation,
@@ -27,10 +27,10 @@ impl Layer {
         }
     }
 
-    /// W x for an input that all runs share: [run, sample, output].
+    /// W x for an input that all runs share: `[run, sample, output]`.
     ///
     /// # Shapes
-    /// - x: [sample, input]
+    /// - x: `[sample, input]`
     pub fn product_with_shared(&self, x: &Tensor) -> Tensor {
         match self.weight.size()[0] {
             1 => x.mm(&self.weight.get(0).tr()).unsqueeze(0),
@@ -38,18 +38,18 @@ impl Layer {
         }
     }
 
-    /// W r of every run: [run, sample, output].
+    /// W r of every run: `[run, sample, output]`.
     ///
     /// # Shapes
-    /// - rates: [run, sample, input]
+    /// - rates: `[run, sample, input]`
     pub fn product(&self, rates: &Tensor) -> Tensor {
         product(&self.weight, rates)
     }
 
-    /// Wᵀ δ of every run: [run, sample, input].
+    /// Wᵀ δ of every run: `[run, sample, input]`.
     ///
     /// # Shapes
-    /// - delta: [run, sample, output]
+    /// - delta: `[run, sample, output]`
     pub fn transposed_product(&self, delta: &Tensor) -> Tensor {
         product(&self.weight.transpose(1, 2), delta)
     }
@@ -57,8 +57,8 @@ impl Layer {
     /// Adds postᵀ pre, summed over samples, to the weights.
     ///
     /// # Shapes
-    /// - post: [run, sample, output]
-    /// - pre: [run, sample, input], or [sample, input] where all runs share it
+    /// - post: `[run, sample, output]`
+    /// - pre: `[run, sample, input]`, or `[sample, input]` where all runs share it
     pub fn add_to_weight(&self, post: &Tensor, pre: &Tensor) {
         let runs = self.weight.size()[0];
         if runs == 1 {
@@ -72,11 +72,11 @@ impl Layer {
     }
 }
 
-/// The product of a matrix and rates, run by run: [run, sample, output].
+/// The product of a matrix and rates, run by run: `[run, sample, output]`.
 ///
 /// # Shapes
-/// - matrix: [run, output, input]
-/// - rates: [run, sample, input]
+/// - matrix: `[run, output, input]`
+/// - rates: `[run, sample, input]`
 fn product(matrix: &Tensor, rates: &Tensor) -> Tensor {
     match matrix.size()[0] {
         1 => rates.get(0).mm(&matrix.get(0).tr()).unsqueeze(0),

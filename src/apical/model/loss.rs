@@ -18,11 +18,11 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// The loss of every sample: [run, sample].
+    /// The loss of every sample: `[run, sample]`.
     ///
     /// # Shapes
-    /// - output: [run, sample, output]
-    /// - target: one-hot, [sample, output]
+    /// - output: `[run, sample, output]`
+    /// - target: one-hot, `[sample, output]`
     pub fn each(self, output: &Tensor, target: &Tensor) -> Tensor {
         match self {
             Self::Mse => (output - target).square().mean_dim(-1, false, output.kind()),
@@ -32,11 +32,11 @@ impl Loss {
         }
     }
 
-    /// The mean loss over samples: [run].
+    /// The mean loss over samples: `[run]`.
     ///
     /// # Shapes
-    /// - output: [run, sample, output]
-    /// - target: one-hot, [sample, output]
+    /// - output: `[run, sample, output]`
+    /// - target: one-hot, `[sample, output]`
     pub fn mean(self, output: &Tensor, target: &Tensor) -> Tensor {
         match self {
             Self::Mse => {
@@ -46,12 +46,12 @@ impl Loss {
         }
     }
 
-    /// The derivative of Σ_s weight_s l_s in the output: [run, sample, output].
+    /// The derivative of Σ_s weight_s l_s in the output: `[run, sample, output]`.
     ///
     /// # Shapes
-    /// - output: [run, sample, output]
-    /// - target: one-hot, [sample, output]
-    /// - weight: [sample, 1], or [] where all samples count alike
+    /// - output: `[run, sample, output]`
+    /// - target: one-hot, `[sample, output]`
+    /// - weight: `[sample, 1]`, or `[]` where all samples count alike
     pub fn gradient(self, output: &Tensor, target: &Tensor, weight: &Tensor) -> Tensor {
         let slope = match self {
             Self::Mse => (output - target) * (2.0 / output.size()[2] as f64),
@@ -61,10 +61,10 @@ impl Loss {
     }
 
     /// The loss on `labels` of the best predictor that ignores its input, which knows the class
-    /// frequencies: [] f64.
+    /// frequencies: `[]` f64.
     ///
     /// # Shapes
-    /// - labels: [sample] i64, in 0..`classes`
+    /// - labels: `[sample]` i64, in 0..`classes`
     pub fn of_constant(self, labels: &Tensor, classes: i64) -> Tensor {
         let counts = labels.bincount::<Tensor>(None, classes).to_kind(Kind::Double);
         let share = &counts / counts.sum(Kind::Double);
@@ -75,10 +75,10 @@ impl Loss {
     }
 }
 
-/// One-hot targets: [sample, class].
+/// One-hot targets: `[sample, class]`.
 ///
 /// # Shapes
-/// - labels: [sample] i64, in 0..`classes`
+/// - labels: `[sample]` i64, in 0..`classes`
 pub fn one_hot(labels: &Tensor, classes: i64, kind: Kind, device: Device) -> Tensor {
     let mut target = Tensor::zeros([labels.size()[0], classes], (kind, device));
     target.scatter_value_(1, &labels.unsqueeze(1), 1.0)

@@ -1,7 +1,7 @@
 //! Networks of neurons r = a φ(W r_prev) with one multiplier a each, no bias, a linear output.
 //!
-//! Axes: weights [run, output, input], multipliers [run, neuron], rates [run, sample, neuron]. All
-//! runs see the same samples.
+//! Axes: weights `[run, output, input]`, multipliers `[run, neuron]`, rates
+//! `[run, sample, neuron]`. All runs see the same samples.
 //! Gradients are written out by hand: with δ = ∂L/∂r,
 //!
 //! ```text
@@ -24,7 +24,7 @@ pub struct Network {
     pub runs: i64,
 }
 
-/// What a forward pass leaves behind, for each layer [run, sample, neuron].
+/// What a forward pass leaves behind, for each layer `[run, sample, neuron]`.
 #[derive(Debug, Default)]
 pub struct Rates {
     /// φ(h), the rates without their multipliers.
@@ -34,7 +34,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// The network's output: [run, sample, output].
+    /// The network's output: `[run, sample, output]`.
     ///
     /// # Panics
     /// If there is no layer.
@@ -46,9 +46,9 @@ impl Rates {
 /// Derivatives of a loss, for each layer.
 #[derive(Debug)]
 pub struct Gradients {
-    /// δ φ(h), the derivative in the multiplier for each sample: [run, sample, neuron].
+    /// δ φ(h), the derivative in the multiplier for each sample: `[run, sample, neuron]`.
     pub apical: Vec<Tensor>,
-    /// ∂L/∂W: [run, output, input]; empty where it was not asked for.
+    /// ∂L/∂W: `[run, output, input]`; empty where it was not asked for.
     pub weight: Vec<Tensor>,
 }
 
@@ -95,7 +95,7 @@ impl Network {
     /// are several networks. It shares its memory with `tensor`.
     ///
     /// # Shapes
-    /// - tensor: [run, ..]
+    /// - tensor: `[run, ..]`
     pub fn without_single_run(&self, tensor: &Tensor) -> Tensor {
         if self.runs == 1 { tensor.get(0) } else { tensor.shallow_clone() }
     }
@@ -103,7 +103,7 @@ impl Network {
     /// The rates of every layer, with the multipliers, or as if all of them were 1.
     ///
     /// # Shapes
-    /// - x: [sample, input]
+    /// - x: `[sample, input]`
     pub fn forward(&self, x: &Tensor, modulated: bool) -> Rates {
         let mut rates = Rates::default();
         for layer in &self.layers {
@@ -123,9 +123,9 @@ impl Network {
     /// where `weights` asks for them.
     ///
     /// # Shapes
-    /// - x: [sample, input], as [`Network::forward`] had it
+    /// - x: `[sample, input]`, as [`Network::forward`] had it
     /// - rates: what [`Network::forward`] gave, with the multipliers
-    /// - delta: ∂L/∂y, [run, sample, output]
+    /// - delta: ∂L/∂y, `[run, sample, output]`
     pub fn backward(&self, x: &Tensor, rates: &Rates, delta: Tensor, weights: bool) -> Gradients {
         let (mut apical, mut weight) = (Vec::new(), Vec::new());
         let mut delta = delta;

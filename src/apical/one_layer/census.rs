@@ -22,7 +22,7 @@ pub struct Sizes {
 }
 
 /// Draws W, x ~ N(0, 1) for every trial, and the multipliers from each of [`LAWS`] for the same W
-/// and x; the layers of all activations start alike. Axes: [law, trial, ..].
+/// and x; the layers of all activations start alike. Axes: `[law, trial, ..]`.
 pub fn draw(seed: u64, sizes: Sizes, device: Device) -> Vec<ToyLayer> {
     rng::seed_torch(seed, "toy", 0);
     let options = (Kind::Double, Device::Cpu);
@@ -41,16 +41,16 @@ pub fn draw(seed: u64, sizes: Sizes, device: Device) -> Vec<ToyLayer> {
     Activation::ALL.into_iter().map(layer).collect()
 }
 
-/// The largest |ΔW_nm| of every neuron: [law, trial, neuron].
+/// The largest |ΔW_nm| of every neuron: `[law, trial, neuron]`.
 ///
 /// # Shapes
-/// - change: [law, trial, neuron, input]
+/// - change: `[law, trial, neuron, input]`
 fn largest_change(change: &Tensor) -> Tensor {
     change.abs().amax([-1i64].as_slice(), false)
 }
 
 /// Follows the largest |ΔW_nm| of every neuron of the trials of one layer through time. All tensors
-/// are [law, trial, neuron].
+/// are `[law, trial, neuron]`.
 #[derive(Debug)]
 pub struct Census {
     /// The largest |ΔW_nm| at time 0.
@@ -76,7 +76,7 @@ impl Census {
     /// Records the change of step `t`, and its distance from what the closed form expects.
     ///
     /// # Shapes
-    /// - change, expected: [law, trial, neuron, input]
+    /// - change, expected: `[law, trial, neuron, input]`
     pub fn record(&mut self, t: u64, change: &Tensor, expected: Option<&Tensor>) {
         let size = largest_change(change);
         if t == 0 {

@@ -18,27 +18,27 @@ use crate::apical::model::activation::Activation;
 pub struct ToyLayer {
     /// φ.
     pub activation: Activation,
-    /// [.., neuron, input]
+    /// `[.., neuron, input]`
     pub weight: Tensor,
-    /// The fixed input: [.., input]
+    /// The fixed input: `[.., input]`
     pub input: Tensor,
-    /// The multipliers: [.., neuron]
+    /// The multipliers: `[.., neuron]`
     pub apical: Tensor,
 }
 
 impl ToyLayer {
-    /// The total input of every neuron, h = W x: [.., neuron].
+    /// The total input of every neuron, h = W x: `[.., neuron]`.
     pub fn drive(&self) -> Tensor {
         (&self.weight * self.input.unsqueeze(-2)).sum_dim_intlist(-1, false, Kind::Double)
     }
 
-    /// The change that the rule asks for now, ΔW = η (a − 1) φ(h) xᵀ: [.., neuron, input].
+    /// The change that the rule asks for now, ΔW = η (a − 1) φ(h) xᵀ: `[.., neuron, input]`.
     pub fn change(&self, eta: f64) -> Tensor {
         let post = (&self.apical - 1.0) * self.activation.apply(&self.drive()) * eta;
         post.unsqueeze(-1) * self.input.unsqueeze(-2)
     }
 
-    /// Makes one change of the weights, and returns it: [.., neuron, input].
+    /// Makes one change of the weights, and returns it: `[.., neuron, input]`.
     pub fn step(&mut self, eta: f64) -> Tensor {
         let change = self.change(eta);
         let _ = self.weight.g_add_(&change);
@@ -46,14 +46,14 @@ impl ToyLayer {
     }
 
     /// The factor q = 1 + η|x|² (a − 1) by which an active neuron's h changes in a step:
-    /// [.., neuron].
+    /// `[.., neuron]`.
     pub fn factor(&self, eta: f64) -> Tensor {
         let power = self.input.square().sum_dim_intlist(-1, true, Kind::Double);
         (&self.apical - 1.0) * power * eta + 1.0
     }
 
     /// ΔW(t) in closed form from the weights at time 0, which these are: η (a − 1) φ(h(t)) xᵀ, or
-    /// None where the activation has no such form: [.., neuron, input].
+    /// None where the activation has no such form: `[.., neuron, input]`.
     pub fn closed_form(&self, eta: f64, t: i64) -> Option<Tensor> {
         let f = self.activation.geometric(&self.drive(), &self.factor(eta), t)?;
         let post = (&self.apical - 1.0) * f * eta;
@@ -61,7 +61,7 @@ impl ToyLayer {
     }
 
     /// Where the weights go if every neuron's h decays to 0: W − (W x) xᵀ / |x|², the projection
-    /// that takes the input's direction out of them: [.., neuron, input].
+    /// that takes the input's direction out of them: `[.., neuron, input]`.
     pub fn limit(&self) -> Tensor {
         let power = self.input.square().sum_dim_intlist(-1, true, Kind::Double);
         let share = self.drive() / power;

@@ -35,7 +35,7 @@ pub fn multiplier_of_column(column: i64) -> f64 {
 }
 
 /// The logarithmic rate of |ΔW| over the last half of the steps, simulated for one neuron that
-/// starts at h = 1: [row][column], see [`step_of_row`] and [`multiplier_of_column`].
+/// starts at h = 1: `[row][column]`, see [`step_of_row`] and [`multiplier_of_column`].
 ///
 /// # Errors
 /// If the device can't be read.

@@ -12,7 +12,7 @@ use crate::lab::store::{Persist, StateReader, StateWriter};
 #[derive(Debug)]
 pub struct Toy {
     pub(super) config: ToyConfig,
-    /// One for each activation, with axes [law, trial, ..].
+    /// One for each activation, with axes `[law, trial, ..]`.
     pub(super) layers: Vec<ToyLayer>,
     /// The same layers at time 0.
     pub(super) start: Vec<ToyLayer>,

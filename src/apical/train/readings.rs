@@ -21,19 +21,19 @@ pub struct Readings {
     pub position: PhasePosition,
     /// Whether that step was the last one of its phase.
     pub at_end_of_phase: bool,
-    /// The runs that have not exploded: [run].
+    /// The runs that have not exploded: `[run]`.
     pub alive: Vec<bool>,
-    /// Passes of phase 2 until each run exploded, NaN for those that have not: [run].
+    /// Passes of phase 2 until each run exploded, NaN for those that have not: `[run]`.
     pub exploded_at: Vec<f64>,
-    /// Mean loss of phase 1's samples, where its gradient was taken: [run].
+    /// Mean loss of phase 1's samples, where its gradient was taken: `[run]`.
     pub loss_a: Vec<f64>,
-    /// [result][run], see [`RESULTS`].
+    /// `[result][run]`, see [`RESULTS`].
     pub results: Vec<Vec<f64>>,
-    /// The results at the end of the phase before: [result][run].
+    /// The results at the end of the phase before: `[result][run]`.
     pub previous: Vec<Vec<f64>>,
-    /// [layer x quantity][run], see [`MULTIPLIERS`].
+    /// `[layer x quantity][run]`, see [`MULTIPLIERS`].
     pub multipliers: Vec<Vec<f64>>,
-    /// [layer x quantity][run], see [`POWER`].
+    /// `[layer x quantity][run]`, see [`POWER`].
     pub power: Vec<Vec<f64>>,
 }
 
@@ -41,7 +41,7 @@ impl Readings {
     /// Measures the networks, and reads everything.
     ///
     /// # Shapes
-    /// - results: [4, run] f64
+    /// - results: `[4, run]` f64
     ///
     /// # Errors
     /// If the device can't be read.
@@ -90,7 +90,7 @@ impl Readings {
         losses.map(|(loss, _)| *loss).fold(f64::NAN, f64::min)
     }
 
-    /// By how much the phase lowered each run's result number `result`: [run].
+    /// By how much the phase lowered each run's result number `result`: `[run]`.
     pub fn drop(&self, result: usize) -> Vec<f64> {
         let pairs = self.previous[result].iter().zip(&self.results[result]);
         pairs.map(|(before, after)| before - after).collect()

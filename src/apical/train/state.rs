@@ -16,7 +16,7 @@ use crate::lab::tensor::{rng, to_host};
 /// The samples of D_W in the order of one pass of phase 2.
 struct PassOrder {
     pass: u64,
-    /// [sample] i64
+    /// `[sample]` i64
     samples: Tensor,
 }
 
@@ -29,9 +29,9 @@ pub struct ApicalTrain {
     /// The learning rates of each run.
     pub(super) rates: Vec<LearningRates>,
     /// Results of the last evaluation at the end of a phase, or at the start of the run, as
-    /// [`ApicalTrain::results`] gives them: [4, run] f64.
+    /// [`ApicalTrain::results`] gives them: `[4, run]` f64.
     pub(super) previous_results: Tensor,
-    /// Sum of the losses of phase 1's samples so far: [run] f64.
+    /// Sum of the losses of phase 1's samples so far: `[run]` f64.
     pub(super) loss_a: Tensor,
     /// Every run has exploded.
     pub(super) all_exploded: bool,
@@ -98,7 +98,8 @@ impl ApicalTrain {
         })
     }
 
-    /// Loss and accuracy on D_W, then loss and accuracy on D_test, of every run now: [4, run] f64.
+    /// Loss and accuracy on D_W, then loss and accuracy on D_test, of every run now: `[4, run]`
+    /// f64.
     pub(super) fn results(&self) -> Tensor {
         let modulated = self.trainer.modulated();
         let parts = [&self.split.w, &self.split.test].map(|part| match self.config.eval_samples {
@@ -124,7 +125,7 @@ impl ApicalTrain {
         self.all_exploded = !self.trainer.set_alive(alive);
     }
 
-    /// The order of D_W in a pass of phase 2: [sample] i64.
+    /// The order of D_W in a pass of phase 2: `[sample]` i64.
     pub(super) fn order_of_pass(&mut self, pass: u64) -> Tensor {
         let known = self.order.take().filter(|order| order.pass == pass);
         let order = known.unwrap_or_else(|| {

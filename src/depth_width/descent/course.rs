@@ -5,7 +5,7 @@ use super::point::Point;
 /// The losses of one network over its first steps.
 #[derive(Debug, Clone)]
 pub struct Course {
-    /// The mean cross-entropy in nats before the first step and after each step: [step + 1].
+    /// The mean cross-entropy in nats before the first step and after each step: `[step + 1]`.
     pub losses: Vec<f64>,
 }
 

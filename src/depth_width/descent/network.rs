@@ -14,9 +14,9 @@ use crate::lab::tensor::to_host;
 /// The images that a network descends on: the first training image of each class.
 #[derive(Debug)]
 pub struct Examples {
-    /// [class, pixel]
+    /// `[class, pixel]`
     pub images: Tensor,
-    /// [class] i64
+    /// `[class]` i64
     pub labels: Tensor,
 }
 
@@ -40,7 +40,7 @@ impl Examples {
     }
 }
 
-/// The parameters of a layer: weight [output, input] and bias [output].
+/// The parameters of a layer: weight `[output, input]` and bias `[output]`.
 struct Linear {
     weight: ParamId,
     bias: ParamId,
@@ -71,8 +71,8 @@ fn he_samplers(neurons: i64, fan_in: i64) -> (Sampler, Sampler) {
 }
 
 /// Draws a network and descends with the whole of `examples` in every step. Returns the loss before
-/// the first step and after every step: [step + 1] f32, on the device. A loss that is not finite is
-/// returned as it is. The last of these losses costs a forward pass of its own.
+/// the first step and after every step: `[step + 1]` f32, on the device. A loss that is not finite
+/// is returned as it is. The last of these losses costs a forward pass of its own.
 ///
 /// # Errors
 /// An allocation that libtorch refuses.
@@ -102,8 +102,8 @@ pub fn descend(point: &Point, examples: &Examples, steps: u32, seed: u64) -> Res
 /// The logits of a network with ReLU between its layers.
 ///
 /// # Shapes
-/// - images: [batch, pixel]
-/// - returns: [batch, class]
+/// - images: `[batch, pixel]`
+/// - returns: `[batch, class]`
 fn forward(params: &Params, layers: &[Linear], images: &Tensor) -> Tensor {
     let last = layers.len() - 1;
     layers.iter().enumerate().fold(images.shallow_clone(), |x, (i, layer)| {

@@ -6,7 +6,7 @@ use tch::{Tensor, no_grad_guard};
 /// a product with 0 would keep NaN.
 ///
 /// - target, new: of one shape
-/// - apply: [] bool, or none where the step is known to be finite
+/// - apply: `[]` bool, or none where the step is known to be finite
 pub fn assign_where(target: &mut Tensor, new: &Tensor, apply: Option<&Tensor>) {
     let _guard = no_grad_guard();
     match apply {

@@ -26,27 +26,27 @@ pub struct ControllerSettings {
 /// What a formula remembers from step to step.
 pub struct Controller {
     settings: ControllerSettings,
-    /// The running mean of rate or excess: [neuron].
+    /// The running mean of rate or excess: `[neuron]`.
     mean: Tensor,
-    /// The sum of the excess so far, in units of the multiplier: [neuron].
+    /// The sum of the excess so far, in units of the multiplier: `[neuron]`.
     sum: Tensor,
 }
 
 /// What a formula makes of a batch. The controller remembers it only after
 /// [`Controller::remember`], so that a step that is not finite leaves no trace.
 pub struct Reaction {
-    /// The log of the gain, or the multiplier: [neuron].
+    /// The log of the gain, or the multiplier: `[neuron]`.
     pub output: Tensor,
-    /// The running mean with the batch in it: [neuron].
+    /// The running mean with the batch in it: `[neuron]`.
     pub mean: Tensor,
-    /// The sum with the batch in it: [neuron].
+    /// The sum with the batch in it: `[neuron]`.
     pub sum: Tensor,
 }
 
 impl Controller {
     /// The state before the first step.
     ///
-    /// - like: any tensor [neuron] of the model's kind and device
+    /// - like: any tensor `[neuron]` of the model's kind and device
     pub fn new(settings: ControllerSettings, like: &Tensor) -> Self {
         let mean = match settings.constraint.follows_rates() {
             true => like.ones_like(),
@@ -58,8 +58,8 @@ impl Controller {
     /// The multiplier of a step under `pi`, with its excess h taken in: smoothed for the
     /// proportional part, summed for the integral one.
     ///
-    /// - excess: h, [neuron]
-    /// - start: the multiplier before the first step, [neuron]
+    /// - excess: h, `[neuron]`
+    /// - start: the multiplier before the first step, `[neuron]`
     pub fn multiplier(&self, excess: &Tensor, start: &Tensor) -> Reaction {
         let _guard = no_grad_guard();
         let smoothing = self.settings.smoothing;
@@ -69,14 +69,14 @@ impl Controller {
         Reaction { output, mean, sum }
     }
 
-    /// The multiplier without its proportional part: what it is about to settle at, [neuron].
+    /// The multiplier without its proportional part: what it is about to settle at, `[neuron]`.
     pub fn steady(&self, start: &Tensor) -> Tensor {
         start + &self.sum
     }
 
     /// The log of the gain that a Gamma constraint has after a batch.
     ///
-    /// - rate: mean rates of the batch, [neuron]
+    /// - rate: mean rates of the batch, `[neuron]`
     pub fn log_gain(&self, rate: &Tensor) -> Reaction {
         let _guard = no_grad_guard();
         let new = match self.settings.constraint {
@@ -89,7 +89,7 @@ impl Controller {
 
     /// Remembers what a reaction has taken in. Where `apply` is false nothing changes.
     ///
-    /// - apply: [] bool
+    /// - apply: `[]` bool
     pub fn remember(&mut self, reaction: &Reaction, apply: Option<&Tensor>) {
         assign_where(&mut self.mean, &reaction.mean, apply);
         assign_where(&mut self.sum, &reaction.sum, apply);

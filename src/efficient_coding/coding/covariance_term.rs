@@ -5,11 +5,11 @@ use tch::{Kind, Tensor};
 /// What the information and its gradient need of one covariance C = G M G + sigma_out^2 of the
 /// responses. With A = C / sigma_out^2:
 pub struct CovarianceTerm {
-    /// log2 det A, in bits: [sample].
+    /// log2 det A, in bits: `[sample]`.
     pub logdet: Tensor,
-    /// The diagonal of A^-1: [sample, neuron].
+    /// The diagonal of A^-1: `[sample, neuron]`.
     pub diagonal: Tensor,
-    /// Mean over samples of G C^-1 G: [neuron, neuron].
+    /// Mean over samples of G C^-1 G: `[neuron, neuron]`.
     pub spread: Tensor,
 }
 
@@ -17,8 +17,8 @@ impl CovarianceTerm {
     /// Factorises the covariance of every sample on any device and at any precision, by libtorch's
     /// batched Cholesky factorisation.
     ///
-    /// - matrix: M, [neuron, neuron]
-    /// - slopes: g, [sample, neuron]
+    /// - matrix: M, `[neuron, neuron]`
+    /// - slopes: g, `[sample, neuron]`
     /// - variance: sigma_out^2
     pub fn by_libtorch(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Self {
         let scaled = slopes / variance.sqrt();

@@ -8,9 +8,9 @@ use super::model::{ModelConstants, Neurons};
 
 /// A mean over batches.
 pub struct BatchMean {
-    /// The mean: [neuron, neuron].
+    /// The mean: `[neuron, neuron]`.
     pub mean: Tensor,
-    /// Its standard error over batches, where there are two at least: [neuron, neuron].
+    /// Its standard error over batches, where there are two at least: `[neuron, neuron]`.
     pub standard_error: Option<Tensor>,
 }
 
@@ -22,14 +22,14 @@ pub struct Covariances {
     pub numerator: BatchMean,
     /// C_zx.
     pub denominator: BatchMean,
-    /// W^T (C_x + sigma_in^2) W, which no sample enters: [neuron, neuron].
+    /// W^T (C_x + sigma_in^2) W, which no sample enters: `[neuron, neuron]`.
     pub filtered: Tensor,
 }
 
 impl Covariances {
     /// Averages over batches of patches with their noise, at the model's own gains.
     ///
-    /// - batches: [patch, input] each
+    /// - batches: `[patch, input]` each
     ///
     /// # Errors
     /// Where there is no batch, or one can't be had.

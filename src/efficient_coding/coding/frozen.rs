@@ -9,35 +9,37 @@ use super::rule::component_along;
 
 /// Measures of a frozen model over the evaluation's patches.
 pub struct FrozenMeasures {
-    /// KL with every gain such that its neuron meets the target on these patches, in bits: [].
+    /// KL with every gain such that its neuron meets the target on these patches, in bits: `[]`.
     pub kl: Tensor,
-    /// KL with the gains as they are, in bits: [].
+    /// KL with the gains as they are, in bits: `[]`.
     pub own_kl: Tensor,
-    /// The sum of the neurons' mean activities at their own gains: [].
+    /// The sum of the neurons' mean activities at their own gains: `[]`.
     pub own_spikes: Tensor,
-    /// Mean activity of each neuron at its own gain: [neuron].
+    /// Mean activity of each neuron at its own gain: `[neuron]`.
     pub rate: Tensor,
-    /// The standard error of `rate`: [neuron].
+    /// The standard error of `rate`: `[neuron]`.
     pub rate_error: Tensor,
-    /// Mean rate over the neurons for each patch, at their own gains: [patch].
+    /// Mean rate over the neurons for each patch, at their own gains: `[patch]`.
     pub rate_of_patches: Tensor,
-    /// What KL would lose without each neuron, in bits, at the gains of `kl`: [neuron].
+    /// What KL would lose without each neuron, in bits, at the gains of `kl`: `[neuron]`.
     pub leave_one_out: Tensor,
-    /// Cosine between the gradients of KL and of the rate along the sphere of each filter: [neuron].
+    /// Cosine between the gradients of KL and of the rate along the sphere of each filter:
+    /// `[neuron]`.
     pub cosine: Tensor,
     /// The part of KL's gradient that no multipliers of the rates explain, over its norm: 0 at the
-    /// constrained optimum, []. It counts filters, gains and thresholds, the filters as free ones.
+    /// constrained optimum, `[]`. It counts filters, gains and thresholds, the filters as free
+    /// ones.
     pub residual: Tensor,
-    /// The gradient of KL/2 by the filters, at the gains of `kl`: [input, neuron].
+    /// The gradient of KL/2 by the filters, at the gains of `kl`: `[input, neuron]`.
     pub kl_gradient: Tensor,
-    /// The gradient of each neuron's rate by its filter, at the gains of `kl`: [input, neuron].
+    /// The gradient of each neuron's rate by its filter, at the gains of `kl`: `[input, neuron]`.
     pub rate_gradient: Tensor,
 }
 
 impl FrozenMeasures {
     /// Measures neurons on patches.
     ///
-    /// - noisy: patches with their noise, [patch, input]
+    /// - noisy: patches with their noise, `[patch, input]`
     /// - chunk: patches that are factorised at once
     pub fn new(constants: &ModelConstants, neurons: &Neurons, noisy: &Tensor, chunk: i64) -> Self {
         let own = BatchPass::new(constants, neurons, noisy, false);

@@ -23,33 +23,33 @@ use super::response::Response;
 
 /// The gradient of one number, or of one number a neuron.
 pub struct Gradient {
-    /// The gradient by the filters' weights, not yet kept to norm 1: [input, neuron].
+    /// The gradient by the filters' weights, not yet kept to norm 1: `[input, neuron]`.
     pub filters: Tensor,
-    /// The gradient by the log of the gain: [neuron].
+    /// The gradient by the log of the gain: `[neuron]`.
     pub log_gain: Tensor,
-    /// The gradient by the log of the threshold: [neuron].
+    /// The gradient by the log of the threshold: `[neuron]`.
     pub log_threshold: Tensor,
 }
 
 /// A batch with all that the model computes of it.
 pub struct BatchPass<'a> {
     constants: &'a ModelConstants,
-    /// The batch with its noise: [sample, input].
+    /// The batch with its noise: `[sample, input]`.
     noisy: Tensor,
     filters: Tensor,
-    /// (C_x + sigma_in^2) W: [input, neuron].
+    /// (C_x + sigma_in^2) W: `[input, neuron]`.
     covered: Tensor,
-    /// exp of the gain's log: [neuron].
+    /// exp of the gain's log: `[neuron]`.
     pub gain: Tensor,
-    /// exp of the threshold's log, or 0 without one: [neuron].
+    /// exp of the threshold's log, or 0 without one: `[neuron]`.
     pub threshold: Tensor,
-    /// The filters' outputs above threshold: [sample, neuron].
+    /// The filters' outputs above threshold: `[sample, neuron]`.
     pub above: Tensor,
     /// Rates and their derivatives at gain 1.
     pub response: Response,
-    /// g: [sample, neuron].
+    /// g: `[sample, neuron]`.
     pub slopes: Tensor,
-    /// Mean activity of each neuron over the batch: [neuron].
+    /// Mean activity of each neuron over the batch: `[neuron]`.
     pub mean_activity: Tensor,
     /// M and M0.
     pub shared: Shared,
@@ -58,7 +58,7 @@ pub struct BatchPass<'a> {
 impl<'a> BatchPass<'a> {
     /// Computes the filters' outputs, rates and slopes.
     ///
-    /// - noisy: patches with their noise, [sample, input]
+    /// - noisy: patches with their noise, `[sample, input]`
     /// - eliminate: whether the gain is what meets the target on this very batch, in place of
     ///   the neurons' own
     pub fn new(
@@ -106,38 +106,38 @@ impl<'a> BatchPass<'a> {
         }
     }
 
-    /// W: [input, neuron].
+    /// W: `[input, neuron]`.
     pub fn filters(&self) -> &Tensor {
         &self.filters
     }
 
-    /// The batch with its noise: [sample, input].
+    /// The batch with its noise: `[sample, input]`.
     pub fn noisy(&self) -> &Tensor {
         &self.noisy
     }
 
-    /// What each neuron's mean activity is above its target: h, [neuron].
+    /// What each neuron's mean activity is above its target: h, `[neuron]`.
     pub fn excess(&self) -> Tensor {
         &self.mean_activity - self.constants.target
     }
 
-    /// Firing rates: [sample, neuron].
+    /// Firing rates: `[sample, neuron]`.
     pub fn rates(&self) -> Tensor {
         &self.response.value * &self.gain
     }
 
-    /// The derivative of the mean activities by the log of the gain: [neuron].
+    /// The derivative of the mean activities by the log of the gain: `[neuron]`.
     pub fn activity_per_log_gain(&self) -> Tensor {
         &self.mean_activity * self.constants.nonlinearity.activity_exponent()
     }
 
-    /// The derivative of the activity by the filter's output: [sample, neuron].
+    /// The derivative of the activity by the filter's output: `[sample, neuron]`.
     fn activity_slopes(&self) -> Tensor {
         let exponent = self.constants.nonlinearity.activity_exponent();
         &self.response.activity_slope * self.gain.pow_tensor_scalar(exponent)
     }
 
-    /// The part of dKL/dW at fixed slopes: [input, neuron].
+    /// The part of dKL/dW at fixed slopes: `[input, neuron]`.
     fn at_fixed_slopes(&self, information: &Information) -> Tensor {
         let noise = self.constants.input_noise.powi(2);
         let signal = self.covered.matmul(&information.numerator.spread);
@@ -147,7 +147,7 @@ impl<'a> BatchPass<'a> {
 
     /// The gradient of a mean over the batch from its derivatives by the outputs u.
     ///
-    /// - by_output: [sample, neuron]
+    /// - by_output: `[sample, neuron]`
     fn through_outputs(&self, by_output: &Tensor) -> (Tensor, Tensor) {
         let filters = self.noisy.tr().matmul(by_output) / self.noisy.size()[0] as f64;
         (filters, -&self.threshold * by_output.mean_dim(0, false, None::<Kind>))
@@ -164,15 +164,15 @@ impl<'a> BatchPass<'a> {
         Gradient { filters, log_gain: self.activity_per_log_gain(), log_threshold }
     }
 
-    /// The gradient of the sum of c_j h_j by the logs of gain and threshold: [neuron] each.
+    /// The gradient of the sum of c_j h_j by the logs of gain and threshold: `[neuron]` each.
     ///
-    /// - c: [neuron]
+    /// - c: `[neuron]`
     pub fn activity_by_scalars(&self, c: &Tensor) -> (Tensor, Tensor) {
         let by_output = self.activity_slopes().mean_dim(0, false, None::<Kind>);
         (self.activity_per_log_gain() * c, -&self.threshold * by_output * c)
     }
 
-    /// The part of each column along the sphere of filters of norm 1: [input, neuron].
+    /// The part of each column along the sphere of filters of norm 1: `[input, neuron]`.
     pub fn tangent(&self, gradient: &Tensor) -> Tensor {
         let along = (gradient * &self.filters).sum_dim_intlist(0, true, None::<Kind>);
         gradient - &self.filters * along
@@ -180,7 +180,7 @@ impl<'a> BatchPass<'a> {
 
     /// The gradient of `kl_weight` x KL + sum of c_j h_j, with one product for both.
     ///
-    /// - c: [neuron]
+    /// - c: `[neuron]`
     pub fn combined(&self, information: &Information, kl_weight: f64, c: &Tensor) -> Gradient {
         let q = information.per_log_slope();
         let mut by_output = self.activity_slopes() * c;

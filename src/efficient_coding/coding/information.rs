@@ -22,9 +22,9 @@ use crate::lab::tensor::to_host;
 
 /// The matrices that every sample shares.
 pub struct Shared {
-    /// M = W^T (C_x + sigma_in^2) W: [neuron, neuron].
+    /// M = W^T (C_x + sigma_in^2) W: `[neuron, neuron]`.
     pub signal: Tensor,
-    /// M0 = sigma_in^2 W^T W: [neuron, neuron].
+    /// M0 = sigma_in^2 W^T W: `[neuron, neuron]`.
     pub noise: Tensor,
     /// sigma_out, standard deviation of the output noise.
     pub output_noise: f64,
@@ -41,7 +41,7 @@ pub struct Information {
 impl Information {
     /// Factorises both covariances of every sample.
     ///
-    /// - slopes: g, [sample, neuron]
+    /// - slopes: g, `[sample, neuron]`
     pub fn new(shared: &Shared, slopes: &Tensor) -> Self {
         let term = |matrix: &Tensor| {
             let variance = shared.output_noise * shared.output_noise;
@@ -81,18 +81,18 @@ impl Information {
         }
     }
 
-    /// KL in bits: [sample].
+    /// KL in bits: `[sample]`.
     pub fn kl(&self) -> Tensor {
         &self.numerator.logdet - &self.denominator.logdet
     }
 
-    /// q = dKL / dlog g in bits, never below 0: [sample, neuron].
+    /// q = dKL / dlog g in bits, never below 0: `[sample, neuron]`.
     pub fn per_log_slope(&self) -> Tensor {
         (&self.denominator.diagonal - &self.numerator.diagonal) * (2.0 / LN_2)
     }
 
-    /// What KL would lose without each neuron, in bits: [sample, neuron]. Exact: the determinant of
-    /// a matrix without row and column i is the whole one times the inverse's entry (i, i).
+    /// What KL would lose without each neuron, in bits: `[sample, neuron]`. Exact: the determinant
+    /// of a matrix without row and column i is the whole one times the inverse's entry (i, i).
     pub fn leave_one_out(&self) -> Tensor {
         (&self.denominator.diagonal / &self.numerator.diagonal).log2()
     }
@@ -105,7 +105,7 @@ pub fn output_bits(neurons: i64, output_noise: f64) -> f64 {
 
 /// The entropy of a Gaussian of this covariance, in bits.
 ///
-/// - covariance: [input, input]
+/// - covariance: `[input, input]`
 /// - dimensions: how often the constant counts; the number of inputs, except where the original's
 ///   entropy is computed
 ///

@@ -6,7 +6,7 @@ use super::response::Nonlinearity;
 
 /// What stays as it is while the neurons learn.
 pub struct ModelConstants {
-    /// C_x + sigma_in^2: [input, input].
+    /// C_x + sigma_in^2: `[input, input]`.
     pub covariance: Tensor,
     /// sigma_in, standard deviation of the noise of each input.
     pub input_noise: f64,
@@ -20,18 +20,18 @@ pub struct ModelConstants {
 
 /// The neurons' parameters.
 pub struct Neurons {
-    /// W, columns of norm 1: [input, neuron].
+    /// W, columns of norm 1: `[input, neuron]`.
     pub filters: Tensor,
-    /// log of the gain: [neuron].
+    /// log of the gain: `[neuron]`.
     pub log_gain: Tensor,
-    /// log of the threshold: [neuron].
+    /// log of the threshold: `[neuron]`.
     pub log_threshold: Tensor,
 }
 
 impl ModelConstants {
     /// Adds the noise of the inputs to the covariance of the patches.
     ///
-    /// - covariance: C_x, [input, input]
+    /// - covariance: C_x, `[input, input]`
     pub fn new(
         covariance: &Tensor,
         input_noise: f64,
@@ -46,7 +46,7 @@ impl ModelConstants {
     }
 }
 
-/// Each column divided by its norm: [input, neuron].
+/// Each column divided by its norm: `[input, neuron]`.
 pub fn unit_columns(w: &Tensor) -> Tensor {
     w / w.norm_scalaropt_dim(2.0, 0, true)
 }

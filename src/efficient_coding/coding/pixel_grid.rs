@@ -6,7 +6,7 @@ use crate::efficient_coding::data::PatchShape;
 
 /// Coordinates of the inputs of a patch.
 pub struct PixelGrid {
-    /// Row and column of each input, in pixels: [2, input].
+    /// Row and column of each input, in pixels: `[2, input]`.
     places: Tensor,
 }
 
@@ -21,22 +21,22 @@ impl PixelGrid {
     }
 
     /// The spatial variance of each filter's squared weights, over both axes, in pixels^2: 0 for a
-    /// single pixel. All colours count together, so that opponent colours don't cancel: [neuron].
+    /// single pixel. All colours count together, so that opponent colours don't cancel: `[neuron]`.
     ///
-    /// - filters: columns of norm 1, [input, neuron]
+    /// - filters: columns of norm 1, `[input, neuron]`
     pub fn variance(&self, filters: &Tensor) -> Tensor {
         self.moments(filters).1
     }
 
     /// The gradient of the mean over neurons of [`PixelGrid::variance`], along the sphere of filters of
-    /// norm 1: [input, neuron].
+    /// norm 1: `[input, neuron]`.
     pub fn gradient(&self, filters: &Tensor) -> Tensor {
         let (squares, variance) = self.moments(filters);
         filters * (squares - variance) * (2.0 / filters.size()[1] as f64)
     }
 
-    /// Squared distance of every input from each filter's centre of mass [input, neuron], and its
-    /// mean [neuron].
+    /// Squared distance of every input from each filter's centre of mass `[input, neuron]`, and its
+    /// mean `[neuron]`.
     fn moments(&self, filters: &Tensor) -> (Tensor, Tensor) {
         let mass = filters.square();
         let centre = self.places.matmul(&mass);

@@ -20,7 +20,7 @@ pub enum Nonlinearity {
     Absolute,
 }
 
-/// A nonlinearity at some outputs, before the gain. All are [sample, neuron].
+/// A nonlinearity at some outputs, before the gain. All are `[sample, neuron]`.
 pub struct Response {
     /// The rate at gain 1: eta(u).
     pub value: Tensor,
@@ -53,7 +53,7 @@ impl Nonlinearity {
 
     /// Computes the value and its derivatives.
     ///
-    /// - u: output above threshold, [sample, neuron]
+    /// - u: output above threshold, `[sample, neuron]`
     pub fn respond(self, u: &Tensor) -> Response {
         let (value, slope) = (self.value(u), self.slope(u));
         let curvature = match self {

@@ -23,13 +23,13 @@ pub const KL_WEIGHT: f64 = -0.5;
 
 /// The gradients of a step; what is none is not moved by an optimizer in it.
 pub struct Direction {
-    /// The gradient of the filters' loss by the filters: [input, neuron].
+    /// The gradient of the filters' loss by the filters: `[input, neuron]`.
     pub filters: Option<Tensor>,
-    /// The gradient by the log of the gain: [neuron].
+    /// The gradient by the log of the gain: `[neuron]`.
     pub log_gain: Option<Tensor>,
-    /// The gradient by the log of the threshold: [neuron].
+    /// The gradient by the log of the threshold: `[neuron]`.
     pub log_threshold: Option<Tensor>,
-    /// The gradient by the multipliers: [neuron].
+    /// The gradient by the multipliers: `[neuron]`.
     pub multiplier: Option<Tensor>,
     /// What was computed and thrown away, and counts where gradients are clipped by their norm.
     pub discarded: Vec<Tensor>,
@@ -65,7 +65,7 @@ impl ConstraintRule {
 
     /// The gradients of a step.
     ///
-    /// - multiplier: lambda, or the controller's output: [neuron], where there is one
+    /// - multiplier: lambda, or the controller's output: `[neuron]`, where there is one
     pub fn direction(
         &self,
         pass: &BatchPass,
@@ -138,7 +138,7 @@ fn joint(whole: Gradient) -> Direction {
     }
 }
 
-/// What a unit of h costs in KL/2 when the gain pays for it: [neuron].
+/// What a unit of h costs in KL/2 when the gain pays for it: `[neuron]`.
 fn price(pass: &BatchPass, information: &Information) -> Tensor {
     let bits = information.per_log_slope().mean_dim(0, false, None::<Kind>);
     bits / pass.activity_per_log_gain() * -KL_WEIGHT
@@ -154,7 +154,7 @@ fn projected(pass: &BatchPass, information: &Information) -> Gradient {
     kl
 }
 
-/// The component of each column of `a` along that of `b`: [input, neuron].
+/// The component of each column of `a` along that of `b`: `[input, neuron]`.
 pub fn component_along(a: &Tensor, b: &Tensor) -> Tensor {
     let dot = |x: &Tensor, y: &Tensor| (x * y).sum_dim_intlist(0, true, None::<Kind>);
     // A rate that no direction changes leaves nothing to project off.

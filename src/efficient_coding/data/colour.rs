@@ -7,12 +7,12 @@ use tch::Tensor;
 /// the size that cone responses to natural scenes have, where L and M hardly differ.
 pub const CORRELATIONS: [[f64; 3]; 3] = [[1.0, 0.98, 0.85], [0.98, 1.0, 0.9], [0.85, 0.9, 1.0]];
 
-/// The correlations of the first `colours` classes: [colour, colour] f64.
+/// The correlations of the first `colours` classes: `[colour, colour]` f64.
 pub fn correlations(colours: i64) -> Tensor {
     Tensor::from_slice2(&CORRELATIONS).narrow(0, 0, colours).narrow(1, 0, colours)
 }
 
-/// A root R with R Rᵀ = the correlations: [colour, colour] f64.
+/// A root R with R Rᵀ = the correlations: `[colour, colour]` f64.
 ///
 /// # Errors
 /// Where libtorch can't factorise the correlations.

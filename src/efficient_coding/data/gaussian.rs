@@ -19,9 +19,9 @@ pub struct Gaussian {
     shape: PatchShape,
     slope: f64,
     image_size: i64,
-    /// The covariance of the patches, under the mask: [input, input] f64.
+    /// The covariance of the patches, under the mask: `[input, input]` f64.
     covariance: Tensor,
-    /// A root R with R R^T = the covariance: [input, input] f32.
+    /// A root R with R R^T = the covariance: `[input, input]` f32.
     root: Tensor,
 }
 
@@ -72,7 +72,7 @@ impl PatchSource for Gaussian {
     }
 }
 
-/// The autocorrelation of a periodic image with power 1/f^a and mean 0: [size, size] f64, 1 at 0.
+/// The autocorrelation of a periodic image with power 1/f^a and mean 0: `[size, size]` f64, 1 at 0.
 fn autocorrelation(size: i64, slope: f64) -> Tensor {
     let options = (Kind::Double, Device::Cpu);
     let across = Tensor::fft_fftfreq(size, 1.0, options).square();
@@ -85,7 +85,7 @@ fn autocorrelation(size: i64, slope: f64) -> Tensor {
     correlation / variance
 }
 
-/// The covariance of the pixels of a patch from the autocorrelation: [pixel, pixel].
+/// The covariance of the pixels of a patch from the autocorrelation: `[pixel, pixel]`.
 fn pixels(correlation: &Tensor, kernel: i64) -> Tensor {
     let size = correlation.size()[0];
     let index = Tensor::arange(kernel * kernel, (Kind::Int64, Device::Cpu));

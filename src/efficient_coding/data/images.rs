@@ -14,11 +14,11 @@ use crate::lab::tensor::{rng, to_host};
 pub struct Images {
     shape: PatchShape,
     images: Vec<Planes>,
-    /// Mean of every input over all patches, before the mask: [input].
+    /// Mean of every input over all patches, before the mask: `[input]`.
     mean: Vec<f32>,
-    /// The mask of a patch: [input].
+    /// The mask of a patch: `[input]`.
     mask: Vec<f32>,
-    /// The covariance of all patches, under the mask: [input, input] f64.
+    /// The covariance of all patches, under the mask: `[input, input]` f64.
     covariance: Tensor,
     source: Value,
 }

@@ -22,7 +22,7 @@ impl PatchShape {
         self.colours * self.kernel * self.kernel
     }
 
-    /// The mask, [input] f64: clamp(rho - d + 1, 1e-4, 1) at the distance d from the middle, with
+    /// The mask, `[input]` f64: clamp(rho - d + 1, 1e-4, 1) at the distance d from the middle, with
     /// rho = k/2 - 0.5; ones without a mask.
     pub fn mask(&self) -> Tensor {
         let options = (Kind::Double, Device::Cpu);

@@ -54,9 +54,9 @@ struct Size {
     height: usize,
 }
 
-/// Cone responses to the light averaged over squares: [cone][row * column].
+/// Cone responses to the light averaged over squares: `[cone][row * column]`.
 ///
-/// - samples: sRGB values, [row * column * channel]
+/// - samples: sRGB values, `[row * column * channel]`
 /// - side: the side of a square, in pixels
 /// - light: the light of every sRGB value, as [`light`] gives it
 fn averaged<T: Copy + Into<usize>>(

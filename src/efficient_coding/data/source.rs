@@ -9,13 +9,13 @@ use tch::Tensor;
 /// Axes: an input is a pixel of one colour; inputs are colour-major, each colour row-major. The
 /// circular mask, where there is one, is already in the patches and in their covariance.
 pub trait PatchSource {
-    /// The covariance of the patches, exact where that can be: [input, input] f64, on the CPU.
+    /// The covariance of the patches, exact where that can be: `[input, input]` f64, on the CPU.
     ///
     /// # Errors
     /// Where the covariance can't be computed.
     fn covariance(&self) -> Result<Tensor>;
 
-    /// Patches drawn from (seed, stream, t): [patch, input] f32, on the CPU.
+    /// Patches drawn from (seed, stream, t): `[patch, input]` f32, on the CPU.
     ///
     /// # Errors
     /// Where an image can't be read.

@@ -11,7 +11,7 @@ pub struct Planes {
     pub height: usize,
     /// Its columns.
     pub width: usize,
-    /// Values: [colour][row * width + column].
+    /// Values: `[colour][row * width + column]`.
     pub colours: Vec<Vec<f32>>,
 }
 
@@ -21,9 +21,9 @@ pub struct Planes {
 /// (height − kernel + 1)(width − kernel + 1) positions.
 #[derive(Debug, Clone)]
 pub struct Moments {
-    /// Mean of every input: [input].
+    /// Mean of every input: `[input]`.
     pub mean: Vec<f64>,
-    /// Mean of every product of two inputs: [input * input], symmetric.
+    /// Mean of every product of two inputs: `[input * input]`, symmetric.
     pub second: Vec<f64>,
 }
 
@@ -59,7 +59,7 @@ pub fn moments(image: &Planes, kernel: usize) -> Moments {
 #[derive(Clone, Copy)]
 struct Plane<'a> {
     colour: usize,
-    /// [row * width + column].
+    /// `[row * width + column]`.
     values: &'a [f32],
 }
 
@@ -77,7 +77,7 @@ struct Window {
 impl Window {
     /// Writes the means of the inputs of one plane.
     ///
-    /// - mean: [kernel * kernel]
+    /// - mean: `[kernel * kernel]`
     fn means(&self, plane: &[f32], mean: &mut [f64]) {
         let share = 1.0 / (self.rows * self.columns) as f64;
         let row = |y: usize| &plane[y * self.width..(y + 1) * self.width];
@@ -100,7 +100,7 @@ impl Window {
     /// any column) to both of their places.
     ///
     /// - inputs: rows of `products`
-    /// - products: [input * input]
+    /// - products: `[input * input]`
     fn products(&self, one: Plane, other: Plane, dy: usize, inputs: usize, products: &mut [f64]) {
         let (kernel, width) = (self.kernel, self.width);
         let (plane, partner) = (one.values, other.values);
@@ -172,7 +172,7 @@ impl Moments {
         mean
     }
 
-    /// The covariance: [input, input] f64.
+    /// The covariance: `[input, input]` f64.
     pub fn covariance(&self) -> Tensor {
         let inputs = self.mean.len() as i64;
         let mean = Tensor::from_slice(&self.mean);

@@ -32,7 +32,7 @@ pub struct CellType {
 /// A population of receptive fields.
 #[derive(Debug, Clone)]
 pub struct Analysis {
-    /// The fields: [neuron].
+    /// The fields: `[neuron]`.
     pub fields: Vec<ReceptiveField>,
     /// Cell types: ON, then OFF, by growing radius. Fields that no difference of Gaussians fits
     /// belong to none.
@@ -46,7 +46,7 @@ pub struct Analysis {
 /// Analyses filters: what each is, which are alike, and how they tile the patch. Only fields that a
 /// difference of Gaussians fits (see [`super::MIN_R2`]) have a type and a place in a mosaic.
 ///
-/// - filters: colour-major, each colour row-major, [neuron][input]
+/// - filters: colour-major, each colour row-major, `[neuron][input]`
 /// - seed: of the shuffles
 ///
 /// # Errors
@@ -132,9 +132,9 @@ impl Analysis {
     }
 }
 
-/// Filters as plain numbers: [neuron][input].
+/// Filters as plain numbers: `[neuron][input]`.
 ///
-/// - filters: [input, neuron]
+/// - filters: `[input, neuron]`
 ///
 /// # Errors
 /// Where the device can't be read.

@@ -17,7 +17,7 @@ const VARIANCE_FLOOR: f64 = 0.01;
 /// wants, and one for every ten profiles at most. Clusters have numbers from 0 by growing first
 /// component.
 ///
-/// - profiles: [neuron][radius]
+/// - profiles: `[neuron][radius]`
 pub fn cluster_profiles(profiles: &[Vec<f64>]) -> Vec<usize> {
     let most = (profiles.len() / MIN_MEMBERS).min(MAX_CLUSTERS);
     if most < 2 {
@@ -42,7 +42,7 @@ pub fn cluster_profiles(profiles: &[Vec<f64>]) -> Vec<usize> {
 type Score = [f64; COMPONENTS];
 
 /// Coordinates along the first principal components, each with the sign that makes its largest
-/// loading positive: [neuron].
+/// loading positive: `[neuron]`.
 fn scores(profiles: &[Vec<f64>]) -> Vec<Score> {
     let bins = profiles[0].len();
     let count = profiles.len() as f64;

@@ -16,10 +16,10 @@ pub struct ReceptiveField {
     pub spread: f64,
     /// The colour plane that holds most of the squared weights; what follows is of that plane.
     pub colour: usize,
-    /// Every colour's share along that plane, its own being 1: [colour].
+    /// Every colour's share along that plane, its own being 1: `[colour]`.
     pub colour_weights: Vec<f64>,
     /// Mean weight at each whole distance from the centre, the field's sign taken out; the largest
-    /// is 1: [radius].
+    /// is 1: `[radius]`.
     pub profile: Vec<f64>,
     /// Where the profile first falls to half of its value at the centre.
     pub half_radius: Option<f64>,
@@ -36,8 +36,8 @@ pub struct ReceptiveField {
 impl ReceptiveField {
     /// Measures a filter as an image sees it, through the mask of the patch.
     ///
-    /// - weights: colour-major, each colour row-major, [input]
-    /// - mask: [input]
+    /// - weights: colour-major, each colour row-major, `[input]`
+    /// - mask: `[input]`
     pub fn of(weights: &[f64], mask: &[f64], patch: PatchShape) -> Self {
         let side = patch.kernel as usize;
         let seen: Vec<f64> = weights.iter().zip(mask).map(|(w, m)| w * m).collect();

@@ -57,8 +57,8 @@ type Parameters = [f64; 6];
 /// Fits a plane whose extreme is positive, by Levenberg's and Marquardt's method from several
 /// sizes, and keeps the best.
 ///
-/// - plane: row-major, as seen through the mask, [side * side]
-/// - mask: what the model is seen through, [side * side]
+/// - plane: row-major, as seen through the mask, `[side * side]`
+/// - mask: what the model is seen through, `[side * side]`
 pub fn fit(plane: &[f64], mask: &[f64], side: usize) -> DogFit {
     let peak = (0..plane.len()).max_by(|i, j| plane[*i].total_cmp(&plane[*j])).unwrap_or(0);
     let at = [(peak / side) as f64, (peak % side) as f64];

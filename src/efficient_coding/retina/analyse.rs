@@ -115,7 +115,7 @@ fn default_folder(checkpoint: &Checkpoint) -> PathBuf {
     runs.join(&checkpoint.manifest.run).join("receptive_fields")
 }
 
-/// The filters of a checkpoint: [input, neuron].
+/// The filters of a checkpoint: `[input, neuron]`.
 fn filters(checkpoint: &Checkpoint, config: &EfficientCodingConfig) -> Result<Tensor> {
     let get = |name: &str| {
         let found = checkpoint.tensors.get(name).map(Tensor::shallow_clone);

@@ -210,7 +210,7 @@ impl EfficientCodingConfig {
 
     /// What stays as it is while the neurons learn.
     ///
-    /// - covariance: C_x, [input, input]
+    /// - covariance: C_x, `[input, input]`
     pub fn constants(&self, covariance: &Tensor) -> ModelConstants {
         ModelConstants::new(
             covariance,

@@ -16,7 +16,7 @@ const BLACK: usize = 6;
 
 /// Draws `receptive_fields` (whose data are the table of all neurons), `profiles` and `mosaic`.
 ///
-/// - filters: [neuron][input]
+/// - filters: `[neuron][input]`
 ///
 /// # Errors
 /// Where a figure can't be drawn.

@@ -22,18 +22,18 @@ const WINDOW: f64 = 1000.0;
 pub struct Legacy {
     /// The entropy of the input as the original has it, in bits.
     pub input_bits: f64,
-    /// Sum of the batches' mean C_z: [neuron, neuron].
+    /// Sum of the batches' mean C_z: `[neuron, neuron]`.
     numerator: Tensor,
-    /// Sum of the batches' mean C_zx: [neuron, neuron].
+    /// Sum of the batches' mean C_zx: `[neuron, neuron]`.
     denominator: Tensor,
     output_variance: f64,
 }
 
 /// Covariances as the original has them.
 pub struct LegacyMeans {
-    /// C_z: [neuron, neuron].
+    /// C_z: `[neuron, neuron]`.
     pub numerator: Tensor,
-    /// C_zx: [neuron, neuron].
+    /// C_zx: `[neuron, neuron]`.
     pub denominator: Tensor,
 }
 
@@ -50,7 +50,7 @@ impl Legacy {
 
     /// Adds a batch to the sums. Where `apply` is false nothing changes.
     ///
-    /// - apply: [] bool
+    /// - apply: `[]` bool
     pub fn add(&mut self, pass: &BatchPass, apply: Option<&Tensor>) {
         let _guard = no_grad_guard();
         let moments = pass.slopes.tr().matmul(&pass.slopes) / pass.slopes.size()[0] as f64;

@@ -133,7 +133,7 @@ impl Parameters {
 
     /// The gradient by the filters as one by their parameters, by name.
     ///
-    /// - gradient: [input, neuron]
+    /// - gradient: `[input, neuron]`
     ///
     /// # Errors
     /// As [`Parameters::get`].

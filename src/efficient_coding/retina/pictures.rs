@@ -37,7 +37,7 @@ pub fn tile_size(patch: PatchShape) -> (usize, usize) {
 
 /// A patch as a tile, its colours side by side: L, M, S from the left.
 ///
-/// - inputs: [input]
+/// - inputs: `[input]`
 pub fn tile(inputs: &[f64], patch: PatchShape, label: String) -> Tile {
     let side = patch.kernel as usize;
     let row = |y: usize| {
@@ -49,7 +49,7 @@ pub fn tile(inputs: &[f64], patch: PatchShape, label: String) -> Tile {
 
 /// A picture of each column.
 ///
-/// - columns: [input, neuron]
+/// - columns: `[input, neuron]`
 ///
 /// # Errors
 /// Where the device can't be read.
@@ -97,7 +97,7 @@ pub fn matrix(matrix: &Tensor, title: &str, how: &str, label: &str) -> Result<Ma
     })
 }
 
-/// Eigenvalues from the largest down: [neuron] f64.
+/// Eigenvalues from the largest down: `[neuron]` f64.
 pub fn eigenvalues(matrix: &Tensor) -> Tensor {
     matrix.to_kind(Kind::Double).linalg_eigvalsh("L").flip([0])
 }

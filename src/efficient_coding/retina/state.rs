@@ -35,7 +35,7 @@ pub struct EfficientCoding {
     pub(super) legacy: Option<Legacy>,
     pub(super) seed: u64,
     pub(super) device: Device,
-    /// C_x as it is trained with: [input, input].
+    /// C_x as it is trained with: `[input, input]`.
     pub(super) covariance: Tensor,
     pub(super) controller: Controller,
     pub(super) schedule: RunSchedule,
@@ -72,7 +72,7 @@ impl EfficientCoding {
         Covariances::new(&self.constants, &neurons, batches)
     }
 
-    /// Patches with the noise of their pixels, drawn from (seed, stream, t): [patch, input].
+    /// Patches with the noise of their pixels, drawn from (seed, stream, t): `[patch, input]`.
     fn noisy(&self, count: i64, stream: &str, t: u64) -> Result<Tensor> {
         let patches = self.source.patches(count, self.seed, stream, t)?;
         rng::seed_torch(self.seed, &format!("{stream}-noise"), t);

@@ -10,14 +10,14 @@ use crate::efficient_coding::coding::rule::{ConstraintRule, KL_WEIGHT};
 use crate::lab::tensor::rng;
 use crate::lab::train::experiment::Step;
 
-/// The sum of lambda h, and rho / 2 times the sum of h^2: [] each.
+/// The sum of lambda h, and rho / 2 times the sum of h^2: `[]` each.
 fn penalties(rule: &ConstraintRule, pass: &BatchPass, multiplier: &Tensor) -> (Tensor, Tensor) {
     let h = pass.excess();
     let linear = (multiplier * &h).sum(None::<Kind>);
     (linear, h.square().sum(None::<Kind>) * (rule.rho / 2.0))
 }
 
-/// The loss that a step descends, where it is one number; of two losses that of the filters: [].
+/// The loss that a step descends, where it is one number; of two losses that of the filters: `[]`.
 pub fn loss(
     rule: &ConstraintRule,
     pass: &BatchPass,
@@ -40,13 +40,13 @@ pub struct BatchTerms<'a> {
     pub pass: &'a BatchPass<'a>,
     /// What its rates tell of the images.
     pub information: &'a Information,
-    /// The multipliers: [neuron], under a constraint that has them.
+    /// The multipliers: `[neuron]`, under a constraint that has them.
     pub multiplier: Option<&'a Tensor>,
 }
 
 /// Logs a batch before its step is taken.
 ///
-/// - loss: what [`loss`] gives, []
+/// - loss: what [`loss`] gives, `[]`
 pub fn log(run: &EfficientCoding, step: &mut Step, batch: &BatchTerms, loss: &Tensor) {
     let BatchTerms { pass, information, multiplier } = *batch;
     let mean = |tensor: &Tensor| tensor.mean(None::<Kind>);
@@ -79,7 +79,7 @@ pub fn log(run: &EfficientCoding, step: &mut Step, batch: &BatchTerms, loss: &Te
     step.last("train/param_norm", &param_norm(run));
 }
 
-/// The Euclidean norm of everything that learns: [].
+/// The Euclidean norm of everything that learns: `[]`.
 fn param_norm(run: &EfficientCoding) -> Tensor {
     let squares = |params: &Tensor| params.square().sum(Kind::Double);
     let main = squares(&run.parameters.main.params.values);

@@ -18,9 +18,9 @@ use crate::lab::train::phase::Phase;
 
 /// What formulas make of a batch.
 pub(super) struct FormulaStep {
-    /// The multipliers of the step, under a constraint that has them: [neuron].
+    /// The multipliers of the step, under a constraint that has them: `[neuron]`.
     pub(super) multiplier: Option<Tensor>,
-    /// The log of the gains that a formula sets after the step: [neuron].
+    /// The log of the gains that a formula sets after the step: `[neuron]`.
     log_gain: Option<Tensor>,
     /// What the controller is to remember.
     reaction: Option<Reaction>,
@@ -30,12 +30,12 @@ pub(super) struct FormulaStep {
 struct WrittenGradients {
     /// Whether that of the rates has.
     rates: bool,
-    /// The norm before clipping of the gradient of the main one, where it has: [].
+    /// The norm before clipping of the gradient of the main one, where it has: `[]`.
     main: Option<Tensor>,
 }
 
 impl EfficientCoding {
-    /// The gradient that the filters descend at a step, by the filters: [input, neuron].
+    /// The gradient that the filters descend at a step, by the filters: `[input, neuron]`.
     ///
     /// # Errors
     /// Where patches can't be had.
@@ -90,7 +90,7 @@ impl EfficientCoding {
     }
 
     /// Clips, and takes the optimizers' steps where all that the step is about to change is finite.
-    /// Gives the flag that they were taken under, [] bool, where the host does not know it yet.
+    /// Gives the flag that they were taken under, `[]` bool, where the host does not know it yet.
     ///
     /// # Errors
     /// [`crate::lab::error::Failure::NonFinite`] as [`Step::finite`] has it; where the model lacks a
@@ -143,7 +143,7 @@ impl EfficientCoding {
         Ok(written)
     }
 
-    /// Whether everything that a step is about to change is finite: [] bool.
+    /// Whether everything that a step is about to change is finite: `[]` bool.
     fn all_finite(
         &self,
         loss: &Tensor,
@@ -191,7 +191,7 @@ impl EfficientCoding {
 }
 
 /// Writes gradients to their places in a learner's buffer, zero where there is none, and scales
-/// them down to the norm `limit` of all of them, `discarded` ones included. Gives that norm: [].
+/// them down to the norm `limit` of all of them, `discarded` ones included. Gives that norm: `[]`.
 fn write_gradients(
     learner: &mut Learner,
     gradients: &[(String, Tensor)],

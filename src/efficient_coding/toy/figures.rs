@@ -18,7 +18,7 @@ const ARRIVED: f64 = 0.1;
 /// The heights of the level lines.
 const LEVELS: [f64; 5] = [0.9, 0.7, 0.5, 0.3, 0.1];
 
-/// A method's course: iterations, and [x1, x2] after each of them.
+/// A method's course: iterations, and `[x1, x2]` after each of them.
 struct Course {
     method: Method,
     iterations: Vec<f64>,

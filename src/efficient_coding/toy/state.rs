@@ -14,9 +14,9 @@ pub struct TwoLossToy {
     pub(super) config: ToyConfig,
     pub(super) problem: Problem,
     pub(super) steps: u64,
-    /// x1, x2, λ of each method after the last step: [method, 3] f64.
+    /// x1, x2, λ of each method after the last step: `[method, 3]` f64.
     pub(super) points: Tensor,
-    /// `points` before the last step, as the notebook prints them: [method, 3] f64.
+    /// `points` before the last step, as the notebook prints them: `[method, 3]` f64.
     pub(super) before: Tensor,
 }
 
@@ -29,7 +29,7 @@ impl TwoLossToy {
         Self { problem: config.problem(), before: points.copy(), config, steps, points }
     }
 
-    /// The rows of [`TwoLossToy::points`] or [`TwoLossToy::before`] as plain numbers: [method].
+    /// The rows of [`TwoLossToy::points`] or [`TwoLossToy::before`] as plain numbers: `[method]`.
     ///
     /// # Errors
     /// Where the device can't be read.

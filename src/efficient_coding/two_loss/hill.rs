@@ -3,8 +3,8 @@
 /// A point of the plane: (x1, x2).
 pub type Point = [f64; 2];
 
-/// f(x) = exp(−(x − u)ᵀ A (x − u)) with A = [[1, c], [c, 1]]: a hill of height 1 at u, oriented for
-/// c ≠ 0.
+/// f(x) = exp(−(x − u)ᵀ A (x − u)) with A = `[[1, c], [c, 1]]`: a hill of height 1 at u, oriented
+/// for c ≠ 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Hill {
     /// The top u.
@@ -27,7 +27,7 @@ impl Hill {
         [-2.0 * (a + self.tilt * b) * height, -2.0 * (self.tilt * a + b) * height]
     }
 
-    /// The ellipse where f is `level`, between 0 and 1: [point] of each coordinate, closed.
+    /// The ellipse where f is `level`, between 0 and 1: `[point]` of each coordinate, closed.
     pub fn level_line(&self, level: f64) -> (Vec<f64>, Vec<f64>) {
         let radius = (-level.ln()).sqrt();
         // A has the eigenvectors (1, ±1)/√2 with the eigenvalues 1 ± c.

@@ -40,7 +40,7 @@ pub struct RunConfig {
     /// Passes through the training data
     #[arg(long, default_value_t = 1)]
     pub epochs: u64,
-    /// Name of the run folder; by default <preset>-s<seed>-<UTC time>
+    /// Name of the run folder; by default `<preset>-s<seed>-<UTC time>`
     #[arg(long)]
     pub name: Option<String>,
     /// Folder of run folders

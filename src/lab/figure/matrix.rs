@@ -31,7 +31,7 @@ pub struct MatrixFigure {
     pub row_labels: Vec<String>,
     /// Names of the columns, or none to number them.
     pub column_labels: Vec<String>,
-    /// Values: [row][column]; those that aren't finite are grey.
+    /// Values: `[row][column]`; those that aren't finite are grey.
     pub values: Vec<Vec<f64>>,
     /// Range and colours.
     pub scale: ColourScale,

@@ -21,7 +21,7 @@ const GAP: f32 = 6.0;
 pub struct Tile {
     /// What stands above it; may be empty.
     pub label: String,
-    /// Values in row-major order: [height * width].
+    /// Values in row-major order: `[height * width]`.
     pub values: Vec<f64>,
 }
 

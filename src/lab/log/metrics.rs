@@ -18,7 +18,7 @@ enum Reduce {
 struct Metric {
     tag: String,
     reduce: Reduce,
-    /// Sum or last value since the last take: [] or [replicate].
+    /// Sum or last value since the last take: `[]` or `[replicate]`.
     value: Tensor,
     count: u64,
 }
@@ -78,14 +78,14 @@ impl Metrics {
 
     /// Adds a value whose mean over the interval is logged.
     ///
-    /// - value: [] or [replicate]
+    /// - value: `[]` or `[replicate]`
     pub fn mean(&mut self, tag: &str, value: &Tensor) {
         self.put(tag, value, Reduce::Mean);
     }
 
     /// Sets a value of which the last in the interval is logged.
     ///
-    /// - value: [] or [replicate]
+    /// - value: `[]` or `[replicate]`
     pub fn last(&mut self, tag: &str, value: &Tensor) {
         self.put(tag, value, Reduce::Last);
     }
@@ -151,7 +151,7 @@ impl Metrics {
 
 /// What a checkpoint needs of an interval and an epoch that are under way:
 ///
-/// - `state.lab.interval.<tag>`: [] or `[replicate]`, the sum or the last value
+/// - `state.lab.interval.<tag>`: `[]` or `[replicate]`, the sum or the last value
 /// - `state.lab.interval_counts.<tag>`: the count, and 1 for a mean or 0 for a last value
 /// - `state.lab.epoch.<tag>`: the count, and the sum of each replicate
 impl Persist for Metrics {

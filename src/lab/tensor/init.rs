@@ -9,7 +9,7 @@
 //!   with the gates along the first axis
 //! - `nn.Embedding`: the table
 //!
-//! One draw of [neuron, computation, input] has the numbers of one `nn.Linear` with
+//! One draw of `[neuron, computation, input]` has the numbers of one `nn.Linear` with
 //! neuron x computation outputs; a `nn.Linear` for each computation, with a bias in between, has
 //! others, of the same law.
 
@@ -25,7 +25,7 @@ pub struct Fans {
 }
 
 impl Fans {
-    /// Of a weight [output, input, kernel..]; a vector counts as a single output.
+    /// Of a weight `[output, input, kernel..]`; a vector counts as a single output.
     pub fn of(shape: &[i64]) -> Self {
         let kernel: i64 = shape.iter().skip(2).product();
         match shape {
@@ -81,7 +81,7 @@ pub fn recurrent(shape: &[i64], hidden: i64, kind: Kind) -> Tensor {
     uniform(shape, 1.0 / (hidden as f64).sqrt(), kind)
 }
 
-/// A table of `nn.Embedding`, [entry, dimension]: N(0, 1).
+/// A table of `nn.Embedding`, `[entry, dimension]`: N(0, 1).
 pub fn embedding(shape: &[i64], kind: Kind) -> Tensor {
     normal(shape, 1.0, kind)
 }

@@ -8,11 +8,11 @@ use super::{init, rng};
 
 /// `x W^T + b`, for each replicate its own.
 ///
-/// - x: [batch, input], or [replicate, batch, input]
-/// - weight: [output, input], or [replicate, output, input]
-/// - bias: [output], or [replicate, output]
+/// - x: `[batch, input]`, or `[replicate, batch, input]`
+/// - weight: `[output, input]`, or `[replicate, output, input]`
+/// - bias: `[output]`, or `[replicate, output]`
 ///
-/// Gives [batch, output], or [replicate, batch, output].
+/// Gives `[batch, output]`, or `[replicate, batch, output]`.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     if weight.dim() == 2 {
         x.linear(weight, Some(bias))
@@ -23,10 +23,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
 
 /// Mean cross-entropy in nats.
 ///
-/// - logits: [batch, class], or [replicate, batch, class]
-/// - labels: [batch] i64, or [replicate, batch]
+/// - logits: `[batch, class]`, or `[replicate, batch, class]`
+/// - labels: `[batch]` i64, or `[replicate, batch]`
 ///
-/// Gives [], or [replicate].
+/// Gives `[]`, or `[replicate]`.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
     let log_p = logits.log_softmax(-1, logits.kind());
     let classes = log_p.size()[log_p.dim() - 1];
@@ -37,8 +37,8 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
 
 /// [`cross_entropy`], and its gradient with respect to the logits, (softmax - onehot) / batch.
 ///
-/// Gives [] or [replicate], and [batch, class] or [replicate, batch, class]: the gradient of the
-/// sum over replicates.
+/// Gives `[]` or `[replicate]`, and `[batch, class]` or `[replicate, batch, class]`: the gradient
+/// of the sum over replicates.
 pub fn cross_entropy_with_gradient(logits: &Tensor, labels: &Tensor) -> (Tensor, Tensor) {
     let _guard = no_grad_guard();
     let log_p = logits.log_softmax(-1, logits.kind());
@@ -104,7 +104,7 @@ pub fn draw_params(
 /// The batches of one epoch as indices into the training set, for each replicate its own
 /// permutation, from (seed + replicate, "data", epoch).
 ///
-/// Gives [replicate, sample] i64 on `device`.
+/// Gives `[replicate, sample]` i64 on `device`.
 pub fn epoch_order(seed: u64, replicates: i64, samples: i64, epoch: u64, device: Device) -> Tensor {
     let orders: Vec<Tensor> = (0..replicates as u64)
         .map(|replicate| rng::permutation(samples, seed.wrapping_add(replicate), "data", epoch))

@@ -18,7 +18,7 @@ pub struct ParamsBuilder {
 impl ParamsBuilder {
     /// Adds a parameter; the names are those in the checkpoint.
     ///
-    /// - value: [replicate, ...], on any device
+    /// - value: `[replicate, ...]`, on any device
     pub fn add(&mut self, name: impl Into<String>, value: Tensor) {
         self.names.push(name.into());
         self.values.push(value);
@@ -196,7 +196,7 @@ impl Params {
     /// Writes the gradient of `loss` with respect to every parameter into `gradients`. A parameter
     /// that the loss does not depend on gets zeros.
     ///
-    /// - loss: [], the sum over replicates, whose parameters are independent
+    /// - loss: `[]`, the sum over replicates, whose parameters are independent
     ///
     /// # Errors
     /// Where the loss has no graph, or one that was gone through before.

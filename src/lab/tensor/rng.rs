@@ -53,7 +53,7 @@ pub fn seed_torch(seed: u64, stream: &str, t: u64) {
     tch::manual_seed(key(seed, stream, t) as i64);
 }
 
-/// A permutation of 0..n: [n] i64, on the CPU.
+/// A permutation of 0..n: `[n]` i64, on the CPU.
 pub fn permutation(n: i64, seed: u64, stream: &str, t: u64) -> Tensor {
     seed_torch(seed, stream, t);
     Tensor::randperm(n, (Kind::Int64, Device::Cpu))

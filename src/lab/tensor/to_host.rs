@@ -43,13 +43,13 @@ pub fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     Ok(unsafe { host_memory::as_bytes(&host) }?.to_vec())
 }
 
-/// The single number of `tensor`: [].
+/// The single number of `tensor`: `[]`.
 pub fn scalar(tensor: &Tensor) -> Result<f64> {
     READS.fetch_add(1, Ordering::Relaxed);
     tensor.f_double_value(&[]).context("reading a number from the device")
 }
 
-/// The single truth value of `tensor`: [].
+/// The single truth value of `tensor`: `[]`.
 pub fn flag(tensor: &Tensor) -> Result<bool> {
     Ok(scalar(tensor)? != 0.0)
 }

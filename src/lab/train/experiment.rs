@@ -127,7 +127,7 @@ impl Step<'_> {
     /// Logs the mean of a value over the steps between two log entries, and gives the mean since the
     /// last evaluation to the next one ([`Evaluation::train_mean`]).
     ///
-    /// - value: [] or [replicate]; stays on the device
+    /// - value: `[]` or `[replicate]`; stays on the device
     pub fn mean(&mut self, tag: &str, value: &Tensor) {
         let metrics = &mut *self.metrics;
         self.clock.time(Phase::Logging, || metrics.mean(tag, value));
@@ -135,7 +135,7 @@ impl Step<'_> {
 
     /// Logs the last value before a log entry; [`Evaluation::train_mean`] has the mean of these.
     ///
-    /// - value: [] or [replicate]; stays on the device
+    /// - value: `[]` or `[replicate]`; stays on the device
     pub fn last(&mut self, tag: &str, value: &Tensor) {
         let metrics = &mut *self.metrics;
         self.clock.time(Phase::Logging, || metrics.last(tag, value));
@@ -149,7 +149,7 @@ impl Step<'_> {
     /// Says whether everything that this step is about to apply is finite. The update must be
     /// made only where the flag that comes back is true (or is none).
     ///
-    /// - finite: [] bool
+    /// - finite: `[]` bool
     ///
     /// # Errors
     /// [`crate::lab::error::Failure::NonFinite`] where the host looks at once, as on the CPU.

@@ -30,9 +30,9 @@ impl FinitePolicy {
 pub struct FiniteGuard {
     policy: FinitePolicy,
     first: u64,
-    /// [] bool: every check so far was true.
+    /// `[]` bool: every check so far was true.
     ok: Tensor,
-    /// [] i64: steps before the first non-finite one, since `first`.
+    /// `[]` i64: steps before the first non-finite one, since `first`.
     good: Tensor,
     checked: bool,
 }
@@ -50,7 +50,7 @@ impl FiniteGuard {
     /// Gives back the flag under which the update is to be applied, or none where it is known to
     /// be true.
     ///
-    /// - finite: [] bool
+    /// - finite: `[]` bool
     ///
     /// # Errors
     /// [`Failure::NonFinite`] where the policy is to look now, and the flag is false.
@@ -78,7 +78,7 @@ impl FiniteGuard {
         }
     }
 
-    /// What [`FiniteGuard::verify`] needs from the device: [2] i64, to be read with the metrics;
+    /// What [`FiniteGuard::verify`] needs from the device: `[2]` i64, to be read with the metrics;
     /// none where every check was read at once.
     pub fn pending(&self) -> Option<Tensor> {
         let _guard = no_grad_guard();

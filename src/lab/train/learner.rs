@@ -60,7 +60,7 @@ pub struct Learner {
     pub params: Params,
     /// Their gradient at the step under way.
     pub gradients: Gradients,
-    /// Which parameters the next updates change, where not all: [replicate, parameter] bool.
+    /// Which parameters the next updates change, where not all: `[replicate, parameter]` bool.
     pub update_mask: Option<Tensor>,
     optimizer: Optimizer,
     schedule: Schedule,
@@ -126,9 +126,9 @@ impl Learner {
 
     /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
     /// changes where the loss or the gradient is not finite. Gives the flag under which it was
-    /// applied, [] bool, where the host does not know it yet, for what else the step changes.
+    /// applied, `[]` bool, where the host does not know it yet, for what else the step changes.
     ///
-    /// - loss: [] or [replicate]
+    /// - loss: `[]` or `[replicate]`
     ///
     /// # Errors
     /// [`crate::lab::error::Failure::NonFinite`] as [`Step::finite`] has it.
@@ -144,7 +144,7 @@ impl Learner {
     /// The rest of an update whose gradient is already in `gradients`, from autograd or from
     /// a formula. Gives the flag that the update was made under, if there is one.
     ///
-    /// - loss: [] or [replicate]
+    /// - loss: `[]` or `[replicate]`
     ///
     /// # Errors
     /// As [`Learner::descend`].

@@ -14,7 +14,7 @@ pub struct SweepArgs {
     /// are separated by semicolons. May be repeated: every combination is a point
     #[arg(long, value_name = "KEY=VALUES")]
     pub grid: Vec<String>,
-    /// Name of the sweep; by default <experiment>-<UTC time>
+    /// Name of the sweep; by default `<experiment>-<UTC time>`
     #[arg(long)]
     pub name: Option<String>,
     /// Go on with a sweep: its name or folder

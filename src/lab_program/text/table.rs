@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct Table {
     /// Names of the columns.
     pub header: Vec<String>,
-    /// Cells: [row][column].
+    /// Cells: `[row][column]`.
     pub rows: Vec<Vec<String>>,
 }
 

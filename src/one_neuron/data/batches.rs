@@ -50,9 +50,9 @@ impl Sampler {
 /// One batch as the model sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
-    /// Normalised inputs: [input, sample], flat.
+    /// Normalised inputs: `[input, sample]`, flat.
     pub inputs: &'a [f64],
-    /// Class of each sample, 0 or 1: [sample].
+    /// Class of each sample, 0 or 1: `[sample]`.
     pub labels: &'a [f64],
     /// Mean of each input over the batch.
     pub mean_inputs: &'a [f64],
@@ -63,13 +63,13 @@ pub struct Batch<'a> {
 pub struct Batches {
     /// Samples in a batch.
     pub size: usize,
-    /// Normalised inputs: [batch, input, sample], flat.
+    /// Normalised inputs: `[batch, input, sample]`, flat.
     pub inputs: Vec<f64>,
-    /// Labels: [batch, sample], flat.
+    /// Labels: `[batch, sample]`, flat.
     pub labels: Vec<f64>,
-    /// Means over the samples: [batch, input], flat.
+    /// Means over the samples: `[batch, input]`, flat.
     mean_inputs: Vec<f64>,
-    /// Room for the items of one batch: [sample].
+    /// Room for the items of one batch: `[sample]`.
     items: Vec<usize>,
 }
 

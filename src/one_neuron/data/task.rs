@@ -28,7 +28,7 @@ pub enum Columns {
 /// those of class 1, N(4, 4).
 #[derive(Debug, Clone)]
 pub struct TrainingSet {
-    /// The coordinates: [class 0's samples, class 1's].
+    /// The coordinates: `[class 0's samples, class 1's]`.
     pub samples: Vec<[f64; INPUTS]>,
 }
 
@@ -41,7 +41,7 @@ pub fn sample(class: usize, normals: &[f64]) -> [f64; INPUTS] {
 impl TrainingSet {
     /// Samples from pairs of normal vectors, one of class 0 and one of class 1 by turns.
     ///
-    /// - normals: [sample, class, coordinate], flat
+    /// - normals: `[sample, class, coordinate]`, flat
     fn from_normals(normals: &[f64]) -> Self {
         let of_class = |class: usize| {
             let pairs = normals.chunks_exact(2 * INPUTS);

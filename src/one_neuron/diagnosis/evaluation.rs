@@ -53,7 +53,7 @@ pub struct Findings {
 /// Evaluates one run.
 ///
 /// # Shapes
-/// - params: [parameter]
+/// - params: `[parameter]`
 pub fn evaluate(model: Model, params: &[f64], batches: &Batches) -> Findings {
     let mut outputs = vec![0.0; batches.size];
     let (mut loss, mut right) = (0.0, 0usize);

@@ -29,7 +29,7 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// Compares the two gradients at some parameters: [parameter].
+/// Compares the two gradients at some parameters: `[parameter]`.
 pub fn compare(model: Model, params: &[f64], batches: &Batches) -> Comparison {
     let width = params.len();
     let (mut correct, mut averaged) = (vec![0.0; width], vec![0.0; width]);
@@ -78,21 +78,21 @@ pub fn check(model: Model, params: &[f64], batches: &Batches) -> f64 {
     (distance.sum::<f64>() / dot(&differences, &differences)).sqrt()
 }
 
-/// The gradient E[e d x] of one neuron taken apart into the terms that it is the sum of. Each is the
-/// mean over the four inputs.
+/// The gradient `E[e d x]` of one neuron taken apart into the terms that it is the sum of. Each is
+/// the mean over the four inputs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Moments {
-    /// E[e] E[d] E[x]: all that averaging too early keeps of a large batch.
+    /// `E[e] E[d] E[x]`: all that averaging too early keeps of a large batch.
     pub product_of_means: f64,
-    /// E[d] cov(e, x): the error goes with the input, which is what there is to learn.
+    /// `E[d]` cov(e, x): the error goes with the input, which is what there is to learn.
     pub error_input: f64,
-    /// E[x] cov(e, d): the error goes with the slope.
+    /// `E[x]` cov(e, d): the error goes with the slope.
     pub error_slope: f64,
-    /// E[e] cov(d, x): the slope goes with the input.
+    /// `E[e]` cov(d, x): the slope goes with the input.
     pub slope_input: f64,
     /// The third central moment of e, d and x.
     pub third: f64,
-    /// E[e d x], the sum of the moments above.
+    /// `E[e d x]`, the sum of the moments above.
     pub total: f64,
 }
 
@@ -105,7 +105,7 @@ struct Sample {
 
 /// Takes the gradient apart at some parameters of one neuron, over all samples of the batches.
 ///
-/// - params: [w_a, w_b, w_c, w_d, b]
+/// - params: `[w_a, w_b, w_c, w_d, b]`
 pub fn moments(params: &[f64], batches: &Batches) -> Moments {
     let mut outputs = vec![0.0; batches.size];
     let mut rows: Vec<Sample> = Vec::with_capacity(batches.labels.len());

@@ -17,16 +17,16 @@ pub struct Trainer<'a> {
     pub update: &'a Update,
     /// The learning rate.
     pub lr: f64,
-    /// What half the gradient is multiplied by: [parameter].
+    /// What half the gradient is multiplied by: `[parameter]`.
     pub scale: &'a [f64],
 }
 
 /// What the training changes.
 #[derive(Debug)]
 pub struct TrainerState<'a> {
-    /// Parameters: [parameter].
+    /// Parameters: `[parameter]`.
     pub params: &'a mut [f64],
-    /// The update's state: [buffer, parameter], flat.
+    /// The update's state: `[buffer, parameter]`, flat.
     pub buffers: &'a mut [f64],
     /// Sum of the losses since the last record.
     pub loss_sum: &'a mut f64,

@@ -84,8 +84,8 @@ impl Update {
     /// Takes one step of one neuron or network.
     ///
     /// # Shapes
-    /// - params, gradient: [parameter]
-    /// - buffers: [buffer, parameter], flat, as many as [`UpdateKind::buffers`] has
+    /// - params, gradient: `[parameter]`
+    /// - buffers: `[buffer, parameter]`, flat, as many as [`UpdateKind::buffers`] has
     pub fn apply(
         &self,
         params: &mut [f64],
@@ -122,8 +122,8 @@ impl Update {
     /// Takes one step of many runs at once, without changing what it is given.
     ///
     /// # Shapes
-    /// - params, gradient, each of `buffers`: [point, replicate, parameter]
-    /// - lr: [point, 1, 1]
+    /// - params, gradient, each of `buffers`: `[point, replicate, parameter]`
+    /// - lr: `[point, 1, 1]`
     ///
     /// # Panics
     /// Panics if there are fewer buffers than [`UpdateKind::buffers`] names.
@@ -156,7 +156,7 @@ impl Update {
     }
 }
 
-/// Parameters and buffers after a step: [point, replicate, parameter] each.
+/// Parameters and buffers after a step: `[point, replicate, parameter]` each.
 #[derive(Debug)]
 pub struct Updated {
     /// The parameters.

@@ -103,7 +103,7 @@ impl Model {
         params
     }
 
-    /// What half the gradient is multiplied by: [parameter].
+    /// What half the gradient is multiplied by: `[parameter]`.
     pub fn scale(self, factor: f64, sign: Sign) -> Vec<f64> {
         let (weights, biases) = (sign.of_weights(), sign.of_biases());
         let of = |i: usize| factor * if i < self.biases() { weights } else { biases };
@@ -113,8 +113,8 @@ impl Model {
     /// Writes half the gradient of a batch by a rule, and gives back the mean loss.
     ///
     /// # Shapes
-    /// - params, gradient: [parameter]
-    /// - scratch: [sample]
+    /// - params, gradient: `[parameter]`
+    /// - scratch: `[sample]`
     pub fn gradient(
         self,
         rule: GradientRule,
@@ -132,8 +132,8 @@ impl Model {
     /// Writes the answers to a batch.
     ///
     /// # Shapes
-    /// - params: [parameter]
-    /// - outputs: [sample]
+    /// - params: `[parameter]`
+    /// - outputs: `[sample]`
     pub fn answers(self, params: &[f64], batch: Batch, outputs: &mut [f64]) {
         match self {
             Self::One => neuron::answers(params, batch, outputs),

@@ -19,8 +19,8 @@ use crate::one_neuron::data::task::INPUTS;
 /// Hidden neurons.
 pub const HIDDEN: usize = 2;
 
-/// Parameters: hidden weights [hidden, input], output weights [hidden], hidden biases [hidden],
-/// the output's bias.
+/// Parameters: hidden weights `[hidden, input]`, output weights `[hidden]`, hidden biases
+/// `[hidden]`, the output's bias.
 pub const PARAMETERS: usize = HIDDEN * INPUTS + HIDDEN + HIDDEN + 1;
 
 /// Where the output weights begin.
@@ -49,7 +49,7 @@ fn inputs(batch: Batch, size: usize, s: usize) -> [f64; INPUTS] {
 ///
 /// # Shapes
 /// - params: as [`PARAMETERS`] lists them
-/// - outputs: [sample]
+/// - outputs: `[sample]`
 pub fn answers(params: &[f64], batch: Batch, outputs: &mut [f64]) {
     let size = outputs.len();
     for (s, output) in outputs.iter_mut().enumerate() {

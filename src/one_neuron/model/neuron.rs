@@ -23,8 +23,8 @@ pub fn sigmoid(z: f64) -> f64 {
 /// Writes half the gradient of a batch by a rule, and gives back the mean loss.
 ///
 /// # Shapes
-/// - params, gradient: [w_a, w_b, w_c, w_d, b]
-/// - outputs: scratch, [sample]
+/// - params, gradient: `[w_a, w_b, w_c, w_d, b]`
+/// - outputs: scratch, `[sample]`
 pub fn gradient_of_batch(
     rule: GradientRule,
     params: &[f64],
@@ -75,7 +75,7 @@ pub fn gradient_of_batch(
     squares / n
 }
 
-/// Replaces the neuron's answers by its errors times its slopes: [sample].
+/// Replaces the neuron's answers by its errors times its slopes: `[sample]`.
 fn errors_times_slopes(labels: &[f64], outputs: &mut [f64]) {
     for (y, label) in outputs.iter_mut().zip(labels) {
         *y = (label - *y) * (*y * (1.0 - *y));
@@ -85,8 +85,8 @@ fn errors_times_slopes(labels: &[f64], outputs: &mut [f64]) {
 /// Writes the neuron's answers to a batch.
 ///
 /// # Shapes
-/// - params: [w_a, w_b, w_c, w_d, b]
-/// - outputs: [sample]
+/// - params: `[w_a, w_b, w_c, w_d, b]`
+/// - outputs: `[sample]`
 pub fn answers(params: &[f64], batch: Batch, outputs: &mut [f64]) {
     let size = outputs.len();
     outputs.fill(0.0);

@@ -1,7 +1,7 @@
 //! The gradients as tensor operations on any device, with the runs as leading axes.
 //!
-//! Axes: parameters are [point, replicate, parameter]; inputs are [replicate, input, sample], since
-//! the points of a grid share their seeds' batches.
+//! Axes: parameters are `[point, replicate, parameter]`; inputs are `[replicate, input, sample]`,
+//! since the points of a grid share their seeds' batches.
 
 use tch::{Kind, Tensor};
 
@@ -25,18 +25,18 @@ fn mean_kept(tensor: &Tensor) -> Tensor {
 /// What a batch says about the parameters.
 #[derive(Debug)]
 pub struct BatchGradient {
-    /// Mean loss: [point, replicate].
+    /// Mean loss: `[point, replicate]`.
     pub loss: Tensor,
-    /// Half the gradient: [point, replicate, parameter].
+    /// Half the gradient: `[point, replicate, parameter]`.
     pub gradient: Tensor,
 }
 
 /// Half the gradient of a batch by a rule, as [`Model::gradient`] has it, and the mean loss.
 ///
 /// # Shapes
-/// - params: [point, replicate, parameter]
-/// - inputs: [replicate, input, sample]
-/// - labels: [replicate, sample]
+/// - params: `[point, replicate, parameter]`
+/// - inputs: `[replicate, input, sample]`
+/// - labels: `[replicate, sample]`
 pub fn gradient(
     model: Model,
     rule: GradientRule,

@@ -17,23 +17,23 @@ pub struct PointGroup {
     pub points: Vec<usize>,
     /// Samples in a batch.
     pub batch_size: usize,
-    /// Parameters: [point, replicate, parameter].
+    /// Parameters: `[point, replicate, parameter]`.
     pub params: Tensor,
     pub(super) model: Model,
     pub(super) rule: GradientRule,
     pub(super) update: Update,
-    /// State of the update rule: [point, replicate, parameter] each.
+    /// State of the update rule: `[point, replicate, parameter]` each.
     pub(super) buffers: Vec<Tensor>,
-    /// Learning rates: [point].
+    /// Learning rates: `[point]`.
     pub(super) lr: Vec<f64>,
-    /// What half the gradient is multiplied by: [point][parameter].
+    /// What half the gradient is multiplied by: `[point][parameter]`.
     pub(super) scale: Vec<Vec<f64>>,
 }
 
 /// Sorts the points of a grid into groups, all points of a rule with its initial parameters.
 ///
 /// # Shapes
-/// - initial: the initial parameters by rule, [replicate][parameter]
+/// - initial: the initial parameters by rule, `[replicate][parameter]`
 pub fn groups(
     config: &OneNeuronConfig,
     points: &[Point],
@@ -97,7 +97,7 @@ impl PointGroup {
         named.flat_map(|(name, all)| self.views(&format!("optim.{name}."), all, points)).collect()
     }
 
-    /// Views of [point, replicate, parameter] by the names of points and parameters.
+    /// Views of `[point, replicate, parameter]` by the names of points and parameters.
     fn views(&self, prefix: &str, all: &Tensor, points: &[Point]) -> NamedTensors {
         let mut named = NamedTensors::new();
         for (k, index) in self.points.iter().enumerate() {
@@ -112,7 +112,7 @@ impl PointGroup {
     }
 }
 
-/// A parameter among [replicate, parameter] as [replicate, shape], or as [shape] of the only
+/// A parameter among `[replicate, parameter]` as `[replicate, shape]`, or as `[shape]` of the only
 /// replicate.
 fn view(runs: &Tensor, part: &Parameter) -> Tensor {
     let replicates = runs.size()[0];

@@ -12,18 +12,18 @@ use crate::one_neuron::model::tensors::{self, BatchGradient};
 /// Batches in a row as tensors.
 #[derive(Debug)]
 pub struct TensorBatches {
-    /// Normalised inputs: [step, replicate, input, sample].
+    /// Normalised inputs: `[step, replicate, input, sample]`.
     pub inputs: Tensor,
-    /// Labels: [step, replicate, sample].
+    /// Labels: `[step, replicate, sample]`.
     pub labels: Tensor,
 }
 
 /// What came of steps in tensor operations.
 #[derive(Debug)]
 pub struct DeviceSteps {
-    /// Sums of the losses: [point of this group, replicate].
+    /// Sums of the losses: `[point of this group, replicate]`.
     pub loss_sums: Tensor,
-    /// How many steps were finite: [] i64.
+    /// How many steps were finite: `[]` i64.
     pub finite_steps: Tensor,
 }
 
@@ -32,8 +32,8 @@ impl PointGroup {
     /// something stopped being finite; parameters and buffers have not changed then.
     ///
     /// # Shapes
-    /// - batches: those of this group's size, [replicate]
-    /// - loss_sums: [point of the grid, replicate], flat
+    /// - batches: those of this group's size, `[replicate]`
+    /// - loss_sums: `[point of the grid, replicate]`, flat
     ///
     /// # Errors
     /// Fails if the device's tensors can't be copied to the host.
@@ -78,8 +78,8 @@ impl PointGroup {
     /// Writes parameters and buffers into the group's tensors.
     ///
     /// # Shapes
-    /// - params: [run, parameter], flat
-    /// - buffers: [run, buffer, parameter], flat
+    /// - params: `[run, parameter]`, flat
+    /// - buffers: `[run, buffer, parameter]`, flat
     fn write(&mut self, params: &[f64], buffers: &[f64]) {
         let (depth, width) = (self.buffers.len(), self.model.width());
         let write = |tensor: &mut Tensor, values: &[f64]| {
@@ -98,8 +98,8 @@ impl PointGroup {
     /// on, nothing changes.
     ///
     /// # Shapes
-    /// - loss_sums: before these steps, [point of this group, replicate]
-    /// - ok: whether all has been finite so far, [] bool
+    /// - loss_sums: before these steps, `[point of this group, replicate]`
+    /// - ok: whether all has been finite so far, `[]` bool
     pub fn run_on_device(
         &mut self,
         first: u64,
@@ -142,7 +142,7 @@ impl PointGroup {
     }
 }
 
-/// Joins buffers of [run, parameter] each to [run, buffer, parameter].
+/// Joins buffers of `[run, parameter]` each to `[run, buffer, parameter]`.
 fn interleave(buffers: &[Vec<f64>], joint: &mut [f64], width: usize) {
     let depth = buffers.len();
     for (b, buffer) in buffers.iter().enumerate() {

@@ -80,7 +80,7 @@ fn ends(records: &[f64], replicates: usize) -> Vec<f64> {
 /// Logs a record.
 ///
 /// # Shapes
-/// - record: [point, replicate]
+/// - record: `[point, replicate]`
 pub fn log_record(run: &OneNeuron, record: &Tensor, step: &mut Step) {
     for (k, point) in run.points.iter().enumerate() {
         let record = record.get(k as i64);
@@ -134,7 +134,7 @@ fn say(evaluation: &Evaluation, point: &Point, end: &[f64], findings: &[Findings
     ));
 }
 
-/// Logs what was found at a point: [replicate].
+/// Logs what was found at a point: `[replicate]`.
 fn log_findings(evaluation: &mut Evaluation, point: &Point, findings: &[Findings]) {
     let mut log = |tag: &str, value: &dyn Fn(&Findings) -> f64| {
         evaluation.scalar(&point.tag(tag), findings.iter().map(value).collect());
@@ -163,7 +163,7 @@ fn log_findings(evaluation: &mut Evaluation, point: &Point, findings: &[Findings
 /// Logs the parameters of a point.
 ///
 /// # Shapes
-/// - rows: [replicate][parameter]
+/// - rows: `[replicate][parameter]`
 fn log_params(run: &OneNeuron, evaluation: &mut Evaluation, point: &Point, rows: &[&[f64]]) {
     for part in run.config.model.parameters() {
         for i in 0..part.length() {

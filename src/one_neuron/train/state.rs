@@ -33,11 +33,11 @@ pub struct OneNeuron {
     pub replicates: usize,
     /// The first seed.
     pub seed: u64,
-    /// The last records: [point, replicate, LAST], NaN before the first.
+    /// The last records: `[point, replicate, LAST]`, NaN before the first.
     pub records: Tensor,
-    /// Sum of the losses since the last record: [point, replicate].
+    /// Sum of the losses since the last record: `[point, replicate]`.
     loss_sums: Tensor,
-    /// Whether every step so far was finite, for the tensors' steps: [] bool.
+    /// Whether every step so far was finite, for the tensors' steps: `[]` bool.
     finite: Tensor,
     streams: Streams,
     device: Device,
@@ -98,7 +98,7 @@ impl OneNeuron {
         let _ = self.finite.logical_and_(&good.eq(steps as i64));
     }
 
-    /// Whether every step so far was finite: [] bool.
+    /// Whether every step so far was finite: `[]` bool.
     pub(super) fn finite(&self) -> &Tensor {
         &self.finite
     }
@@ -136,7 +136,7 @@ impl OneNeuron {
         Ok(bad)
     }
 
-    /// Takes steps in tensor operations, and gives back how many were finite: [] i64.
+    /// Takes steps in tensor operations, and gives back how many were finite: `[]` i64.
     pub(super) fn run_on_device(&mut self, first: u64) -> Result<Tensor> {
         let mut good = Tensor::full([], i64::MAX, (Kind::Int64, self.device));
         for group in &mut self.groups {
@@ -163,7 +163,7 @@ impl OneNeuron {
     }
 
     /// Ends a record, the mean of the losses since the last one, and gives it back:
-    /// [point, replicate].
+    /// `[point, replicate]`.
     pub(super) fn end_record(&mut self) -> Tensor {
         let record = &self.loss_sums / self.config.record_every as f64;
         let _ = self.loss_sums.zero_();

@@ -25,7 +25,7 @@ struct Stream {
 #[derive(Debug)]
 pub struct Streams {
     seeds: Vec<u64>,
-    /// Training samples: [replicate].
+    /// Training samples: `[replicate]`.
     data: Vec<TrainingSet>,
     /// How every batch is normalised.
     normalise: Normalise,
@@ -67,7 +67,7 @@ impl Streams {
         }
     }
 
-    /// The batches of a batch size: [replicate].
+    /// The batches of a batch size: `[replicate]`.
     ///
     /// # Errors
     /// Fails if the streams were made without that batch size.

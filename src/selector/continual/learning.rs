@@ -18,9 +18,9 @@ use crate::selector::task_sequence::tasks::TASKS;
 pub(super) struct WeightedPass {
     /// The parts one after another.
     pub(super) pass: NetworkPass,
-    /// Their weighted loss: [] or [replicate].
+    /// Their weighted loss: `[]` or `[replicate]`.
     pub(super) loss: Tensor,
-    /// The loss's gradient in the logits: [.., batch, class].
+    /// The loss's gradient in the logits: `[.., batch, class]`.
     pub(super) delta: Tensor,
 }
 
@@ -105,7 +105,7 @@ impl SelectorContinual {
     }
 
     /// The diagonal of a task's Fisher information: the mean square of the gradient of the
-    /// log-likelihood of the right answer, image by image: [replicate, parameter].
+    /// log-likelihood of the right answer, image by image: `[replicate, parameter]`.
     fn fisher(&mut self, task: i64) -> Tensor {
         let count = self.config.fisher_samples;
         let places = sample(&self.tasks, task, count, self.seeds, "fisher");

@@ -60,10 +60,10 @@ pub fn charts(own_outputs: bool) -> Vec<Chart> {
     charts
 }
 
-/// The first `rows` rows of the matrix of each replicate: [replicate][row][column].
+/// The first `rows` rows of the matrix of each replicate: `[replicate][row][column]`.
 ///
 /// # Shapes
-/// - of: [replicate, row, column]
+/// - of: `[replicate, row, column]`
 ///
 /// # Errors
 /// A matrix that can't be read from the device.

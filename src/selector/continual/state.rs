@@ -32,11 +32,11 @@ pub struct SelectorContinual {
 
 /// What was found after every task; NaN for tasks to come.
 pub(super) struct Record {
-    /// Accuracy on task j after task i: [replicate, i, j] f64.
+    /// Accuracy on task j after task i: `[replicate, i, j]` f64.
     pub(super) accuracy: Tensor,
-    /// Accuracy on task j after task i where the network is told the task: [replicate, i, j] f64.
+    /// Accuracy on task j after task i where the network is told the task: `[replicate, i, j]` f64.
     pub(super) told: Tensor,
-    /// How often each class was answered: [replicate, i, class] f64.
+    /// How often each class was answered: `[replicate, i, class]` f64.
     pub(super) answers: Tensor,
 }
 

@@ -10,11 +10,11 @@ use super::sample_buckets::SampleBuckets;
 /// Where the gradients go; all of it is written.
 #[derive(Debug)]
 pub struct Gradients<'a, T> {
-    /// [computation, neuron, input]
+    /// `[computation, neuron, input]`
     pub weight: &'a mut [T],
-    /// [computation, neuron]
+    /// `[computation, neuron]`
     pub bias: &'a mut [T],
-    /// [sample, input]; empty where it is not asked for.
+    /// `[sample, input]`; empty where it is not asked for.
     pub x: &'a mut [T],
 }
 
@@ -43,7 +43,7 @@ const COLUMNS: usize = 16;
 /// neurons included, so the bits don't depend on how many there are.
 ///
 /// # Shapes
-/// - delta: [neuron, sample]
+/// - delta: `[neuron, sample]`
 ///
 /// # Panics
 /// Lengths that don't fit the sizes.
@@ -99,8 +99,9 @@ unsafe fn backward_columns_avx2<T: Real>(
 /// Writes the gradients in the columns of some inputs.
 ///
 /// # Safety
-/// `shared` holds [computation, neuron, input], [computation, neuron] and, or null, [sample, input]
-/// numbers, and no one else touches `columns` of them; of 0 among `columns`, the biases neither.
+/// `shared` holds `[computation, neuron, input]`, `[computation, neuron]` and, or null,
+/// `[sample, input]` numbers, and no one else touches `columns` of them; of 0 among `columns`, the
+/// biases neither.
 #[inline(always)]
 unsafe fn backward_columns<T: Real>(
     operands: Operands<T>,

@@ -9,8 +9,8 @@ use super::sample_buckets::SampleBuckets;
 /// divide the rows.
 ///
 /// # Shapes
-/// - bias: [computation, neuron]
-/// - out: [neuron, sample]
+/// - bias: `[computation, neuron]`
+/// - out: `[neuron, sample]`
 pub fn forward<T: Real>(operands: Operands<T>, bias: &[T], out: &mut [T]) {
     let sizes = operands.sizes;
     if out.is_empty() {
@@ -39,8 +39,8 @@ fn forward_rows_avx2<T: Real>(operands: Operands<T>, bias: &[T], first: usize, o
 /// Writes the rows of the neurons from `first` on.
 ///
 /// # Shapes
-/// - bias: [computation, neuron]
-/// - out: [row, sample]
+/// - bias: `[computation, neuron]`
+/// - out: `[row, sample]`
 #[inline(always)]
 fn forward_rows<T: Real>(
     operands: Operands<T>,

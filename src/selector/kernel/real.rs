@@ -9,7 +9,7 @@ const LANES: usize = 64;
 pub trait Real:
     Copy + Default + PartialEq + Add<Output = Self> + Mul<Output = Self> + AddAssign + Send + Sync
 {
-    /// Σ_i a_i b_i by AVX2, with the bits of [`dot`].
+    /// Σ_i a_i b_i by AVX2, with the bits of `dot`.
     ///
     /// # Safety
     /// The CPU has AVX2.

@@ -2,9 +2,9 @@
 
 /// The buckets of one neuron at a time, by a counting sort whose memory is used again for the next.
 pub(super) struct SampleBuckets {
-    /// Where the bucket after each begins, once filled: [computation + 1].
+    /// Where the bucket after each begins, once filled: `[computation + 1]`.
     starts: Vec<usize>,
-    /// The samples, bucket after bucket: [sample].
+    /// The samples, bucket after bucket: `[sample]`.
     samples: Vec<u32>,
 }
 
@@ -18,7 +18,7 @@ impl SampleBuckets {
     /// bucket keep their order.
     ///
     /// # Shapes
-    /// - choice: [sample]
+    /// - choice: `[sample]`
     #[inline(always)]
     pub(super) fn fill(&mut self, choice: &[i16]) {
         self.starts.fill(0);

@@ -9,18 +9,18 @@ use crate::lab::tensor::rng;
 /// Sequences of words.
 #[derive(Debug)]
 pub struct TokenBatch {
-    /// [batch, time] i64
+    /// `[batch, time]` i64
     pub tokens: Tensor,
-    /// The word after each: [batch, time] i64.
+    /// The word after each: `[batch, time]` i64.
     pub next: Tensor,
 }
 
 /// A text as tensors, in sequences of one length.
 #[derive(Debug)]
 pub struct Corpus {
-    /// [token] i64
+    /// `[token]` i64
     train: Tensor,
-    /// [token] i64
+    /// `[token]` i64
     held_out: Tensor,
     sequence: i64,
 }
@@ -59,7 +59,7 @@ impl Corpus {
         starts.chunks(size as usize).map(|part| self.sequences(&self.held_out, part)).collect()
     }
 
-    /// The first words of the held-out text: [time] i64.
+    /// The first words of the held-out text: `[time]` i64.
     pub fn prompt(&self, words: i64) -> Tensor {
         self.held_out.narrow(0, 0, words.min(self.held_out.size()[0]))
     }

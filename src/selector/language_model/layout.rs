@@ -45,10 +45,10 @@ pub fn linears(shape: &TransformerShape) -> Vec<LinearShape> {
 /// The names of all parameters, with what draws their initial values by PyTorch's defaults.
 ///
 /// # Shapes
-/// - `embedding.weight`: [word, d], from N(0, 1)
-/// - `layers.<i>.norm1` and `norm2`, `weight` and `bias`: [d]
-/// - for each plain linear layer `<name>.weight`: [output, input] and `<name>.bias`: [output]; for
-///   each selector layer as [`LayerShape::parameters`]
+/// - `embedding.weight`: `[word, d]`, from N(0, 1)
+/// - `layers.<i>.norm1` and `norm2`, `weight` and `bias`: `[d]`
+/// - for each plain linear layer `<name>.weight`: `[output, input]` and `<name>.bias`: `[output]`;
+///   for each selector layer as [`LayerShape::parameters`]
 pub fn parameters(shape: &TransformerShape) -> Vec<(String, Sampler)> {
     let (width, vocabulary) = (shape.width, shape.vocabulary);
     let embedding: Sampler = Box::new(move || init::embedding(&[vocabulary, width], Kind::Float));

@@ -13,9 +13,9 @@ use crate::selector::tape::Tape;
 pub enum LinearLayer {
     /// x W^T + b
     Plain {
-        /// [output, input]
+        /// `[output, input]`
         weight: ParamId,
-        /// [output]
+        /// `[output]`
         bias: ParamId,
     },
     /// A selector layer.
@@ -43,11 +43,11 @@ impl LinearLayer {
         Ok(Self::Plain { weight: id("weight")?, bias: id("bias")? })
     }
 
-    /// The output, [row, output], and of a selector layer which computation neurons it selected,
-    /// [row, output]. Without a tape there is no backward pass through a selector layer.
+    /// The output, `[row, output]`, and of a selector layer which computation neurons it selected,
+    /// `[row, output]`. Without a tape there is no backward pass through a selector layer.
     ///
     /// # Shapes
-    /// - x: [row, input], cut by the tape
+    /// - x: `[row, input]`, cut by the tape
     pub fn forward<'a>(
         &'a self,
         params: &Params,

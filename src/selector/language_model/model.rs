@@ -18,8 +18,8 @@ use crate::selector::tape::Tape;
 /// PyTorch's default, added to the variance.
 const NORM_EPSILON: f64 = 1e-5;
 
-/// What is told of each linear layer, by its number in [`linears`]: its input, [row, input], and of a
-/// selector layer which computation neurons it selected, [row, neuron].
+/// What is told of each linear layer, by its number in [`linears`]: its input, `[row, input]`, and
+/// of a selector layer which computation neurons it selected, `[row, neuron]`.
 pub type Observer<'a> = &'a mut dyn FnMut(usize, &Tensor, Option<&Tensor>);
 
 /// The model: its layers, and which of a run's parameters are theirs.
@@ -27,9 +27,9 @@ pub type Observer<'a> = &'a mut dyn FnMut(usize, &Tensor, Option<&Tensor>);
 pub struct Transformer {
     heads: i64,
     scale: f64,
-    /// [word, d]
+    /// `[word, d]`
     embedding: ParamId,
-    /// [time, d]
+    /// `[time, d]`
     positions: Tensor,
     /// In the order of [`linears`].
     linears: Vec<LinearLayer>,
@@ -40,9 +40,9 @@ pub struct Transformer {
 /// A layer normalization.
 #[derive(Debug)]
 struct Norm {
-    /// [d]
+    /// `[d]`
     weight: ParamId,
-    /// [d]
+    /// `[d]`
     bias: ParamId,
 }
 
@@ -87,8 +87,8 @@ impl Transformer {
     /// layer is cut, so that the tape can go back through the selector layers.
     ///
     /// # Shapes
-    /// - tokens: [batch, time] i64, at most as long as the position code
-    /// - returns: [batch * time, V]
+    /// - tokens: `[batch, time]` i64, at most as long as the position code
+    /// - returns: `[batch * time, V]`
     pub fn forward<'a>(
         &'a self,
         params: &Params,
@@ -132,7 +132,7 @@ impl Transformer {
         output
     }
 
-    /// [batch * time, d] as [batch, head, time, d / heads].
+    /// `[batch * time, d]` as `[batch, head, time, d / heads]`.
     fn split_heads(&self, x: &Tensor, time: i64) -> Tensor {
         let width = x.size()[1];
         x.view([-1, time, self.heads, width / self.heads]).transpose(1, 2)
@@ -152,7 +152,7 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
     Tensor::scaled_dot_product_attention::<Tensor>(q, k, v, None, 0.0, true, None, false)
 }
 
-/// sin and cos of position / 10000^(2 i / d) in turns along the last axis: [time, d].
+/// sin and cos of position / 10000^(2 i / d) in turns along the last axis: `[time, d]`.
 fn positions(time: i64, width: i64, options: (Kind, Device)) -> Tensor {
     let wide = (Kind::Double, Device::Cpu);
     let channel = Tensor::arange(width, wide);

@@ -18,9 +18,9 @@ const CHUNK: i64 = 1 << 22;
 #[derive(Debug)]
 pub struct SelectionMonitor {
     layer: SelectorLayer,
-    /// Selections so far: [computation, neuron] f64.
+    /// Selections so far: `[computation, neuron]` f64.
     counts: Tensor,
-    /// Sum over words and neurons of the selectors' entropy: [] f64.
+    /// Sum over words and neurons of the selectors' entropy: `[]` f64.
     entropy: Tensor,
     words: i64,
 }
@@ -52,8 +52,8 @@ impl SelectionMonitor {
     /// Adds what the selectors do with an input.
     ///
     /// # Shapes
-    /// - x: [row, input]
-    /// - choice: [row, neuron]
+    /// - x: `[row, input]`
+    /// - choice: `[row, neuron]`
     pub fn observe(&mut self, params: &Params, x: &Tensor, choice: &Tensor) {
         let _guard = no_grad_guard();
         let _ = self.counts.g_add_(&self.layer.selection_counts(choice));
@@ -93,7 +93,7 @@ struct Weight {
 #[derive(Debug)]
 pub struct GradientNorms {
     weights: Vec<Weight>,
-    /// [layer and computation neuron] f64
+    /// `[layer and computation neuron]` f64
     sums: Tensor,
     /// Steps in the sums: a whole number.
     steps: f64,

@@ -27,7 +27,7 @@ pub struct Sampling {
 /// the unknown word left out, by a number from (seed, "sample", step).
 ///
 /// # Shapes
-/// - prompt: [time] i64, at least one word
+/// - prompt: `[time]` i64, at least one word
 ///
 /// # Errors
 /// Words that can't be read from the device.

@@ -8,7 +8,7 @@ use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::params::{Gradients, Params};
 use crate::selector::linear::{Accumulator, ParamsAndGradients, Span};
 
-/// What comes to a backward pass from above: [.., batch, neuron] each.
+/// What comes to a backward pass from above: `[.., batch, neuron]` each.
 struct Upstream<'a> {
     /// δ = ∂L/∂y
     delta: &'a Tensor,
@@ -21,7 +21,7 @@ struct Upstream<'a> {
 }
 
 /// Probabilities and outputs of a block's computation neurons, where the rule needs them:
-/// [.., batch, count, neuron] each.
+/// `[.., batch, count, neuron]` each.
 struct BlockValues {
     probabilities: Option<Tensor>,
     outputs: Option<Tensor>,
@@ -29,11 +29,11 @@ struct BlockValues {
 
 impl SelectorLayer {
     /// The gradients of a pass, from ∂L/∂y: writes those of the layer's parameters to `gradients`, and
-    /// returns ∂L/∂x, [.., batch, input], where `to_input` asks for it. Every gradient of the layer is
-    /// written, none is added to; those of a selector that doesn't learn are left at zero.
+    /// returns ∂L/∂x, `[.., batch, input]`, where `to_input` asks for it. Every gradient of the
+    /// layer is written, none is added to; those of a selector that doesn't learn are left at zero.
     ///
     /// # Shapes
-    /// - delta: ∂L/∂y, [.., batch, neuron]
+    /// - delta: ∂L/∂y, `[.., batch, neuron]`
     ///
     /// # Panics
     /// Where `delta` is not of the shape, kind and device of the pass's output, or the pass is of a
@@ -133,7 +133,7 @@ impl SelectorLayer {
         BlockValues { probabilities, outputs }
     }
 
-    /// The logits of a block, saved or computed again: [.., batch, count, neuron].
+    /// The logits of a block, saved or computed again: `[.., batch, count, neuron]`.
     fn block_logits(&self, params: &Params, pass: &LayerPass, block: Span) -> Option<Tensor> {
         match pass.saved.logits.get((block.start / pass.plan.block) as usize) {
             Some(z) => Some(z.shallow_clone()),
@@ -145,7 +145,7 @@ impl SelectorLayer {
     }
 
     /// Writes the gradient of a block's logits and what follows from it: p_k δ (h_k - Σ_j p_j h_j),
-    /// or δ y (1[k selected] - p_k) where only the selected output is known.
+    /// or δ y (`1[k selected]` - p_k) where only the selected output is known.
     fn write_softmax_gradient(
         &self,
         model: &mut ParamsAndGradients,
@@ -202,7 +202,7 @@ impl SelectorLayer {
         selection.backward(model, selection.all(), &dz.flatten(-2, -1), &pass.selector_input, path);
     }
 
-    /// ∂L/∂(w x + b) of a block's computation neurons: [.., batch, count, neuron].
+    /// ∂L/∂(w x + b) of a block's computation neurons: `[.., batch, count, neuron]`.
     fn block_gradient(&self, upstream: &Upstream, block: Span, values: &BlockValues) -> Tensor {
         match (self.mixes(), &values.probabilities, &values.outputs) {
             (true, Some(p), Some(h)) => {

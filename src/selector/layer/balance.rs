@@ -10,8 +10,8 @@ impl SelectorLayer {
         self.aux_loss_weight = weight;
     }
 
-    /// Gives the layer a balance bias of zeros, [.., computation, neuron]: it is added to the logits
-    /// where the largest is taken, and nowhere else.
+    /// Gives the layer a balance bias of zeros, `[.., computation, neuron]`: it is added to the
+    /// logits where the largest is taken, and nowhere else.
     pub fn add_balance_bias(&mut self) {
         self.balance_bias = Some(self.zero_counts().to_kind(self.kind));
     }
@@ -25,8 +25,8 @@ impl SelectorLayer {
     /// batch, down where it had more.
     ///
     /// # Shapes
-    /// - counts: selections of the batch, [.., computation, neuron]
-    /// - apply: [] bool on the device; where it is false the bias stays. None is true.
+    /// - counts: selections of the batch, `[.., computation, neuron]`
+    /// - apply: `[]` bool on the device; where it is false the bias stays. None is true.
     pub fn update_balance_bias(
         &mut self,
         counts: &Tensor,
@@ -50,8 +50,8 @@ impl SelectorLayer {
     /// the mean of p_k.
     ///
     /// # Shapes
-    /// - dz, p: [.., batch, computation, neuron], of all K
-    /// - choice: [.., batch, neuron]
+    /// - dz, p: `[.., batch, computation, neuron]`, of all K
+    /// - choice: `[.., batch, neuron]`
     pub(super) fn add_aux_loss_gradient(&self, dz: &mut Tensor, p: &Tensor, choice: &Tensor) {
         if self.aux_loss_weight == 0.0 {
             return;

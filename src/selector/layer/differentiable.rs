@@ -10,9 +10,9 @@ use crate::selector::linear::Linear;
 /// What [`SelectorLayer::forward_with_graph`] returns.
 #[derive(Debug)]
 pub struct Activation {
-    /// [.., batch, neuron]: for most rules exactly the output of the selected computation neuron.
+    /// `[.., batch, neuron]`: for most rules exactly the output of the selected computation neuron.
     pub output: Tensor,
-    /// Which one was selected: [.., batch, neuron] i64.
+    /// Which one was selected: `[.., batch, neuron]` i64.
     pub choice: Tensor,
 }
 
@@ -26,7 +26,7 @@ impl SelectorLayer {
     /// minus the sum.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
+    /// - x: `[.., batch, input]`
     pub fn forward_with_graph(&self, params: &Params, x: &Tensor) -> Activation {
         let h = self.outputs(params, x, self.all());
         let Some(selection) = &self.selection else {
@@ -47,26 +47,26 @@ impl SelectorLayer {
         Activation { output, choice: choice.squeeze_dim(-2) }
     }
 
-    /// The probabilities that the selectors give: [.., batch, computation, neuron]; none where there
-    /// is nothing to choose.
+    /// The probabilities that the selectors give: `[.., batch, computation, neuron]`; none where
+    /// there is nothing to choose.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
+    /// - x: `[.., batch, input]`
     pub fn probabilities(&self, params: &Params, x: &Tensor) -> Option<Tensor> {
         let selection = self.selection.as_ref()?;
         Some(self.probabilities_of(&self.all_logits(params, selection, x)))
     }
 
-    /// The logits of all selectors: [.., batch, logit, neuron].
+    /// The logits of all selectors: `[.., batch, logit, neuron]`.
     fn all_logits(&self, params: &Params, selection: &Linear, x: &Tensor) -> Tensor {
         let z = selection.outputs(params, &self.selector_input(params, x), selection.all());
         z.unflatten(-1, [self.shape.logits(), self.shape.neurons])
     }
 
-    /// The probabilities of all computation neurons: [.., batch, computation, neuron].
+    /// The probabilities of all computation neurons: `[.., batch, computation, neuron]`.
     ///
     /// # Shapes
-    /// - z: [.., batch, logit, neuron]
+    /// - z: `[.., batch, logit, neuron]`
     fn probabilities_of(&self, z: &Tensor) -> Tensor {
         match &self.tree {
             Some(tree) => tree.probabilities(&z.sigmoid(), self.all()),
@@ -74,10 +74,10 @@ impl SelectorLayer {
         }
     }
 
-    /// The output by the rule: [.., batch, neuron].
+    /// The output by the rule: `[.., batch, neuron]`.
     ///
     /// # Shapes
-    /// - p, h: [.., batch, computation, neuron]; choice: [.., batch, 1, neuron]
+    /// - p, h: `[.., batch, computation, neuron]`; choice: `[.., batch, 1, neuron]`
     fn combine(&self, p: &Tensor, h: &Tensor, choice: &Tensor) -> Tensor {
         let selected = |of: &Tensor| of.gather(-2, choice, false).squeeze_dim(-2);
         match self.options.rule {

@@ -14,7 +14,7 @@ impl SelectorLayer {
     /// bit that of the selected computation neuron, but for `switch` and `soft`.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]; several leading axes must be made one before
+    /// - x: `[.., batch, input]`; several leading axes must be made one before
     ///
     /// # Panics
     /// Where `x` is of another shape, or of another kind or device than the layer's parameters, or
@@ -63,7 +63,7 @@ impl SelectorLayer {
         }
     }
 
-    /// Panics unless a tensor is [.., batch, width] of the parameters' kind and device.
+    /// Panics unless a tensor is `[.., batch, width]` of the parameters' kind and device.
     pub(super) fn expect(&self, what: &str, found: &Tensor, width: i64) {
         let (kind, device, size) = (self.kind, self.indices.device(), found.size());
         let fits = match size.split_last_chunk() {

@@ -25,11 +25,11 @@ struct KernelGradients {
 }
 
 impl SelectorLayer {
-    /// Outputs of the selected computation neurons: [.., batch, neuron].
+    /// Outputs of the selected computation neurons: `[.., batch, neuron]`.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
-    /// - choice: [.., batch, neuron]
+    /// - x: `[.., batch, input]`
+    /// - choice: `[.., batch, neuron]`
     pub(super) fn gather_outputs(&self, params: &Params, x: &Tensor, choice: &Tensor) -> Tensor {
         let (x, choice) = (x.contiguous(), by_neuron(&choice.to_kind(Kind::Int16)));
         let out = choice.zeros_like().to_kind(x.kind());
@@ -53,8 +53,8 @@ impl SelectorLayer {
     /// ones, and adds what goes to the input to `dx`.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
-    /// - choice, delta: [.., batch, neuron]
+    /// - x: `[.., batch, input]`
+    /// - choice, delta: `[.., batch, neuron]`
     pub(super) fn scatter_gradients(
         &self,
         model: &mut ParamsAndGradients,
@@ -130,8 +130,8 @@ fn by_neuron(of: &Tensor) -> Tensor {
 /// Runs the forward kernel on one replicate.
 ///
 /// # Shapes
-/// - bias: [computation, neuron]
-/// - out: [neuron, sample]
+/// - bias: `[computation, neuron]`
+/// - out: `[neuron, sample]`
 ///
 /// # Errors
 /// Where a tensor is of another kind, lies elsewhere than in the host's memory, or not contiguous.
@@ -152,7 +152,7 @@ fn forward<T: Real + Element>(
 /// Runs the backward kernel on one replicate.
 ///
 /// # Shapes
-/// - delta: [neuron, sample]
+/// - delta: `[neuron, sample]`
 ///
 /// # Errors
 /// As [`forward`], and where a gradient shares memory with what it is computed from.

@@ -13,16 +13,16 @@ use crate::selector::linear::Span;
 #[derive(Debug)]
 pub(super) struct HalfSpaceTree {
     choices: i64,
-    /// [level, K]: 1 or -1 where the level's bit is 1 or 0, and 0 where the level doesn't matter.
+    /// `[level, K]`: 1 or -1 where the level's bit is 1 or 0, and 0 where the level doesn't matter.
     slope: Tensor,
-    /// [level, K]: 0 where the level's bit is 1, else 1, so that a leaf's probability is the product
-    /// over levels of slope q + intercept.
+    /// `[level, K]`: 0 where the level's bit is 1, else 1, so that a leaf's probability is the
+    /// product over levels of slope q + intercept.
     intercept: Tensor,
-    /// [level, K]: 1 where the level's bit is 1.
+    /// `[level, K]`: 1 where the level's bit is 1.
     ones: Tensor,
-    /// [level, K]: 1 where the level matters.
+    /// `[level, K]`: 1 where the level matters.
     counts: Tensor,
-    /// [level, 1] i64: the value of each level's bit.
+    /// `[level, 1]` i64: the value of each level's bit.
     values: Tensor,
 }
 
@@ -60,10 +60,10 @@ impl HalfSpaceTree {
         1 << (self.slope.size()[0] - 1)
     }
 
-    /// The leaf that answers: [.., batch, neuron] i64.
+    /// The leaf that answers: `[.., batch, neuron]` i64.
     ///
     /// # Shapes
-    /// - z: [.., batch, level, neuron]
+    /// - z: `[.., batch, level, neuron]`
     pub(super) fn choice(&self, z: &Tensor) -> Tensor {
         let bits = z.ge(0.0).to_kind(Kind::Int64) * &self.values;
         let leaf = bits.sum_dim_intlist(-2, false, Kind::Int64);
@@ -74,10 +74,10 @@ impl HalfSpaceTree {
         leaf - missing * self.top_value()
     }
 
-    /// Probabilities of some leaves: [.., batch, count, neuron].
+    /// Probabilities of some leaves: `[.., batch, count, neuron]`.
     ///
     /// # Shapes
-    /// - q: [.., batch, level, neuron]
+    /// - q: `[.., batch, level, neuron]`
     pub(super) fn probabilities(&self, q: &Tensor, leaves: Span) -> Tensor {
         let factor = |level: i64| {
             let column = |table: &Tensor| {
@@ -88,21 +88,21 @@ impl HalfSpaceTree {
         (1..self.slope.size()[0]).fold(factor(0), |product, level| product * factor(level))
     }
 
-    /// Σ_k w_k ∂ ln p_k / ∂z_l over some leaves: [.., batch, level, neuron]. At a level that matters to
-    /// leaf k, ∂ ln p_k / ∂z_l = bit_l(k) - q_l.
+    /// Σ_k w_k ∂ ln p_k / ∂z_l over some leaves: `[.., batch, level, neuron]`. At a level that
+    /// matters to leaf k, ∂ ln p_k / ∂z_l = bit_l(k) - q_l.
     ///
     /// # Shapes
-    /// - weights: w, [.., batch, count, neuron]; q: [.., batch, level, neuron]
+    /// - weights: w, `[.., batch, count, neuron]`; q: `[.., batch, level, neuron]`
     pub(super) fn slopes(&self, weights: &Tensor, q: &Tensor, leaves: Span) -> Tensor {
         let sum = |table: &Tensor| table.narrow(1, leaves.start, leaves.count).matmul(weights);
         sum(&self.ones) - q * sum(&self.counts)
     }
 
-    /// ∂ ln p_sel / ∂z_l: [.., batch, level, neuron].
+    /// ∂ ln p_sel / ∂z_l: `[.., batch, level, neuron]`.
     ///
     /// # Shapes
-    /// - q: [.., batch, level, neuron]
-    /// - choice: [.., batch, neuron] i64
+    /// - q: `[.., batch, level, neuron]`
+    /// - choice: `[.., batch, neuron]` i64
     pub(super) fn selected_slopes(&self, q: &Tensor, choice: &Tensor) -> Tensor {
         let choice = choice.unsqueeze(-2);
         let bits = choice.bitwise_and_tensor(&self.values).ne(0).to_kind(q.kind());
@@ -117,11 +117,11 @@ impl HalfSpaceTree {
         }
     }
 
-    /// The probability of the leaf that answers: [.., batch, neuron].
+    /// The probability of the leaf that answers: `[.., batch, neuron]`.
     ///
     /// # Shapes
-    /// - q: [.., batch, level, neuron]
-    /// - choice: [.., batch, neuron] i64
+    /// - q: `[.., batch, level, neuron]`
+    /// - choice: `[.., batch, neuron]` i64
     pub(super) fn selected_probability(&self, q: &Tensor, choice: &Tensor) -> Tensor {
         let choice = choice.unsqueeze(-2);
         let bits = choice.bitwise_and_tensor(&self.values).ne(0);

@@ -12,7 +12,7 @@ use crate::lab::tensor::params::Params;
 use crate::selector::linear::{Accumulator, Linear, Span};
 
 impl SelectorLayer {
-    /// The logits of all half-spaces: [.., batch, level, neuron].
+    /// The logits of all half-spaces: `[.., batch, level, neuron]`.
     pub(super) fn half_space_logits(
         &self,
         params: &Params,
@@ -27,8 +27,8 @@ impl SelectorLayer {
     /// The selection by half-spaces.
     ///
     /// # Shapes
-    /// - z: [.., batch, level, neuron]
-    /// - x: [.., batch, input]
+    /// - z: `[.., batch, level, neuron]`
+    /// - x: `[.., batch, input]`
     pub(super) fn select_by_half_spaces(
         &self,
         params: &Params,
@@ -83,7 +83,7 @@ impl SelectorLayer {
     /// operations: Σ_k p_k h_k ∂ ln p_k/∂z is (h_B - h_A) q (1 - q).
     ///
     /// # Shapes
-    /// - z: [.., batch, neuron]
+    /// - z: `[.., batch, neuron]`
     fn select_of_two(&self, params: &Params, z: &Tensor, x: &Tensor) -> SelectionResult {
         let h = self.outputs(params, x, self.all());
         let (a, b) = (h.select(-2, 0), h.select(-2, 1));

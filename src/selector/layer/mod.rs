@@ -1,6 +1,6 @@
 //! A layer of neurons that each have a selection neuron and K computation neurons.
 //!
-//! Axes: [replicate,] batch, computation (K), neuron (N), input (D); the axis of replicates is
+//! Axes: `[replicate,]` batch, computation (K), neuron (N), input (D); the axis of replicates is
 //! there for more than one.
 //!
 //! There are two ways to use a layer. [`SelectorLayer::forward`] and [`SelectorLayer::backward`]

@@ -33,7 +33,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// Noise of some logits: [.., batch, count, neuron] like `z`, from the logit `start` on.
+    /// Noise of some logits: `[.., batch, count, neuron]` like `z`, from the logit `start` on.
     ///
     /// - replicated: whether `z` has an axis of replicates
     /// - half_spaces: whether the logits are those of half-spaces; these are differences of two

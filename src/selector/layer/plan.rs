@@ -6,8 +6,8 @@ use super::options::{Compute, LayerOptions, Rule};
 use super::shape::LayerShape;
 use crate::selector::linear::Span;
 
-/// Numbers of one block, [batch, count, neuron]: small enough for a core's cache, large enough for
-/// the cost of calling libtorch not to matter.
+/// Numbers of one block, `[batch, count, neuron]`: small enough for a core's cache, large enough
+/// for the cost of calling libtorch not to matter.
 const BLOCK: i64 = 1 << 17;
 
 /// The batch that a plan is for.
@@ -79,7 +79,7 @@ fn automatic(shape: &LayerShape, rule: Rule, batch: Batch) -> Compute {
     }
 }
 
-/// Numbers [batch, computation, neuron].
+/// Numbers `[batch, computation, neuron]`.
 fn numbers(shape: &LayerShape, rows: i64) -> i64 {
     shape.choices * shape.neurons * rows
 }
@@ -100,12 +100,12 @@ impl LayerOptions {
 /// `cargo bench --bench selector_compute -- ways`, see the table in `docs/selector_mnist.md`.
 const GATHER_FROM: i64 = 4;
 
-/// Numbers [batch, computation, neuron] up to which everything is held: 8 MB in f32 for the
+/// Numbers `[batch, computation, neuron]` up to which everything is held: 8 MB in f32 for the
 /// probabilities and as much for the outputs of a layer. Holding them is the faster at most sizes of
 /// that table, above the limit too, which is there for the memory.
 const DENSE_LIMIT: i64 = 1 << 21;
 
-/// Numbers [batch, computation, neuron] up to which `auto` saves the logits of a softmax for the
+/// Numbers `[batch, computation, neuron]` up to which `auto` saves the logits of a softmax for the
 /// backward pass beside the kernels: 64 MB in f32 for a layer. It saves computing them again, a
 /// matrix product of four, and was the faster at every size measured; the limit bounds the memory.
 const LOGITS_LIMIT: i64 = 1 << 24;

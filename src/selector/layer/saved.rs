@@ -8,15 +8,15 @@ use super::plan::ComputePlan;
 /// A forward pass, with what its backward pass needs.
 #[derive(Debug)]
 pub struct LayerPass {
-    /// [.., batch, neuron]
+    /// `[.., batch, neuron]`
     pub output: Tensor,
-    /// Which computation neuron was selected: [.., batch, neuron], u8, or i16 for K above 256.
+    /// Which computation neuron was selected: `[.., batch, neuron]`, u8, or i16 for K above 256.
     pub choice: Tensor,
     pub(super) x: Tensor,
     /// What the selector sees: x, or its projection.
     pub(super) selector_input: Tensor,
     pub(super) selector: SelectorCache,
-    /// Probability of the selected one, of the rules that scale with it: [.., batch, neuron].
+    /// Probability of the selected one, of the rules that scale with it: `[.., batch, neuron]`.
     pub(super) selected_probability: Option<Tensor>,
     pub(super) saved: SavedForBackward,
     pub(super) plan: ComputePlan,
@@ -28,31 +28,32 @@ pub struct LayerPass {
 pub(super) enum SelectorCache {
     /// There is one computation neuron, or the selector doesn't learn.
     None,
-    /// ln Σ_k exp z_k and Σ_k p_k h_k of a softmax: [.., batch, neuron] each.
+    /// ln Σ_k exp z_k and Σ_k p_k h_k of a softmax: `[.., batch, neuron]` each.
     Softmax { log_sum: Tensor, mean: Option<Tensor> },
     /// The half-spaces' probabilities q and, where the rule needs all outputs,
-    /// Σ_k p_k h_k ∂ ln p_k/∂z_l: [.., batch, level, neuron] each.
+    /// Σ_k p_k h_k ∂ ln p_k/∂z_l: `[.., batch, level, neuron]` each.
     HalfSpaces { q: Tensor, slopes: Option<Tensor> },
 }
 
 /// What the plan saves of all computation neurons.
 #[derive(Debug, Default)]
 pub(super) struct SavedForBackward {
-    /// The logits of each block: [.., batch, count, neuron].
+    /// The logits of each block: `[.., batch, count, neuron]`.
     pub(super) logits: Vec<Tensor>,
-    /// [.., batch, computation, neuron]
+    /// `[.., batch, computation, neuron]`
     pub(super) probabilities: Option<Tensor>,
-    /// [.., batch, computation, neuron]
+    /// `[.., batch, computation, neuron]`
     pub(super) outputs: Option<Tensor>,
 }
 
 /// What a selector finds for a batch.
 pub(super) struct SelectionResult {
-    /// [.., batch, neuron], whole numbers of any kind
+    /// `[.., batch, neuron]`, whole numbers of any kind
     pub(super) choice: Tensor,
-    /// Outputs of the selected ones, [.., batch, neuron]; none where they are still to be computed.
+    /// Outputs of the selected ones, `[.., batch, neuron]`; none where they are still to be
+    /// computed.
     pub(super) selected: Option<Tensor>,
-    /// Σ_k p_k h_k, [.., batch, neuron], where the rule needs it.
+    /// Σ_k p_k h_k, `[.., batch, neuron]`, where the rule needs it.
     pub(super) mixture: Option<Tensor>,
     pub(super) selected_probability: Option<Tensor>,
     pub(super) selector: SelectorCache,

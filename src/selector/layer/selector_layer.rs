@@ -28,14 +28,14 @@ pub struct SelectorLayer {
     /// The number of replicates, where there are several.
     pub(super) leading: Vec<i64>,
     pub(super) projection: Option<LowRankProjection>,
-    /// [logit N, D or r]; none where there is nothing to choose.
+    /// `[logit N, D or r]`; none where there is nothing to choose.
     pub(super) selection: Option<Linear>,
-    /// [K N, D]
+    /// `[K N, D]`
     pub(super) computation: Linear,
     pub(super) tree: Option<HalfSpaceTree>,
-    /// [K, 1], the number of each computation neuron: u8, or i16 for K above 256.
+    /// `[K, 1]`, the number of each computation neuron: u8, or i16 for K above 256.
     pub(super) indices: Tensor,
-    /// [.., K, N], added to the logits where the largest is taken and nowhere else.
+    /// `[.., K, N]`, added to the logits where the largest is taken and nowhere else.
     pub(super) balance_bias: Option<Tensor>,
     /// Weight of the auxiliary loss for even use; 0 for none.
     pub(super) aux_loss_weight: f64,
@@ -96,7 +96,7 @@ impl SelectorLayer {
         })
     }
 
-    /// How often each computation neuron was selected over the batch: [.., computation, neuron]
+    /// How often each computation neuron was selected over the batch: `[.., computation, neuron]`
     /// f64, whole numbers.
     ///
     /// # Shapes
@@ -113,7 +113,7 @@ impl SelectorLayer {
         counts.scatter_add_(-2, &choice, &one)
     }
 
-    /// Zeros to add selection counts to: [.., computation, neuron] f64.
+    /// Zeros to add selection counts to: `[.., computation, neuron]` f64.
     pub fn zero_counts(&self) -> Tensor {
         let size = [self.leading.as_slice(), &[self.shape.choices, self.shape.neurons]].concat();
         Tensor::zeros(size, (Kind::Double, self.indices.device()))
@@ -149,7 +149,7 @@ impl SelectorLayer {
         self.projection.as_ref().map_or_else(|| x.shallow_clone(), |map| map.outputs(params, x))
     }
 
-    /// Outputs of some computation neurons: [.., batch, count, neuron].
+    /// Outputs of some computation neurons: `[.., batch, count, neuron]`.
     pub(super) fn outputs(&self, params: &Params, x: &Tensor, block: Span) -> Tensor {
         let h = self.computation.outputs(params, x, block.times(self.shape.neurons));
         let h = match self.options.inner {
@@ -163,7 +163,7 @@ impl SelectorLayer {
         h.unflatten(-1, [block.count, self.shape.neurons])
     }
 
-    /// Where a block's computation neurons are selected: [.., batch, count, neuron] bool.
+    /// Where a block's computation neurons are selected: `[.., batch, count, neuron]` bool.
     pub(super) fn one_hot(&self, choice: &Tensor, block: Span) -> Tensor {
         choice.unsqueeze(-2).eq_tensor(&self.indices.narrow(0, block.start, block.count))
     }
@@ -171,7 +171,7 @@ impl SelectorLayer {
     /// Logits that choose: with the balance bias of the block where the layer has one.
     ///
     /// # Shapes
-    /// - z: [.., batch, count, neuron]
+    /// - z: `[.., batch, count, neuron]`
     pub(super) fn with_balance_bias(&self, z: &Tensor, block: Span) -> Tensor {
         match &self.balance_bias {
             None => z.shallow_clone(),
@@ -182,7 +182,7 @@ impl SelectorLayer {
     /// Logits with their noise, where there is any.
     ///
     /// # Shapes
-    /// - z: [.., batch, count, neuron], from the logit `start` on
+    /// - z: `[.., batch, count, neuron]`, from the logit `start` on
     pub(super) fn with_noise(&self, z: Tensor, start: i64, noise: Option<&Noise>) -> Tensor {
         match noise {
             None => z,

@@ -42,12 +42,12 @@ impl LayerShape {
     /// The names of the parameters of the layer called `name`, with what draws their initial values.
     ///
     /// # Shapes
-    /// - `<name>.projection.weight`: [rank, input], of the low-rank selector only
-    /// - `<name>.selection.weight`: [neuron, input] for the threshold, [logit, neuron, input] for
-    ///   the others, with the rank in the place of the inputs for low-rank;
+    /// - `<name>.projection.weight`: `[rank, input]`, of the low-rank selector only
+    /// - `<name>.selection.weight`: `[neuron, input]` for the threshold, `[logit, neuron, input]`
+    ///   for the others, with the rank in the place of the inputs for low-rank;
     ///   `<name>.selection.bias` without the last axis
-    /// - `<name>.computation.weight`: [computation, neuron, input]; `<name>.computation.bias`:
-    ///   [computation, neuron]
+    /// - `<name>.computation.weight`: `[computation, neuron, input]`; `<name>.computation.bias`:
+    ///   `[computation, neuron]`
     pub fn parameters(&self, name: &str) -> Vec<(String, Sampler)> {
         let mut parameters = Vec::new();
         if self.selector.projects_input() {

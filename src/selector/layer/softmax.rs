@@ -10,7 +10,7 @@ use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::params::Params;
 use crate::selector::linear::{Accumulator, Linear, Span};
 
-/// The best computation neuron of the blocks so far: [.., batch, neuron] each.
+/// The best computation neuron of the blocks so far: `[.., batch, neuron]` each.
 struct Best {
     /// The largest score: the logit with its balance bias.
     score: Tensor,
@@ -48,8 +48,8 @@ impl SelectorLayer {
     /// size of all K is held unless the plan is to save it.
     ///
     /// # Shapes
-    /// - x: [.., batch, input]
-    /// - selector_input: [.., batch, input or rank]
+    /// - x: `[.., batch, input]`
+    /// - selector_input: `[.., batch, input or rank]`
     pub(super) fn select_by_softmax(
         &self,
         params: &Params,
@@ -118,7 +118,7 @@ impl SelectorLayer {
         }
     }
 
-    /// Logits of a block: [.., batch, count, neuron].
+    /// Logits of a block: `[.., batch, count, neuron]`.
     pub(super) fn softmax_logits(
         &self,
         params: &Params,
@@ -150,7 +150,7 @@ impl SelectorLayer {
         Best { score, logit, choice, selected: h.map(one) }
     }
 
-    /// The largest logit so far, from which the running softmax counts: [.., batch, neuron].
+    /// The largest logit so far, from which the running softmax counts: `[.., batch, neuron]`.
     fn largest_logit(&self, z: &Tensor, best: &Best, before: Option<&Tensor>) -> Tensor {
         match (&self.balance_bias, before) {
             (None, _) => best.score.shallow_clone(),
@@ -160,7 +160,7 @@ impl SelectorLayer {
     }
 }
 
-/// The sum over the computation neurons of a block: [.., batch, neuron].
+/// The sum over the computation neurons of a block: `[.., batch, neuron]`.
 fn total(of: &Tensor) -> Tensor {
     match of.size()[of.dim() - 2] {
         1 => of.squeeze_dim(-2),
@@ -171,9 +171,9 @@ fn total(of: &Tensor) -> Tensor {
 /// Takes a block into the running softmax, and returns exp(z - max) of the block with it.
 ///
 /// # Shapes
-/// - running: the sums and the largest z before this block, [.., batch, neuron]
-/// - z, h: [.., batch, count, neuron], h where it is to be weighed
-/// - max: the largest z of this block and all before, [.., batch, neuron]
+/// - running: the sums and the largest z before this block, `[.., batch, neuron]`
+/// - z, h: `[.., batch, count, neuron]`, h where it is to be weighed
+/// - max: the largest z of this block and all before, `[.., batch, neuron]`
 fn accumulate(
     running: Option<(RunningSoftmax, Tensor)>,
     z: &Tensor,

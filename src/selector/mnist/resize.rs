@@ -94,7 +94,7 @@ impl SelectorMnist {
 
 /// Which computation neuron each row of the changed layers was.
 struct Origins {
-    /// [.., K', N] i64 for each layer.
+    /// `[.., K', N]` i64 for each layer.
     layers: Vec<Tensor>,
 }
 

@@ -44,7 +44,7 @@ pub struct SelectorMnist {
 pub(super) struct EpochOrder {
     /// The epoch, from 0.
     pub(super) epoch: u64,
-    /// Places in the training set: [replicate, sample] i64.
+    /// Places in the training set: `[replicate, sample]` i64.
     pub(super) places: Tensor,
 }
 

@@ -59,8 +59,8 @@ impl SelectorMnist {
         Ok(())
     }
 
-    /// The batch of a step: images [batch, pixel] and labels [batch], or [replicate, batch, ...].
-    /// The last batch of an epoch may be smaller.
+    /// The batch of a step: images `[batch, pixel]` and labels `[batch]`, or
+    /// `[replicate, batch, ...]`. The last batch of an epoch may be smaller.
     fn batch(&mut self, index: u64) -> (Tensor, Tensor) {
         let (epoch, within) =
             (index / self.schedule.evaluate_every, index % self.schedule.evaluate_every);
@@ -108,7 +108,7 @@ impl SelectorMnist {
     }
 
     /// All parameters, but for those of computation neurons that no sample of the batch selected:
-    /// [replicate, parameter] bool.
+    /// `[replicate, parameter]` bool.
     fn selected_mask(&self, counts: &[Tensor]) -> Tensor {
         let _guard = no_grad_guard();
         let params = &self.learner.params;

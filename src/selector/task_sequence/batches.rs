@@ -37,14 +37,14 @@ struct PassOrder {
     task: i64,
     /// The pass through its images, from 0.
     pass: u64,
-    /// Numbers among the task's images: [replicate, sample] i64.
+    /// Numbers among the task's images: `[replicate, sample]` i64.
     indices: Tensor,
 }
 
 /// Images of several tasks.
 #[derive(Debug)]
 struct TaskPlaces {
-    /// Places in the data set: [sample] or [replicate, sample] i64.
+    /// Places in the data set: `[sample]` or `[replicate, sample]` i64.
     places: Tensor,
     /// The task of each, like `places`.
     tasks: Tensor,
@@ -60,7 +60,7 @@ pub struct Batches {
     pub task_steps: u64,
     /// The order of the pass under way, once one has begun.
     order: Option<PassOrder>,
-    /// For replay, places of the images that are kept of each task: [replicate, task, image].
+    /// For replay, places of the images that are kept of each task: `[replicate, task, image]`.
     memory: Option<Tensor>,
     /// For joint, every image of every task.
     all: Option<TaskPlaces>,
@@ -119,7 +119,7 @@ impl Batches {
         ]
     }
 
-    /// The samples of step `within` of passes through `samples`: [replicate, batch], of which the
+    /// The samples of step `within` of passes through `samples`: `[replicate, batch]`, of which the
     /// last of a pass may be smaller.
     fn next(&mut self, samples: i64, task: i64, within: u64) -> Tensor {
         let pass_steps = (samples as u64).div_ceil(self.batch_size as u64);
@@ -139,7 +139,7 @@ impl Batches {
         batch
     }
 
-    /// Images from the memory of the tasks before this one: [replicate, batch].
+    /// Images from the memory of the tasks before this one: `[replicate, batch]`.
     fn replay(&self, memory: &Tensor, task: i64, step: u64) -> TaskPlaces {
         let kept = memory.size()[2];
         let draw = |replicate: u64| {
@@ -154,7 +154,7 @@ impl Batches {
 }
 
 /// Places of the images that replay keeps of each task, as many of each:
-/// [replicate, task, image] i64.
+/// `[replicate, task, image]` i64.
 fn draw_memory(tasks: &Tasks, memory: i64, seeds: Seeds) -> Tensor {
     let kept = (0..TASKS).map(|task| tasks.train_len(task)).fold(memory, i64::min);
     let of_task = |task: i64| sample(tasks, task, kept, seeds, "memory");
@@ -169,7 +169,7 @@ fn all_images(tasks: &Tasks) -> TaskPlaces {
     TaskPlaces { places: Tensor::cat(&places, 0), tasks: Tensor::cat(&owners, 0) }
 }
 
-/// Places of some training images of a task, other ones for every replicate: [replicate, sample]
+/// Places of some training images of a task, other ones for every replicate: `[replicate, sample]`
 /// i64.
 pub fn sample(tasks: &Tasks, task: i64, count: i64, seeds: Seeds, stream: &str) -> Tensor {
     let places = tasks.train_places(task);

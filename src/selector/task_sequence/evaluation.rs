@@ -14,12 +14,12 @@ const CHUNK: i64 = 1000;
 /// How a network does on every task, on the device.
 #[derive(Debug)]
 pub struct TaskScores {
-    /// Share of correct answers: [replicate, task] f64.
+    /// Share of correct answers: `[replicate, task]` f64.
     pub accuracy: Tensor,
-    /// The accuracy where the network is told the task: [replicate, task] f64. It differs only where
-    /// tasks have outputs of their own and the scenario doesn't tell the task.
+    /// The accuracy where the network is told the task: `[replicate, task]` f64. It differs only
+    /// where tasks have outputs of their own and the scenario doesn't tell the task.
     pub told: Tensor,
-    /// How often each class was answered over all tasks: [replicate, class] f64.
+    /// How often each class was answered over all tasks: `[replicate, class]` f64.
     pub answers: Tensor,
 }
 

@@ -28,7 +28,7 @@ pub fn backward_transfer(matrix: &[Vec<f64>]) -> Option<f64> {
 /// The class that a network answers whatever the image, if there is one.
 ///
 /// # Shapes
-/// - answers: how often each class was answered over the images of all tasks, [class]
+/// - answers: how often each class was answered over the images of all tasks, `[class]`
 pub fn collapsed(answers: &[f64]) -> Option<usize> {
     let total: f64 = answers.iter().sum();
     answers.iter().position(|count| *count >= COLLAPSED * total)

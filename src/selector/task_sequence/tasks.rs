@@ -38,11 +38,11 @@ pub enum Scenario {
 /// where there are several.
 #[derive(Debug)]
 pub struct TaskBatch {
-    /// [.., batch, pixel]
+    /// `[.., batch, pixel]`
     pub images: Tensor,
-    /// The right output of each: [.., batch] i64.
+    /// The right output of each: `[.., batch]` i64.
     pub targets: Tensor,
-    /// Number of the task, from 0: [.., batch] i64.
+    /// Number of the task, from 0: `[.., batch]` i64.
     pub tasks: Tensor,
 }
 
@@ -53,12 +53,12 @@ pub struct Tasks {
     pub outputs: i64,
     scenario: Scenario,
     replicates: i64,
-    /// Places of each task's images in the data set, in its order: [sample] i64.
+    /// Places of each task's images in the data set, in its order: `[sample]` i64.
     train: Vec<Tensor>,
     test: Vec<Tensor>,
-    /// 0 for the outputs of a task, else -inf: [task, output].
+    /// 0 for the outputs of a task, else -inf: `[task, output]`.
     allowed: Tensor,
-    /// Where each pixel comes from: [replicate * task, pixel] i64.
+    /// Where each pixel comes from: `[replicate * task, pixel]` i64.
     sources: Option<Tensor>,
 }
 
@@ -108,12 +108,12 @@ impl Tasks {
         self.train[task as usize].numel() as i64
     }
 
-    /// The places of a task's training images in the data set: [sample] i64.
+    /// The places of a task's training images in the data set: `[sample]` i64.
     pub fn train_places(&self, task: i64) -> &Tensor {
         &self.train[task as usize]
     }
 
-    /// The places of a task's test images in the data set: [sample] i64.
+    /// The places of a task's test images in the data set: `[sample]` i64.
     pub fn test_places(&self, task: i64) -> &Tensor {
         &self.test[task as usize]
     }
@@ -121,7 +121,7 @@ impl Tasks {
     /// The samples of a split at these places, as those tasks have them.
     ///
     /// # Shapes
-    /// - places, tasks: [replicate, batch] i64
+    /// - places, tasks: `[replicate, batch]` i64
     pub fn batch(&self, split: &LabelledImages, places: &Tensor, tasks: &Tensor) -> TaskBatch {
         let (mut images, mut targets) = split.batch(&places.reshape([-1]));
         if let Some(sources) = &self.sources {
@@ -144,8 +144,8 @@ impl Tasks {
     /// Logits as the scenario has them: with the task told, those of other tasks' outputs are -inf.
     ///
     /// # Shapes
-    /// - logits: [.., batch, output]
-    /// - tasks: [.., batch] i64
+    /// - logits: `[.., batch, output]`
+    /// - tasks: `[.., batch]` i64
     pub fn judged(&self, logits: &Tensor, tasks: &Tensor) -> Tensor {
         match self.scenario {
             Scenario::Task => self.told(logits, tasks),
@@ -156,8 +156,8 @@ impl Tasks {
     /// Logits of a network that is told the task, where tasks have outputs of their own.
     ///
     /// # Shapes
-    /// - logits: [.., batch, output]
-    /// - tasks: [.., batch] i64
+    /// - logits: `[.., batch, output]`
+    /// - tasks: `[.., batch]` i64
     pub fn told(&self, logits: &Tensor, tasks: &Tensor) -> Tensor {
         let allowed = self.allowed.index_select(0, &tasks.reshape([-1]));
         logits + allowed.view_as(logits)
@@ -169,7 +169,7 @@ impl Tasks {
     }
 }
 
-/// The places of each task's images in the data set: [sample] i64 each.
+/// The places of each task's images in the data set: `[sample]` i64 each.
 fn places(labels: &[f64], benchmark: Benchmark, device: Device) -> Vec<Tensor> {
     let of_task = |task: i64| {
         let belongs = |label: f64| match benchmark {
@@ -183,7 +183,7 @@ fn places(labels: &[f64], benchmark: Benchmark, device: Device) -> Vec<Tensor> {
     (0..TASKS).map(of_task).collect()
 }
 
-/// Where each pixel comes from in every task of every replicate: [replicate * task, pixel]. The
+/// Where each pixel comes from in every task of every replicate: `[replicate * task, pixel]`. The
 /// first task has the pixels in their own order.
 fn pixel_sources(pixels: i64, seeds: Seeds) -> Tensor {
     let mut rows = Vec::new();

@@ -47,7 +47,7 @@ pub struct Condition {
     pub gamma: usize,
 }
 
-/// Learning steps γ and lengths η of the noise: [q, rule] each.
+/// Learning steps γ and lengths η of the noise: `[q, rule]` each.
 #[derive(Debug)]
 pub struct StepSizes {
     /// Learning step γ.

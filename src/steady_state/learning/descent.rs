@@ -8,15 +8,15 @@ use super::task::Task;
 /// w_k = w* + (I − γH)^k (w_0 − w*), L_k = L_0 + Σ of what each mode has lost.
 #[derive(Debug)]
 pub struct Descent {
-    /// Eigenvalues λ of H: [seed, mode].
+    /// Eigenvalues λ of H: `[seed, mode]`.
     values: Tensor,
-    /// Eigenvectors of H: [seed, cell, mode].
+    /// Eigenvectors of H: `[seed, cell, mode]`.
     vectors: Tensor,
-    /// Minus the gradient at the start along each mode: [seed, mode].
+    /// Minus the gradient at the start along each mode: `[seed, mode]`.
     slope: Tensor,
-    /// Weights at the start: [seed, cell].
+    /// Weights at the start: `[seed, cell]`.
     start: Tensor,
-    /// Task loss at the start: [seed].
+    /// Task loss at the start: `[seed]`.
     start_loss: Tensor,
     gamma: f64,
 }
@@ -25,7 +25,7 @@ impl Descent {
     /// Gradient descent on a task.
     ///
     /// # Shapes
-    /// - start: [seed, cell]
+    /// - start: `[seed, cell]`
     pub fn new(task: &Task, start: &Tensor, gamma: f64) -> Self {
         let (values, vectors) = task.hessian.linalg_eigh("L");
         let gradient = task.gradient(&start.unsqueeze(1));
@@ -40,19 +40,19 @@ impl Descent {
         }
     }
 
-    /// The least learning step at which the descent diverges, 2 / λ_max: [seed].
+    /// The least learning step at which the descent diverges, 2 / λ_max: `[seed]`.
     pub fn critical_step(&self) -> Tensor {
         self.values.amax(1, false).reciprocal() * 2.0
     }
 
-    /// Weights after `steps` steps: [seed, cell].
+    /// Weights after `steps` steps: `[seed, cell]`.
     pub fn weights(&self, steps: f64) -> Tensor {
         let along = &self.slope * self.step_sums(steps);
         &self.start + self.vectors.matmul(&along.unsqueeze(-1)).squeeze_dim(-1)
     }
 
     /// The sum (1 − (1 − γλ)^k) / λ of the first k steps along every mode, γk where λ is 0:
-    /// [seed, mode].
+    /// `[seed, mode]`.
     fn step_sums(&self, steps: f64) -> Tensor {
         let decay = self.factor().pow_tensor_scalar(steps);
         let flat = self.values.lt(1e-300);
@@ -60,7 +60,7 @@ impl Descent {
         (&flat * (self.gamma * steps)).where_self(&flat, &along)
     }
 
-    /// What is left of every mode after one step, 1 − γλ: [seed, mode].
+    /// What is left of every mode after one step, 1 − γλ: `[seed, mode]`.
     fn factor(&self) -> Tensor {
         1.0 - &self.values * self.gamma
     }
@@ -68,8 +68,8 @@ impl Descent {
     /// Losses after each of some numbers of steps.
     ///
     /// # Shapes
-    /// - counts: [count] f64
-    /// - returns: [seed, count]
+    /// - counts: `[count]` f64
+    /// - returns: `[seed, count]`
     pub fn losses(&self, counts: &Tensor) -> Tensor {
         // A mode of eigenvalue λ and slope p takes p² (1 − (1 − γλ)^{2k}) / 2λ off the loss.
         let doubled = counts.view([1, -1, 1]) * 2.0;

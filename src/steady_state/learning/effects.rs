@@ -12,14 +12,14 @@ use crate::steady_state::plant::setup::{Segment, Setup};
 pub struct TransitionPowers {
     /// Blocks of the segments, U.
     pub(super) blocks: i64,
-    /// What a state at the segment's beginning does to the error of block k, O F^k: [U, 6].
+    /// What a state at the segment's beginning does to the error of block k, O F^k: `[U, 6]`.
     pub(super) output: Tensor,
-    /// What a change after block j does to the error of block k, O F^{k−j−1} at [k, j] and 0 where
-    /// k ≤ j: [U, U, 6].
+    /// What a change after block j does to the error of block k, O F^{k−j−1} at `[k, j]` and 0
+    /// where k ≤ j: `[U, U, 6]`.
     pub(super) past: Tensor,
-    /// What a change after block j does to the final state, F^{U−1−j}: [U, 6, 6].
+    /// What a change after block j does to the final state, F^{U−1−j}: `[U, 6, 6]`.
     pub(super) to_end: Tensor,
-    /// What a state at the beginning does to the final state, F^U: [6, 6].
+    /// What a state at the beginning does to the final state, F^U: `[6, 6]`.
     pub(super) whole: Tensor,
 }
 
@@ -52,23 +52,23 @@ impl TransitionPowers {
 
 /// What the noise of a segment does to weights, errors and the loop, for a noise of length η = 1.
 pub(super) struct NoiseEffects {
-    /// Sum of the noise up to block k, Σ_{j≤k} n_j: [seed, q, repeat, U, cell].
+    /// Sum of the noise up to block k, Σ_{j≤k} n_j: `[seed, q, repeat, U, cell]`.
     pub(super) sums: Tensor,
-    /// What the noise before block k adds to ē_k: [seed, q, repeat, 1, U].
+    /// What the noise before block k adds to ē_k: `[seed, q, repeat, 1, U]`.
     pub(super) errors: Tensor,
-    /// What the noise adds to the final state of the loop: [seed, q, repeat, 1, 6].
+    /// What the noise adds to the final state of the loop: `[seed, q, repeat, 1, 6]`.
     pub(super) plant: Tensor,
 }
 
 /// What the LMS part of the updates in a segment does to errors, loop and loss.
 pub(super) struct LmsResponses {
-    /// Answers h_k of the cells of each expansion: [seed, q, U, cell].
+    /// Answers h_k of the cells of each expansion: `[seed, q, U, cell]`.
     pub(super) answers: Tensor,
-    /// Effect of h_j on ē_k, 0 where k ≤ j: [seed, q, k, j].
+    /// Effect of h_j on ē_k, 0 where k ≤ j: `[seed, q, k, j]`.
     pub(super) errors: Tensor,
-    /// Effect of h_j on the final state of the loop: [seed, q, U, 6].
+    /// Effect of h_j on the final state of the loop: `[seed, q, U, 6]`.
     pub(super) plant: Tensor,
-    /// Curvature h_i·H h_j of the loss: [seed, q, i, j].
+    /// Curvature h_i·H h_j of the loss: `[seed, q, i, j]`.
     pub(super) curvature: Tensor,
 }
 
@@ -102,8 +102,8 @@ pub(super) fn lms_responses(
 /// Effects of the noise, which is drawn once for all learning steps.
 ///
 /// # Shapes
-/// - mask: [q, cell]
-/// - drawn: [seed, repeat, U, cell]
+/// - mask: `[q, cell]`
+/// - drawn: `[seed, repeat, U, cell]`
 pub(super) fn noise_effects(
     segment: &Segment,
     powers: &TransitionPowers,

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 pub struct ExpansionMask {
     /// Number of cells of each expansion, ascending.
     pub cells: Vec<i64>,
-    /// 1 for the cells of each expansion, 0 beyond: [q, cell].
+    /// 1 for the cells of each expansion, 0 beyond: `[q, cell]`.
     pub values: Tensor,
 }
 
@@ -31,9 +31,9 @@ impl ExpansionMask {
     /// The sums Σ_c a_ic b_jc over the cells of each expansion.
     ///
     /// # Shapes
-    /// - a: [seed, i, cell]
-    /// - b: [seed, j, cell]
-    /// - returns: [seed, q, i, j]
+    /// - a: `[seed, i, cell]`
+    /// - b: `[seed, j, cell]`
+    /// - returns: `[seed, q, i, j]`
     pub fn products(&self, a: &Tensor, b: &Tensor) -> Tensor {
         let mut sums: Vec<Tensor> = Vec::new();
         for (first, count) in self.added() {
@@ -47,9 +47,9 @@ impl ExpansionMask {
     /// The forms Σ_cd a_ic H_cd a_jd over the cells of each expansion, of a symmetric H.
     ///
     /// # Shapes
-    /// - a: [seed, i, cell]
-    /// - hessian: [seed, cell, cell]
-    /// - returns: [seed, q, i, j]
+    /// - a: `[seed, i, cell]`
+    /// - hessian: `[seed, cell, cell]`
+    /// - returns: `[seed, q, i, j]`
     pub fn forms(&self, a: &Tensor, hessian: &Tensor) -> Tensor {
         let mut sums: Vec<Tensor> = Vec::new();
         for (first, count) in self.added() {

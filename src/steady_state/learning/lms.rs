@@ -21,18 +21,18 @@ const INNER: i64 = 10;
 /// (realisation of the noise) and rule (noise and learning step).
 #[derive(Debug)]
 pub struct Runs {
-    /// Output weights, zero beyond the cells of the expansion: [seed, q, repeat, rule, cell].
+    /// Output weights, zero beyond the cells of the expansion: `[seed, q, repeat, rule, cell]`.
     pub weights: Tensor,
-    /// State of plant and feedback: [seed, q, repeat, rule, 6].
+    /// State of plant and feedback: `[seed, q, repeat, rule, 6]`.
     pub plant: Tensor,
 }
 
 /// How the runs learn.
 #[derive(Debug)]
 pub struct LmsSettings<'a> {
-    /// Learning step γ of each run, 0 for one that has stopped: [seed, q, repeat, rule].
+    /// Learning step γ of each run, 0 for one that has stopped: `[seed, q, repeat, rule]`.
     pub gamma: Tensor,
-    /// Length η of the noise at each update: [seed, q, repeat, rule].
+    /// Length η of the noise at each update: `[seed, q, repeat, rule]`.
     pub eta: Tensor,
     /// The cells of every expansion.
     pub mask: &'a ExpansionMask,
@@ -41,9 +41,9 @@ pub struct LmsSettings<'a> {
 /// Takes the runs through a segment, in place, and gives their losses after each update.
 ///
 /// # Shapes
-/// - noise: normal numbers, [seed, repeat, U, cell]; scaled to unit length over the cells of every
-///   expansion
-/// - returns: [seed, q, repeat, rule, U]
+/// - noise: normal numbers, `[seed, repeat, U, cell]`; scaled to unit length over the cells of
+///   every expansion
+/// - returns: `[seed, q, repeat, rule, U]`
 pub fn advance(
     segment: &Segment,
     powers: &TransitionPowers,
@@ -98,9 +98,9 @@ pub fn advance(
 /// Solves a_k = γ (right_k − Σ_{j<k} errors_kj a_j) for the steps a_k = γ ē_k, from k = 0 on.
 ///
 /// # Shapes
-/// - errors: [batch, U, U]
-/// - gamma, right: [batch, row, U]
-/// - returns: [batch, row, U]
+/// - errors: `[batch, U, U]`
+/// - gamma, right: `[batch, row, U]`
+/// - returns: `[batch, row, U]`
 fn solve(errors: &Tensor, gamma: &Tensor, right: &Tensor) -> Tensor {
     let blocks = right.size()[2];
     let steps = right * gamma;
@@ -125,12 +125,12 @@ fn solve(errors: &Tensor, gamma: &Tensor, right: &Tensor) -> Tensor {
     steps
 }
 
-/// Losses after each update, [seed, q, repeat, rule, U]: the loss before, and what every step adds to
-/// it. The runs are still those at the segment's beginning.
+/// Losses after each update, `[seed, q, repeat, rule, U]`: the loss before, and what every step
+/// adds to it. The runs are still those at the segment's beginning.
 ///
 /// # Shapes
-/// - eta: [seed, q, repeat, rule, 1]
-/// - steps: γ ē_k, [seed, q, repeat, rule, U]
+/// - eta: `[seed, q, repeat, rule, 1]`
+/// - steps: γ ē_k, `[seed, q, repeat, rule, U]`
 fn losses_along(
     task: &Task,
     responses: &LmsResponses,

@@ -59,10 +59,10 @@ pub struct Pretraining {
     pub stage: Stage,
     /// Learning step of every expansion.
     pub gammas: Vec<f64>,
-    /// w*, the mean of the last weights: [seed, q, cell].
+    /// w*, the mean of the last weights: `[seed, q, cell]`.
     pub optimum: Tensor,
     /// Weights of the first cells at the beginning of each step, and at the end of the last:
-    /// [seed, step + 1, q, TRACED_CELLS].
+    /// `[seed, step + 1, q, TRACED_CELLS]`.
     pub trace: Tensor,
     spec: PretrainingSpec,
 }
@@ -114,7 +114,7 @@ impl Pretraining {
         self.trace.select(1, row).copy_(&self.weights().narrow(2, 0, TRACED_CELLS));
     }
 
-    /// The weights that the pre-training has reached: [seed, q, cell].
+    /// The weights that the pre-training has reached: `[seed, q, cell]`.
     fn weights(&self) -> Tensor {
         self.stage.runs.weights.squeeze_dim(3).squeeze_dim(2)
     }
@@ -223,14 +223,14 @@ struct SizeViews {
     task: Task,
     /// Learning step γ.
     gamma: f64,
-    /// Weights before learning: [seed, cell].
+    /// Weights before learning: `[seed, cell]`.
     initial: Tensor,
-    /// Present weights: [seed, cell].
+    /// Present weights: `[seed, cell]`.
     weights: Tensor,
-    /// Task losses: [seed, second + 1].
+    /// Task losses: `[seed, second + 1]`.
     losses: Tensor,
-    /// w*: [seed, cell].
+    /// w*: `[seed, cell]`.
     optimum: Tensor,
-    /// Weights of the first cells: [seed, step + 1, traced cell].
+    /// Weights of the first cells: `[seed, step + 1, traced cell]`.
     trace: Tensor,
 }

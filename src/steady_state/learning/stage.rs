@@ -43,9 +43,9 @@ pub struct Stage {
     /// Whether any run has noise.
     pub noisy: bool,
     /// Task loss before learning and after each update, 0 from where a run has diverged:
-    /// [seed, q, repeat, rule, second + 1].
+    /// `[seed, q, repeat, rule, second + 1]`.
     pub losses: Tensor,
-    /// Update after which a run had diverged, -1 for none: [seed, q, repeat, rule] i64.
+    /// Update after which a run had diverged, -1 for none: `[seed, q, repeat, rule]` i64.
     pub diverged: Tensor,
     /// Weights and states of the loop.
     pub runs: Runs,
@@ -117,8 +117,8 @@ impl Stage {
     /// Puts every run at its start.
     ///
     /// # Shapes
-    /// - weights: [seed, q, cell]
-    /// - diverged: networks that have no start, [seed, q] bool
+    /// - weights: `[seed, q, cell]`
+    /// - diverged: networks that have no start, `[seed, q]` bool
     pub fn begin(&mut self, groups: &[SeedGroup], weights: &Tensor, diverged: &Tensor) {
         let start = weights.unsqueeze(2).unsqueeze(2).expand_as(&self.runs.weights);
         self.runs.weights.copy_(&start);
@@ -178,7 +178,7 @@ impl Stage {
     /// Keeps what came of a group's runs in a segment, as far as they have not diverged.
     ///
     /// # Shapes
-    /// - losses: [seed, q, repeat, rule, U]
+    /// - losses: `[seed, q, repeat, rule, U]`
     /// - good: 1 up to where a run has diverged, 0 from there on, as losses
     fn keep(&mut self, group: &SeedGroup, first: i64, losses: &Tensor, good: &Tensor, runs: &Runs) {
         let (count, blocks) = (group.seeds.len() as i64, losses.size()[4]);
@@ -196,7 +196,7 @@ impl Stage {
         cut(&self.runs.plant).copy_(&keep(&runs.plant));
     }
 
-    /// Normal numbers of a segment, drawn once for all learning steps: [seed, repeat, U, cell].
+    /// Normal numbers of a segment, drawn once for all learning steps: `[seed, repeat, U, cell]`.
     fn draw_noise(&self, group: &SeedGroup, first: i64, blocks: i64, device: Device) -> Tensor {
         let size = self.runs.weights.size();
         let (repeats, cells) = (size[2], size[4]);

@@ -139,13 +139,13 @@ impl Sweep {
         }
     }
 
-    /// Weights before learning: [seed, q, cell].
+    /// Weights before learning: `[seed, q, cell]`.
     pub fn initial(&self) -> Tensor {
         let initial = self.granule.initial.to_device(self.mask.values.device());
         initial.unsqueeze(1) * &self.mask.values
     }
 
-    /// No network without a start: [seed, q] bool.
+    /// No network without a start: `[seed, q]` bool.
     fn none_diverged(&self) -> Tensor {
         let [seeds, sizes, ..] = self.axes.shape();
         Tensor::zeros([seeds, sizes], (Kind::Bool, self.mask.values.device()))

@@ -15,25 +15,25 @@ const BLOCKS: i64 = 100;
 /// The quadratic form of each seed, and the mean update of online LMS at frozen weights.
 #[derive(Debug)]
 pub struct Task {
-    /// The matrix H of second derivatives: [seed, cell, cell].
+    /// The matrix H of second derivatives: `[seed, cell, cell]`.
     pub hessian: Tensor,
-    /// The linear term b: [seed, cell].
+    /// The linear term b: `[seed, cell]`.
     pub linear: Tensor,
-    /// The constant c, the loss without a granule layer: [seed].
+    /// The constant c, the loss without a granule layer: `[seed]`.
     pub constant: Tensor,
     /// The matrix R of the mean update −γ (R w − p), the mean of h_k (window mean of φ)ᵀ:
-    /// [seed, cell, cell].
+    /// `[seed, cell, cell]`.
     pub rule: Tensor,
-    /// The vector p of the mean update, minus the mean of h_k (window mean of e_0): [seed, cell].
+    /// The vector p of the mean update, minus the mean of h_k (window mean of e_0): `[seed, cell]`.
     pub rule_linear: Tensor,
 }
 
 /// A minimum of the task loss.
 #[derive(Debug)]
 pub struct Minimum {
-    /// Weights of least loss: [seed, cell].
+    /// Weights of least loss: `[seed, cell]`.
     pub weights: Tensor,
-    /// Eigenvalues of H in ascending order: [seed, cell].
+    /// Eigenvalues of H in ascending order: `[seed, cell]`.
     pub eigenvalues: Tensor,
 }
 
@@ -77,8 +77,8 @@ impl Task {
     /// The task loss L(w).
     ///
     /// # Shapes
-    /// - weights: [seed, ..., cell]
-    /// - returns: [seed, ...]
+    /// - weights: `[seed, ..., cell]`
+    /// - returns: `[seed, ...]`
     pub fn loss(&self, weights: &Tensor) -> Tensor {
         let shape = weights.size();
         let (lead, cells) = (&shape[..shape.len() - 1], shape[shape.len() - 1]);
@@ -91,7 +91,7 @@ impl Task {
     /// The gradient Hw − b of the task loss.
     ///
     /// # Shapes
-    /// - weights, returns: [seed, row, cell]
+    /// - weights, returns: `[seed, row, cell]`
     pub fn gradient(&self, weights: &Tensor) -> Tensor {
         weights.matmul(&self.hessian) - self.linear.unsqueeze(1)
     }
@@ -125,7 +125,7 @@ impl Task {
     /// above `cut` times the largest.
     ///
     /// # Shapes
-    /// - start: [seed, cell]
+    /// - start: `[seed, cell]`
     pub fn minimum(&self, start: &Tensor, cut: f64) -> Minimum {
         let (values, vectors) = self.hessian.linalg_eigh("L");
         let residual = &self.linear - self.hessian.matmul(&start.unsqueeze(-1)).squeeze_dim(-1);
@@ -141,8 +141,8 @@ impl Task {
 /// Mean error in the window of every block at frozen weights.
 ///
 /// # Shapes
-/// - carried: state of the loop at the segment's beginning, [seed, 6, N + 1]
-/// - returns: [seed, U, N + 1]
+/// - carried: state of the loop at the segment's beginning, `[seed, 6, N + 1]`
+/// - returns: `[seed, U, N + 1]`
 fn window_means(setup: &Setup, segment: &Segment, carried: &Tensor) -> Tensor {
     let mut means = Vec::new();
     let mut output = setup.map.output.unsqueeze(0);
@@ -156,8 +156,8 @@ fn window_means(setup: &Setup, segment: &Segment, carried: &Tensor) -> Tensor {
 /// The error y − r at the end of the task.
 ///
 /// # Shapes
-/// - state: state of the loop there, [seed, 6, N + 1]
-/// - returns: [seed, N + 1]
+/// - state: state of the loop there, `[seed, 6, N + 1]`
+/// - returns: `[seed, N + 1]`
 fn last_error(setup: &Setup, state: &Tensor, seconds: i64) -> Tensor {
     let time = Tensor::from_slice(&[seconds as f64]).to_device(state.device());
     let reference = setup.granule.signals(&time).reference;

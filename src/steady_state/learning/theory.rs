@@ -70,8 +70,8 @@ impl Published {
 /// S⁺ = (I − γR) S (I − γR)ᵀ + (η²/N) I from S = 0.
 ///
 /// # Shapes
-/// - hessian, rule: [seed, cell, cell]
-/// - returns: [seed]
+/// - hessian, rule: `[seed, cell, cell]`
+/// - returns: `[seed]`
 pub fn noise_floor(hessian: &Tensor, rule: &Tensor, gamma: f64, eta: f64, updates: u64) -> Tensor {
     let cells = hessian.size()[1];
     let one = Tensor::eye(cells, (hessian.kind(), hessian.device())).expand_as(hessian);

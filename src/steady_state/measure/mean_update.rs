@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::steady_state::learning::task::Task;
 
-/// One mean update −γ d, d = R w − p, seen from the task loss: [seed].
+/// One mean update −γ d, d = R w − p, seen from the task loss: `[seed]`.
 struct MeanUpdate {
     /// Product g·d with the gradient.
     along: Tensor,
@@ -15,7 +15,7 @@ struct MeanUpdate {
 }
 
 impl MeanUpdate {
-    /// The update at some weights: [seed, cell].
+    /// The update at some weights: `[seed, cell]`.
     fn new(task: &Task, weights: &Tensor) -> Self {
         let gradient = task.gradient(&weights.unsqueeze(1)).squeeze_dim(1);
         let mean = task.rule.matmul(&weights.unsqueeze(-1)).squeeze_dim(-1) - &task.rule_linear;
@@ -29,7 +29,7 @@ impl MeanUpdate {
     }
 }
 
-/// The mean update of the best learning step: [seed] each.
+/// The mean update of the best learning step: `[seed]` each.
 #[derive(Debug)]
 pub struct BestMeanUpdate {
     /// Cosine between the mean update and the gradient.
@@ -41,7 +41,7 @@ pub struct BestMeanUpdate {
 }
 
 impl BestMeanUpdate {
-    /// The best mean update at some weights: [seed, cell].
+    /// The best mean update at some weights: `[seed, cell]`.
     pub fn new(task: &Task, weights: &Tensor) -> Self {
         let MeanUpdate { along, curvature, norms } = MeanUpdate::new(task, weights);
         let gamma = &along / curvature;
@@ -53,8 +53,8 @@ impl BestMeanUpdate {
 /// Share of the loss that one mean update takes away: (γ g·d − ½ γ² d·Hd − ½ η² Tr H / N) / L.
 ///
 /// # Shapes
-/// - weights: [seed, cell]
-/// - returns: [seed]
+/// - weights: `[seed, cell]`
+/// - returns: `[seed]`
 pub fn mean_update_gain(task: &Task, weights: &Tensor, gamma: f64, eta: f64) -> Tensor {
     let MeanUpdate { along, curvature, .. } = MeanUpdate::new(task, weights);
     let cells = weights.size()[1] as f64;

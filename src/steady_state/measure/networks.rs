@@ -61,7 +61,7 @@ pub fn measure_networks(sweep: &Sweep, cut: f64) -> Result<Vec<NetworkResult>> {
     Ok(networks)
 }
 
-/// What came of the networks of one size of a group: [seed] each.
+/// What came of the networks of one size of a group: `[seed]` each.
 struct SizeResults {
     begin: Vec<f64>,
     pretrained: Vec<f64>,
@@ -69,7 +69,7 @@ struct SizeResults {
     cosine: Vec<f64>,
     best_gamma: Vec<f64>,
     best_drop: Vec<f64>,
-    /// Eigenvalues of H in ascending order: [seed, cell], flat.
+    /// Eigenvalues of H in ascending order: `[seed, cell]`, flat.
     eigenvalues: Vec<f64>,
 }
 
@@ -77,7 +77,7 @@ impl SizeResults {
     /// Measures networks.
     ///
     /// # Shapes
-    /// - initial, optimum: weights before learning and w*, [seed, cell]
+    /// - initial, optimum: weights before learning and w*, `[seed, cell]`
     fn new(task: &Task, initial: &Tensor, optimum: &Tensor, cut: f64) -> Result<Self> {
         let minimum = task.minimum(initial, cut);
         let best = BestMeanUpdate::new(task, initial);

@@ -27,7 +27,7 @@ pub struct Results {
     pub runs: Vec<RunResult>,
     /// The networks in the order of seeds, then expansions.
     pub networks: Vec<NetworkResult>,
-    /// Whether a seed counts in medians: [seed].
+    /// Whether a seed counts in medians: `[seed]`.
     pub kept: Vec<bool>,
 }
 

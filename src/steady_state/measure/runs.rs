@@ -53,7 +53,7 @@ impl RunResult {
 
 /// The losses of a stage's runs, on the host.
 struct StageLosses {
-    /// Losses of each run: [run, second + 1], flat.
+    /// Losses of each run: `[run, second + 1]`, flat.
     losses: Vec<f64>,
     /// Update after which each run had diverged.
     diverged: Vec<Option<f64>>,

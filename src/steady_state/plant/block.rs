@@ -44,21 +44,21 @@ pub struct BlockMap {
     pub samples: i64,
     /// Samples between the answers that an update takes and the update.
     pub delay: i64,
-    /// The state after a block without input, F: [6, 6].
+    /// The state after a block without input, F: `[6, 6]`.
     pub transition: Tensor,
-    /// Mean of y in the window, of the state at the block's beginning, O: [6].
+    /// Mean of y in the window, of the state at the block's beginning, O: `[6]`.
     pub output: Tensor,
     /// State at the end (rows 0..6) and mean of y in the window (row 6), of a command's samples:
-    /// [7, n + 1].
+    /// `[7, n + 1]`.
     pub command: Tensor,
     /// State at the end (rows 0..6) and mean of y − r in the window (row 6), of the reference's
-    /// samples: [7, n + 1].
+    /// samples: `[7, n + 1]`.
     pub reference: Tensor,
-    /// y at every sample, of the state at the beginning: [n + 1, 6].
+    /// y at every sample, of the state at the beginning: `[n + 1, 6]`.
     pub trace_state: Tensor,
-    /// y at every sample, of a command's samples: [n + 1, n + 1].
+    /// y at every sample, of a command's samples: `[n + 1, n + 1]`.
     pub trace_command: Tensor,
-    /// y − r at every sample, of the reference's samples: [n + 1, n + 1].
+    /// y − r at every sample, of the reference's samples: `[n + 1, n + 1]`.
     pub trace_reference: Tensor,
 }
 
@@ -119,9 +119,9 @@ impl BlockMap {
 
 /// Responses of the state after i samples of a block, for i from 0 to n.
 struct StateResponses {
-    /// To the samples of the command and of the reference: [6, n + 1] each.
+    /// To the samples of the command and of the reference: `[6, n + 1]` each.
     driven: Vec<[Tensor; 2]>,
-    /// To the state at the block's beginning: [6, 6].
+    /// To the state at the block's beginning: `[6, 6]`.
     free: Vec<Tensor>,
 }
 
@@ -145,7 +145,7 @@ impl StateResponses {
     }
 }
 
-/// Weights of the mean from sample `from` to sample `to`, by the trapezoidal rule: [n + 1].
+/// Weights of the mean from sample `from` to sample `to`, by the trapezoidal rule: `[n + 1]`.
 fn window(n: i64, from: i64, to: i64) -> Tensor {
     let length = (to - from) as f64;
     let weight = |i: i64| match i {

@@ -9,11 +9,11 @@ use tch::{Device, Kind, Tensor};
 /// States of the closed loop: four of the plant, the integral and the filtered error.
 pub const STATES: i64 = 6;
 
-/// The state matrix of the plant: [4, 4].
+/// The state matrix of the plant: `[4, 4]`.
 pub const PLANT: [[f64; 4]; 4] =
     [[0.0, 1.0, 0.0, 0.0], [-2.0, -2.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0], [0.0, 0.0, -2.0, -2.0]];
 
-/// How the motor command enters the plant: [4].
+/// How the motor command enters the plant: `[4]`.
 pub const COMMAND: [f64; 4] = [0.0, 1.0, 0.0, 1.0];
 
 /// Gains of the feedback controller.
@@ -34,9 +34,9 @@ pub struct Gains {
 /// The closed loop z' = A z + B_p p + B_r r with z = (x, int, mv), y = z_1.
 #[derive(Debug)]
 pub struct ClosedLoop {
-    /// State matrix A, 1/s: [6, 6].
+    /// State matrix A, 1/s: `[6, 6]`.
     pub state: Tensor,
-    /// Input matrix, the columns of p and of r: [6, 2].
+    /// Input matrix, the columns of p and of r: `[6, 2]`.
     pub inputs: Tensor,
 }
 
@@ -44,11 +44,11 @@ pub struct ClosedLoop {
 /// z_{i+1} = transition z_i + before u_i + after u_{i+1}.
 #[derive(Debug)]
 pub struct SampledLoop {
-    /// How the state carries over: [6, 6].
+    /// How the state carries over: `[6, 6]`.
     pub transition: Tensor,
-    /// Effect of the inputs at the sample before: [6, 2].
+    /// Effect of the inputs at the sample before: `[6, 2]`.
     pub before: Tensor,
-    /// Effect of the inputs at the sample after: [6, 2].
+    /// Effect of the inputs at the sample after: `[6, 2]`.
     pub after: Tensor,
 }
 
@@ -81,7 +81,7 @@ impl ClosedLoop {
     }
 
     /// The exact step of `dt` seconds for inputs that are linear within it (first-order hold), from
-    /// the exponential of [[A dt, B dt, 0], [0, 0, I], [0, 0, 0]].
+    /// the exponential of `[[A dt, B dt, 0], [0, 0, I], [0, 0, 0]]`.
     pub fn sample(&self, dt: f64) -> SampledLoop {
         let options = (Kind::Double, Device::Cpu);
         let top = Tensor::cat(

@@ -17,10 +17,10 @@ const FAN_IN: i64 = 4;
 /// largest: the networks of a seed are nested.
 #[derive(Debug)]
 pub struct Granule {
-    /// Input weights: [seed, cell, input], FAN_IN of a row not zero, of standard deviation 1/2.
+    /// Input weights: `[seed, cell, input]`, FAN_IN of a row not zero, of standard deviation 1/2.
     pub weight: Tensor,
-    /// Output weights before learning: [seed, cell]; zero beyond the cells of q = 1, so that every
-    /// expansion starts with the same loss.
+    /// Output weights before learning: `[seed, cell]`; zero beyond the cells of q = 1, so that
+    /// every expansion starts with the same loss.
     pub initial: Tensor,
     /// The reference that the layer sees.
     pub reference: Reference,
@@ -31,9 +31,9 @@ pub struct Granule {
 /// A reference and what the granule layers answer to it.
 #[derive(Debug)]
 pub struct Signals {
-    /// The reference r(t): [seed, time].
+    /// The reference r(t): `[seed, time]`.
     pub reference: Tensor,
-    /// The cells' answers h(t): [seed, time, cell].
+    /// The cells' answers h(t): `[seed, time, cell]`.
     pub answers: Tensor,
 }
 
@@ -64,7 +64,7 @@ impl Granule {
     /// r(t) and the cells' answers h(t) = tanh(Z m(t)), m_i(t) = r(t + τ_i).
     ///
     /// # Shapes
-    /// - time: [time], s
+    /// - time: `[time]`, s
     pub fn signals(&self, time: &Tensor) -> Signals {
         let seen = self.reference.with_leads(time, &self.leads);
         let inputs = seen.narrow(2, 1, INPUTS);
@@ -94,7 +94,7 @@ impl Granule {
 }
 
 /// Input weights of one seed, drawn page by page so that a smaller layer is the larger one's first
-/// rows: [cell, input].
+/// rows: `[cell, input]`.
 fn weight(seed: u64, expansion: i64) -> Tensor {
     let options = (Kind::Double, Device::Cpu);
     let pages: Vec<Tensor> = (0..expansion)
@@ -108,7 +108,7 @@ fn weight(seed: u64, expansion: i64) -> Tensor {
     Tensor::cat(&pages, 0)
 }
 
-/// Output weights of one seed before learning: [cell].
+/// Output weights of one seed before learning: `[cell]`.
 fn initial(seed: u64, expansion: i64) -> Tensor {
     let options = (Kind::Double, Device::Cpu);
     rng::seed_torch(seed, "output weights", 0);

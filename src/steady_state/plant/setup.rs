@@ -24,13 +24,14 @@ pub struct Segment {
     /// Blocks, U.
     pub blocks: i64,
     /// State of the loop at the beginning of block k, with constant weights, where it was zero at
-    /// the segment's beginning: [seed, U + 1, 6, N + 1].
+    /// the segment's beginning: `[seed, U + 1, 6, N + 1]`.
     pub state: Tensor,
-    /// Mean error in the window of block k, from the same beginning: [seed, U, N + 1].
+    /// Mean error in the window of block k, from the same beginning: `[seed, U, N + 1]`.
     pub error: Tensor,
-    /// Answers of the cells that the update after block k takes: [seed, U, N].
+    /// Answers of the cells that the update after block k takes: `[seed, U, N]`.
     pub answers: Tensor,
-    /// Samples of h and of r; each block has its end too: [seed, n + 1, U, N] and [seed, n + 1, U, 1].
+    /// Samples of h and of r; each block has its end too: `[seed, n + 1, U, N]` and
+    /// `[seed, n + 1, U, 1]`.
     samples: [Tensor; 2],
 }
 
@@ -61,7 +62,7 @@ impl Setup {
     /// [`Segment`].
     ///
     /// # Shapes
-    /// - ends: [seed, 7, U, N + 1]
+    /// - ends: `[seed, 7, U, N + 1]`
     fn accumulate(&self, ends: &Tensor) -> (Tensor, Tensor) {
         let [seeds, _, blocks, columns] = ends.size()[..] else { unreachable!("four axes") };
         // [seed, 7, U, N + 1] -> [7, U, seed (N + 1)]
@@ -84,8 +85,8 @@ impl Setup {
     /// segment's beginning.
     ///
     /// # Shapes
-    /// - carried: state of the loop at the segment's beginning, [seed, 6, N + 1]
-    /// - returns: [seed, U n, N + 1]
+    /// - carried: state of the loop at the segment's beginning, `[seed, 6, N + 1]`
+    /// - returns: `[seed, U n, N + 1]`
     pub fn trace(&self, segment: &Segment, carried: &Tensor) -> Tensor {
         let (map, n) = (&self.map, self.map.samples);
         let mut starts = Vec::new();
@@ -106,8 +107,8 @@ impl Setup {
         (driven.transpose(1, 2) + free).flatten(1, 2)
     }
 
-    /// Mean of y r over the first `seconds` before learning: [seed]. It is above 0 where the plant at
-    /// first goes the reference's way.
+    /// Mean of y r over the first `seconds` before learning: `[seed]`. It is above 0 where the
+    /// plant at first goes the reference's way.
     pub fn initial_alignment(&self, seconds: i64) -> Tensor {
         let segment = self.segment(0, seconds);
         let trace = self.trace(&segment, &segment.state.select(1, 0));
@@ -123,8 +124,8 @@ impl Setup {
     /// The state of the loop after a segment with constant weights.
     ///
     /// # Shapes
-    /// - carried: state of the loop at the segment's beginning, [seed, 6, N + 1]
-    /// - returns: [seed, 6, N + 1]
+    /// - carried: state of the loop at the segment's beginning, `[seed, 6, N + 1]`
+    /// - returns: `[seed, 6, N + 1]`
     pub fn carry(&self, segment: &Segment, carried: &Tensor) -> Tensor {
         let mut moved = carried.shallow_clone();
         for _ in 0..segment.blocks {
@@ -137,9 +138,9 @@ impl Setup {
 /// Applies a map of a block's samples to all blocks at once.
 ///
 /// # Shapes
-/// - map: [row, n + 1]
-/// - samples: [seed, n + 1, U, column]
-/// - returns: [seed, row, U, column]
+/// - map: `[row, n + 1]`
+/// - samples: `[seed, n + 1, U, column]`
+/// - returns: `[seed, row, U, column]`
 fn apply_map(map: &Tensor, samples: &Tensor) -> Tensor {
     let [seeds, length, blocks, columns] = samples.size()[..] else { unreachable!("four axes") };
     let rows = map.size()[0];

@@ -1,6 +1,6 @@
 //! References that are paths of a random process: Ornstein-Uhlenbeck, low-passed.
 //!
-//! dx = −θ x dt + σ dW from x(0) in [−1/4, 1/4], by its exact step, then a Butterworth filter of
+//! dx = −θ x dt + σ dW from x(0) in `[−1/4, 1/4]`, by its exact step, then a Butterworth filter of
 //! third order from rest, so that r(0) = 0 = y(0).
 
 use anyhow::Result;
@@ -23,7 +23,7 @@ const PAGE: usize = 100;
 /// r(t), linear between knots, for each seed.
 #[derive(Debug)]
 pub struct OuPath {
-    /// Values at the knots, [`OuPath::SPACING`] seconds apart: [seed, knot], f64.
+    /// Values at the knots, [`OuPath::SPACING`] seconds apart: `[seed, knot]`, f64.
     pub values: Tensor,
 }
 
@@ -44,9 +44,9 @@ impl OuPath {
     /// The reference r(t) and its copies r(t + lead).
     ///
     /// # Shapes
-    /// - time: [time], s
+    /// - time: `[time]`, s
     /// - leads: s
-    /// - returns: [seed, time, 1 + lead], r(t) first
+    /// - returns: `[seed, time, 1 + lead]`, r(t) first
     pub fn with_leads(&self, time: &Tensor, leads: &[f64]) -> Tensor {
         let leads: Vec<f64> = [&[0.0], leads].concat();
         let leads = Tensor::from_slice(&leads).to_device(time.device());
@@ -71,7 +71,7 @@ impl OuPath {
     }
 }
 
-/// The knots of one seed: [knot].
+/// The knots of one seed: `[knot]`.
 fn path(cutoff: f64, knots: usize, seed: u64) -> Result<Tensor> {
     let options = (Kind::Double, Device::Cpu);
     rng::seed_torch(seed, "reference", 0);

@@ -47,9 +47,9 @@ impl Reference {
     /// The reference r(t) and its copies r(t + lead).
     ///
     /// # Shapes
-    /// - time: [time], s
+    /// - time: `[time]`, s
     /// - leads: s
-    /// - returns: [seed, time, 1 + lead], r(t) first
+    /// - returns: `[seed, time, 1 + lead]`, r(t) first
     pub fn with_leads(&self, time: &Tensor, leads: &[f64]) -> Tensor {
         match self {
             Self::Sinusoids(sinusoids) => sinusoids.with_leads(time, leads),

@@ -13,7 +13,7 @@ const SINES: i64 = 4;
 /// Number of samples at the Nyquist rate in one period of a Fourier series.
 const SAMPLES: i64 = 200;
 
-/// r(t) = Σ amplitude sin(omega t + phase), for each seed: [seed, sinusoid], f64.
+/// r(t) = Σ amplitude sin(omega t + phase), for each seed: `[seed, sinusoid]`, f64.
 #[derive(Debug)]
 pub struct Sinusoids {
     /// Amplitude of each sinusoid.
@@ -47,15 +47,15 @@ impl Sinusoids {
     /// The reference r(t) and its copies r(t + lead).
     ///
     /// # Shapes
-    /// - time: [time], s
+    /// - time: `[time]`, s
     /// - leads: s
-    /// - returns: [seed, time, 1 + lead], r(t) first
+    /// - returns: `[seed, time, 1 + lead]`, r(t) first
     pub fn with_leads(&self, time: &Tensor, leads: &[f64]) -> Tensor {
         self.basis(time).matmul(&self.mixing(leads))
     }
 
-    /// The reference and its copies ahead of time as a linear map of [sin ωt, cos ωt]:
-    /// [seed, 2 sinusoid, 1 + lead], the first column r(t), the others r(t + lead).
+    /// The reference and its copies ahead of time as a linear map of `[sin ωt, cos ωt]`:
+    /// `[seed, 2 sinusoid, 1 + lead]`, the first column r(t), the others r(t + lead).
     fn mixing(&self, leads: &[f64]) -> Tensor {
         let device = self.omega.device();
         let leads: Vec<f64> = [&[0.0], leads].concat();
@@ -65,7 +65,7 @@ impl Sinusoids {
         Tensor::cat(&[&amplitude * angle.cos(), amplitude * angle.sin()], 1)
     }
 
-    /// [sin ωt, cos ωt]: [seed, time, 2 sinusoid]; `time`: [time], s.
+    /// `[sin ωt, cos ωt]`: `[seed, time, 2 sinusoid]`; `time`: `[time]`, s.
     fn basis(&self, time: &Tensor) -> Tensor {
         let angle = time.unsqueeze(-1) * self.omega.unsqueeze(1);
         Tensor::cat(&[angle.sin(), angle.cos()], -1)
@@ -88,7 +88,7 @@ impl Sinusoids {
     }
 }
 
-/// The sinusoids of one seed, before they are stacked with those of the others: [sinusoid] each.
+/// The sinusoids of one seed, before they are stacked with those of the others: `[sinusoid]` each.
 struct OneSeed {
     amplitude: Vec<f64>,
     omega: Vec<f64>,

@@ -56,7 +56,7 @@ impl Overlay<'_> {
     /// For every expansion a curve of simulated medians and one of predicted ones.
     ///
     /// - simulated: the median at the index of an expansion and of γ
-    /// - predicted: [seed], from a group's task, its weights before learning, and γ
+    /// - predicted: `[seed]`, from a group's task, its weights before learning, and γ
     fn curves(
         &self,
         simulated: impl Fn(usize, usize) -> f64,

@@ -3,9 +3,9 @@
 /// What every sample shares, and the slopes of all.
 pub(super) struct Batch<'a> {
     pub(super) neurons: usize,
-    /// M: [neuron, neuron].
+    /// M: `[neuron, neuron]`.
     pub(super) matrix: &'a [f32],
-    /// g: [sample, neuron].
+    /// g: `[sample, neuron]`.
     pub(super) slopes: &'a [f32],
     /// 1 / sigma_out.
     pub(super) scale: f32,
@@ -14,11 +14,11 @@ pub(super) struct Batch<'a> {
 /// Results over samples.
 #[derive(Default)]
 pub(super) struct Totals {
-    /// log2 det A: [sample].
+    /// log2 det A: `[sample]`.
     pub(super) logdet: Vec<f32>,
-    /// The diagonal of A^-1: [sample, neuron].
+    /// The diagonal of A^-1: `[sample, neuron]`.
     pub(super) diagonal: Vec<f32>,
-    /// Sum over samples of G C^-1 G: [neuron, neuron].
+    /// Sum over samples of G C^-1 G: `[neuron, neuron]`.
     pub(super) spread: Vec<f32>,
 }
 

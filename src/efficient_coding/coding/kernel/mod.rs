@@ -20,8 +20,8 @@ use batch::{Batch, Totals};
 
 /// As [`CovarianceTerm::by_libtorch`] for f32 on the CPU; none for any other precision or device.
 ///
-/// - matrix: M, [neuron, neuron]
-/// - slopes: g, [sample, neuron]
+/// - matrix: M, `[neuron, neuron]`
+/// - slopes: g, `[sample, neuron]`
 pub fn covariance_term(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Option<CovarianceTerm> {
     let plain = |t: &Tensor| t.device() == Device::Cpu && t.kind() == Kind::Float;
     let (samples, neurons) = slopes.size2().ok()?;

@@ -15,11 +15,11 @@ use super::lanes::{Lane, TILE, Tile, dots, multiply, subtract, subtract_product}
 pub(super) struct Work<const L: usize> {
     /// Neurons, filled up to whole tiles.
     padded: usize,
-    /// Slopes over sigma_out: [neuron].
+    /// Slopes over sigma_out: `[neuron]`.
     slopes: Vec<Lane<L>>,
     /// A and then L, lower triangle of tiles: row i begins at `lower(i)`.
     factor: Vec<Lane<L>>,
-    /// 1 / L[i][i]: [neuron].
+    /// 1 / `L[i][i]`: `[neuron]`.
     pivots: Vec<Lane<L>>,
     /// Y, upper triangle of tiles: row j from its tile's first column on, from `upper(j)` on.
     inverse: Vec<Lane<L>>,

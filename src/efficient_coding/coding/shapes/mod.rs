@@ -19,14 +19,14 @@ pub trait FilterShape {
     /// Names and initial values of the parameters, drawn from (seed, "init"), f32, on the CPU.
     fn initial(&self, neurons: i64, seed: u64) -> Result<Vec<(String, Tensor)>>;
 
-    /// The filters: [input, neuron], each column of norm 1.
+    /// The filters: `[input, neuron]`, each column of norm 1.
     ///
     /// - parameters: in the order of [`FilterShape::initial`]
     fn filters(&self, parameters: &[Tensor]) -> Tensor;
 
     /// The gradient of a number with respect to each parameter.
     ///
-    /// - gradient: its gradient with respect to the filters, [input, neuron]
+    /// - gradient: its gradient with respect to the filters, `[input, neuron]`
     fn backward(&self, parameters: &[Tensor], gradient: &Tensor) -> Vec<Tensor>;
 
     /// The parameters after their centres have drifted by `power` pixels, as drawn from

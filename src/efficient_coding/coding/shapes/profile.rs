@@ -37,10 +37,10 @@ impl Profile {
         }
     }
 
-    /// φ for every filter: [colour, pixel, neuron].
+    /// φ for every filter: `[colour, pixel, neuron]`.
     ///
-    /// - squares: squared distances, [1, pixel, neuron]
-    /// - parameters: A, B and C, [colour, 1, neuron] each
+    /// - squares: squared distances, `[1, pixel, neuron]`
+    /// - parameters: A, B and C, `[colour, 1, neuron]` each
     /// - side: of the patch, in pixels
     pub fn values(self, squares: &Tensor, parameters: &[Tensor], side: i64) -> Tensor {
         let scale = parameters[0].exp();
@@ -64,9 +64,9 @@ impl Profile {
     }
 }
 
-/// Squared distances of the pixels of a patch from each centre: [1, pixel, neuron].
+/// Squared distances of the pixels of a patch from each centre: `[1, pixel, neuron]`.
 ///
-/// - centres: row and column, [neuron, 2]
+/// - centres: row and column, `[neuron, 2]`
 pub fn squared_distances(centres: &Tensor, side: i64) -> Tensor {
     let along = Tensor::arange(side, (centres.kind(), centres.device()));
     let square = |axis: i64| (along.unsqueeze(1) - centres.select(1, axis).unsqueeze(0)).square();
@@ -75,7 +75,7 @@ pub fn squared_distances(centres: &Tensor, side: i64) -> Tensor {
     squares.reshape([1, side * side, -1])
 }
 
-/// Columns of norm 1 from colour-major filters: [input, neuron].
+/// Columns of norm 1 from colour-major filters: `[input, neuron]`.
 pub fn unit(filters: &Tensor) -> Tensor {
     let flat = filters.reshape([-1, filters.size()[2]]);
     &flat / flat.square().sum_dim_intlist(0, true, None::<Kind>).sqrt()

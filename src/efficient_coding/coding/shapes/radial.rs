@@ -11,12 +11,12 @@ use crate::lab::tensor::rng;
 /// Tries of a centre to remain in the disc before it is drawn anew near the middle.
 const TRIES: i64 = 10;
 
-/// Filters w[colour] ∝ d̂[colour] φ[colour](|x − centre|²): every colour has a profile of its own, all
-/// of a neuron share its centre, and the colour weights d̂ = d / |d| carry the sign. With one colour
-/// d̂ is ±1 and stays what it was drawn as.
+/// Filters `w[colour]` ∝ `d̂[colour]` `φ[colour](|x − centre|²)`: every colour has a profile of its
+/// own, all of a neuron share its centre, and the colour weights d̂ = d / |d| carry the sign. With
+/// one colour d̂ is ±1 and stays what it was drawn as.
 ///
-/// Parameters: `encoder.kernel_centers` [neuron, 2], row and column in pixels; and
-/// `encoder.shape_function.shape_params` [colour * (profile's + 1), neuron], for each colour the
+/// Parameters: `encoder.kernel_centers` `[neuron, 2]`, row and column in pixels; and
+/// `encoder.shape_function.shape_params` `[colour * (profile's + 1), neuron]`, for each colour the
 /// profile's parameters and d.
 pub struct Radial {
     profile: Profile,
@@ -29,7 +29,7 @@ impl Radial {
         Self { profile, patch }
     }
 
-    /// The profile's parameters and d of every colour: [colour, 1, neuron] each.
+    /// The profile's parameters and d of every colour: `[colour, 1, neuron]` each.
     fn by_name(&self, parameters: &Tensor) -> Vec<Tensor> {
         let count = self.profile.initial().len() as i64 + 1;
         let each = parameters.reshape([self.patch.colours, count, -1]);

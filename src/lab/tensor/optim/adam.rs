@@ -24,9 +24,9 @@ pub(super) struct Adam {
     eps: f64,
     weight_decay: f64,
     decoupled: bool,
-    /// m, [replicate, parameter]
+    /// m, `[replicate, parameter]`
     exp_avg: Tensor,
-    /// v, [replicate, parameter]
+    /// v, `[replicate, parameter]`
     exp_avg_sq: Tensor,
     minus_c: Coefficient,
     eps_corrected: Coefficient,

@@ -5,9 +5,9 @@
 
 use tch::{Kind, Tensor};
 
-/// Limits every element to [-limit, limit], as `torch.nn.utils.clip_grad_value_`.
+/// Limits every element to `[-limit, limit]`, as `torch.nn.utils.clip_grad_value_`.
 ///
-/// - gradient: [replicate, parameter]
+/// - gradient: `[replicate, parameter]`
 pub fn by_value(gradient: &mut Tensor, limit: f64) {
     let _no_grad = tch::no_grad_guard();
     _ = gradient.clamp_(-limit, limit);
@@ -18,7 +18,7 @@ const WIDENED: i64 = 1 << 20;
 
 /// Euclidean norm of each replicate's gradient, summed in f64: `[replicate]`, on the device.
 ///
-/// - gradient: [replicate, parameter]
+/// - gradient: `[replicate, parameter]`
 pub fn norm(gradient: &Tensor) -> Tensor {
     let _no_grad = tch::no_grad_guard();
     let (rows, length) = (gradient.size()[0], gradient.size()[1]);
@@ -40,7 +40,7 @@ pub fn norm(gradient: &Tensor) -> Tensor {
 /// `torch.nn.utils.clip_grad_norm_` with `error_if_nonfinite=False`: by
 /// min(1, max_norm / (norm + 1e-6)). Returns the norms before, of shape `[replicate]`, on the device.
 ///
-/// - gradient: [replicate, parameter]
+/// - gradient: `[replicate, parameter]`
 pub fn by_norm(gradient: &mut Tensor, max_norm: f64) -> Tensor {
     let _no_grad = tch::no_grad_guard();
     let norm = gradient.norm_scalaropt_dim(2.0, 1, true);

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-/// True if no element is NaN or infinite, however large: [] bool, on the device of `gradient`.
+/// True if no element is NaN or infinite, however large: `[]` bool, on the device of `gradient`.
 ///
 /// - gradient: any shape, also empty
 ///

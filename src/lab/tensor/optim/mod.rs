@@ -1,6 +1,6 @@
 //! Optimizers over one flat parameter buffer, in PyTorch's definitions.
 //!
-//! Parameters, gradient and every state buffer have the shape [replicate, parameter] and one kind
+//! Parameters, gradient and every state buffer have the shape `[replicate, parameter]` and one kind
 //! (f32 or f64); all arithmetic is elementwise, so replicates never mix. A step reads nothing back
 //! to the host: what depends on the step count is computed there in f64.
 //!
@@ -31,7 +31,7 @@ pub struct Optimizer {
     workspace: Workspace,
     /// Steps asked for.
     calls: i64,
-    /// Steps that a flag let through, i64 []; exists from the first flagged step on.
+    /// Steps that a flag let through, i64 `[]`; exists from the first flagged step on.
     applied: Option<Tensor>,
 }
 
@@ -41,7 +41,7 @@ enum Rule {
 }
 
 impl Optimizer {
-    /// Allocates the state, zero, for `parameters` of shape [replicate, parameter].
+    /// Allocates the state, zero, for `parameters` of shape `[replicate, parameter]`.
     pub fn new(config: OptimizerConfig, parameters: &Tensor) -> Self {
         let _no_grad = tch::no_grad_guard();
         let rule = match config.kind {
@@ -57,11 +57,11 @@ impl Optimizer {
 
     /// One step on `parameters` with `gradient` at learning rate `lr`.
     ///
-    /// - parameters, gradient: [replicate, parameter], contiguous, of the kind and on the device
+    /// - parameters, gradient: `[replicate, parameter]`, contiguous, of the kind and on the device
     ///   given to [`Optimizer::new`]; `gradient` is left as it is
-    /// - apply: [] bool on the same device. Where it is false nothing changes, to the bit: neither
-    ///   parameters nor state nor the saved step count, whatever the gradient holds. `None` always
-    ///   applies the step and costs nothing; `Some` of true gives the same bits as `None`.
+    /// - apply: `[]` bool on the same device. Where it is false nothing changes, to the bit:
+    ///   neither parameters nor state nor the saved step count, whatever the gradient holds. `None`
+    ///   always applies the step and costs nothing; `Some` of true gives the same bits as `None`.
     ///
     /// The flag should be sticky: once false, false for good. A flag that turns true again is
     /// still right for SGD without dampening, but Adam's bias correction comes from the host,
@@ -79,7 +79,7 @@ impl Optimizer {
     /// As [`Optimizer::step`], on some parameters only: the others and their state stay as they are,
     /// to the bit. The step counts for all of them.
     ///
-    /// - only: [replicate, parameter] bool
+    /// - only: `[replicate, parameter]` bool
     pub fn step_where(
         &mut self,
         parameters: &mut Tensor,

@@ -20,7 +20,7 @@ pub(super) struct Sgd {
 }
 
 struct Momentum {
-    /// [replicate, parameter]
+    /// `[replicate, parameter]`
     buffer: Tensor,
     factor: Coefficient,
     /// 1 - dampening, where that isn't 1.

@@ -16,7 +16,7 @@ pub(super) struct Workspace {
 /// Replaces buffers by new values, if the step's flag is true.
 pub(super) struct Writer<'a> {
     pub(super) workspace: &'a Workspace,
-    /// [] or [replicate, parameter] bool
+    /// `[]` or `[replicate, parameter]` bool
     pub(super) apply: Option<&'a Tensor>,
 }
 
@@ -60,7 +60,7 @@ impl Writer<'_> {
     }
 }
 
-/// A factor that lives on the device, [] of the parameters' kind, written when it changes: an
+/// A factor that lives on the device, `[]` of the parameters' kind, written when it changes: an
 /// operation takes it without allocating, and tch's `addcmul` has no factor of its own.
 pub(super) struct Coefficient {
     value: f64,

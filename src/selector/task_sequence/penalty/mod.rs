@@ -2,11 +2,11 @@
 //!
 //! Every one of them is quadratic: lambda/2 sum_i (A_i w_i^2 - 2 B_i w_i) and a constant. Elastic
 //! weight consolidation has A = sum_k F_k and B = sum_k F_k w*_k over the earlier tasks k
-//! (Kirkpatrick et al. 2017), which is all that its separate Fisher informations F_k and anchors
+//! (Kirkpatrick et al. 2017), which is all that its separate Fisher matrices F_k and anchors
 //! w*_k ever do; its online form A <- d A + F and B = A w* (Schwarz et al. 2018); synaptic
 //! intelligence A = 2 sum_k Omega_k and B = A w* (Zenke, Poole and Ganguli 2017).
 //!
-//! Axes: [replicate, parameter].
+//! Axes: `[replicate, parameter]`.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use crate::lab::tensor::params::{Gradients, Params};
 /// How important each weight is to the tasks that have ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Importance {
-    /// The sum of the tasks' Fisher informations: elastic weight consolidation.
+    /// The sum of the tasks' Fisher matrices: elastic weight consolidation.
     Fisher,
     /// One running Fisher information: online elastic weight consolidation.
     RunningFisher {
@@ -92,7 +92,7 @@ impl Penalty {
         Self { options, importances, anchored, path }
     }
 
-    /// Whether importances are Fisher informations, for which the task's images are needed.
+    /// Whether importances are Fisher matrices, for which the task's images are needed.
     pub fn needs_fisher(&self) -> bool {
         match self.options.importance {
             Importance::Fisher | Importance::RunningFisher { .. } => true,
@@ -123,8 +123,8 @@ impl Penalty {
     /// rate lambda A > 2.
     ///
     /// # Shapes
-    /// - before: the weights before the optimizer's step, [replicate, parameter]
-    /// - apply: [] bool; where it is false, nothing changes. None is true.
+    /// - before: the weights before the optimizer's step, `[replicate, parameter]`
+    /// - apply: `[]` bool; where it is false, nothing changes. None is true.
     pub fn after_step(
         &mut self,
         params: &mut Params,
@@ -164,8 +164,8 @@ impl Penalty {
     /// Ends a task: its importances join the penalty.
     ///
     /// # Shapes
-    /// - values: the weights, [replicate, parameter]
-    /// - fisher: the task's Fisher information, [replicate, parameter], where
+    /// - values: the weights, `[replicate, parameter]`
+    /// - fisher: the task's Fisher information, `[replicate, parameter]`, where
     ///   [`Penalty::needs_fisher`]
     pub fn consolidate(&mut self, values: &Tensor, fisher: Option<&Tensor>) {
         let _guard = no_grad_guard();
@@ -214,13 +214,13 @@ impl Penalty {
     }
 }
 
-/// Adds the squares of a gradient to a sum of them: [replicate, parameter].
+/// Adds the squares of a gradient to a sum of them: `[replicate, parameter]`.
 pub fn add_square(sum: &mut Tensor, gradient: &Tensor) {
     let _guard = no_grad_guard();
     let _ = sum.addcmul_(gradient, gradient);
 }
 
-/// Euclidean norm of what the penalty pulls with, for each replicate: [replicate] f64.
+/// Euclidean norm of what the penalty pulls with, for each replicate: `[replicate]` f64.
 pub fn pull_norm(gradient: &Tensor) -> Tensor {
     let wide = gradient.to_kind(Kind::Double).square();
     wide.sum_dim_intlist(1, false, Kind::Double).sqrt()

@@ -22,7 +22,7 @@ fn near(a: &Tensor, b: &Tensor) -> bool {
     (a - b).abs().max().double_value(&[]) < 1e-12 * scale
 }
 
-/// Fisher informations and anchors of two tasks.
+/// Fisher matrices and anchors of two tasks.
 fn two_tasks(like: &Tensor) -> [(Tensor, Tensor); 2] {
     [0, 1].map(|_| (like.rand_like(), like.randn_like()))
 }
