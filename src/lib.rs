@@ -18,8 +18,102 @@
 //!
 //! # An experiment
 //!
-//! `examples/new_experiment.rs` is a complete one in under 150 lines, with flags, a preset and a
-//! figure; `docs/new_experiment.md` explains it.
+//! A weight that descends to 3. It trains, logs, saves and resumes; `--help` lists what it takes.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use anyhow::Result;
+//! use neuron_lab::lab::tensor::params::ParamsBuilder;
+//! use neuron_lab::lab::tensor::to_host;
+//! use neuron_lab::lab::{
+//!     Chart, Config, Evaluation, Experiment, Figures, Learner, LearnerConfig, Log, Persist, Refusals,
+//!     RunConfig, RunSchedule, Score, Settings, Spec, StateReader, StateWriter, Step, launch,
+//! };
+//! use tch::{Device, Kind, Tensor};
+//!
+//! #[derive(Debug, Clone, clap::Args, serde::Serialize, serde::Deserialize)]
+//! struct DescentConfig {
+//!     #[command(flatten)]
+//!     #[serde(flatten)]
+//!     learner: LearnerConfig,
+//! }
+//!
+//! impl Config for DescentConfig {
+//!     fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+//!         self.learner.validate(refusals);
+//!     }
+//! }
+//!
+//! struct Descent {
+//!     steps: u64,
+//!     learner: Learner,
+//! }
+//!
+//! impl Experiment for Descent {
+//!     type Config = DescentConfig;
+//!
+//!     const SPEC: Spec = Spec {
+//!         name: "descent",
+//!         about: "A weight descends to 3",
+//!         metrics: &["eval/distance"],
+//!         tags: &[("train/loss", "squared distance"), ("eval/distance", "distance from 3")],
+//!         ..Spec::EMPTY
+//!     };
+//!
+//!     fn build(settings: &Settings<DescentConfig>, device: Device) -> Result<Self> {
+//!         let steps = settings.run.steps.unwrap_or(100);
+//!         let mut params = ParamsBuilder::default();
+//!         params.add("weight", Tensor::zeros([1, 1], (Kind::Float, Device::Cpu)));
+//!         let learner = &settings.experiment.learner;
+//!         Ok(Self { steps, learner: Learner::new(learner, params.build(device)?, steps) })
+//!     }
+//!
+//!     fn schedule(&self) -> RunSchedule {
+//!         RunSchedule::new(self.steps, 50)
+//!     }
+//!
+//!     fn step(&mut self, step: &mut Step) -> Result<()> {
+//!         let loss = (self.learner.params.get("weight")? - 3.0).square().mean(Kind::Float);
+//!         self.learner.descend(step, &loss)?;
+//!         step.mean("train/loss", &loss);
+//!         Ok(())
+//!     }
+//!
+//!     fn evaluate(&mut self, evaluation: &mut Evaluation) -> Result<Option<Score>> {
+//!         let weight = self.learner.params.get("weight")?.detach();
+//!         let distance = to_host::scalar(&(weight - 3.0).abs().mean(Kind::Float))?;
+//!         evaluation.scalar("eval/distance", vec![distance]);
+//!         Ok(Some(Score { tag: "eval/distance".into(), value: distance, higher_is_better: false }))
+//!     }
+//! }
+//!
+//! impl Persist for Descent {
+//!     fn save(&self, writer: &mut StateWriter) -> Result<()> {
+//!         self.learner.save(writer)
+//!     }
+//!
+//!     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
+//!         self.learner.load(reader)
+//!     }
+//! }
+//!
+//! impl Figures for Descent {
+//!     fn charts(&self) -> Vec<Chart> {
+//!         vec![Chart::lines("learning", "distance", &["train/loss", "eval/distance"])]
+//!     }
+//!
+//!     fn figures(&mut self, _log: &mut Log, _step: u64) -> Result<()> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     launch::<Descent>()
+//! }
+//! ```
+//!
+//! `examples/new_experiment.rs` is a fuller one, with flags, a preset and a figure of its own.
 //!
 //! # What holds for all
 //!
