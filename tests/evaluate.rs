@@ -114,7 +114,8 @@ fn an_evaluation_gives_what_the_run_logged() {
         bench.execute(program, &words(&line)).expect(0);
         let folder = bench.path(format!("checkpoints/{experiment}/{run}"));
         // The newest: the best one may be older than the log's last line.
-        let newest = bench.names(&folder).into_iter().rfind(|name| name.ends_with(".json")).unwrap();
+        let newest =
+            bench.names(&folder).into_iter().rfind(|name| name.ends_with(".json")).unwrap();
         let newest = folder.join(newest);
         let asked = ["--device", "cpu", "--json", "--eval", newest.to_str().unwrap()];
         let said = bench.execute(program, &asked).expect(0).stdout;

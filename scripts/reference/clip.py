@@ -1,4 +1,4 @@
-"""torch.nn.utils' gradient clipping, as the numbers in src/lab/optim/clip.rs.
+"""torch.nn.utils' gradient clipping, as the numbers in src/lab/tensor/optim/clip.rs.
 
     .reference/bin/python scripts/reference/clip.py
 """

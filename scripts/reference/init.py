@@ -1,4 +1,4 @@
-"""PyTorch's default initialisations, as the numbers in src/lab/init.rs.
+"""PyTorch's default initialisations, as the numbers in src/lab/tensor/init.rs.
 
     .reference/bin/python scripts/reference/init.py
 
@@ -17,26 +17,13 @@ def show(name, tensor):
 MODULES = {
     "Linear(7, 5)": lambda: nn.Linear(7, 5),
     "Linear(7, 5), f64": lambda: nn.Linear(7, 5, dtype=torch.float64),
-    "Conv2d(2, 3, 3)": lambda: nn.Conv2d(2, 3, 3),
     "Embedding(6, 4)": lambda: nn.Embedding(6, 4),
-    "GRU(3, 4)": lambda: nn.GRU(3, 4),
-    "LSTM(3, 4)": lambda: nn.LSTM(3, 4),
     "LayerNorm(4)": lambda: nn.LayerNorm(4),
 }
 
 LAWS = {
-    "kaiming_uniform_, fan in, relu": lambda t: nn.init.kaiming_uniform_(t, nonlinearity="relu"),
-    "kaiming_uniform_, fan out, leaky relu 0.2": lambda t: nn.init.kaiming_uniform_(
-        t, a=0.2, mode="fan_out"
-    ),
     "kaiming_normal_, fan out, relu": lambda t: nn.init.kaiming_normal_(
         t, mode="fan_out", nonlinearity="relu"
-    ),
-    "xavier_uniform_, tanh": lambda t: nn.init.xavier_uniform_(
-        t, gain=nn.init.calculate_gain("tanh")
-    ),
-    "xavier_normal_, selu": lambda t: nn.init.xavier_normal_(
-        t, gain=nn.init.calculate_gain("selu")
     ),
 }
 

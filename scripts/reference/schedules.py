@@ -1,4 +1,4 @@
-"""Learning rates of torch.optim.lr_scheduler's schedules, as in src/lab/optim/schedule.rs.
+"""Learning rates of torch.optim.lr_scheduler's schedules, as in src/lab/tensor/optim/schedule/mod.rs.
 
     .reference/bin/python scripts/reference/schedules.py
 """

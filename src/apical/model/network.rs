@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::activation::Activation;
 use super::layer::Layer;
-use crate::lab::tensor::init::{Nonlinearity, kaiming_normal};
+use crate::lab::tensor::init::kaiming_normal;
 use crate::lab::tensor::rng;
 
 /// Networks of one shape.
@@ -68,9 +68,7 @@ impl Network {
         let runs = seeds.len() as i64;
         let draw = |seed: u64| -> Vec<Tensor> {
             rng::seed_torch(seed, "init", 0);
-            let law = |pair: &[i64]| {
-                kaiming_normal(&[pair[1], pair[0]], pair[0], Nonlinearity::Relu, kind)
-            };
+            let law = |pair: &[i64]| kaiming_normal(&[pair[1], pair[0]], pair[0], kind);
             widths.windows(2).map(law).collect()
         };
         let drawn: Vec<Vec<Tensor>> = seeds.iter().map(|seed| draw(*seed)).collect();

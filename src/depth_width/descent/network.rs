@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::point::{Init, Point};
 use crate::data::ImageData;
-use crate::lab::tensor::init::{Nonlinearity, kaiming_normal};
+use crate::lab::tensor::init::kaiming_normal;
 use crate::lab::tensor::nn::{Sampler, cross_entropy, draw_params, linear, linear_samplers};
 use crate::lab::tensor::optim::{Optimizer, OptimizerConfig};
 use crate::lab::tensor::params::{ParamId, Params};
@@ -66,7 +66,7 @@ fn samplers(point: &Point, inputs: i64, outputs: i64) -> Vec<(String, Sampler)> 
 
 fn he_samplers(neurons: i64, fan_in: i64) -> (Sampler, Sampler) {
     let shape = [neurons, fan_in];
-    let weight = move || kaiming_normal(&shape, fan_in, Nonlinearity::Relu, Kind::Float);
+    let weight = move || kaiming_normal(&shape, fan_in, Kind::Float);
     (Box::new(weight), Box::new(move || Tensor::zeros([neurons], (Kind::Float, Device::Cpu))))
 }
 

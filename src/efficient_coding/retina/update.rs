@@ -199,7 +199,7 @@ fn write_gradients(
     limit: Option<f64>,
 ) -> Tensor {
     let Learner { params, gradients: all, .. } = learner;
-    for (name, mut place) in params.split(&all.values) {
+    for (name, mut place) in params.views(&all.values) {
         match gradients.iter().find(|(known, _)| *known == name) {
             Some((_, gradient)) => place.copy_(gradient),
             None => _ = place.zero_(),

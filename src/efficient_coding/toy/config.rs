@@ -4,7 +4,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::efficient_coding::two_loss::hill::{Hill, Point};
+use crate::efficient_coding::two_loss::hill::{Coordinates, Hill};
 use crate::efficient_coding::two_loss::problem::{Constraint, Method, Problem};
 use crate::lab::{Config, Refusals, RunConfig};
 
@@ -82,7 +82,7 @@ impl Config for ToyConfig {
 
 impl ToyConfig {
     /// Where every path begins.
-    pub fn start(&self) -> Point {
+    pub fn start(&self) -> Coordinates {
         [self.start[0], self.start[1]]
     }
 

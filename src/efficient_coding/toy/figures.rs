@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::state::TwoLossToy;
-use crate::efficient_coding::two_loss::hill::Point;
+use crate::efficient_coding::two_loss::hill::Coordinates;
 use crate::efficient_coding::two_loss::problem::{Constraint, Method};
 use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
 use crate::lab::log::run_log::Log;
@@ -22,7 +22,7 @@ const LEVELS: [f64; 5] = [0.9, 0.7, 0.5, 0.3, 0.1];
 struct Course {
     method: Method,
     iterations: Vec<f64>,
-    points: Vec<Point>,
+    points: Vec<Coordinates>,
 }
 
 /// Draws everything.
@@ -96,7 +96,7 @@ fn paths(toy: &TwoLossToy, courses: &[Course]) -> LineFigure {
         let path = Series::new(label, x, y);
         series.push(Series { colour: Some(colour(course.method)), dashed, ..path });
     }
-    let mark = |label: &str, [x, y]: Point, colour: usize| Series {
+    let mark = |label: &str, [x, y]: Coordinates, colour: usize| Series {
         marker: true,
         colour: Some(colour),
         ..Series::new(label, vec![x], vec![y])
@@ -118,7 +118,7 @@ fn paths(toy: &TwoLossToy, courses: &[Course]) -> LineFigure {
 
 fn in_time(toy: &TwoLossToy, courses: &[Course]) -> Panels {
     let problem = &toy.problem;
-    let values = |value: &dyn Fn(&Point) -> f64| -> Vec<Series> {
+    let values = |value: &dyn Fn(&Coordinates) -> f64| -> Vec<Series> {
         let of = |course: &Course| Series {
             colour: Some(colour(course.method)),
             ..Series::new(
@@ -155,7 +155,7 @@ fn map(toy: &TwoLossToy) -> MatrixFigure {
     let [u1, u2] = problem.hill.top;
     let at = |i: u64| 4.0 * (2.0 * i as f64 / (size - 1).max(1) as f64 - 1.0);
     let label = |value: f64| format!("{value:.1}");
-    let steps = |start: Point| {
+    let steps = |start: Coordinates| {
         let [found] = problem.arrivals(start, fixed, [ARRIVED], limit);
         found.map_or(f64::NAN, |iteration| (iteration as f64).log10())
     };

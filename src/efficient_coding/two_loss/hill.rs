@@ -1,27 +1,27 @@
 //! The hill that is climbed.
 
 /// A point of the plane: (x1, x2).
-pub type Point = [f64; 2];
+pub type Coordinates = [f64; 2];
 
 /// f(x) = exp(−(x − u)ᵀ A (x − u)) with A = `[[1, c], [c, 1]]`: a hill of height 1 at u, oriented
 /// for c ≠ 0.
 #[derive(Debug, Clone, Copy)]
 pub struct Hill {
     /// The top u.
-    pub top: Point,
+    pub top: Coordinates,
     /// The entry c of A off its diagonal, between −1 and 1.
     pub tilt: f64,
 }
 
 impl Hill {
     /// f at `x`.
-    pub fn height(&self, x: Point) -> f64 {
+    pub fn height(&self, x: Coordinates) -> f64 {
         let [a, b] = [x[0] - self.top[0], x[1] - self.top[1]];
         (-(a * (a + self.tilt * b) + b * (self.tilt * a + b))).exp()
     }
 
     /// The gradient of f at `x`.
-    pub fn slope(&self, x: Point) -> Point {
+    pub fn slope(&self, x: Coordinates) -> Coordinates {
         let [a, b] = [x[0] - self.top[0], x[1] - self.top[1]];
         let height = self.height(x);
         [-2.0 * (a + self.tilt * b) * height, -2.0 * (self.tilt * a + b) * height]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hill::{Hill, Point};
+use super::hill::{Coordinates, Hill};
 
 /// What the second loss, (g(x) − target)², holds fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub struct Problem {
 
 impl Problem {
     /// h(x) = g(x) − target.
-    pub fn excess(&self, x: Point) -> f64 {
+    pub fn excess(&self, x: Coordinates) -> f64 {
         x[1] - self.constraint.x2(x[0], self.target)
     }
 
@@ -107,7 +107,7 @@ impl Problem {
     }
 
     /// The highest point of the hill on the constraint.
-    pub fn optimum(&self) -> Point {
+    pub fn optimum(&self) -> Coordinates {
         let [u1, u2] = self.hill.top;
         let x1 = match self.constraint {
             Constraint::X2 => u1 - self.hill.tilt * (self.target - u2),
@@ -120,7 +120,7 @@ impl Problem {
     /// Where the iteration of two losses stands still. There ∂f/∂x1 = 0, so that
     /// x1 = u1 − c (x2 − u2), and what the first loss does to x2 the second one undoes:
     /// (1 − 2 b) a ∂f/∂x2 = 2 b h for the learning rates a and b. Solved by bisection in x2.
-    pub fn fixed_point(&self) -> Point {
+    pub fn fixed_point(&self) -> Coordinates {
         let [u1, u2] = self.hill.top;
         let x1 = |x2: f64| u1 - self.hill.tilt * (x2 - u2);
         let pull = |x2: f64| {
@@ -145,8 +145,8 @@ impl Problem {
     /// than `limit`.
     pub fn arrivals<const N: usize>(
         &self,
-        start: Point,
-        goal: Point,
+        start: Coordinates,
+        goal: Coordinates,
         distances: [f64; N],
         limit: u64,
     ) -> [Option<u64>; N] {

@@ -21,7 +21,7 @@ pub fn temporary(path: &Path) -> PathBuf {
 
 /// Makes a complete file at [`temporary`]`(path)` appear at `path`, its bytes synced. The name
 /// survives a power failure after [`sync_folder`].
-pub fn publish(path: &Path) -> io::Result<()> {
+pub fn commit(path: &Path) -> io::Result<()> {
     let temporary = temporary(path);
     File::open(&temporary)?.sync_all()?;
     fs::rename(&temporary, path)
@@ -38,10 +38,10 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What `work` or the file system says, with the path.
-pub fn produce(path: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub fn atomic_write(path: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let temporary = temporary(path);
     let written = work(&temporary).and_then(|()| {
-        publish(path)?;
+        commit(path)?;
         Ok(sync_folder(path)?)
     });
     if written.is_err() {
@@ -50,12 +50,12 @@ pub fn produce(path: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()
     written.with_context(|| format!("writing {}", path.display()))
 }
 
-/// Writes `bytes` to `path` as [`produce`] does.
+/// Writes `bytes` to `path` as [`atomic_write`] does.
 ///
 /// # Errors
 /// Whatever the file system says, with the path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    produce(path, |temporary| Ok(File::create(temporary)?.write_all(bytes)?))
+    atomic_write(path, |temporary| Ok(File::create(temporary)?.write_all(bytes)?))
 }
 
 /// Writes a value as indented JSON, durably. A non-finite number becomes null.
@@ -75,7 +75,7 @@ pub fn read_json(path: &Path) -> Result<Value> {
 }
 
 /// Removes what killed processes left half-written in a folder that the caller has locked.
-pub fn sweep(folder: &Path) {
+pub fn remove_temp_files(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         fs::write(folder.path().join(".tmp-1-a.json"), b"half").unwrap();
         fs::write(folder.path().join(".tmpAb3dE6"), b"half").unwrap();
-        sweep(folder.path());
+        remove_temp_files(folder.path());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -67,8 +67,8 @@ impl RunFolder {
     pub fn open(path: &Path, checkpoints: &Path, experiment: &str) -> Result<Self> {
         let checkpoints = checkpoints.join(experiment).join(run_name(path));
         let folder = Self::lock_rest(path.into(), checkpoints, lock(path)?)?;
-        durable::sweep(&folder.path);
-        durable::sweep(&folder.checkpoints);
+        durable::remove_temp_files(&folder.path);
+        durable::remove_temp_files(&folder.checkpoints);
         Ok(folder)
     }
 

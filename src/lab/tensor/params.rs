@@ -46,7 +46,7 @@ impl ParamsBuilder {
         let shapes = self.values.iter().map(shape).collect();
         let mut params =
             Params { names: self.names, shapes, leaves: Vec::new(), values, replicates };
-        let views = params.split(&params.values);
+        let views = params.views(&params.values);
         params.leaves = views.into_iter().map(|(_, view)| view.set_requires_grad(true)).collect();
         Ok(params)
     }
@@ -139,7 +139,7 @@ impl Params {
     /// A gradient of zeros for these parameters.
     pub fn zero_gradients(&self) -> Gradients {
         let values = self.values.zeros_like();
-        let views = self.split(&values).into_iter().map(|(_, view)| view).collect();
+        let views = self.views(&values).into_iter().map(|(_, view)| view).collect();
         Gradients { values, views }
     }
 
@@ -169,12 +169,12 @@ impl Params {
 
     /// Views of the parameters by name, in order.
     pub fn named(&self) -> Vec<(String, Tensor)> {
-        self.split(&self.values)
+        self.views(&self.values)
     }
 
     /// Views of a buffer `[replicate, parameter]` (the gradient, a moment of the optimizer) by the
     /// parameters' names and shapes, in order.
-    pub fn split(&self, buffer: &Tensor) -> Vec<(String, Tensor)> {
+    pub fn views(&self, buffer: &Tensor) -> Vec<(String, Tensor)> {
         let mut start = 0;
         let mut views = Vec::with_capacity(self.names.len());
         for (name, shape) in self.names.iter().zip(&self.shapes) {
@@ -267,9 +267,9 @@ mod tests {
             let twice = 2.0 * params.named()[0].1.copy();
             assert_eq!(*gradients.of(weight), twice);
             assert_eq!(gradients.of(bias).abs().sum(Kind::Double).double_value(&[]), 0.0);
-            assert_eq!(params.split(&gradients.values)[0].1, twice);
+            assert_eq!(params.views(&gradients.values)[0].1, twice);
             let _ = gradients.of_mut(bias).fill_(3.0);
-            assert_eq!(params.split(&gradients.values)[1].1, params.of(bias).full_like(3.0));
+            assert_eq!(params.views(&gradients.values)[1].1, params.of(bias).full_like(3.0));
         }
     }
 

@@ -104,7 +104,7 @@ impl Learner {
         let _guard = no_grad_guard();
         let mut changed = Optimizer::new(optimizer.clone(), &params.values);
         for ((_, new), (_, old)) in changed.buffers().into_iter().zip(self.optimizer.buffers()) {
-            let parts = self.params.split(old);
+            let parts = self.params.views(old);
             let parts = parts
                 .iter()
                 .map(|(key, part)| Ok(carry(key, part)?.f_reshape([params.replicates(), -1])?));
@@ -196,7 +196,7 @@ impl Persist for Learner {
             writer.model(name, &value);
         }
         for (buffer, values) in self.optimizer.buffers() {
-            for (name, part) in self.params.split(values) {
+            for (name, part) in self.params.views(values) {
                 writer.auxiliary(format!("{prefix}.{buffer}.{name}"), &part);
             }
         }
@@ -216,7 +216,7 @@ impl Persist for Learner {
             return Ok(());
         }
         for (buffer, values) in self.optimizer.buffers() {
-            for (name, part) in self.params.split(values) {
+            for (name, part) in self.params.views(values) {
                 reader.auxiliary(&format!("{prefix}.{buffer}.{name}"), &part)?;
             }
         }

@@ -10,7 +10,7 @@ use tch::Device;
 use super::drive::drive;
 use super::experiment::Experiment;
 use super::prepare::{Environment, prepare};
-use super::session::{Session, Start, Surroundings};
+use super::session::{RunContext, Session, Start};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::{RESUMABLE, changed};
 use crate::lab::cli::{Invocation, layers};
@@ -92,7 +92,7 @@ pub(super) fn resume<E: Experiment>(
     let record = with_resumption(record, resumption, invocation, E::SPEC.metrics);
     // A record that can't be written is no reason not to go on.
     let _ = record.write(&path);
-    let session = Session::new(settings, begin, folder, Surroundings { console, stop, device })?;
+    let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
     drive(session, actions, at == 0)
 }
 

@@ -67,7 +67,7 @@ impl<E: Experiment> Start<E> {
 }
 
 /// What a session runs in.
-pub struct Surroundings {
+pub struct RunContext {
     /// The terminal.
     pub console: Console,
     /// The signals that end a run.
@@ -113,9 +113,9 @@ impl<E: Experiment> Session<E> {
         settings: Settings<E::Config>,
         start: Start<E>,
         folder: RunFolder,
-        surroundings: Surroundings,
+        context: RunContext,
     ) -> Result<Self> {
-        let Surroundings { console, stop, device } = surroundings;
+        let RunContext { console, stop, device } = context;
         let Start { experiment, progress, metrics, earlier, saved_step } = start;
         let mut log = Log::open(&folder.path, saved_step);
         log.explain(E::SPEC.tags);

@@ -8,7 +8,7 @@ use super::drive::drive;
 use super::evaluate::{find_checkpoint, load};
 use super::experiment::Experiment;
 use super::prepare::{Environment, configure, prepare};
-use super::session::{Session, Start, Surroundings};
+use super::session::{RunContext, Session, Start};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::changed;
 use crate::lab::cli::{Invocation, layers};
@@ -57,7 +57,7 @@ pub(super) fn start<E: Experiment>(
     Configuration(settings.to_map()?).write(&folder.path)?;
     let console = Console::new(actions.quiet, actions.json);
     let begin = Start::new(experiment, settings.run.replicates, device);
-    let session = Session::new(settings, begin, folder, Surroundings { console, stop, device })?;
+    let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
     drive(session, actions, true)
 }
 
@@ -77,5 +77,5 @@ pub fn open_session<E: Experiment>(
     let name = run.name.as_deref().unwrap_or("session");
     let folder = RunFolder::create(&run.runs, &run.checkpoints, E::SPEC.name, name)?;
     let (console, stop) = (Console::new(true, false), StopSignal::default());
-    Session::new(settings, begin, folder, Surroundings { console, stop, device })
+    Session::new(settings, begin, folder, RunContext { console, stop, device })
 }

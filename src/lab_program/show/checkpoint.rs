@@ -98,7 +98,7 @@ fn write(path: &Path, kind: &str, work: impl FnOnce(&Path) -> Result<()>) -> Res
     if !named {
         return Err(refuse(format!("{}: expected a name that ends in .{kind}", path.display())));
     }
-    durable::produce(path, work)
+    durable::atomic_write(path, work)
 }
 
 /// The model's tensors, of one replicate where there are several and one is asked for.

@@ -178,7 +178,7 @@ fn report_weights(
     if !trained {
         return Ok(());
     }
-    if let Some((_, gradient)) = find(params.split(&run.learner.gradients.values)) {
+    if let Some((_, gradient)) = find(params.views(&run.learner.gradients.values)) {
         evaluation.histogram(&format!("gradients/{layer}"), &to_host::values_f32(&gradient)?);
     }
     let norms: Vec<String> = (0..run.choices().min(LETTERS))

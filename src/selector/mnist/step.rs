@@ -113,7 +113,7 @@ impl SelectorMnist {
         let _guard = no_grad_guard();
         let params = &self.learner.params;
         let mask = Tensor::ones(params.values.size(), (Kind::Bool, self.device));
-        for (name, mut part) in params.split(&mask) {
+        for (name, mut part) in params.views(&mask) {
             let Some((layer, what)) = name.split_once(".computation.") else { continue };
             let known = (0..counts.len()).find(|i| layer_name(*i) == layer);
             let Some(selected) = known.map(|i| counts[i].gt(0.0)) else { continue };
@@ -130,7 +130,7 @@ impl SelectorMnist {
     fn log_gradients(&self, step: &mut Step) {
         let _guard = no_grad_guard();
         let Learner { params, gradients, .. } = &self.learner;
-        for (name, gradient) in params.split(&gradients.values) {
+        for (name, gradient) in params.views(&gradients.values) {
             let Some(layer) = name.strip_suffix(".computation.weight") else { continue };
             let squares = gradient.to_kind(Kind::Double).square().sum_dim_intlist(
                 [-2i64, -1].as_slice(),

@@ -90,7 +90,7 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &StateWriter) -> Resu
         .and_then(|()| Ok(durable::sha256(&temporary)?))
         .and_then(|proof| {
             (manifest.sha256, manifest.bytes) = proof;
-            Ok(durable::publish(&path)?)
+            Ok(durable::commit(&path)?)
         });
     if written.is_err() {
         let _ = fs::remove_file(&temporary);

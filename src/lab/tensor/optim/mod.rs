@@ -27,7 +27,7 @@ use workspace::{Workspace, Writer};
 
 /// An optimizer with its state, allocated once for a parameter buffer.
 pub struct Optimizer {
-    rule: Rule,
+    rule: UpdateRule,
     workspace: Workspace,
     /// Steps asked for.
     calls: i64,
@@ -35,7 +35,7 @@ pub struct Optimizer {
     applied: Option<Tensor>,
 }
 
-enum Rule {
+enum UpdateRule {
     Sgd(Sgd),
     Adam(Adam),
 }
@@ -46,10 +46,10 @@ impl Optimizer {
         let _no_grad = tch::no_grad_guard();
         let rule = match config.kind {
             OptimizerKind::Sgd | OptimizerKind::Momentum | OptimizerKind::Nesterov => {
-                Rule::Sgd(Sgd::new(&config, parameters))
+                UpdateRule::Sgd(Sgd::new(&config, parameters))
             }
             OptimizerKind::Adam | OptimizerKind::Adamw => {
-                Rule::Adam(Adam::new(&config, parameters))
+                UpdateRule::Adam(Adam::new(&config, parameters))
             }
         };
         Self { rule, workspace: Workspace::default(), calls: 0, applied: None }
@@ -95,8 +95,8 @@ impl Optimizer {
         let apply = both.as_ref().or(only).or(apply);
         let writer = Writer { workspace: &self.workspace, apply };
         match &mut self.rule {
-            Rule::Sgd(sgd) => sgd.step(parameters, gradient, lr, step, &writer),
-            Rule::Adam(adam) => adam.step(parameters, gradient, lr, step, &writer),
+            UpdateRule::Sgd(sgd) => sgd.step(parameters, gradient, lr, step, &writer),
+            UpdateRule::Adam(adam) => adam.step(parameters, gradient, lr, step, &writer),
         }
     }
 
@@ -104,8 +104,8 @@ impl Optimizer {
     /// `[replicate, parameter]`. The tensors share memory with the optimizer.
     pub fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
         match &self.rule {
-            Rule::Sgd(sgd) => sgd.buffers(),
-            Rule::Adam(adam) => adam.buffers(),
+            UpdateRule::Sgd(sgd) => sgd.buffers(),
+            UpdateRule::Adam(adam) => adam.buffers(),
         }
     }
 

@@ -207,7 +207,7 @@ impl Penalty {
         }
         let mut tensors = Vec::new();
         for (what, buffer) in buffers {
-            let views = params.split(buffer).into_iter();
+            let views = params.views(buffer).into_iter();
             tensors.extend(views.map(|(key, view)| (format!("state.{what}.{key}"), view)));
         }
         tensors
