@@ -139,7 +139,7 @@ impl Figures for Teacher {
         let (x, y) = log.history("eval/error").iter().map(|(t, e)| (*t as f64, *e)).unzip();
         let curves = vec![Series::new("learned", x, y)];
         let figure = LineFigure::new("A neuron learns", "step", "distance of the weights", curves);
-        log.figure("learning", step, &figure.render()?, &figure.to_csv());
+        log.draw("learning", step, &figure);
         Ok(())
     }
 }

@@ -43,18 +43,18 @@ pub fn draw(run: &DepthWidth, log: &mut Log, step: u64) -> Result<()> {
     for (axis, count) in [(Axis::Depth, config.depths.len()), (Axis::Width, config.widths.len())] {
         if count > 1 {
             let panels = against(run, &results, axis);
-            log.figure(axis.name(), step, &panels.render()?, &panels.to_csv());
+            log.draw(axis.name(), step, &panels);
         }
     }
     let courses = courses(run, &results);
-    log.figure("courses", step, &courses.render()?, &courses.to_csv());
+    log.draw("courses", step, &courses);
     if config.widths.len() > 1 && config.lrs.len() > 1 {
         let line = boundaries(run, &results);
-        log.figure("boundary", step, &line.render()?, &line.to_csv());
+        log.draw("boundary", step, &line);
         for group in groups(&results, Point::tag_of_plane) {
             let matrix = plane(run, &group);
             let name = format!("explosion_{}", group[0].point.tag_of_plane());
-            log.figure(&name, step, &matrix.render()?, &matrix.to_csv());
+            log.draw(&name, step, &matrix);
         }
     }
     Ok(())

@@ -15,11 +15,11 @@ use crate::lab::log::run_log::Log;
 /// If a figure has nothing to show.
 pub fn draw(run: &Characterize, log: &mut Log, step: u64) -> Result<()> {
     let map = map(run);
-    log.figure("loss_drop", step, &map.render()?, &map.to_csv());
+    log.draw("loss_drop", step, &map);
     let histogram = histogram(run);
-    log.figure("gradient_histogram", step, &histogram.render()?, &histogram.to_csv());
+    log.draw("gradient_histogram", step, &histogram);
     let phase2 = phase2(run, log);
-    log.figure("phase2", step, &phase2.render()?, &phase2.to_csv());
+    log.draw("phase2", step, &phase2);
     Ok(())
 }
 

@@ -23,13 +23,13 @@ const SHOWN: usize = 6;
 /// If the device can't be read, or a figure has nothing to show.
 pub fn draw(run: &Toy, log: &mut Log, step: u64) -> Result<()> {
     let trajectories = trajectories(run)?;
-    log.figure("trajectories", step, &trajectories.render()?, &trajectories.to_csv());
+    log.draw("trajectories", step, &trajectories);
     let trials = trials(run, log);
-    log.figure("trials", step, &trials.render()?, &trials.to_csv());
+    log.draw("trials", step, &trials);
     for activation in Activation::ALL {
         let diagram = phase_diagram(activation)?;
         let name = format!("phase_diagram_{}", activation.name());
-        log.figure(&name, step, &diagram.render()?, &diagram.to_csv());
+        log.draw(&name, step, &diagram);
     }
     Ok(())
 }

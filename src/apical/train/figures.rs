@@ -13,7 +13,7 @@ use crate::lab::log::run_log::Log;
 /// If a figure has nothing to show.
 pub fn draw(run: &ApicalTrain, log: &mut Log, step: u64) -> Result<()> {
     let panels = training(run, log);
-    log.figure("training", step, &panels.render()?, &panels.to_csv());
+    log.draw("training", step, &panels);
     Ok(())
 }
 

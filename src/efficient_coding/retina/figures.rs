@@ -17,12 +17,12 @@ use crate::lab::tensor::to_host;
 /// Where the device can't be read, or a figure has nothing to show.
 pub fn draw(run: &EfficientCoding, log: &mut Log, step: u64) -> Result<()> {
     let learning = learning(run, log);
-    log.figure("learning", step, &learning.render()?, &learning.to_csv());
+    log.draw("learning", step, &learning);
     let filters = run.parameters.neurons()?.filters;
     let subtitle = format!("after {step} steps");
     let caption = Caption { title: "Filters", subtitle: &subtitle, label: "weight" };
     let kernels = pictures::tiles(&filters, run.config.patch(), &caption)?;
-    log.figure("kernels", step, &kernels.render()?, &kernels.to_csv());
+    log.draw("kernels", step, &kernels);
     let covariances = run.covariances()?;
     let how = format!("mean of {} batches of the frozen model", covariances.batches);
     for (name, matrix) in [
@@ -31,12 +31,12 @@ pub fn draw(run: &EfficientCoding, log: &mut Log, step: u64) -> Result<()> {
         ("WCxW", &covariances.filtered),
     ] {
         let figure = pictures::matrix(matrix, name, &how, "covariance")?;
-        log.figure(name, step, &figure.render()?, &figure.to_csv());
+        log.draw(name, step, &figure);
     }
     let spectra = pictures::spectra(&covariances)?;
-    log.figure("spectra", step, &spectra.render()?, &spectra.to_csv());
+    log.draw("spectra", step, &spectra);
     let lost = leave_one_out(run)?;
-    log.figure("leave_one_out", step, &lost.render()?, &lost.to_csv());
+    log.draw("leave_one_out", step, &lost);
     let (patch, plain) = (run.config.patch(), fields::columns(&filters)?);
     let analysis = fields::analyse(&plain, patch, run.seed)?;
     for DrawnFigure { name, image, csv } in field_figures::draw(&analysis, &plain, patch)? {

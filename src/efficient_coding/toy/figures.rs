@@ -32,12 +32,12 @@ struct Course {
 pub(super) fn draw(toy: &TwoLossToy, log: &mut Log, step: u64) -> Result<()> {
     let courses: Vec<Course> = toy.config.methods.iter().map(|m| course(toy, *m)).collect();
     let paths = paths(toy, &courses);
-    log.figure("paths", step, &paths.render()?, &paths.to_csv());
+    log.draw("paths", step, &paths);
     let time = in_time(toy, &courses);
-    log.figure("course", step, &time.render()?, &time.to_csv());
+    log.draw("course", step, &time);
     if toy.config.map_size > 0 {
         let map = map(toy);
-        log.figure("map", step, &map.render()?, &map.to_csv());
+        log.draw("map", step, &map);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bar;
 mod canvas;
 mod csv;
 mod curve;
+mod drawing;
 mod font;
 mod frame;
 mod heading;
@@ -26,6 +27,7 @@ mod series;
 mod tiles;
 
 pub use bar::ColourScale;
+pub use drawing::Drawing;
 pub use image::RgbImage;
 pub use line::{LineFigure, Reference};
 pub use matrix::MatrixFigure;

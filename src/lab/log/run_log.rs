@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::{Reading, is_replicate};
 use super::tensorboard::{Chart, EventWriter, Histogram};
 use crate::lab::error::one_line;
-use crate::lab::figure::RgbImage;
+use crate::lab::figure::{Drawing, RgbImage};
 use crate::lab::store::NamedTensors;
 use crate::lab::store::checkpoint::serialize;
 use crate::lab::store::durable;
@@ -154,6 +154,14 @@ impl Log {
         });
     }
 
+    /// Draws a figure and writes it as [`Log::figure`] does. One that can't be drawn is left out.
+    pub fn draw(&mut self, name: &str, step: u64, figure: &dyn Drawing) {
+        match figure.draw() {
+            Ok(image) => self.figure(name, step, &image, &figure.numbers()),
+            Err(error) => self.leave_out(&format!("figures/{name}"), &error),
+        }
+    }
+
     /// Writes tensors to `figures/<name>.safetensors`.
     pub fn tensors(&mut self, name: &str, tensors: &NamedTensors) {
         let path = self.folder.join("figures").join(name).with_extension("safetensors");
@@ -278,6 +286,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::figure::{LineFigure, Series};
 
     fn reading(tag: &str, values: &[f64]) -> Reading {
         Reading { tag: tag.into(), values: values.to_vec() }
@@ -389,6 +398,18 @@ mod tests {
             assert!(log.take_warnings().is_empty());
             assert!(folder.path().join("figures/other.png").exists());
         }
+    }
+
+    #[test]
+    fn a_figure_that_can_not_be_drawn_costs_itself() {
+        let (mut log, folder) = in_a_folder();
+        let curve =
+            |y: Vec<f64>| LineFigure::new("t", "x", "y", vec![Series::new("", vec![1.0], y)]);
+        log.draw("uneven", 4, &curve(vec![1.0, 2.0]));
+        assert_left_out(&mut log, folder.path(), "figures/uneven is not in the log");
+        log.draw("even", 4, &curve(vec![1.0]));
+        assert!(log.take_warnings().is_empty());
+        assert!(folder.path().join("figures/even.png").exists());
     }
 
     #[test]

@@ -57,19 +57,19 @@ const TERMS: [(&str, &str); 6] = [
 /// Fails if a figure can't be drawn.
 pub fn draw(run: &OneNeuron, log: &mut Log, step: u64) -> Result<()> {
     let learning = learning(run, log);
-    log.figure("learning", step, &learning.render()?, &learning.to_csv());
+    log.draw("learning", step, &learning);
     for (name, title, curves) in NOTEBOOK {
         if let Some(figure) = notebook(run, log, title, curves) {
-            log.figure(name, step, &figure.render()?, &figure.to_csv());
+            log.draw(name, step, &figure);
         }
     }
     if run.config.batch_size.len() > 1 {
         let law = batch_law(run, log);
-        log.figure("batch_law", step, &law.render()?, &law.to_csv());
+        log.draw("batch_law", step, &law);
     }
     if !log.history(&run.points[0].tag("moments/total")).is_empty() {
         let apart = decomposition(run, log);
-        log.figure("decomposition", step, &apart.render()?, &apart.to_csv());
+        log.draw("decomposition", step, &apart);
     }
     Ok(())
 }

@@ -16,9 +16,9 @@ use crate::selector::task_sequence::tasks::TASKS;
 /// The record that can't be read from the device, or a figure that can't be rendered.
 pub fn draw(run: &SelectorContinual, log: &mut Log, step: u64) -> Result<()> {
     let matrix = matrix(run)?;
-    log.figure("matrix", step, &matrix.render()?, &matrix.to_csv());
+    log.draw("matrix", step, &matrix);
     let within = within(run, log);
-    log.figure("within", step, &within.render()?, &within.to_csv());
+    log.draw("within", step, &within);
     Ok(())
 }
 

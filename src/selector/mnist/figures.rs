@@ -22,14 +22,14 @@ const SHOWN: i64 = 8;
 /// Weights that can't be read from the device, or a figure that can't be rendered.
 pub fn draw(run: &SelectorMnist, log: &mut Log, step: u64) -> Result<()> {
     let learning = learning(run, log);
-    log.figure("learning", step, &learning.render()?, &learning.to_csv());
+    log.draw("learning", step, &learning);
     for (i, usage) in run.last_usage.iter().enumerate() {
         let figure = selection(run, i, &usage.shares());
         let name = format!("selection_{}", layer_name(i));
-        log.figure(&name, step, &figure.render()?, &figure.to_csv());
+        log.draw(&name, step, &figure);
     }
     let weights = weights(run)?;
-    log.figure("weights", step, &weights.render()?, &weights.to_csv());
+    log.draw("weights", step, &weights);
     Ok(())
 }
 

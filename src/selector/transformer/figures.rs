@@ -26,11 +26,11 @@ pub fn draw(
     step: u64,
 ) -> Result<()> {
     let learning = learning(run, log);
-    log.figure("learning", step, &learning.render()?, &learning.to_csv());
+    log.draw("learning", step, &learning);
     let monitoring = monitoring(run, findings);
-    log.figure("monitoring", step, &monitoring.render()?, &monitoring.to_csv());
+    log.draw("monitoring", step, &monitoring);
     if let Some(frequency) = frequency(run, &findings.held_out) {
-        log.figure("frequency", step, &frequency.render()?, &frequency.to_csv());
+        log.draw("frequency", step, &frequency);
     }
     Ok(())
 }

@@ -35,9 +35,9 @@ struct LossPanel {
 pub fn draw(run: &SteadyStateInit, log: &mut Log, step: u64) -> Result<()> {
     let _guard = no_grad_guard();
     let sorted = by_direction(&run.initialisations);
-    log.figure("direction", step, &sorted.render()?, &sorted.to_csv());
+    log.draw("direction", step, &sorted);
     let examples = examples(&run.base, &run.initialisations)?;
-    log.figure("examples", step, &examples.render()?, &examples.to_csv());
+    log.draw("examples", step, &examples);
     Ok(())
 }
 

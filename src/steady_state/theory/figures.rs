@@ -19,10 +19,10 @@ const PUBLISHED: [f64; 5] = [3.0, 7.0, 11.0, 15.0, 19.0];
 pub fn draw(run: &SteadyStateTheory, log: &mut Log, step: u64) -> Result<()> {
     let _guard = no_grad_guard();
     let published = published();
-    log.figure("published", step, &published.render()?, &published.to_csv());
+    log.draw("published", step, &published);
     if let Some(results) = &run.base.results {
         let panels = overlay(&run.base, results)?;
-        log.figure("predicted", step, &panels.render()?, &panels.to_csv());
+        log.draw("predicted", step, &panels);
     }
     Ok(())
 }

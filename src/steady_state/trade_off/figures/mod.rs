@@ -33,7 +33,7 @@ pub fn draw(run: &SteadyState, log: &mut Log, step: u64) -> Result<()> {
         ("steady_runs", time_courses::steady_runs(sweep)?),
         ("trajectory", time_courses::trajectory(run)?),
     ] {
-        log.figure(name, step, &panels.render()?, &panels.to_csv());
+        log.draw(name, step, &panels);
     }
     Ok(())
 }
