@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use neuron_lab::lab::tensor::params::{Gradients, Params};
 use neuron_lab::selector::kernel::{self, Operands, Sizes};
 use neuron_lab::selector::layer::{Compute, Rule, SelectorKind, SelectorLayer};
-use selector_parts::{OPTIONS, cpu_seconds, layer, median, signals};
+use selector_parts::{LayerSize, OPTIONS, cpu_seconds, layer, median, signals};
 use tch::{Device, Kind, Tensor};
 
 /// Milliseconds of CPU time: the median of some turns.
@@ -43,8 +43,8 @@ fn times(layer: &SelectorLayer, params: &Params, rows: i64, turns: usize) -> (f6
     (forward, both)
 }
 
-fn speed(rows: i64, sizes: (i64, i64), choices: &[i64], turns: usize) -> Result<()> {
-    println!("{rows} samples, {} inputs, {} neurons, 1 thread; CPU ms", sizes.0, sizes.1);
+fn speed(rows: i64, inputs: i64, neurons: i64, choices: &[i64], turns: usize) -> Result<()> {
+    println!("{rows} samples, {inputs} inputs, {neurons} neurons, 1 thread; CPU ms");
     println!("| K | selector | rule | compute | forward | forward and backward |");
     println!("|---|---|---|---|---|---|");
     for &k in choices {
@@ -61,7 +61,8 @@ fn speed(rows: i64, sizes: (i64, i64), choices: &[i64], turns: usize) -> Result<
             (SelectorKind::Softmax, Rule::Frozen, vec![dense, Some(Compute::Gather)]),
         ] {
             for compute in ways.into_iter().flatten() {
-                let (layer, params) = layer((sizes.0, sizes.1, k), selector, rule, compute)?;
+                let (layer, params) =
+                    layer(LayerSize { inputs, neurons, choices: k }, selector, rule, compute)?;
                 let (forward, both) = times(&layer, &params, rows, turns);
                 println!(
                     "| {k} | {selector:?} | {rule:?} | {compute:?} | {forward:.1} | {both:.1} |"
@@ -96,8 +97,8 @@ fn ways(turns: usize) -> Result<()> {
                 ways.into_iter().filter(|way| *way != Compute::Gather || !rule.needs_all_outputs());
             let mut layers = layers
                 .map(|way| {
-                    let sizes = (inputs, neurons, k);
-                    let (layer, params) = layer(sizes, SelectorKind::Softmax, rule, way)?;
+                    let size = LayerSize { inputs, neurons, choices: k };
+                    let (layer, params) = layer(size, SelectorKind::Softmax, rule, way)?;
                     let gradients = params.zero_gradients();
                     Ok(Way { way, layer, params, gradients })
                 })
@@ -133,11 +134,7 @@ fn ways(turns: usize) -> Result<()> {
 
 /// The computation part alone: a matrix product for every K, of which one is taken, beside the
 /// kernels, on choices at random.
-fn kernels(
-    (samples, inputs, neurons): (i64, i64, i64),
-    choices: &[i64],
-    turns: usize,
-) -> Result<()> {
+fn kernels(samples: i64, inputs: i64, neurons: i64, choices: &[i64], turns: usize) -> Result<()> {
     println!("\nThe computation part alone; CPU ms");
     println!("| K | product forward | kernel forward | product backward | kernel backward |");
     println!("|---|---|---|---|---|");
@@ -193,7 +190,8 @@ fn peak() -> Result<f64> {
 /// gradient, input and libtorch itself.
 fn pass_memory(k: i64, rule: Rule, compute: Compute) -> Result<f64> {
     tch::set_num_threads(1);
-    let (layer, params) = layer((128, 128, k), SelectorKind::Softmax, rule, compute)?;
+    let size = LayerSize { inputs: 128, neurons: 128, choices: k };
+    let (layer, params) = layer(size, SelectorKind::Softmax, rule, compute)?;
     let mut gradients = params.zero_gradients();
     let (x, delta) = (Tensor::randn([256, 128], OPTIONS), Tensor::randn([256, 128], OPTIONS));
     // The first product of a process sets libtorch up.
@@ -248,12 +246,12 @@ fn main() -> Result<()> {
             println!("{:.1}", pass_memory(k.parse()?, rule, compute)?);
             Ok(())
         }
-        ["small"] => speed(64, (784, 64), &[2, 3, 5, 10, 20, 50, 200, 1000], 21),
+        ["small"] => speed(64, 784, 64, &[2, 3, 5, 10, 20, 50, 200, 1000], 21),
         ["ways"] => ways(7),
-        ["kernels"] => kernels((256, 512, 512), &[2, 3, 5, 10, 50, 75], 9),
+        ["kernels"] => kernels(256, 512, 512, &[2, 3, 5, 10, 50, 75], 9),
         _ => {
-            speed(256, (512, 512), &[2, 5, 50, 75], 5)?;
-            kernels((256, 512, 512), &[2, 3, 5, 10, 50, 75], 9)
+            speed(256, 512, 512, &[2, 5, 50, 75], 5)?;
+            kernels(256, 512, 512, &[2, 3, 5, 10, 50, 75], 9)
         }
     }
 }

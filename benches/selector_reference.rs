@@ -22,7 +22,7 @@ use anyhow::{Context, Result, bail};
 use neuron_lab::lab::store::record::libtorch_version;
 use neuron_lab::selector::kernel::{self, Gradients, Operands, Sizes};
 use neuron_lab::selector::layer::{Compute, Rule, SelectorKind};
-use selector_parts::{OPTIONS, cpu_seconds, layer, median, session, signals};
+use selector_parts::{LayerSize, OPTIONS, cpu_seconds, layer, median, session, signals};
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 const TURNS: usize = 7;
@@ -150,8 +150,8 @@ fn whole(table: &Table, choices: i64, selector: SelectorKind, goal: f64) -> Resu
     if !table.has(&name) {
         return Ok(());
     }
-    let sizes = (INPUTS, NEURONS, choices);
-    let (layer, params) = layer(sizes, selector, Rule::SelectedOnly, Compute::Auto)?;
+    let size = LayerSize { inputs: INPUTS, neurons: NEURONS, choices };
+    let (layer, params) = layer(size, selector, Rule::SelectedOnly, Compute::Auto)?;
     let (x, delta) = signals(&layer, SAMPLES);
     let mut gradients = params.zero_gradients();
     let (full, own) = (format!("layer softmax {choices}"), format!("layer {kind} {choices}"));
@@ -168,7 +168,7 @@ fn whole(table: &Table, choices: i64, selector: SelectorKind, goal: f64) -> Resu
 }
 
 /// The computation neurons alone.
-fn part(table: &Table, choices: i64, goals: (f64, f64)) -> Result<()> {
+fn part(table: &Table, choices: i64, forward_goal: f64, backward_goal: f64) -> Result<()> {
     let name = |what: &str| format!("computation neurons alone, K = {choices}, {what}");
     if !table.has(&name("forward")) && !table.has(&name("backward")) {
         return Ok(());
@@ -185,13 +185,13 @@ fn part(table: &Table, choices: i64, goals: (f64, f64)) -> Result<()> {
     let operands = Operands { sizes, x: &x, weight: &weight, choice: &choice };
     let case = format!("part {choices} forward");
     let mut out = vec![0f32; samples * neurons];
-    table.compare(&name("forward"), 4, &[("all K", &case, 4, goals.0)], || {
+    table.compare(&name("forward"), 4, &[("all K", &case, 4, forward_goal)], || {
         kernel::forward(operands, &bias, &mut out);
         Ok(())
     })?;
     let (mut to_weight, mut to_bias, mut to_x) = (weight.clone(), bias.clone(), x.clone());
     let case = format!("part {choices}");
-    table.compare(&name("backward"), 4, &[("all K", &case, 4, goals.1)], || {
+    table.compare(&name("backward"), 4, &[("all K", &case, 4, backward_goal)], || {
         let (weight, bias, x) = (&mut to_weight[..], &mut to_bias[..], &mut to_x[..]);
         kernel::backward(operands, &delta, Gradients { weight, bias, x });
         Ok(())
@@ -213,8 +213,8 @@ fn main() -> Result<()> {
         whole(&table, choices, SelectorKind::Softmax, softmax)?;
         whole(&table, choices, SelectorKind::Tree, 3.0)?;
     }
-    for (choices, goals) in [(5, (1.0, 1.0)), (50, (4.0, 3.0)), (75, (4.0, 3.0))] {
-        part(&table, choices, goals)?;
+    for (choices, forward_goal, backward_goal) in [(5, 1.0, 1.0), (50, 4.0, 3.0), (75, 4.0, 3.0)] {
+        part(&table, choices, forward_goal, backward_goal)?;
     }
     Ok(())
 }

@@ -31,13 +31,22 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// The numbers of inputs, of neurons, and of computation neurons of each.
+#[derive(Clone, Copy)]
+pub struct LayerSize {
+    pub inputs: i64,
+    pub neurons: i64,
+    pub choices: i64,
+}
+
 /// A layer with random parameters.
 pub fn layer(
-    (inputs, neurons, choices): (i64, i64, i64),
+    size: LayerSize,
     selector: SelectorKind,
     rule: Rule,
     compute: Compute,
 ) -> Result<(SelectorLayer, Params)> {
+    let LayerSize { inputs, neurons, choices } = size;
     let sign = SteSign::Consistent;
     let shape = LayerShape { inputs, neurons, choices, selector, sign, rank: 16 };
     tch::manual_seed(0);
