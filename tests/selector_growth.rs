@@ -29,6 +29,17 @@ fn a_run_that_changes_its_size_resumes_bit_for_bit() {
         };
         assert!(model(&name) == model("whole"), "stopped at {step}");
     }
+    // A checkpoint is evaluated with the K that it has; a new run begins with that of its settings.
+    let folder = bench.checkpoints("whole");
+    bench.run(&format!("--eval {} --quiet", folder.display())).expect(0);
+    let newest = folder.join("step-00000069.safetensors");
+    let start = |choices: i64| {
+        let network = "--data digits --hidden 16,16 --balance bias --steps 5 --quiet";
+        let line = format!("{network} --num-computation {choices} --name from{choices}");
+        bench.run(&format!("{line} --init-from {}", newest.display()))
+    };
+    start(3).expect(0);
+    assert!(start(2).expect(1).error().contains("layer1.selection.weight is [3, 16, 64]"));
 }
 
 #[test]
