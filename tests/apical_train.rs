@@ -94,18 +94,18 @@ fn bad_input_is_one_line() {
 #[test]
 fn bad_input_of_the_other_two_is_one_line() {
     for (program, flags, word) in [
-        (Program::characterize(), "--grid-lr=", "--grid-lr"),
-        (Program::characterize(), "--grid-lr 0.1,x", "x"),
-        (Program::characterize(), "--grid-lr nan", "--grid-lr"),
-        (Program::characterize(), "--grid-batch 1,0", "--grid-batch"),
-        (Program::characterize(), "--batch-size 0", "--batch-size 0"),
-        (Program::characterize(), "--batch-size 800", "--batch-size 800"),
-        (Program::characterize(), "--a-reduce max", "max"),
-        (Program::characterize(), "--cap=-1", "--cap -1"),
+        (Program::characterize(), "--data digits --grid-lr=", "--grid-lr"),
+        (Program::characterize(), "--data digits --grid-lr 0.1,x", "x"),
+        (Program::characterize(), "--data digits --grid-lr nan", "--grid-lr"),
+        (Program::characterize(), "--data digits --grid-batch 1,0", "--grid-batch"),
+        (Program::characterize(), "--data digits --batch-size 0", "--batch-size 0"),
+        (Program::characterize(), "--data digits --batch-size 800", "--batch-size 800"),
+        (Program::characterize(), "--data digits --a-reduce max", "max"),
+        (Program::characterize(), "--data digits --cap=-1", "--cap -1"),
         (Program::toy(), "--eta nan", "--eta"),
         (Program::toy(), "--trials 0", "--trials 0"),
     ] {
-        let outcome = program.run(&format!("--data digits --quiet {flags}")).expect(2);
+        let outcome = program.run(&format!("--quiet {flags}")).expect(2);
         let line = outcome.error();
         assert!(line.contains(word) && line.len() < 300, "{flags}: {line}");
         assert!(!program.folder("runs", "").exists());

@@ -74,7 +74,7 @@ impl Poison {
 
 fn session(home: &Path, line: &str, name: &str) -> Session<EfficientCoding> {
     let (runs, checkpoints) = (home.join("runs"), home.join("checkpoints"));
-    let words = format!("efficient_coding {line} --device cpu --name {name}");
+    let words = format!("efficient_coding {line} --name {name}");
     let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
     let places = ["--runs".into(), runs.into(), "--checkpoints".into(), checkpoints.into()];
     open_session::<EfficientCoding>(words.into_iter().chain(places)).unwrap()

@@ -324,10 +324,10 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ("--num-computation 0", "--num-computation 0"),
         (
             "--steps 5",
-            "--steps does not apply: the length is in passes through each task, --epochs",
+            "--steps 5 does not apply: the length is in passes through each task, --epochs",
         ),
         ("--epochs 0", "--epochs 0"),
-        ("--patience 2", "--patience does not apply: a run learns all its tasks"),
+        ("--patience 2", "--patience 2 does not apply: a run learns all its tasks"),
         ("--schedule plateau", "--schedule plateau"),
         ("--method ewo", "ewc"),
         ("--hiden 8", "--hidden"),

@@ -158,9 +158,9 @@ fn bad_input_is_one_line() {
         (
             "--replicates 2",
             2,
-            "--replicates does not apply: a transformer trains alone; use --seed",
+            "--replicates 2 does not apply: a transformer trains alone; use --seed",
         ),
-        ("--epochs 3", 2, "--epochs does not apply: use --steps"),
+        ("--epochs 3", 2, "--epochs 3 does not apply: use --steps"),
         ("--temperature 0", 2, "--temperature 0"),
         ("--heads 0 --temperature 0", 2, "--heads 0: expected 1 or more; --temperature 0"),
         ("--data latin1.txt", 1, "latin1.txt: not UTF-8 at byte 3"),

@@ -2,20 +2,26 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 
+use common::Bench;
 use neuron_lab::apical::{ApicalTrain, Characterize, Toy};
 use neuron_lab::depth_width::DepthWidth;
 use neuron_lab::efficient_coding::EfficientCoding;
 use neuron_lab::efficient_coding::toy::TwoLossToy;
 use neuron_lab::lab::cli::command;
 use neuron_lab::lab::error::exit_status;
+use neuron_lab::lab::log::metrics::is_replicate;
 use neuron_lab::lab::log::tags::meaning;
-use neuron_lab::lab::{Experiment, configure};
+use neuron_lab::lab::{Experiment, configure, run};
 use neuron_lab::one_neuron::OneNeuron;
 use neuron_lab::selector::{SelectorContinual, SelectorMnist, SelectorTransformer};
 use neuron_lab::steady_state::{SteadyState, SteadyStateInit, SteadyStateTheory};
+use serde_json::Value;
 
 /// Calls a function for every experiment.
 macro_rules! for_each_experiment {
@@ -105,7 +111,8 @@ fn absent_flags_are_refused<E: Experiment>() {
     assert!(help.contains("--seed"), "{help}");
     for absent in E::SPEC.absent {
         let flag = format!("--{}", absent.key.replace('_', "-"));
-        let listed = |line: &str| line.split_whitespace().any(|word| word == flag);
+        // What begins a line; other flags' texts may name it.
+        let listed = |line: &str| line.split_whitespace().next() == Some(&flag);
         assert!(!help.lines().any(listed), "{} --help offers {flag}", E::SPEC.name);
         let said = refusal::<E>(&["program", &flag, value_of(absent.key)]);
         assert!(said.contains(&flag) && said.contains(absent.reason), "{said}");
@@ -115,6 +122,63 @@ fn absent_flags_are_refused<E: Experiment>() {
 #[test]
 fn a_flag_that_does_not_apply_is_not_offered_and_refused_with_its_reason() {
     for_each_experiment!(absent_flags_are_refused);
+}
+
+/// Small settings of an experiment, by its name.
+fn small(name: &str) -> &'static str {
+    match name {
+        "apical_characterize" => "--data digits --hidden 8,8 --replicates 2",
+        "apical_toy" => "--trials 20 --steps 100",
+        "apical_train" => {
+            "--data digits --hidden 8,8 --epochs 1 --steps-per-phase 4 --lr-w 1e-4,1 --replicates 2"
+        }
+        "depth_width" => "--data digits --depths 1,2 --widths 4 --descent-steps 3 --replicates 2",
+        "efficient_coding" => {
+            "--kernel-size 6 --neurons 7 --batch-size 20 --eval-patches 64 --covariance-batches 2 \
+             --image-every 10 --evaluate-every 10 --steps 20 --constraint two-losses"
+        }
+        "one_neuron" => "--optimizer sgd,adam --steps 400 --evaluate-every 200 --replicates 2",
+        "selector_continual" => "--data digits --hidden 8,8 --method ewc --fisher-samples 5",
+        "selector_mnist" => {
+            "--data digits --hidden 8,8 --selector softmax --num-computation 3 --epochs 1 \
+             --replicates 2"
+        }
+        "selector_transformer" => {
+            "--d-model 16 --heads 2 --feedforward 24 --vocab 60 --sequence 12 --batch-size 4 \
+             --eval-sequences 6 --sample-words 5 --evaluate-every 8 --steps 16 --log-every 4"
+        }
+        "steady_state" | "steady_state_theory" => {
+            "--pretrain-seconds 60 --train-seconds 60 --steady-seconds 60 --steady-window 20 \
+             --loss-seconds 60 --replicates 2"
+        }
+        "steady_state_init" => {
+            "--pretrain-seconds 60 --train-seconds 20 --steady-seconds 20 --steady-window 20 \
+             --loss-seconds 60 --replicates 12"
+        }
+        "two_loss_toy" => "--steps 20 --map-size 0",
+        other => panic!("{other} has no small settings here"),
+    }
+}
+
+fn logged_tags_are_explained<E: Experiment>() {
+    let bench = Bench::new();
+    let name = E::SPEC.name;
+    run::<E>(bench.arguments(&format!("--name a --quiet {}", small(name)))).unwrap();
+    let path = bench.path(format!("runs/{name}/a/metrics.jsonl"));
+    let mut logged = BTreeSet::new();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        logged.extend(line["values"].as_object().unwrap().keys().cloned());
+    }
+    assert!(logged.len() > 5, "{name}: {logged:?}");
+    for tag in logged.iter().filter(|tag| !is_replicate(tag)) {
+        assert!(meaning(E::SPEC.tags, tag).is_some(), "{name}: {tag} has no line");
+    }
+}
+
+#[test]
+fn every_tag_that_is_logged_is_explained() {
+    for_each_experiment!(logged_tags_are_explained);
 }
 
 #[test]

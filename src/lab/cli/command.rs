@@ -90,8 +90,11 @@ pub fn parse<C: Config>(
     };
     let typed_here = |key: &str| matches.value_source(key) == Some(ValueSource::CommandLine);
     if let Some(absent) = spec.absent.iter().find(|absent| typed_here(absent.key)) {
-        let flag = absent.key.replace('_', "-");
-        return Err(refuse(format!("--{flag} does not apply: {}", absent.reason)));
+        let raw = matches.get_raw(absent.key).into_iter().flatten();
+        let words = raw.map(|word| word.to_string_lossy().into_owned());
+        let flag = format!("--{}", absent.key.replace('_', "-"));
+        let typed: Vec<String> = std::iter::once(flag).chain(words).collect();
+        return Err(refuse(format!("{} does not apply: {}", typed.join(" "), absent.reason)));
     }
     let given = Cli::<C>::from_arg_matches(&matches)?;
     let actions = given.actions.clone();

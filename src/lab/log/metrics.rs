@@ -171,16 +171,19 @@ impl Persist for Metrics {
 
     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
         let Self { metrics, epoch, replicates, device } = self;
+        let file = reader.file().display();
         metrics.clear();
         epoch.clear();
         for tag in reader.names_after(INTERVAL) {
             let value = reader.tensor(&format!("{INTERVAL}{tag}"))?;
             let size = value.size();
             let good = size.is_empty() || (*replicates > 1 && size == [*replicates]);
-            ensure!(good, "{INTERVAL}{tag} is {size:?}, of {replicates} replicates");
+            ensure!(good, "{file}: {INTERVAL}{tag} is {size:?}, of {replicates} replicates");
             let mut counts: Vec<f64> = Vec::new();
             reader.number(&format!("{COUNTS}{tag}"), &mut counts)?;
-            let [count, mean] = counts[..] else { bail!("{COUNTS}{tag} must be two numbers") };
+            let [count, mean] = counts[..] else {
+                bail!("{file}: {COUNTS}{tag} must be two numbers")
+            };
             let reduce = if mean == 1.0 { Reduce::Mean } else { Reduce::Last };
             let (value, count) = (value.to_device(*device).copy(), count as u64);
             metrics.push(Metric { tag, reduce, value, count });
@@ -189,8 +192,10 @@ impl Persist for Metrics {
             let mut numbers: Vec<f64> = Vec::new();
             reader.number(&format!("{EPOCH}{tag}"), &mut numbers)?;
             let good = numbers.len() == 2 || numbers.len() as i64 == 1 + *replicates;
-            ensure!(good, "{EPOCH}{tag} has {} numbers", numbers.len());
-            let Some((count, sums)) = numbers.split_first() else { bail!("{EPOCH}{tag} is empty") };
+            ensure!(good, "{file}: {EPOCH}{tag} has {} numbers", numbers.len());
+            let Some((count, sums)) = numbers.split_first() else {
+                bail!("{file}: {EPOCH}{tag} is empty")
+            };
             add_to_epoch(epoch, &tag, sums, *count);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! How state comes in: the parts of a checkpoint, by name, into live tensors and numbers.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use tch::{Tensor, no_grad_guard};
@@ -46,6 +47,11 @@ impl<'a> StateReader<'a> {
             Purpose::Resume => true,
             Purpose::Evaluate | Purpose::Initialise => false,
         }
+    }
+
+    /// The file of the tensors, for messages.
+    pub fn file(&self) -> &'a Path {
+        &self.checkpoint.path
     }
 
     /// Steps that were done when the state was saved.
