@@ -67,6 +67,7 @@ fn variances(trainer: &Trainer) -> Vec<Vec<f64>> {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn losses_of_untrained_networks_differ_from_seed_to_seed() {
     let split = split();
     let seeds: Vec<u64> = (0..40).collect();
@@ -81,6 +82,7 @@ fn losses_of_untrained_networks_differ_from_seed_to_seed() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn the_first_change_goes_down_the_gradient_most_of_all_in_the_output() {
     let split = split();
     for seed in 0..5 {
@@ -110,6 +112,7 @@ fn the_first_change_goes_down_the_gradient_most_of_all_in_the_output() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn every_phase_1_lowers_the_loss_and_the_last_layers_multipliers_spread_most() {
     let (_guard, split) = (no_grad_guard(), split());
     let seeds = [1, 2, 3];
@@ -142,6 +145,7 @@ fn every_phase_1_lowers_the_loss_and_the_last_layers_multipliers_spread_most() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn after_a_single_phase_1_the_loss_falls_and_rises_and_explodes_in_a_time_of_1_over_lr_w() {
     let (_guard, split) = (no_grad_guard(), split());
     let lr_w = [4e-3, 2e-3, 1e-3];
@@ -164,6 +168,7 @@ fn after_a_single_phase_1_the_loss_falls_and_rises_and_explodes_in_a_time_of_1_o
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn larger_rates_explode_earlier_with_a_cosine_schedule_too() {
     let (_guard, split) = (no_grad_guard(), split());
     let rates = [(0.1, 1e-2), (0.1, 3e-3), (0.01, 1e-4)];

@@ -139,7 +139,7 @@ fn the_commit_is_that_of_the_binary() {
     let record = bench.json(bench.run_file("a", "provenance.json"));
     let package = neuron_lab::package!();
     assert_eq!(record["git_commit"], json!(package.git_commit));
-    assert_eq!(record["git_dirty"], json!(package.git_dirty));
+    assert_eq!(record["git_dirty"], json!(package.git_dirty.map(|dirty| dirty == "true")));
     assert_eq!(record["package"], "neuron_lab");
     assert_eq!(record["package_version"], package.version);
     let git = Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap();

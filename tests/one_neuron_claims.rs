@@ -17,6 +17,7 @@ fn mean(run: &Run, point: &str) -> f64 {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn the_table_and_its_order() {
     let run = train("--preset table --replicates 8 --log-every 10000");
     let ranges = [
@@ -53,6 +54,7 @@ fn the_table_and_its_order() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn the_larger_the_batch_the_worse() {
     let run = train("--preset batch-law --replicates 6 --log-every 10000");
     for (size, correct, averaged) in
@@ -68,6 +70,7 @@ fn the_larger_the_batch_the_worse() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn ascent_ends_in_one_class() {
     let run = train(
         "--sign ascend --optimizer sgd,sgd-plus,adam --gradient correct,averaged --replicates 5",
@@ -87,6 +90,7 @@ fn ascent_ends_in_one_class() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn the_wrong_sign_of_later_versions() {
     let run = train("--gradient package-1.1.5 --lr 0.001,0.05 --replicates 8");
     within("lr 1e-3", mean(&run, "lr1e-3"), 0.16, 0.27);
@@ -97,6 +101,7 @@ fn the_wrong_sign_of_later_versions() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn the_network() {
     let run = train("--preset multi --replicates 6 --log-every 10000");
     for (point, low, high) in [

@@ -163,7 +163,7 @@ fn what_can_not_be_is_one_line() {
         ("--model multi --rng package", "no seed fixes"),
         ("--rng package --seed 4294967296", "up to 4294967295"),
         ("--rng package --seed 4294967295 --replicates 2", "up to 4294967295"),
-        ("--steps 0", "--steps: expected 1 or more"),
+        ("--steps 0", "--steps 0: expected 1 or more"),
         ("--config empty.json", "--optimizer: the list is empty"),
         ("--config zero.json", "--batch-size 0: expected 1 or more"),
         ("--config rate.json", "--lr -1: expected a positive number"),

@@ -71,6 +71,7 @@ fn later() -> &'static Sweep {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn the_smallest_step_looks_worst_before_it_has_settled() {
     for q in 1..=9 {
         let at: Vec<Vec<f64>> =
@@ -83,6 +84,7 @@ fn the_smallest_step_looks_worst_before_it_has_settled() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn from_the_minimum_the_largest_step_is_worst() {
     for noise in ["no_noise", "snr3"] {
         for q in 1..=9 {
@@ -98,6 +100,7 @@ fn from_the_minimum_the_largest_step_is_worst() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn larger_networks_settle_lower_and_learn_faster() {
     for index in 2..10 {
         let [one, three, nine] = [1, 3, 9].map(|q| later().median("window", "snr3", q, index));
@@ -113,6 +116,7 @@ fn larger_networks_settle_lower_and_learn_faster() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn numbers_are_those_of_the_later_simulations() {
     let large = later().median("window", "snr3", 1, 9);
     let small = later().column("window", "snr3", 1, 0);
@@ -128,6 +132,7 @@ fn numbers_are_those_of_the_later_simulations() {
 
 /// Without noise the learning depends on γq alone: the notebook's Issue 1.
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn speed_depends_on_the_step_times_the_expansion() {
     let (sweep, _) = sweep(
         "--reference sines --pretrain exact --pretrain-seconds 50 --gamma-exponent 1 --snr none \
@@ -142,6 +147,7 @@ fn speed_depends_on_the_step_times_the_expansion() {
 /// The fastest learning step is past neither end of the sweep, and the speed at it is the same for
 /// every size.
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn the_largest_speed_is_the_same_for_every_size() {
     let (sweep, _) = sweep("--preset optimal-speed --train-seconds 100 --steady-seconds 100");
     let mut largest = Vec::new();
@@ -168,6 +174,7 @@ fn the_largest_speed_is_the_same_for_every_size() {
 /// w* is the mean of the weights after the last updates, also where they are in two steps of the
 /// experiment.
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn optimum_is_the_mean_of_the_last_weights() {
     for pretrain in ["lms", "gd-iterated", "gd-closed-form"] {
         let optimum = |seconds: i64, mean: i64| {
@@ -188,6 +195,7 @@ fn optimum_is_the_mean_of_the_last_weights() {
 
 /// Seeds that begin almost solved are in the table, and in no median.
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn easy_seeds_are_left_out() {
     let (sweep, checkpoint) = sweep(
         "--replicates 40 --expansions 1,2 --gammas 0.1 --snr none --loss-seconds 100 \
@@ -208,6 +216,7 @@ fn easy_seeds_are_left_out() {
 }
 
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn one_mean_update_is_best_at_one_step_times_expansion() {
     let (_, checkpoint) = sweep(
         "--reference sines --pretrain exact --pretrain-seconds 50 --snr none --gammas 0.1 \
@@ -237,6 +246,7 @@ fn one_mean_update_is_best_at_one_step_times_expansion() {
 
 /// The noise floor against the covariance of the weights, 64 realisations.
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn noise_floor_is_predicted() {
     let (_, checkpoint) = sweep(
         "--replicates 5 --pretrain exact --pretrain-seconds 50 --gammas 0.1 --repeats 64 \
@@ -278,6 +288,7 @@ fn noise_floor_is_predicted() {
 /// Where the averaged rule misses the noise floor, the simulation is right: the covariance of
 /// weights and plant together, propagated through the exact map of every second.
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn noise_floor_is_that_of_the_exact_covariance() {
     let (cells, gamma, seconds) = (90i64, 0.1 / 3.0, 1000i64);
     let eta = gamma / 3.0;
@@ -332,6 +343,7 @@ fn noise_floor_is_that_of_the_exact_covariance() {
 /// Good and bad initialisations: where the plant at first goes with the reference (early > 0),
 /// learning starts from a smaller loss and takes a smaller share of it away.
 #[test]
+#[ignore = "trains many seeds: scripts/test runs it"]
 fn early_direction_predicts_the_start_and_the_share_learned() {
     let (_, checkpoint) = sweep(
         "--replicates 80 --reference sines-phase --expansions 1 --gammas 0.05 --snr none \
