@@ -2,7 +2,6 @@
 
 use super::descent::{Init, Point, PointResult};
 use crate::lab::figure::Series;
-use crate::lab::tensor::optim::OptimizerKind;
 
 /// Panels and curves that a figure has at most; the run's CSV file has all of them.
 pub(super) const MOST: usize = 6;
@@ -33,7 +32,7 @@ pub(super) fn groups<K: PartialEq>(
 impl Point {
     /// The name of a figure over learning rates and widths.
     pub(super) fn tag_of_plane(&self) -> String {
-        format!("{}_{}_d{}", self.optimizer_name(), self.init_name(), self.depth)
+        format!("{}_{}_d{}", self.optimizer.name(), self.init_name(), self.depth)
     }
 
     /// The update rule, its rate and the initialisation, for a title.
@@ -43,13 +42,7 @@ impl Point {
 
     /// The update rule, for a title.
     pub(super) fn rule_label(&self) -> &'static str {
-        match self.optimizer {
-            OptimizerKind::Sgd => "SGD",
-            OptimizerKind::Momentum => "SGD with momentum",
-            OptimizerKind::Nesterov => "SGD with Nesterov's momentum",
-            OptimizerKind::Adam => "Adam",
-            OptimizerKind::Adamw => "AdamW",
-        }
+        self.optimizer.title()
     }
 
     /// The initialisation, for a title.

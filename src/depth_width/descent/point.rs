@@ -35,12 +35,7 @@ impl Point {
     /// The point in a tag: `adam/lr0.001/default/d2/w1024`.
     pub fn tag(&self) -> String {
         let (lr, depth, width) = (self.lr, self.depth, self.width);
-        format!("{}/lr{lr}/{}/d{depth}/w{width}", self.optimizer_name(), self.init_name())
-    }
-
-    /// The update rule in a word.
-    pub fn optimizer_name(&self) -> String {
-        format!("{:?}", self.optimizer).to_lowercase()
+        format!("{}/lr{lr}/{}/d{depth}/w{width}", self.optimizer.name(), self.init_name())
     }
 
     /// The initialisation in a word.

@@ -27,11 +27,8 @@ impl Memory {
     /// An estimate from the sizes alone, for batches of this many sequences.
     pub fn of(shape: &TransformerShape, batch_size: i64, optimizer: OptimizerKind) -> Self {
         let parameters = parameter_count(shape);
-        let buffers = match optimizer {
-            OptimizerKind::Sgd => 2,
-            OptimizerKind::Momentum | OptimizerKind::Nesterov => 3,
-            OptimizerKind::Adam | OptimizerKind::Adamw => 4,
-        };
+        // Parameters and gradient besides what the optimizer keeps.
+        let buffers = 2 + optimizer.state_buffers();
         let rows = batch_size * shape.sequence;
         let saved = match shape.options.compute {
             // Probabilities and outputs for every computation neuron, and one more in the making.

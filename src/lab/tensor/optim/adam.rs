@@ -1,8 +1,8 @@
 //! Adam and AdamW.
 
+use super::OptimizerConfig;
 use super::fused::{Buffers, Factors};
 use super::workspace::{Coefficient, Writer};
-use super::{OptimizerConfig, OptimizerKind};
 use tch::Tensor;
 
 /// `torch.optim.Adam` and `torch.optim.AdamW`. With gradient g, weight decay w and rate lr, at
@@ -23,7 +23,7 @@ pub(super) struct Adam {
     beta2: f64,
     eps: f64,
     weight_decay: f64,
-    decoupled: bool,
+    decay: WeightDecay,
     /// m, `[replicate, parameter]`
     exp_avg: Tensor,
     /// v, `[replicate, parameter]`
@@ -36,14 +36,23 @@ pub(super) struct Adam {
     stay: Coefficient,
 }
 
+/// What the weight decay is applied to.
+#[derive(Clone, Copy)]
+pub(super) enum WeightDecay {
+    /// The gradient: Adam's.
+    InGradient,
+    /// The parameters: AdamW's.
+    Decoupled,
+}
+
 impl Adam {
-    pub(super) fn new(config: &OptimizerConfig, parameters: &Tensor) -> Self {
+    pub(super) fn new(config: &OptimizerConfig, decay: WeightDecay, parameters: &Tensor) -> Self {
         Self {
             beta1: config.beta1,
             beta2: config.beta2,
             eps: config.eps,
             weight_decay: config.weight_decay,
-            decoupled: config.kind == OptimizerKind::Adamw,
+            decay,
             exp_avg: parameters.zeros_like(),
             exp_avg_sq: parameters.zeros_like(),
             minus_c: Coefficient::new(0.0, parameters),
@@ -65,9 +74,9 @@ impl Adam {
         let root_correction = (1.0 - self.beta2.powf(step)).sqrt();
         let c = lr * root_correction / (1.0 - self.beta1.powf(step));
         let eps = self.eps * root_correction;
-        let (l2, stay) = match self.decoupled {
-            true => (0.0, 1.0 - lr * self.weight_decay),
-            false => (self.weight_decay, 1.0),
+        let (l2, stay) = match self.decay {
+            WeightDecay::Decoupled => (0.0, 1.0 - lr * self.weight_decay),
+            WeightDecay::InGradient => (self.weight_decay, 1.0),
         };
         let (exp_avg, exp_avg_sq) = (&mut self.exp_avg, &mut self.exp_avg_sq);
         let buffers = Buffers::of(parameters, gradient, exp_avg, exp_avg_sq);

@@ -20,6 +20,55 @@ pub enum OptimizerKind {
     Adamw,
 }
 
+impl OptimizerKind {
+    /// The word that the flag takes, for tags and names of files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sgd => "sgd",
+            Self::Momentum => "momentum",
+            Self::Nesterov => "nesterov",
+            Self::Adam => "adam",
+            Self::Adamw => "adamw",
+        }
+    }
+
+    /// How a title calls the rule.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sgd => "SGD",
+            Self::Momentum => "SGD with momentum",
+            Self::Nesterov => "SGD with Nesterov's momentum",
+            Self::Adam => "Adam",
+            Self::Adamw => "AdamW",
+        }
+    }
+
+    /// Buffers of the parameters' size that the rule keeps from step to step.
+    pub fn state_buffers(self) -> i64 {
+        match self {
+            Self::Sgd => 0,
+            Self::Momentum | Self::Nesterov => 1,
+            Self::Adam | Self::Adamw => 2,
+        }
+    }
+
+    /// Whether the rule scales each parameter's step by the gradients that the parameter has had.
+    pub fn is_adaptive(self) -> bool {
+        match self {
+            Self::Sgd | Self::Momentum | Self::Nesterov => false,
+            Self::Adam | Self::Adamw => true,
+        }
+    }
+
+    /// Whether the rule is only defined for a momentum above 0 without dampening.
+    fn needs_undamped_momentum(self) -> bool {
+        match self {
+            Self::Nesterov => true,
+            Self::Sgd | Self::Momentum | Self::Adam | Self::Adamw => false,
+        }
+    }
+}
+
 /// An optimizer's hyperparameters besides the learning rate; those that a kind has no use for are
 /// ignored. The defaults are PyTorch's, but for two: momentum is 0.9 (there 0), and weight decay is
 /// 0 for AdamW as well (there 0.01).
@@ -76,11 +125,13 @@ impl OptimizerConfig {
         if !(0.0..=1.0).contains(&self.dampening) {
             refusals.add(format!("--dampening is {}: give a number from 0 to 1", self.dampening));
         }
-        if self.kind == OptimizerKind::Nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+        let damped = self.momentum == 0.0 || self.dampening != 0.0;
+        if self.kind.needs_undamped_momentum() && damped {
             refusals.add(format!(
-                "--optimizer nesterov needs --momentum above 0 and --dampening 0, and they are {} \
-                 and {}",
-                self.momentum, self.dampening,
+                "--optimizer {} needs --momentum above 0 and --dampening 0, and they are {} and {}",
+                self.kind.name(),
+                self.momentum,
+                self.dampening,
             ));
         }
         for (flag, value) in [("eps", self.eps), ("weight-decay", self.weight_decay)] {
@@ -95,6 +146,15 @@ impl OptimizerConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::ValueEnum;
+
+    #[test]
+    fn names_are_the_words_of_the_flag_and_of_the_file() {
+        for kind in OptimizerKind::value_variants() {
+            assert_eq!(kind.to_possible_value().unwrap().get_name(), kind.name());
+            assert_eq!(serde_json::json!(kind), kind.name());
+        }
+    }
 
     #[test]
     fn each_bad_value_has_its_line() {

@@ -19,9 +19,9 @@ mod workspace;
 pub use config::{OptimizerConfig, OptimizerKind};
 
 use crate::lab::tensor::to_host;
-use adam::Adam;
+use adam::{Adam, WeightDecay};
 use anyhow::Result;
-use sgd::Sgd;
+use sgd::{Lookahead, Sgd};
 use tch::{Kind, Tensor};
 use workspace::{Workspace, Writer};
 
@@ -45,11 +45,18 @@ impl Optimizer {
     pub fn new(config: OptimizerConfig, parameters: &Tensor) -> Self {
         let _no_grad = tch::no_grad_guard();
         let rule = match config.kind {
-            OptimizerKind::Sgd | OptimizerKind::Momentum | OptimizerKind::Nesterov => {
-                UpdateRule::Sgd(Sgd::new(&config, parameters))
+            OptimizerKind::Sgd => UpdateRule::Sgd(Sgd::plain(&config, parameters)),
+            OptimizerKind::Momentum => {
+                UpdateRule::Sgd(Sgd::with_momentum(&config, Lookahead::None, parameters))
             }
-            OptimizerKind::Adam | OptimizerKind::Adamw => {
-                UpdateRule::Adam(Adam::new(&config, parameters))
+            OptimizerKind::Nesterov => {
+                UpdateRule::Sgd(Sgd::with_momentum(&config, Lookahead::Nesterov, parameters))
+            }
+            OptimizerKind::Adam => {
+                UpdateRule::Adam(Adam::new(&config, WeightDecay::InGradient, parameters))
+            }
+            OptimizerKind::Adamw => {
+                UpdateRule::Adam(Adam::new(&config, WeightDecay::Decoupled, parameters))
             }
         };
         Self { rule, workspace: Workspace::default(), calls: 0, applied: None }

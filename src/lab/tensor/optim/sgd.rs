@@ -1,7 +1,7 @@
 //! Gradient descent, plain or with momentum.
 
+use super::OptimizerConfig;
 use super::workspace::{Coefficient, Writer};
-use super::{OptimizerConfig, OptimizerKind};
 use tch::Tensor;
 
 /// `torch.optim.SGD`. With gradient g, weight decay w, momentum mu, dampening d and rate lr:
@@ -25,20 +25,38 @@ struct Momentum {
     factor: Coefficient,
     /// 1 - dampening, where that isn't 1.
     gradient_factor: Option<Coefficient>,
-    nesterov: bool,
+    lookahead: Lookahead,
+}
+
+/// Which form of momentum it is.
+#[derive(Clone, Copy)]
+pub(super) enum Lookahead {
+    /// The parameters descend along the buffer.
+    None,
+    /// They descend along the gradient and the buffer's next share: Nesterov's.
+    Nesterov,
 }
 
 impl Sgd {
-    pub(super) fn new(config: &OptimizerConfig, parameters: &Tensor) -> Self {
+    pub(super) fn plain(config: &OptimizerConfig, parameters: &Tensor) -> Self {
         let coefficient = |value| Coefficient::new(value, parameters);
-        let momentum = (config.kind != OptimizerKind::Sgd).then(|| Momentum {
+        let weight_decay = (config.weight_decay != 0.0).then(|| coefficient(config.weight_decay));
+        Self { momentum: None, weight_decay, minus_lr: coefficient(0.0) }
+    }
+
+    pub(super) fn with_momentum(
+        config: &OptimizerConfig,
+        lookahead: Lookahead,
+        parameters: &Tensor,
+    ) -> Self {
+        let coefficient = |value| Coefficient::new(value, parameters);
+        let momentum = Momentum {
             buffer: parameters.zeros_like(),
             factor: coefficient(config.momentum),
             gradient_factor: (config.dampening != 0.0).then(|| coefficient(1.0 - config.dampening)),
-            nesterov: config.kind == OptimizerKind::Nesterov,
-        });
-        let weight_decay = (config.weight_decay != 0.0).then(|| coefficient(config.weight_decay));
-        Self { momentum, weight_decay, minus_lr: coefficient(0.0) }
+            lookahead,
+        };
+        Self { momentum: Some(momentum), ..Self::plain(config, parameters) }
     }
 
     pub(super) fn step(
@@ -78,10 +96,11 @@ impl Momentum {
                 _ = decayed.addcmul_out(new, gradient, gradient_factor.get());
             }
         });
-        if self.nesterov {
-            gradient.addcmul_out(writer.scratch(gradient), &self.buffer, factor)
-        } else {
-            self.buffer.shallow_clone()
+        match self.lookahead {
+            Lookahead::None => self.buffer.shallow_clone(),
+            Lookahead::Nesterov => {
+                gradient.addcmul_out(writer.scratch(gradient), &self.buffer, factor)
+            }
         }
     }
 }
