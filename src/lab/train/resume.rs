@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tch::Device;
 
@@ -22,6 +23,7 @@ use crate::lab::store::record::{
     Configuration, Process, Provenance, RecordFile, Resumption, Status, Summary, libtorch_version,
 };
 use crate::lab::tensor::device;
+use crate::lab::tensor::optim::schedule::ScheduleKind;
 
 /// Goes on with the run that `asked` names.
 ///
@@ -118,14 +120,11 @@ fn merged<E: Experiment>(
     changes.shift_remove("name");
     layers::overlay::<E::Config>(&mut map, &changes, "command line")?;
     let length = ["steps", "epochs"].iter().any(|key| saved.get(*key) != map.get(*key));
-    if length
-        && saved.get("schedule") == Some(&json!("cosine"))
-        && saved.get("decay_steps").is_none_or(Value::is_null)
-    {
-        return Err(refuse(
-            "--resume can't change the length of a run whose cosine schedule ends with it: start \
-             a new run (--init-from takes over the weights), and set --decay-steps",
-        ));
+    if length && let Some(schedule) = schedule_to_the_end(&saved) {
+        return Err(refuse(format!(
+            "--resume can't change the length of a run whose {schedule} schedule ends with it: \
+             start a new run (--init-from takes over the weights), and set --decay-steps"
+        )));
     }
     if let Some((key, old, new)) = difference(&saved, &map) {
         return Err(refuse(format!(
@@ -134,6 +133,15 @@ fn merged<E: Experiment>(
         )));
     }
     Ok((path, map))
+}
+
+/// The learning-rate schedule of a configuration, in a word, where the end of the run sets it. An
+/// experiment without the lab's schedule has none.
+fn schedule_to_the_end(saved: &Map<String, Value>) -> Option<&str> {
+    let schedule = saved.get("schedule")?;
+    let kind = ScheduleKind::deserialize(schedule).ok()?;
+    let decay_steps = saved.get("decay_steps").and_then(Value::as_u64);
+    kind.ends_with_the_run(decay_steps).then(|| schedule.as_str()).flatten()
 }
 
 /// The first key that two configurations do not agree in, and that changes what is computed.

@@ -20,6 +20,27 @@ pub enum ScheduleKind {
     Plateau,
 }
 
+impl ScheduleKind {
+    /// Whether the end of the run sets the rates, so that a run of another length has others from
+    /// its first step on.
+    ///
+    /// - decay_steps: the steps of the decay, where they are given
+    pub fn ends_with_the_run(self, decay_steps: Option<u64>) -> bool {
+        match self {
+            Self::Cosine => decay_steps.is_none(),
+            Self::Constant | Self::Step | Self::Exponential | Self::Plateau => false,
+        }
+    }
+
+    /// Whether the steps of the decay have no default.
+    fn needs_decay_steps(self) -> bool {
+        match self {
+            Self::Step | Self::Exponential => true,
+            Self::Constant | Self::Cosine | Self::Plateau => false,
+        }
+    }
+}
+
 /// A schedule's settings; those that a kind has no use for are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
 pub struct ScheduleConfig {
@@ -74,7 +95,6 @@ impl Default for ScheduleConfig {
 impl ScheduleConfig {
     /// Checks every value, also of fields that the kind ignores.
     pub fn validate(&self, refusals: &mut Refusals) {
-        use ScheduleKind::{Exponential, Step};
         if !(self.warmup_start > 0.0 && self.warmup_start <= 1.0) {
             refusals.add(format!(
                 "--warmup-start is {}: give a share of the learning rate, above 0, up to 1",
@@ -83,12 +103,12 @@ impl ScheduleConfig {
         }
         match self.decay_steps {
             Some(0) => refusals.add("--decay-steps is 0: give a number from 1 up".to_string()),
-            None if matches!(self.kind, Step | Exponential) => refusals.add(
+            None if self.kind.needs_decay_steps() => refusals.add(
                 "--schedule step and exponential need --decay-steps, the steps that a fall by \
                  --decay-factor takes"
                     .to_string(),
             ),
-            _ => {}
+            Some(_) | None => {}
         }
         if !(self.decay_factor > 0.0 && self.decay_factor < 1.0) {
             refusals.add(format!(

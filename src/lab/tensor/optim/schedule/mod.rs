@@ -25,7 +25,13 @@ impl Schedule {
     pub fn new(config: ScheduleConfig, base_lr: f64, total_steps: u64) -> Self {
         let rest = total_steps.saturating_sub(config.warmup_steps).max(1);
         let decay_steps = config.decay_steps.unwrap_or(rest) as f64;
-        let plateau = (config.kind == ScheduleKind::Plateau).then(|| Plateau::new(base_lr));
+        let plateau = match config.kind {
+            ScheduleKind::Plateau => Some(Plateau::new(base_lr)),
+            ScheduleKind::Constant
+            | ScheduleKind::Step
+            | ScheduleKind::Exponential
+            | ScheduleKind::Cosine => None,
+        };
         Self { config, base_lr, decay_steps, plateau }
     }
 
