@@ -23,6 +23,11 @@ impl Activation {
     /// Every activation, in the order of their curves in figures.
     pub const ALL: [Self; 3] = [Self::Relu, Self::Linear, Self::Tanh];
 
+    /// Every activation, in the order of their curves in figures.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::value_variants().iter().copied()
+    }
+
     /// The name in flags, tags and figures.
     pub fn name(self) -> &'static str {
         match self {
@@ -96,7 +101,7 @@ mod tests {
     #[test]
     fn every_activation_is_listed_under_the_name_of_its_flag() {
         assert_eq!(Activation::ALL, Activation::value_variants());
-        for activation in Activation::ALL {
+        for activation in Activation::all() {
             let flag = activation.to_possible_value().unwrap();
             assert_eq!(flag.get_name(), activation.name());
             assert_eq!(serde_json::to_value(activation).unwrap(), activation.name());

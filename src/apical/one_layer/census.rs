@@ -38,7 +38,7 @@ pub fn draw(seed: u64, sizes: Sizes, device: Device) -> Vec<ToyLayer> {
         input: Tensor::stack(&[&input, &input], 0).to_device(device),
         apical: apical.copy(),
     };
-    Activation::ALL.into_iter().map(layer).collect()
+    Activation::all().map(layer).collect()
 }
 
 /// The largest |ΔW_nm| of every neuron: `[law, trial, neuron]`.

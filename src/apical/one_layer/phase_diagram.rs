@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_diagram_has_the_bounds_of_the_theory() {
-        for activation in Activation::ALL {
+        for activation in Activation::all() {
             for (row, rates) in (0..).zip(rates(activation).unwrap()) {
                 for (column, rate) in (0..).zip(rates) {
                     let (step, a) = (step_of_row(row), multiplier_of_column(column));

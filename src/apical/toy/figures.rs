@@ -26,7 +26,7 @@ pub fn draw(run: &Toy, log: &mut Log, step: u64) -> Result<()> {
     log.draw("trajectories", step, &trajectories);
     let trials = trials(run, log);
     log.draw("trials", step, &trials);
-    for activation in Activation::ALL {
+    for activation in Activation::all() {
         let diagram = phase_diagram(activation)?;
         let name = format!("phase_diagram_{}", activation.name());
         log.draw(&name, step, &diagram);
@@ -115,8 +115,7 @@ fn trials(run: &Toy, log: &Log) -> Panels {
         x_label: "time step".into(),
         y_label: "share of trials".into(),
         y_range: Some((0.0, 1.0)),
-        series: Activation::ALL
-            .iter()
+        series: Activation::all()
             .enumerate()
             .flat_map(|(i, activation)| LAWS.map(|law| (i, activation.name(), law)))
             .map(|(i, name, law)| {

@@ -1,44 +1,53 @@
 //! How the mean rate of every neuron is held at its target.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// How the mean rate of every neuron is held at its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Constraint {
     /// A multiplier for each neuron that climbs while everything else descends, and a penalty:
-    /// the notebook's reference.
+    /// the notebook's reference
     Lagrange,
     /// Gain = 1 / running mean of (rate - target): the notebook's first attempt, whose rate settles
-    /// above the target.
+    /// above the target
     GammaV1,
-    /// Gain = 1 / running mean of the rate: its second attempt, whose rate settles at a root.
+    /// Gain = 1 / running mean of the rate: its second, whose rate settles at a root
     GammaV2,
-    /// No constraint: gains grow without end.
+    /// No constraint: gains grow without end
     None,
     /// Filters descend -KL/2 and gains and thresholds the squared excess of the rates, each with
-    /// an optimizer of its own ([`Variant`]).
+    /// an optimizer of its own ([`Variant`])
+    #[value(
+        help = "Filters descend -KL/2 and gains and thresholds the squared excess of the rates, \
+                each with an optimizer of its own (--variant)"
+    )]
     TwoLosses,
-    /// Two losses, with each filter's gradient projected off that of its rate.
+    /// Two losses, with each filter's gradient projected off that of its rate
+    #[value(help = "two-losses, with each filter's gradient projected off that of its rate")]
     Project,
-    /// Two losses, with each filter's gradient taken along the rates that gains would keep.
+    /// Two losses, with each filter's gradient taken along the rates that gains would keep
+    #[value(
+        help = "two-losses, with each filter's gradient taken along the rates that gains would keep"
+    )]
     TotalDerivative,
     /// The gain that meets the target on the very batch; filters and thresholds descend the total
-    /// derivative.
+    /// derivative
     Exact,
-    /// A multiplier that follows the excess by proportion and integral.
+    /// A multiplier that follows the excess by proportion and integral
     Pi,
 }
 
 /// Which of the notebook's programs two losses is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Variant {
-    /// Rates at even steps, filters at odd ones.
+    /// Rates at even steps, filters at odd ones
     Alternate,
-    /// Both at every step, and the rates' gradient is left in that of the filters too.
+    /// Both at every step, and the rates' gradient is left in the filters' too
     Leak,
-    /// Both at every step, each with its own gradient.
+    /// Both at every step, each with its own gradient
     Clean,
 }
 

@@ -1,5 +1,6 @@
 //! From a filter's output to a firing rate, with the derivatives that the gradient needs.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -7,16 +8,16 @@ use tch::Tensor;
 pub const BETA: f64 = 2.5;
 
 /// How a neuron's rate follows from what its filter's output u is above its threshold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Nonlinearity {
-    /// log(1 + exp(2.5 u)) / 2.5.
+    /// log(1 + exp(2.5 u)) / 2.5
     Softplus,
-    /// max(u, 0).
+    /// max(u, 0)
     Relu,
-    /// u without a threshold; the budget is then of its mean square, since it has both signs.
+    /// u without a threshold; the budget is then of its mean square, since it has both signs
     Linear,
-    /// |u|.
+    /// |u|
     Absolute,
 }
 

@@ -1,7 +1,6 @@
 //! The experiment `efficient_coding`: neurons learn to tell of images within a budget of spikes.
 
 pub mod analyse;
-mod choices;
 pub mod config;
 mod experiment;
 mod field_figures;

@@ -1,7 +1,6 @@
 //! The flags of `two_loss_toy`.
 
-use clap::builder::PossibleValue;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::efficient_coding::two_loss::hill::{Coordinates, Hill};
@@ -97,39 +96,5 @@ impl ToyConfig {
             penalty: self.penalty,
             multiplier_lr: self.multiplier_lr,
         }
-    }
-}
-
-impl ValueEnum for Constraint {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::X2, Self::Sum]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Self::X2 => {
-                PossibleValue::new("x2").help("g = x2: the notebook's, which fixes x2 by itself")
-            }
-            Self::Sum => PossibleValue::new("sum")
-                .help("g = x1 + x2: coupled, though the second optimizer moves x2 alone"),
-        })
-    }
-}
-
-impl ValueEnum for Method {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::TwoLosses, Self::Multiplier, Self::Eliminate]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::TwoLosses => {
-                "The notebook's: SGD on −f for both coordinates, then SGD on the second loss for \
-                 x2 alone"
-            }
-            Self::Multiplier => "Descent on −f + λh + ρh²/2, h = g − target, with ascent on λ",
-            Self::Eliminate => "x2 is computed from x1, which follows the total derivative",
-        };
-        Some(PossibleValue::new(self.name()).help(help))
     }
 }

@@ -1,11 +1,12 @@
 //! The constraint on the hill, and one step of each method.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::hill::{Coordinates, Hill};
 
 /// What the second loss, (g(x) − target)², holds fixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Constraint {
     /// g = x2: the notebook's, which fixes x2 by itself
@@ -30,7 +31,7 @@ impl Constraint {
 }
 
 /// How the hill is climbed under the constraint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// The notebook's: SGD on −f for both coordinates, then SGD on the second loss for x2 alone
@@ -48,6 +49,22 @@ impl Method {
             Self::TwoLosses => "two-losses",
             Self::Multiplier => "multiplier",
             Self::Eliminate => "eliminate",
+        }
+    }
+
+    /// Whether the path is on the constraint from its first step on.
+    pub fn follows_constraint(self) -> bool {
+        match self {
+            Self::Eliminate => true,
+            Self::TwoLosses | Self::Multiplier => false,
+        }
+    }
+
+    /// Whether a multiplier λ climbs while the coordinates descend.
+    pub fn has_multiplier(self) -> bool {
+        match self {
+            Self::Multiplier => true,
+            Self::TwoLosses | Self::Eliminate => false,
         }
     }
 }
