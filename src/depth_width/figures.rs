@@ -31,6 +31,14 @@ impl Axis {
             Self::Width => "width",
         }
     }
+
+    /// Whether its sizes spread over factors, not over steps.
+    fn is_logarithmic(self) -> bool {
+        match self {
+            Self::Depth => false,
+            Self::Width => true,
+        }
+    }
 }
 
 /// Draws the figures that the run has the axes for.
@@ -99,7 +107,7 @@ fn against(run: &DepthWidth, results: &[PointResult], axis: Axis) -> Panels {
                 Axis::Width => "neurons a layer".into(),
             },
             y_label: "loss (nats)".into(),
-            x_log: axis == Axis::Width,
+            x_log: axis.is_logarithmic(),
             y_log: true,
             series: steps.map(after).collect(),
             references: vec![chance(run)],

@@ -27,6 +27,14 @@ pub enum AUpdate {
 }
 
 impl AUpdate {
+    /// Whether a is 1 whenever phase 1 begins.
+    pub fn resets(self) -> bool {
+        match self {
+            Self::Reset => true,
+            Self::Momentum(_) => false,
+        }
+    }
+
     /// β of v ← β v + g.
     pub fn beta(self) -> f64 {
         match self {

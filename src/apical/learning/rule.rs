@@ -45,6 +45,16 @@ pub enum Target {
     Frozen,
 }
 
+impl Target {
+    /// Whether the multipliers move into the weights, after which they are 1.
+    pub fn needs_reset(self) -> bool {
+        match self {
+            Self::Moving => false,
+            Self::Frozen => true,
+        }
+    }
+}
+
 /// The change that the rule asks of every layer, all from one forward pass.
 #[derive(Debug)]
 pub struct Changes {

@@ -149,7 +149,7 @@ impl Config for ApicalTrainConfig {
         refusals.unless(cap > 0.0 && cap <= 1e12, || {
             format!("--cap {cap}: expected a positive number up to 1e12")
         });
-        refusals.unless(self.target != Target::Frozen || self.a_update == AUpdate::Reset, || {
+        refusals.unless(!self.target.needs_reset() || self.a_update.resets(), || {
             format!(
                 "--target frozen moves the multipliers into the weights, after which they are 1: \
                  it needs --a-update reset, not {}",

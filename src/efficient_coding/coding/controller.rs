@@ -81,7 +81,14 @@ impl Controller {
         let _guard = no_grad_guard();
         let new = match self.settings.constraint {
             Constraint::GammaV1 => rate - self.settings.target,
-            _ => rate.shallow_clone(),
+            Constraint::GammaV2 => rate.shallow_clone(),
+            // These have no gain of a formula, and nobody asks for one.
+            Constraint::Lagrange | Constraint::None | Constraint::Exact | Constraint::Pi => {
+                rate.shallow_clone()
+            }
+            Constraint::TwoLosses | Constraint::Project | Constraint::TotalDerivative => {
+                rate.shallow_clone()
+            }
         };
         let mean = &self.mean * GAMMA_MEMORY + new * (1.0 - GAMMA_MEMORY);
         Reaction { output: -mean.log(), mean, sum: self.sum.shallow_clone() }

@@ -184,7 +184,11 @@ impl EfficientCodingConfig {
     /// The window that patches are seen through.
     pub fn patch(&self) -> PatchShape {
         let (kernel, colours) = (self.kernel_size, self.colours);
-        PatchShape { kernel, colours, masked: self.mask == Mask::Circle }
+        let masked = match self.mask {
+            Mask::Circle => true,
+            Mask::None => false,
+        };
+        PatchShape { kernel, colours, masked }
     }
 
     /// What the patches are made with.

@@ -92,7 +92,7 @@ fn paths(toy: &TwoLossToy, courses: &[Course]) -> LineFigure {
     for course in courses {
         let (x, y) = course.points.iter().map(|p| (p[0], p[1])).unzip();
         let label = course.method.name();
-        let dashed = course.method == Method::Eliminate;
+        let dashed = course.method.follows_constraint();
         let path = Series::new(label, x, y);
         series.push(Series { colour: Some(colour(course.method)), dashed, ..path });
     }

@@ -70,7 +70,7 @@ fn conclude(toy: &TwoLossToy, evaluation: &mut Evaluation, points: &[[f64; 3]]) 
         let height = hill.height([*x1, *x2]);
         let name = method.name();
         let mut line = format!("{name} ended at {x1:.7} {x2:.7} f {height:.7}");
-        if *method == Method::Multiplier {
+        if method.has_multiplier() {
             line.push_str(&format!(" multiplier {multiplier:.5}"));
         }
         evaluation.say(&line);

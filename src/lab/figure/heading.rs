@@ -23,7 +23,10 @@ pub(super) enum Heading {
 impl Heading {
     /// How the title looks.
     fn title(self) -> TextStyle {
-        let size = if self == Self::Figure { 15.0 } else { 12.5 };
+        let size = match self {
+            Self::Figure => 15.0,
+            Self::Panel => 12.5,
+        };
         TextStyle { size, bold: true, colour: INK, align: Align::Left }
     }
 }

@@ -14,6 +14,24 @@ enum Reduce {
     Last,
 }
 
+impl Reduce {
+    /// What the kept value of so many values is divided by.
+    fn divisor(self, count: u64) -> f64 {
+        match self {
+            Self::Mean => count as f64,
+            Self::Last => 1.0,
+        }
+    }
+
+    /// The number that a checkpoint has for it.
+    fn code(self) -> f64 {
+        match self {
+            Self::Mean => 1.0,
+            Self::Last => 0.0,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Metric {
     tag: String,
@@ -100,10 +118,9 @@ impl Metrics {
             self.metrics.push(Metric { tag: tag.into(), reduce, value, count: 1 });
             return;
         };
-        if reduce == Reduce::Mean && metric.count > 0 {
-            let _ = metric.value.g_add_(value);
-        } else {
-            metric.value.copy_(value);
+        match reduce {
+            Reduce::Mean if metric.count > 0 => _ = metric.value.g_add_(value),
+            Reduce::Mean | Reduce::Last => metric.value.copy_(value),
         }
         metric.count += 1;
     }
@@ -130,7 +147,7 @@ impl Metrics {
         for metric in fresh {
             let rest = numbers.split_off(metric.value.numel());
             let mut values = std::mem::replace(&mut numbers, rest);
-            let count = if metric.reduce == Reduce::Mean { metric.count as f64 } else { 1.0 };
+            let count = metric.reduce.divisor(metric.count);
             add_to_epoch(&mut self.epoch, &metric.tag, &values, count);
             values.iter_mut().for_each(|value| *value /= count);
             metric.count = 0;
@@ -157,8 +174,7 @@ impl Metrics {
 impl Persist for Metrics {
     fn save(&self, writer: &mut StateWriter) -> Result<()> {
         for metric in self.metrics.iter().filter(|metric| metric.count > 0) {
-            let mean = f64::from(u8::from(metric.reduce == Reduce::Mean));
-            let counts = vec![metric.count as f64, mean];
+            let counts = vec![metric.count as f64, metric.reduce.code()];
             writer.auxiliary(format!("{INTERVAL}{}", metric.tag), &metric.value);
             writer.number(format!("{COUNTS}{}", metric.tag), &counts);
         }

@@ -90,8 +90,9 @@ impl<'a> StateReader<'a> {
     /// # Errors
     /// Where the manifest lacks it, or has something of another kind there.
     pub fn number<T: Plain>(&mut self, name: &str, live: &mut T) -> Result<()> {
-        if self.purpose == Purpose::Initialise {
-            return Ok(());
+        match self.purpose {
+            Purpose::Resume | Purpose::Evaluate => {}
+            Purpose::Initialise => return Ok(()),
         }
         let file = self.checkpoint.path.display();
         let value = self.checkpoint.manifest.numbers.get(name);

@@ -21,7 +21,10 @@ pub enum FinitePolicy {
 impl FinitePolicy {
     /// The policy of a device.
     pub fn of(device: Device) -> Self {
-        if device == Device::Cpu { Self::EveryStep } else { Self::WhenLogging }
+        match device {
+            Device::Cpu => Self::EveryStep,
+            Device::Cuda(_) | Device::Mps | Device::Vulkan => Self::WhenLogging,
+        }
     }
 }
 
@@ -55,16 +58,18 @@ impl FiniteGuard {
     /// # Errors
     /// [`Failure::NonFinite`] where the policy is to look now, and the flag is false.
     pub fn check(&mut self, step: u64, finite: &Tensor) -> Result<Option<Tensor>> {
-        if self.policy == FinitePolicy::EveryStep {
-            return match to_host::flag(finite)? {
+        match self.policy {
+            FinitePolicy::EveryStep => match to_host::flag(finite)? {
                 true => Ok(None),
                 false => Err(Failure::NonFinite { step: step + 1 }.into()),
-            };
+            },
+            FinitePolicy::WhenLogging => {
+                let _guard = no_grad_guard();
+                let _ = self.ok.logical_and_(finite);
+                self.checked = true;
+                Ok(Some(self.ok.shallow_clone()))
+            }
         }
-        let _guard = no_grad_guard();
-        let _ = self.ok.logical_and_(finite);
-        self.checked = true;
-        Ok(Some(self.ok.shallow_clone()))
     }
 
     /// Ends a step, or a call that took `count` of them: of one that was not finite, the first is
@@ -73,8 +78,11 @@ impl FiniteGuard {
         if std::mem::take(&mut self.checked) {
             let _guard = no_grad_guard();
             let _ = self.good.g_add_(&(&self.ok * count as i64));
-        } else if self.policy == FinitePolicy::WhenLogging {
-            self.first += count;
+            return;
+        }
+        match self.policy {
+            FinitePolicy::EveryStep => {}
+            FinitePolicy::WhenLogging => self.first += count,
         }
     }
 
@@ -82,8 +90,12 @@ impl FiniteGuard {
     /// none where every check was read at once.
     pub fn pending(&self) -> Option<Tensor> {
         let _guard = no_grad_guard();
-        let deferred = self.policy == FinitePolicy::WhenLogging;
-        deferred.then(|| Tensor::stack(&[&self.ok.to_kind(Kind::Int64), &self.good], 0))
+        match self.policy {
+            FinitePolicy::EveryStep => None,
+            FinitePolicy::WhenLogging => {
+                Some(Tensor::stack(&[&self.ok.to_kind(Kind::Int64), &self.good], 0))
+            }
+        }
     }
 
     /// Looks at the numbers of [`FiniteGuard::pending`].

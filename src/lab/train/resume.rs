@@ -20,7 +20,7 @@ use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::Checkpoint;
 use crate::lab::store::folder::{self, RunFolder};
 use crate::lab::store::record::{
-    Configuration, Process, Provenance, RecordFile, Resumption, Status, Summary, libtorch_version,
+    Configuration, Process, Provenance, RecordFile, Resumption, Summary, libtorch_version,
 };
 use crate::lab::tensor::device;
 use crate::lab::tensor::optim::schedule::ScheduleKind;
@@ -181,7 +181,7 @@ fn set_aside(manifest: &Path) {
 /// The summary of a run that has come to its end at this step, figures and all.
 fn summary_of_end(run: &Path, step: u64) -> Option<Summary> {
     let summary = Summary::read(run).ok()?;
-    (summary.status == Status::Done && summary.steps == step).then_some(summary)
+    (summary.status.is_done() && summary.steps == step).then_some(summary)
 }
 
 fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, device: Device) {

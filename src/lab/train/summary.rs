@@ -69,13 +69,13 @@ impl<E: Experiment> Session<E> {
         let start = Instant::now();
         let mut phases = self.phase_seconds();
         let (experiment, log) = (&mut self.experiment, &mut self.log);
-        if status == Status::Done
+        if status.is_done()
             && let Err(error) = guard(|| experiment.figures(log, step))
         {
             self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
         }
         phases.insert("figures".into(), start.elapsed().as_secs_f64().into());
-        self.log.close((status != Status::Interrupted).then_some(status == Status::Done));
+        self.log.close(status.outcome());
         self.warn_of_log();
         let summary = Summary {
             exit_code: Some(exit_code),

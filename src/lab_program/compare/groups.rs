@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::lab::statistics::mean_and_sd;
-use crate::lab::store::record::{Configuration, RecordFile, Status};
+use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab_program::find::run::Run;
 use crate::lab_program::text::table::{Table, number, plain};
 
@@ -81,7 +81,7 @@ pub fn groups_table(groups: &[Group], tags: &[String]) -> Table {
     let header = keys.into_iter().chain(["runs done"]).chain(tags.iter().map(String::as_str));
     let mut table = Table::new(&header.collect::<Vec<_>>());
     for group in groups {
-        let done = group.runs.iter().filter(|run| run.status == Status::Done).count();
+        let done = group.runs.iter().filter(|run| run.status.is_done()).count();
         let mut row: Vec<String> = group.settings.values().map(plain).collect();
         row.push(format!("{done} of {}", group.runs.len()));
         row.extend(tags.iter().map(|tag| spread(&group.values(tag))));

@@ -9,7 +9,6 @@ use super::details::Details;
 use crate::lab::error::one_line;
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::Manifest;
-use crate::lab::store::record::Status;
 use crate::lab_program::find::lookup::find_run;
 use crate::lab_program::text::table::{Table, number, plain};
 use crate::lab_program::text::units;
@@ -84,7 +83,7 @@ fn text(details: &Details) -> String {
         };
     }
     text += &format!("\nrepeat   {}\n", details.repeat());
-    if !matches!(run.status, Status::Running | Status::Done) {
+    if run.status.is_broken_off() {
         text += &format!("resume   {}\n", details.resume());
     }
     text

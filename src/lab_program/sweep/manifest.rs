@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::grid::{Axis, Point};
 use crate::lab::error::refuse;
 use crate::lab::store::durable;
-use crate::lab::store::record::Status;
 use crate::lab_program::find::layout::{MANIFEST, SWEEPS};
 use crate::lab_program::find::run::Run;
 
@@ -97,7 +96,7 @@ impl Sweep {
 
 /// Whether a point that stands so is not to be run any more.
 pub fn is_over(run: &Run) -> bool {
-    matches!(run.status, Status::Done | Status::NonFinite)
+    run.status.is_final()
 }
 
 /// The folder that a sweep's name or path means.

@@ -77,7 +77,7 @@ impl<'a> Pool<'a> {
     fn note(&mut self, point: &Point, run: &Run) {
         self.finished += 1;
         self.steps += point.steps.or(run.steps).unwrap_or(0);
-        if run.status != Status::Done {
+        if !run.status.is_done() {
             self.failed.push((point.name.clone(), run.status.name().into()));
         }
     }

@@ -142,7 +142,11 @@ impl Batches {
             }
             self.labels.push(label);
         }
-        if normalise == Normalise::BatchMax && largest > 0.0 {
+        let divides = match normalise {
+            Normalise::BatchMax => largest > 0.0,
+            Normalise::None => false,
+        };
+        if divides {
             inputs.iter_mut().for_each(|x| *x /= largest);
         }
         let sums = inputs.chunks_exact(self.size).map(|row| row.iter().sum::<f64>());

@@ -55,8 +55,9 @@ impl TrainingSet {
         let mut numpy = NumpyRandom::new(seed);
         let normals: Vec<f64> = (0..2 * INPUTS * PER_CLASS).map(|_| numpy.normal()).collect();
         let mut set = Self::from_normals(&normals);
-        if columns == Columns::Hash0 {
-            set.samples.iter_mut().for_each(|sample| sample.swap(2, 3));
+        match columns {
+            Columns::Canonical => {}
+            Columns::Hash0 => set.samples.iter_mut().for_each(|sample| sample.swap(2, 3)),
         }
         set
     }

@@ -71,13 +71,23 @@ impl Model {
 
     /// The direction of the step that a rule has by default.
     pub fn default_sign(self, rule: GradientRule) -> Sign {
+        use GradientRule::{Averaged, AveragedX2, Correct, Package115, PerSample113};
         match (self, rule) {
-            (Self::One, GradientRule::PerSample113 | GradientRule::Package115) => Sign::WeightsOnly,
-            (
-                Self::One,
-                GradientRule::Correct | GradientRule::Averaged | GradientRule::AveragedX2,
-            )
-            | (Self::Multi, _) => Sign::Descend,
+            (Self::One, PerSample113 | Package115) => Sign::WeightsOnly,
+            (Self::One, Correct | Averaged | AveragedX2) => Sign::Descend,
+            (Self::Multi, Correct | Averaged | AveragedX2 | PerSample113 | Package115) => {
+                Sign::Descend
+            }
+        }
+    }
+
+    /// Whether the package had the rule for this model.
+    pub fn has_rule(self, rule: GradientRule) -> bool {
+        use GradientRule::{Averaged, AveragedX2, Correct, Package115, PerSample113};
+        match (self, rule) {
+            (Self::Multi, PerSample113) => false,
+            (Self::Multi, Correct | Averaged | AveragedX2 | Package115) => true,
+            (Self::One, Correct | Averaged | AveragedX2 | PerSample113 | Package115) => true,
         }
     }
 
@@ -93,7 +103,10 @@ impl Model {
     /// then the biases. Version 1.1.2 has one bias a layer, so by its rule both hidden neurons begin
     /// with the same.
     pub fn initial(self, rule: GradientRule, mut unit: impl FnMut() -> f64) -> Vec<f64> {
-        let shared = self == Self::Multi && rule.without_factor() == GradientRule::Averaged;
+        let shared = match self {
+            Self::One => false,
+            Self::Multi => rule.has_one_bias_a_layer(),
+        };
         let mut params: Vec<f64> = (0..self.biases()).map(|_| unit()).collect();
         while params.len() < self.width() {
             let bias = unit();

@@ -56,6 +56,22 @@ impl GradientRule {
         }
     }
 
+    /// Whether it is the gradient of the mean loss.
+    pub(super) fn is_correct(self) -> bool {
+        match self {
+            Self::Correct => true,
+            Self::Averaged | Self::AveragedX2 | Self::PerSample113 | Self::Package115 => false,
+        }
+    }
+
+    /// Whether the package's version of the rule has one bias a layer.
+    pub(super) fn has_one_bias_a_layer(self) -> bool {
+        match self {
+            Self::Averaged | Self::AveragedX2 => true,
+            Self::Correct | Self::PerSample113 | Self::Package115 => false,
+        }
+    }
+
     /// The factor that the rule has by default.
     pub fn default_factor(self) -> f64 {
         match self {

@@ -102,7 +102,7 @@ fn network(rule: GradientRule, params: &Tensor, x: &Tensor, labels: &Tensor) -> 
             (to_w, &output * mean(&h), bias.expand([lead[0], lead[1], hidden], false), output)
         }
         GradientRule::Correct | GradientRule::PerSample113 | GradientRule::Package115 => {
-            let whole = rule == GradientRule::Correct;
+            let whole = rule.is_correct();
             let error = v.unsqueeze(-1) * if whole { &products } else { &e }.unsqueeze(-2);
             let down = &error * slopes;
             let to_w = down.matmul(&x.transpose(-1, -2)) / x.size()[2] as f64;

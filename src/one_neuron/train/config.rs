@@ -20,6 +20,16 @@ pub enum Generators {
     Package,
 }
 
+impl Generators {
+    /// The largest seed that they take.
+    fn largest_seed(self) -> u64 {
+        match self {
+            Self::Native => u64::MAX,
+            Self::Package => u64::from(u32::MAX),
+        }
+    }
+}
+
 /// What computes the steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,6 +40,16 @@ pub enum Engine {
     Rows,
     /// Tensors with the rows as leading axes, on any device
     Tensors,
+}
+
+impl Engine {
+    /// Whether there is one on CUDA.
+    fn runs_on_cuda(self) -> bool {
+        match self {
+            Self::Auto | Self::Tensors => true,
+            Self::Rows => false,
+        }
+    }
 }
 
 /// A positive number of the command line.
@@ -108,13 +128,13 @@ pub struct OneNeuronConfig {
 impl Config for OneNeuronConfig {
     fn resolve(&mut self, run: &RunConfig, refusals: &mut Refusals) {
         let (seed, last) = (run.seed, run.seed.saturating_add(u64::from(run.replicates) - 1));
-        let too_large = self.rng == Generators::Package && last > u64::from(u32::MAX);
+        let too_large = last > self.rng.largest_seed();
         refusals.unless(!too_large, || {
             format!(
                 "--seed {seed}: NumPy's generator takes seeds up to 4294967295 with --rng package"
             )
         });
-        let misplaced = self.engine == Engine::Rows && run.device.starts_with("cuda");
+        let misplaced = !self.engine.runs_on_cuda() && run.device.starts_with("cuda");
         refusals.unless(!misplaced, || {
             "--engine rows is for the CPU: use --engine tensors on CUDA".into()
         });
@@ -170,13 +190,18 @@ impl OneNeuronConfig {
         refusals.unless(!halved, || {
             "--factor 1: averaged-x2 is averaged with factor 2; use averaged".into()
         });
-        let of_one_neuron = self.gradient.contains(&GradientRule::PerSample113);
-        refusals.unless(self.model != Model::Multi || !of_one_neuron, || {
+        let has_rules = self.gradient.iter().all(|rule| self.model.has_rule(*rule));
+        refusals.unless(has_rules, || {
             "--gradient per-sample-1.1.3 is a rule of one neuron: with --model multi use correct, \
              averaged or package-1.1.5"
                 .into()
         });
-        refusals.unless(self.model != Model::Multi || self.rng != Generators::Package, || {
+        let has_order = match (self.model, self.rng) {
+            (Model::Multi, Generators::Package) => false,
+            (Model::Multi, Generators::Native) => true,
+            (Model::One, Generators::Native | Generators::Package) => true,
+        };
+        refusals.unless(has_order, || {
             "--rng package with --model multi: the package draws that network's parameters in the \
              order of a Python set, which no seed fixes; use --rng native"
                 .into()

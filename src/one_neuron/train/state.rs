@@ -106,7 +106,10 @@ impl OneNeuron {
     /// Whether steps are taken in plain Rust.
     pub(super) fn on_host(&self) -> bool {
         match self.config.engine {
-            Engine::Auto => self.device == Device::Cpu,
+            Engine::Auto => match self.device {
+                Device::Cpu => true,
+                Device::Cuda(_) | Device::Mps | Device::Vulkan => false,
+            },
             Engine::Rows => true,
             Engine::Tensors => false,
         }

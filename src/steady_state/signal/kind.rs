@@ -32,6 +32,30 @@ impl ReferenceKind {
         }
     }
 
+    /// Whether the sinusoids have equal amplitudes.
+    pub(super) fn has_equal_amplitudes(self) -> bool {
+        match self {
+            Self::Sines | Self::SinesPhase | Self::White => true,
+            Self::SinesZero | Self::FourierOu | Self::Ou => false,
+        }
+    }
+
+    /// Whether the phases are random.
+    pub(super) fn has_random_phases(self) -> bool {
+        match self {
+            Self::Sines => false,
+            Self::SinesPhase | Self::SinesZero | Self::FourierOu | Self::White | Self::Ou => true,
+        }
+    }
+
+    /// Whether the time is shifted so that r(0) is 0.
+    pub(super) fn starts_at_zero(self) -> bool {
+        match self {
+            Self::SinesZero => true,
+            Self::Sines | Self::SinesPhase | Self::FourierOu | Self::White | Self::Ou => false,
+        }
+    }
+
     /// The cut-off of the original simulations: 0.5 rad/s or 0.1 Hz.
     pub fn default_cutoff(self) -> f64 {
         if self.in_hertz() { 0.1 } else { 0.5 }

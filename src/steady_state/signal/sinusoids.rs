@@ -110,11 +110,11 @@ impl OneSeed {
         let (frequency, rest) = drawn.split_at(SINES as usize);
         let (phase, amplitude) = rest.split_at(SINES as usize);
         let omega: Vec<f64> = frequency.iter().map(|u| cutoff * (0.2 + 0.8 * u)).collect();
-        let scale = |u: f64| if kind == ReferenceKind::SinesZero { 0.1 + 0.9 * u } else { 1.0 };
+        let scale = |u: f64| if kind.has_equal_amplitudes() { 1.0 } else { 0.1 + 0.9 * u };
         let amplitude: Vec<f64> = amplitude.iter().map(|u| scale(*u) / SINES as f64).collect();
-        let spread = if kind == ReferenceKind::Sines { 0.0 } else { PI / 2.0 };
+        let spread = if kind.has_random_phases() { PI / 2.0 } else { 0.0 };
         let mut phase: Vec<f64> = phase.iter().map(|u| spread * u).collect();
-        if kind == ReferenceKind::SinesZero {
+        if kind.starts_at_zero() {
             let zero = first_zero(&amplitude, &omega, &phase);
             phase.iter_mut().zip(&omega).for_each(|(phase, omega)| *phase += omega * zero);
         }
@@ -130,7 +130,7 @@ impl OneSeed {
         let tau = 1.0 / SAMPLES as f64;
         // Spectrum of the process: (c tau / 2) 2 tau / (1 + (2 pi tau k)^2), c = 2 pi SAMPLES.
         let of_process = |k: i64| TAU * tau / (1.0 + (TAU * tau * k as f64).powi(2));
-        let white = kind == ReferenceKind::White;
+        let white = kind.has_equal_amplitudes();
         let amplitude = orders.clone().map(|k| if white { equal } else { of_process(k) });
         let phase = |k: usize, u: f64| if k == 0 { PI / 6.0 } else { TAU * u };
         Ok(Self {

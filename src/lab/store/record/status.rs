@@ -34,6 +34,40 @@ impl Status {
         }
     }
 
+    /// Whether the run came to its end.
+    pub fn is_done(self) -> bool {
+        match self {
+            Status::Done => true,
+            Status::Running | Status::Interrupted | Status::NonFinite => false,
+            Status::Failed | Status::Crashed => false,
+        }
+    }
+
+    /// Whether the run came to its end as it should; none where it is to go on later.
+    pub fn outcome(self) -> Option<bool> {
+        match self {
+            Status::Done => Some(true),
+            Status::Interrupted => None,
+            Status::Running | Status::NonFinite | Status::Failed | Status::Crashed => Some(false),
+        }
+    }
+
+    /// Whether running it again would change nothing.
+    pub fn is_final(self) -> bool {
+        match self {
+            Status::Done | Status::NonFinite => true,
+            Status::Running | Status::Interrupted | Status::Failed | Status::Crashed => false,
+        }
+    }
+
+    /// Whether the run stands still before its end.
+    pub fn is_broken_off(self) -> bool {
+        match self {
+            Status::Interrupted | Status::NonFinite | Status::Failed | Status::Crashed => true,
+            Status::Running | Status::Done => false,
+        }
+    }
+
     /// Whether the process that wrote this had come to an end of some kind.
     pub fn is_end(self) -> bool {
         match self {
