@@ -58,6 +58,7 @@
 //!         about: "A weight descends to 3",
 //!         metrics: &["eval/distance"],
 //!         tags: &[("train/loss", "squared distance"), ("eval/distance", "distance from 3")],
+//!         loss: Some("train/loss"),
 //!         ..Spec::EMPTY
 //!     };
 //!

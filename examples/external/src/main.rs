@@ -60,6 +60,7 @@ impl Experiment for Sine {
         defaults: r#"{"steps": 300, "optimizer": "adam", "lr": 0.01}"#,
         metrics: &["eval/loss"],
         tags: &[("train/loss", "square error"), ("eval/loss", "square error on a fixed grid")],
+        loss: Some("train/loss"),
         absent: &[
             Absent { key: "replicates", reason: "one network learns alone; use --seed" },
             Absent { key: "epochs", reason: "there is no data set; use --steps" },

@@ -28,6 +28,7 @@ impl Experiment for Characterize {
         presets: presets::PRESETS,
         metrics: report::METRICS,
         tags: report::TAGS,
+        loss: Some("train/loss"),
         absent: &[
             Absent { key: "epochs", reason: "a run is one pass of phase 2; --steps shortens it" },
             Absent {

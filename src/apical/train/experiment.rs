@@ -30,6 +30,7 @@ impl Experiment for ApicalTrain {
         presets: presets::PRESETS,
         metrics: report::METRICS,
         tags: report::TAGS,
+        loss: Some("train/loss"),
         ..Spec::EMPTY
     };
 

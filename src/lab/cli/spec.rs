@@ -102,6 +102,8 @@ pub struct Spec {
     pub metrics: &'static [&'static str],
     /// Every tag with one line that explains it; `*` stands for any part of a tag.
     pub tags: &'static [(&'static str, &'static str)],
+    /// Tag of the metric that the progress bar shows as the loss, if any.
+    pub loss: Option<&'static str>,
     /// The shared flags that mean nothing here.
     pub absent: &'static [Absent],
     /// What can be done besides training, evaluating and checking.
@@ -118,6 +120,7 @@ impl Spec {
         presets: &[],
         metrics: &[],
         tags: &[],
+        loss: None,
         absent: &[],
         actions: &[],
     };

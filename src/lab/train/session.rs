@@ -269,7 +269,7 @@ impl<E: Experiment> Session<E> {
         let (mut readings, pending) = self.metrics.take(pending.as_ref())?;
         self.guard.verify(&pending)?;
         let step = self.progress.step;
-        let loss = readings.iter().find(|reading| reading.tag == "train/loss");
+        let loss = E::SPEC.loss.and_then(|tag| readings.iter().find(|reading| reading.tag == tag));
         let loss = loss.map(|reading| crate::lab::statistics::mean_and_sd(&reading.values).0);
         readings.extend(self.time_readings());
         self.log.scalars(step, self.seconds(), &readings);

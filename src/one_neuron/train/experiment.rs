@@ -26,6 +26,7 @@ impl Experiment for OneNeuron {
         presets: PRESETS,
         metrics: &["train/end", "eval/loss", "eval/accuracy"],
         tags: report::TAGS,
+        loss: Some("train/loss"),
         absent: &[
             Absent {
                 key: "epochs",

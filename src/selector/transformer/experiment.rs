@@ -39,6 +39,7 @@ impl Experiment for SelectorTransformer {
         presets: PRESETS,
         metrics: &["eval/loss", "train/average_loss"],
         tags: report::TAGS,
+        loss: Some("train/loss"),
         absent: &[
             Absent { key: "replicates", reason: "a transformer trains alone; use --seed" },
             Absent { key: "epochs", reason: "use --steps" },
