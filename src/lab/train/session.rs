@@ -18,7 +18,7 @@ use crate::lab::log::metrics::{Metrics, Reading};
 use crate::lab::log::run_log::Log;
 use crate::lab::store::checkpoint::{Checkpoint, Score};
 use crate::lab::store::folder::RunFolder;
-use crate::lab::store::record::Writer;
+use crate::lab::store::record::ProcessStamp;
 use crate::lab::store::{Persist, Purpose, StateReader};
 use crate::lab::tensor::to_host;
 
@@ -93,7 +93,7 @@ pub struct Session<E: Experiment> {
     stop: StopSignal,
     begun: Instant,
     /// This process, as the run's record names it.
-    pub(super) process: Writer,
+    pub(super) process: ProcessStamp,
     /// Seconds that earlier processes of this run took.
     earlier: f64,
     pub(super) saved: Instant,
@@ -126,7 +126,7 @@ impl<E: Experiment> Session<E> {
             saved_step,
             clock: PhaseClock::new(device),
             begun: now,
-            process: Writer::beginning(),
+            process: ProcessStamp::beginning(),
             earlier,
             saved: now,
             failed_saves: 0,

@@ -14,7 +14,7 @@ pub use configuration::Configuration;
 pub use package::Package;
 pub use provenance::{InitFrom, Process, Provenance, Resumption, libtorch_version};
 pub use status::Status;
-pub use summary::{Best, Summary, Writer};
+pub use summary::{Best, ProcessStamp, Summary};
 
 use std::fs;
 use std::path::Path;

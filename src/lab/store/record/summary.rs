@@ -53,7 +53,7 @@ pub struct Summary {
     /// The process that wrote this. None in a file of a version that wrote it at the end of a run
     /// alone, so that it can be of an earlier process than the run's last.
     #[serde(default)]
-    pub process: Option<Writer>,
+    pub process: Option<ProcessStamp>,
 }
 
 impl RecordFile for Summary {
@@ -71,9 +71,9 @@ pub struct Best {
     pub step: u64,
 }
 
-/// The process that wrote a summary.
+/// What tells the process that wrote a summary from others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Writer {
+pub struct ProcessStamp {
     /// Its number on its machine.
     pub id: u32,
     /// The name of the machine.
@@ -82,7 +82,7 @@ pub struct Writer {
     pub started: String,
 }
 
-impl Writer {
+impl ProcessStamp {
     /// This process, which begins to compute a run now.
     pub fn beginning() -> Self {
         let started = jiff::Timestamp::now().to_string();
