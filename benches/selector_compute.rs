@@ -168,7 +168,7 @@ fn kernels(samples: i64, inputs: i64, neurons: i64, choices: &[i64], turns: usiz
         let mut to_x = x.clone();
         let kernel_backward = milliseconds(turns, || {
             let (weight, bias, x) = (&mut to_weight[..], &mut to_bias[..], &mut to_x[..]);
-            let gradients = kernel::Gradients { weight, bias, x };
+            let gradients = kernel::KernelGradients { weight, bias, x };
             kernel::backward(operands, &delta, gradients);
         });
         println!(

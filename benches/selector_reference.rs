@@ -20,7 +20,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use neuron_lab::lab::store::record::libtorch_version;
-use neuron_lab::selector::kernel::{self, Gradients, Operands, Sizes};
+use neuron_lab::selector::kernel::{self, KernelGradients, Operands, Sizes};
 use neuron_lab::selector::layer::{Compute, Rule, SelectorKind};
 use selector_parts::{LayerSize, OPTIONS, cpu_seconds, layer, median, session, signals};
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -193,7 +193,7 @@ fn part(table: &Table, choices: i64, forward_goal: f64, backward_goal: f64) -> R
     let case = format!("part {choices}");
     table.compare(&name("backward"), 4, &[("all K", &case, 4, backward_goal)], || {
         let (weight, bias, x) = (&mut to_weight[..], &mut to_bias[..], &mut to_x[..]);
-        kernel::backward(operands, &delta, Gradients { weight, bias, x });
+        kernel::backward(operands, &delta, KernelGradients { weight, bias, x });
         Ok(())
     })
 }

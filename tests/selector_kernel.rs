@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use neuron_lab::selector::kernel::{Gradients, Operands, Sizes, backward, forward};
+use neuron_lab::selector::kernel::{KernelGradients, Operands, Sizes, backward, forward};
 use tch::{Device, Kind, Tensor};
 
 fn numbers(size: [i64; 2]) -> Vec<f32> {
@@ -44,7 +44,8 @@ impl Case {
         let mut out = vec![7.0; self.delta.len()];
         let [mut to_weight, mut to_bias, mut to_x] = [weight, &self.bias, x].map(Vec::clone);
         forward(operands, &self.bias, &mut out);
-        let gradients = Gradients { weight: &mut to_weight, bias: &mut to_bias, x: &mut to_x };
+        let gradients =
+            KernelGradients { weight: &mut to_weight, bias: &mut to_bias, x: &mut to_x };
         backward(operands, &self.delta, gradients);
         [out, to_weight, to_bias, to_x]
     }

@@ -1,6 +1,6 @@
 //! The two-loss toy against PyTorch's run of the notebook's program, and against its theory.
 
-use neuron_lab::efficient_coding::two_loss::hill::{Hill, Point};
+use neuron_lab::efficient_coding::two_loss::hill::{Coordinates, Hill};
 use neuron_lab::efficient_coding::two_loss::problem::{Constraint, Method, Problem};
 
 fn notebook() -> Problem {
@@ -20,7 +20,7 @@ fn coupled(target: f64) -> Problem {
 }
 
 /// The point after this many iterations.
-fn after(problem: &Problem, method: Method, start: Point, iterations: u64) -> Point {
+fn after(problem: &Problem, method: Method, start: Coordinates, iterations: u64) -> Coordinates {
     let mut state = [start[0], start[1], 0.0];
     for _ in 0..iterations {
         problem.step(method, &mut state);
@@ -28,7 +28,7 @@ fn after(problem: &Problem, method: Method, start: Point, iterations: u64) -> Po
     [state[0], state[1]]
 }
 
-fn close(found: Point, expected: Point, tolerance: f64) {
+fn close(found: Coordinates, expected: Coordinates, tolerance: f64) {
     let far = (found[0] - expected[0]).abs().max((found[1] - expected[1]).abs());
     assert!(far < tolerance, "{found:?}, expected {expected:?}");
 }
@@ -124,7 +124,7 @@ fn the_fixed_point_of_two_losses_has_no_slope_along_x1_and_the_optimum_none_alon
 fn the_slope_is_the_derivative_of_the_height() {
     let hill = Hill { top: [1.0, -0.5], tilt: -0.3 };
     let (x, step) = ([0.4, 0.2], 1e-6);
-    let along = |x: Point, y: Point| (hill.height(y) - hill.height(x)) / (2.0 * step);
+    let along = |x: Coordinates, y: Coordinates| (hill.height(y) - hill.height(x)) / (2.0 * step);
     let expected = [
         along([x[0] - step, x[1]], [x[0] + step, x[1]]),
         along([x[0], x[1] - step], [x[0], x[1] + step]),

@@ -101,9 +101,10 @@ fn in_flags(invalid: InvalidLayer) -> String {
                  --num-computation {expected} or --selector softmax"
             )
         }
-        InvalidLayer::TreeOf(choices) => format!(
-            "--selector tree chooses between 2 computation neurons or more, and \
-             --num-computation is {choices}"
+        InvalidLayer::TooFewFor { selector, fewest, choices } => format!(
+            "--selector {} chooses between {fewest} computation neurons or more, and \
+             --num-computation is {choices}",
+            flag_value(selector)
         ),
         InvalidLayer::SignWithoutThreshold => {
             "--ste-sign as-printed is the threshold selector's: use --selector threshold with \

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tch::{Device, Tensor, no_grad_guard};
 
-use super::layer::{Activation, LayerOptions, LayerPass, LayerShape, Noise, SelectorLayer};
+use super::layer::{LayerOptions, LayerOutput, LayerPass, LayerShape, Noise, SelectorLayer};
 use super::linear::{Accumulator, Linear, ParamsAndGradients};
 use crate::lab::tensor::nn::{draw_params, linear_samplers};
 use crate::lab::tensor::params::{Gradients, Params};
@@ -84,7 +84,7 @@ impl SelectorNetwork {
     }
 
     /// Logits, `[.., batch, class]`, and which computation neuron each neuron of each layer
-    /// selected, as in [`Activation`], by libtorch's differentiable operations.
+    /// selected, as in [`LayerOutput`], by libtorch's differentiable operations.
     ///
     /// # Shapes
     /// - x: `[.., batch, input]`
@@ -92,7 +92,7 @@ impl SelectorNetwork {
         let mut choices = Vec::with_capacity(self.layers.len());
         let mut x = x.shallow_clone();
         for layer in &self.layers {
-            let Activation { output, choice } = layer.forward_with_graph(params, &x);
+            let LayerOutput { output, choice } = layer.forward_with_graph(params, &x);
             choices.push(choice);
             x = output;
         }

@@ -141,9 +141,14 @@ impl Config for ContinualConfig {
         refusals.unless((0.0..=1.0).contains(&decay), || {
             format!("--online-decay {decay}: expected a number from 0 to 1")
         });
-        refusals.unless(self.network.learner.schedule.kind != ScheduleKind::Plateau, || {
-            "--schedule plateau: there is no held-out loss for it; use another schedule".into()
-        });
+        match self.network.learner.schedule.kind {
+            ScheduleKind::Plateau => refusals
+                .add("--schedule plateau: there is no held-out loss for it; use another schedule"),
+            ScheduleKind::Constant
+            | ScheduleKind::Cosine
+            | ScheduleKind::Exponential
+            | ScheduleKind::Step => {}
+        }
         self.network.resolve(refusals);
     }
 }

@@ -9,7 +9,7 @@ use super::sample_buckets::SampleBuckets;
 
 /// Where the gradients go; all of it is written.
 #[derive(Debug)]
-pub struct Gradients<'a, T> {
+pub struct KernelGradients<'a, T> {
     /// `[computation, neuron, input]`
     pub weight: &'a mut [T],
     /// `[computation, neuron]`
@@ -47,7 +47,7 @@ const COLUMNS: usize = 16;
 ///
 /// # Panics
 /// Lengths that don't fit the sizes.
-pub fn backward<T: Real>(operands: Operands<T>, delta: &[T], gradients: Gradients<T>) {
+pub fn backward<T: Real>(operands: Operands<T>, delta: &[T], gradients: KernelGradients<T>) {
     let sizes = operands.sizes;
     assert_eq!(gradients.weight.len(), sizes.choices * sizes.neurons * sizes.inputs);
     assert_eq!(gradients.bias.len(), sizes.choices * sizes.neurons);

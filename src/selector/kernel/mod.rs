@@ -20,7 +20,7 @@ mod parallel;
 mod real;
 mod sample_buckets;
 
-pub use backward::{Gradients, backward};
+pub use backward::{KernelGradients, backward};
 pub use forward::forward;
 pub use operands::{Operands, Sizes};
 pub use real::Real;

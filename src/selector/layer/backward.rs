@@ -2,11 +2,13 @@
 
 use tch::{Kind, Tensor, no_grad_guard};
 
+use super::half_space_tree::HalfSpaceTree;
 use super::options::{Inner, RuleOutput, SelectorGradient};
 use super::saved::{LayerPass, SelectorCache};
+use super::selector::Selector;
 use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::params::{Gradients, Params};
-use crate::selector::linear::{Accumulator, ParamsAndGradients, Span};
+use crate::selector::linear::{Accumulator, Linear, ParamsAndGradients, Span};
 
 /// What comes to a backward pass from above: `[.., batch, neuron]` each.
 struct Upstream<'a> {
@@ -20,9 +22,10 @@ struct Upstream<'a> {
     choice: &'a Tensor,
 }
 
-/// Probabilities and outputs of a block's computation neurons, where the rule needs them:
+/// Probabilities and outputs of some computation neurons, where the rule needs them:
 /// `[.., batch, count, neuron]` each.
 struct BlockValues {
+    block: Span,
     probabilities: Option<Tensor>,
     outputs: Option<Tensor>,
 }
@@ -54,18 +57,30 @@ impl SelectorLayer {
         let upstream = self.upstream(pass, delta);
         let model = &mut ParamsAndGradients { params, gradients };
         let mut dx = to_input.then(Accumulator::default);
-        let mut to_projection = self.projection.is_some().then(Accumulator::default);
+        // Where the selector sees a projection, its path to the input adds up there.
+        let mut to_projection = Accumulator::default();
         let through = self.options.rule.has_selector_path();
-        if self.options.rule.trains_selector() {
-            let path = selector_path(&mut to_projection, &mut dx, through);
-            self.write_half_space_gradient(model, pass, &upstream, path);
+        match &self.selector {
+            Selector::HalfSpaces { tree, selection } => {
+                let path = dx.as_mut().filter(|_| through);
+                self.write_half_space_gradient(model, pass, &upstream, tree, selection, path);
+            }
+            Selector::One | Selector::Softmax { .. } | Selector::LowRank { .. } => {}
         }
         for block in pass.plan.blocks(self.shape.choices) {
             let values = self.recompute_block(params, pass, block);
-            let path = selector_path(&mut to_projection, &mut dx, through);
-            self.write_softmax_gradient(model, pass, &upstream, block, &values, path);
+            let mut write = |selection, path| {
+                self.write_softmax_gradient(model, pass, &upstream, selection, &values, path);
+            };
+            match &self.selector {
+                Selector::Softmax { selection } => {
+                    write(selection, dx.as_mut().filter(|_| through));
+                }
+                Selector::LowRank { selection, .. } => write(selection, Some(&mut to_projection)),
+                Selector::One | Selector::HalfSpaces { .. } => {}
+            }
             if !pass.plan.gathers() {
-                let dh = self.block_gradient(&upstream, block, &values);
+                let dh = self.block_gradient(&upstream, &values);
                 let rows = block.times(self.shape.neurons);
                 self.computation.backward(model, rows, &dh.flatten(-2, -1), &pass.x, dx.as_mut());
             }
@@ -74,9 +89,13 @@ impl SelectorLayer {
             let (choice, delta) = (upstream.choice, &upstream.to_selected);
             self.scatter_gradients(model, &pass.x, choice, delta, dx.as_mut());
         }
-        if let (Some(projection), Some(sum)) = (&self.projection, to_projection) {
-            let path = dx.as_mut().filter(|_| through);
-            projection.backward(model, &sum.or_zeros_like(&pass.selector_input), &pass.x, path);
+        match &self.selector {
+            Selector::LowRank { projection, .. } => {
+                let sum = to_projection.or_zeros_like(&pass.selector_input);
+                let path = dx.as_mut().filter(|_| through);
+                projection.backward(model, &sum, &pass.x, path);
+            }
+            Selector::One | Selector::Softmax { .. } | Selector::HalfSpaces { .. } => {}
         }
         dx.map(|sum| sum.or_zeros_like(&pass.x))
     }
@@ -110,38 +129,26 @@ impl SelectorLayer {
     /// Probabilities and outputs of a block, taken from what was saved or computed again.
     fn recompute_block(&self, params: &Params, pass: &LayerPass, block: Span) -> BlockValues {
         let part = |saved: &Tensor| saved.narrow(-2, block.start, block.count);
-        let (probabilities, needs_outputs) = match &pass.selector {
-            SelectorCache::None => (None, false),
-            SelectorCache::Softmax { log_sum, .. } => {
-                let probabilities = match &pass.saved.probabilities {
-                    Some(saved) => Some(part(saved)),
-                    None => self
-                        .block_logits(params, pass, block)
-                        .map(|z| (z - log_sum.unsqueeze(-2)).exp_()),
-                };
-                (probabilities, self.options.rule.needs_all_outputs())
+        let (probabilities, needs_outputs) = match &self.selector {
+            Selector::One => (None, false),
+            Selector::Softmax { selection } | Selector::LowRank { selection, .. } => {
+                let p = self.recompute_softmax(params, selection, pass, block);
+                (p, self.options.rule.needs_all_outputs())
             }
-            SelectorCache::HalfSpaces { q, .. } => {
-                let tree = self.tree.as_ref().filter(|_| self.mixes());
-                (tree.map(|tree| tree.probabilities(q, block)), self.mixes())
-            }
+            Selector::HalfSpaces { tree, .. } => match &pass.selector {
+                SelectorCache::HalfSpaces { q, .. } if self.mixes() => {
+                    (Some(tree.probabilities(q, block)), true)
+                }
+                SelectorCache::HalfSpaces { .. }
+                | SelectorCache::Softmax { .. }
+                | SelectorCache::None => (None, false),
+            },
         };
         let outputs = needs_outputs.then(|| match &pass.saved.outputs {
             Some(saved) => part(saved),
             None => self.outputs(params, &pass.x, block),
         });
-        BlockValues { probabilities, outputs }
-    }
-
-    /// The logits of a block, saved or computed again: `[.., batch, count, neuron]`.
-    fn block_logits(&self, params: &Params, pass: &LayerPass, block: Span) -> Option<Tensor> {
-        match pass.saved.logits.get((block.start / pass.plan.block) as usize) {
-            Some(z) => Some(z.shallow_clone()),
-            None => self.selection.as_ref().map(|selection| {
-                let noise = pass.noise.as_ref();
-                self.softmax_logits(params, selection, &pass.selector_input, block, noise)
-            }),
-        }
+        BlockValues { block, probabilities, outputs }
     }
 
     /// Writes the gradient of a block's logits and what follows from it: p_k δ (h_k - Σ_j p_j h_j),
@@ -151,19 +158,19 @@ impl SelectorLayer {
         model: &mut ParamsAndGradients,
         pass: &LayerPass,
         upstream: &Upstream,
-        block: Span,
+        selection: &Linear,
         values: &BlockValues,
         path: Option<&mut Accumulator>,
     ) {
-        let (Some(selection), SelectorCache::Softmax { mean, .. }, Some(p)) =
-            (&self.selection, &pass.selector, &values.probabilities)
+        let (SelectorCache::Softmax { mean, .. }, Some(p)) =
+            (&pass.selector, &values.probabilities)
         else {
             return;
         };
         let mut dz = match (&upstream.delta_output, mean, &values.outputs) {
             (Some(delta_output), ..) => {
                 let mut dz = p.neg();
-                _ = dz.g_add_(&self.one_hot(upstream.choice, block));
+                _ = dz.g_add_(&self.one_hot(upstream.choice, values.block));
                 dz.g_mul_(&delta_output.unsqueeze(-2))
             }
             (None, Some(mean), Some(h)) => {
@@ -172,7 +179,7 @@ impl SelectorLayer {
             (None, None, _) | (None, _, None) => return,
         };
         self.add_aux_loss_gradient(&mut dz, p, upstream.choice);
-        let rows = block.times(self.shape.neurons);
+        let rows = values.block.times(self.shape.neurons);
         selection.backward(model, rows, &dz.flatten(-2, -1), &pass.selector_input, path);
     }
 
@@ -182,13 +189,11 @@ impl SelectorLayer {
         model: &mut ParamsAndGradients,
         pass: &LayerPass,
         upstream: &Upstream,
+        tree: &HalfSpaceTree,
+        selection: &Linear,
         path: Option<&mut Accumulator>,
     ) {
-        let (Some(selection), Some(tree), SelectorCache::HalfSpaces { q, slopes }) =
-            (&self.selection, &self.tree, &pass.selector)
-        else {
-            return;
-        };
+        let SelectorCache::HalfSpaces { q, slopes } = &pass.selector else { return };
         let dz = match (&upstream.delta_output, slopes) {
             (Some(delta_output), _) => {
                 let choice = upstream.choice.to_kind(Kind::Int64);
@@ -203,7 +208,7 @@ impl SelectorLayer {
     }
 
     /// ∂L/∂(w x + b) of a block's computation neurons: `[.., batch, count, neuron]`.
-    fn block_gradient(&self, upstream: &Upstream, block: Span, values: &BlockValues) -> Tensor {
+    fn block_gradient(&self, upstream: &Upstream, values: &BlockValues) -> Tensor {
         match (self.mixes(), &values.probabilities, &values.outputs) {
             (true, Some(p), Some(h)) => {
                 let dh = p * upstream.delta.unsqueeze(-2);
@@ -212,21 +217,13 @@ impl SelectorLayer {
                     Inner::Identity => dh,
                 }
             }
-            _ if self.shape.choices == 1 => upstream.to_selected.unsqueeze(-2),
-            _ => upstream.to_selected.unsqueeze(-2) * self.one_hot(upstream.choice, block),
+            (false, ..) | (true, None, _) | (true, _, None) => {
+                let selected = upstream.to_selected.unsqueeze(-2);
+                match self.shape.choices {
+                    1 => selected,
+                    _ => selected * self.one_hot(upstream.choice, values.block),
+                }
+            }
         }
-    }
-}
-
-/// Where the selector's path to the input adds up: at the projection, where the selector sees one,
-/// else at the input itself, unless the rule leaves the path out.
-fn selector_path<'a>(
-    to_projection: &'a mut Option<Accumulator>,
-    dx: &'a mut Option<Accumulator>,
-    through: bool,
-) -> Option<&'a mut Accumulator> {
-    match to_projection {
-        Some(sum) => Some(sum),
-        None => dx.as_mut().filter(|_| through),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::options::{LayerOptions, Rule, SelectorKind, SteSign};
+use super::options::{LayerOptions, Rule, SteSign};
+use super::selector_kind::{ChoiceCount, SelectorKind};
 use super::shape::LayerShape;
 
 /// The most computation neurons that can be numbered.
@@ -22,8 +23,15 @@ pub enum InvalidLayer {
         /// The K of the layer.
         choices: i64,
     },
-    /// A tree needs two computation neurons or more, and this is K.
-    TreeOf(i64),
+    /// The selector is for more computation neurons.
+    TooFewFor {
+        /// The selector.
+        selector: SelectorKind,
+        /// The fewest that it selects among.
+        fewest: i64,
+        /// The K of the layer.
+        choices: i64,
+    },
     /// The printed sign is the threshold selector's alone.
     SignWithoutThreshold,
     /// The rank of a low-rank selector is below 1.
@@ -45,9 +53,10 @@ impl fmt::Display for InvalidLayer {
             Self::SelectorFor { selector, expected, choices } => {
                 write!(f, "{selector:?} is for {expected} computation neurons, not {choices}")
             }
-            Self::TreeOf(choices) => {
-                write!(f, "a tree selects among 2 computation neurons or more, not {choices}")
-            }
+            Self::TooFewFor { selector, fewest, choices } => write!(
+                f,
+                "{selector:?} selects among {fewest} computation neurons or more, not {choices}"
+            ),
             Self::SignWithoutThreshold => {
                 f.write_str("the printed sign is the threshold selector's")
             }
@@ -79,24 +88,20 @@ impl LayerShape {
         if !(1..=MOST_CHOICES).contains(&choices) {
             return Err(InvalidLayer::Choices(choices));
         }
-        let only = match selector {
-            SelectorKind::None => Some(1),
-            SelectorKind::Threshold => Some(2),
-            SelectorKind::Tree if choices < 2 => return Err(InvalidLayer::TreeOf(choices)),
-            SelectorKind::Softmax | SelectorKind::LowRank | SelectorKind::Tree => None,
-        };
-        if let Some(expected) = only.filter(|expected| *expected != choices) {
-            return Err(InvalidLayer::SelectorFor { selector, expected, choices });
+        match selector.choice_count() {
+            ChoiceCount::Exactly(expected) if choices != expected => {
+                return Err(InvalidLayer::SelectorFor { selector, expected, choices });
+            }
+            ChoiceCount::AtLeast(fewest) if choices < fewest => {
+                return Err(InvalidLayer::TooFewFor { selector, fewest, choices });
+            }
+            ChoiceCount::Exactly(_) | ChoiceCount::AtLeast(_) => {}
         }
-        match (self.sign, selector) {
-            (SteSign::Consistent, _) | (SteSign::AsPrinted, SelectorKind::Threshold) => {}
-            (
-                SteSign::AsPrinted,
-                SelectorKind::Softmax
-                | SelectorKind::LowRank
-                | SelectorKind::Tree
-                | SelectorKind::None,
-            ) => return Err(InvalidLayer::SignWithoutThreshold),
+        match self.sign {
+            SteSign::AsPrinted if !selector.has_printed_sign() => {
+                return Err(InvalidLayer::SignWithoutThreshold);
+            }
+            SteSign::AsPrinted | SteSign::Consistent => {}
         }
         if selector.projects_input() && self.rank < 1 {
             return Err(InvalidLayer::Rank(self.rank));

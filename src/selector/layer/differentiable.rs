@@ -1,15 +1,15 @@
 //! The layer as differentiable operations, everything for all K at once.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::options::Rule;
+use super::select::GraphSelection;
 use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::params::Params;
-use crate::selector::linear::Linear;
 
 /// What [`SelectorLayer::forward_with_graph`] returns.
 #[derive(Debug)]
-pub struct Activation {
+pub struct LayerOutput {
     /// `[.., batch, neuron]`: for most rules exactly the output of the selected computation neuron.
     pub output: Tensor,
     /// Which one was selected: `[.., batch, neuron]` i64.
@@ -27,59 +27,25 @@ impl SelectorLayer {
     ///
     /// # Shapes
     /// - x: `[.., batch, input]`
-    pub fn forward_with_graph(&self, params: &Params, x: &Tensor) -> Activation {
+    pub fn forward_with_graph(&self, params: &Params, x: &Tensor) -> LayerOutput {
         let h = self.outputs(params, x, self.all());
-        let Some(selection) = &self.selection else {
-            let output = h.squeeze_dim(-2);
-            let choice = output.detach().zeros_like().to_kind(Kind::Int64);
-            return Activation { output, choice };
-        };
         let seen = match self.options.rule.has_selector_path() {
             true => x.shallow_clone(),
             false => x.detach(),
         };
-        let z = self.all_logits(params, selection, &seen);
-        let choice = match &self.tree {
-            Some(tree) => tree.choice(&z.detach()).unsqueeze(-2),
-            None => self.with_balance_bias(&z.detach(), self.all()).argmax(-2, true),
-        };
-        let output = self.combine(&self.probabilities_of(&z), &h, &choice);
-        Activation { output, choice: choice.squeeze_dim(-2) }
-    }
-
-    /// The probabilities that the selectors give: `[.., batch, computation, neuron]`; none where
-    /// there is nothing to choose.
-    ///
-    /// # Shapes
-    /// - x: `[.., batch, input]`
-    pub fn probabilities(&self, params: &Params, x: &Tensor) -> Option<Tensor> {
-        let selection = self.selection.as_ref()?;
-        Some(self.probabilities_of(&self.all_logits(params, selection, x)))
-    }
-
-    /// The logits of all selectors: `[.., batch, logit, neuron]`.
-    fn all_logits(&self, params: &Params, selection: &Linear, x: &Tensor) -> Tensor {
-        let z = selection.outputs(params, &self.selector_input(params, x), selection.all());
-        z.unflatten(-1, [self.shape.logits(), self.shape.neurons])
-    }
-
-    /// The probabilities of all computation neurons: `[.., batch, computation, neuron]`.
-    ///
-    /// # Shapes
-    /// - z: `[.., batch, logit, neuron]`
-    fn probabilities_of(&self, z: &Tensor) -> Tensor {
-        match &self.tree {
-            Some(tree) => tree.probabilities(&z.sigmoid(), self.all()),
-            None => z.softmax(-2, z.kind()),
-        }
+        let selection = self.select_with_graph(params, &seen);
+        let output = self.combine(&h, &selection);
+        LayerOutput { output, choice: selection.choice.squeeze_dim(-2) }
     }
 
     /// The output by the rule: `[.., batch, neuron]`.
     ///
     /// # Shapes
-    /// - p, h: `[.., batch, computation, neuron]`; choice: `[.., batch, 1, neuron]`
-    fn combine(&self, p: &Tensor, h: &Tensor, choice: &Tensor) -> Tensor {
-        let selected = |of: &Tensor| of.gather(-2, choice, false).squeeze_dim(-2);
+    /// - h: `[.., batch, computation, neuron]`
+    fn combine(&self, h: &Tensor, selection: &GraphSelection) -> Tensor {
+        let selected = |of: &Tensor| of.gather(-2, &selection.choice, false).squeeze_dim(-2);
+        // With the probability 1 every rule gives the output of the selected one.
+        let Some(p) = &selection.probabilities else { return selected(h) };
         match self.options.rule {
             Rule::FullSte | Rule::Hidden => {
                 let through = (h.detach() * (p - p.detach())) * self.shape.sign.factor();

@@ -1,13 +1,12 @@
 //! The forward pass without a graph.
 
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Tensor, no_grad_guard};
 
 use super::noise::Noise;
 use super::options::RuleOutput;
-use super::saved::{LayerPass, SavedForBackward, SelectionResult, SelectorCache};
+use super::saved::LayerPass;
 use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::params::Params;
-use crate::selector::linear::Span;
 
 impl SelectorLayer {
     /// The forward pass, whose backward pass is [`SelectorLayer::backward`]. Its output is bit for
@@ -25,18 +24,7 @@ impl SelectorLayer {
         self.expect("input", &x, self.shape.inputs);
         let plan = self.plan(x.size()[x.dim() - 2]);
         let selector_input = self.selector_input(params, &x);
-        let result = match (&self.selection, &self.tree) {
-            (None, _) => self.without_selector(params, &x),
-            (Some(selection), None) => {
-                let noise = noise.as_ref();
-                self.select_by_softmax(params, selection, &x, &selector_input, plan, noise)
-            }
-            (Some(selection), Some(tree)) => {
-                let noise = noise.as_ref();
-                let z = self.half_space_logits(params, selection, &selector_input, noise);
-                self.select_by_half_spaces(params, tree, &z, &x, plan)
-            }
-        };
+        let result = self.select(params, &x, &selector_input, plan, noise.as_ref());
         let choice = result.choice;
         let selected = match result.selected {
             Some(selected) => selected,
@@ -78,18 +66,5 @@ impl SelectorLayer {
             found.device(),
             self.leading,
         );
-    }
-
-    /// The result of a layer with one computation neuron.
-    fn without_selector(&self, params: &Params, x: &Tensor) -> SelectionResult {
-        let output = self.outputs(params, x, Span { start: 0, count: 1 }).squeeze_dim(-2);
-        SelectionResult {
-            choice: output.zeros_like().to_kind(Kind::Int64),
-            mixture: None,
-            selected: Some(output),
-            selector: SelectorCache::None,
-            selected_probability: None,
-            saved: SavedForBackward::default(),
-        }
     }
 }

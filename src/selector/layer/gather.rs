@@ -7,7 +7,7 @@ use super::options::Inner;
 use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::host_memory::{Element, apart, as_slice};
 use crate::lab::tensor::params::Params;
-use crate::selector::kernel::{self, Gradients, Operands, Real, Sizes};
+use crate::selector::kernel::{self, KernelGradients, Operands, Real, Sizes};
 use crate::selector::linear::{Accumulator, ParamsAndGradients};
 
 /// What both kernels read of one replicate, contiguous.
@@ -18,7 +18,7 @@ struct KernelTensors {
 }
 
 /// Where the kernels write their gradients; `x` is empty where it is not asked for.
-struct KernelGradients {
+struct GradientTensors {
     weight: Tensor,
     bias: Tensor,
     x: Tensor,
@@ -70,7 +70,7 @@ impl SelectorLayer {
         let (to_weight, to_bias) = self.computation.gradients(model.gradients);
         self.each_replicate(|i| {
             let read = self.kernel_tensors(&x, &choice, weight, i);
-            let written = KernelGradients {
+            let written = GradientTensors {
                 weight: self.replicate(&to_weight, i),
                 bias: self.replicate(&to_bias, i),
                 x: if to_x.numel() == 0 { to_x.shallow_clone() } else { self.replicate(&to_x, i) },
@@ -160,14 +160,14 @@ fn backward<T: Real + Element>(
     sizes: Sizes,
     read: &KernelTensors,
     delta: &Tensor,
-    mut written: KernelGradients,
+    mut written: GradientTensors,
 ) -> Result<()> {
     let to_write = [&mut written.weight, &mut written.bias, &mut written.x];
     // SAFETY: nothing uses a tensor of this layer before the kernel is done, which is before this
     // function ends.
     let (([weight_gradient, bias_gradient, x_gradient], [x, weight, delta]), choice) =
         unsafe { (apart(to_write, [&read.x, &read.weight, delta])?, as_slice(&read.choice)?) };
-    let gradients = Gradients { weight: weight_gradient, bias: bias_gradient, x: x_gradient };
+    let gradients = KernelGradients { weight: weight_gradient, bias: bias_gradient, x: x_gradient };
     kernel::backward(Operands::<T> { sizes, x, weight, choice }, delta, gradients);
     Ok(())
 }

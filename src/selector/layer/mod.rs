@@ -10,8 +10,10 @@
 //! against. A layer holds no tensor of the model: parameters and gradients are given to each pass.
 //!
 //! [`options`] and [`shape`] say what a layer is, [`check`] which of them go together, `plan` how a
-//! batch is gone through. `selector_layer` knows the layer's parameters; the forward pass is `forward`, which
-//! selects by `softmax` or by `half_spaces`, and computes the selected ones by `gather`.
+//! batch is gone through. `selector_kind` lists the kinds of selectors and `selector` has the parameters
+//! of one; `select` and `backward` match on it. `selector_layer` knows the layer's parameters; the
+//! forward pass is `forward`, which selects by `softmax` or by `half_spaces`, and computes the selected
+//! ones by `gather`.
 
 mod backward;
 mod balance;
@@ -25,13 +27,17 @@ mod noise;
 pub mod options;
 mod plan;
 mod saved;
+mod select;
+mod selector;
+mod selector_kind;
 mod selector_layer;
 pub mod shape;
 mod softmax;
 
-pub use differentiable::Activation;
+pub use differentiable::LayerOutput;
 pub use noise::{Noise, NoiseKind};
-pub use options::{Compute, Inner, LayerOptions, Rule, SelectorKind, SteSign};
+pub use options::{Compute, Inner, LayerOptions, Rule, SteSign};
 pub use saved::LayerPass;
+pub use selector_kind::SelectorKind;
 pub use selector_layer::SelectorLayer;
 pub use shape::LayerShape;

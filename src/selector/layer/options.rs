@@ -3,56 +3,6 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// How a neuron selects one of its computation neurons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SelectorKind {
-    /// One logit s: A where sigmoid(s) < 0.5, else B; for two computation neurons
-    Threshold,
-    /// One logit for each computation neuron: the largest is taken
-    Softmax,
-    /// As softmax, of fewer numbers that are a linear map of the input, the same for all neurons
-    LowRank,
-    /// ceil(log2 K) half-spaces: the side of each is a bit of the computation neuron's number
-    Tree,
-    /// No selection neuron, for one computation neuron: a plain layer
-    None,
-}
-
-impl SelectorKind {
-    /// Whether there is a selection neuron.
-    pub fn selects(self) -> bool {
-        match self {
-            Self::Threshold | Self::Softmax | Self::LowRank | Self::Tree => true,
-            Self::None => false,
-        }
-    }
-
-    /// Whether it selects by the sides of half-spaces.
-    pub fn has_half_spaces(self) -> bool {
-        match self {
-            Self::Threshold | Self::Tree => true,
-            Self::Softmax | Self::LowRank | Self::None => false,
-        }
-    }
-
-    /// Whether it has a logit for each computation neuron and takes the largest.
-    pub fn has_logit_each(self) -> bool {
-        match self {
-            Self::Softmax | Self::LowRank => true,
-            Self::Threshold | Self::Tree | Self::None => false,
-        }
-    }
-
-    /// Whether it sees a projection of the input to fewer numbers.
-    pub fn projects_input(self) -> bool {
-        match self {
-            Self::LowRank => true,
-            Self::Threshold | Self::Softmax | Self::Tree | Self::None => false,
-        }
-    }
-}
-
 /// Which way the straight-through gradient of the threshold selector goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -26,7 +26,7 @@ pub struct LayerPass {
 /// What the backward pass of the selectors needs.
 #[derive(Debug)]
 pub(super) enum SelectorCache {
-    /// There is one computation neuron, or the selector doesn't learn.
+    /// The selector has no weights, or they don't learn.
     None,
     /// ln Σ_k exp z_k and Σ_k p_k h_k of a softmax: `[.., batch, neuron]` each.
     Softmax { log_sum: Tensor, mean: Option<Tensor> },
@@ -53,8 +53,10 @@ pub(super) struct SelectionResult {
     /// Outputs of the selected ones, `[.., batch, neuron]`; none where they are still to be
     /// computed.
     pub(super) selected: Option<Tensor>,
-    /// Σ_k p_k h_k, `[.., batch, neuron]`, where the rule needs it.
+    /// Σ_k p_k h_k, `[.., batch, neuron]`, where the rule needs it; none where the selected one has
+    /// the probability 1 too.
     pub(super) mixture: Option<Tensor>,
+    /// p_sel, `[.., batch, neuron]`, where the rule needs it; none where it is 1 too.
     pub(super) selected_probability: Option<Tensor>,
     pub(super) selector: SelectorCache,
     pub(super) saved: SavedForBackward,

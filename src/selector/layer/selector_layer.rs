@@ -4,13 +4,13 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::check::InvalidLayer;
-use super::half_space_tree::HalfSpaceTree;
 use super::noise::Noise;
 use super::options::{Compute, Inner, LayerOptions};
 use super::plan::{Batch, ComputePlan};
+use super::selector::Selector;
 use super::shape::LayerShape;
 use crate::lab::tensor::params::Params;
-use crate::selector::linear::{Linear, LowRankProjection, Span, leading_axes};
+use crate::selector::linear::{Linear, Span, leading_axes};
 
 /// Computation neurons up to which a comparison with each is faster than a sorting addition.
 const FEW: i64 = 8;
@@ -27,12 +27,9 @@ pub struct SelectorLayer {
     pub(super) kind: Kind,
     /// The number of replicates, where there are several.
     pub(super) leading: Vec<i64>,
-    pub(super) projection: Option<LowRankProjection>,
-    /// `[logit N, D or r]`; none where there is nothing to choose.
-    pub(super) selection: Option<Linear>,
+    pub(super) selector: Selector,
     /// `[K N, D]`
     pub(super) computation: Linear,
-    pub(super) tree: Option<HalfSpaceTree>,
     /// `[K, 1]`, the number of each computation neuron: u8, or i16 for K above 256.
     pub(super) indices: Tensor,
     /// `[.., K, N]`, added to the logits where the largest is taken and nowhere else.
@@ -69,27 +66,16 @@ impl SelectorLayer {
         if options.compute.is_gather() && (device != Device::Cpu || !real) {
             return Err(InvalidLayer::GatherUnavailable.into());
         }
-        let projection = match shape.selector.projects_input() {
-            true => Some(LowRankProjection::new(params, &format!("{name}.projection"))?),
-            false => None,
-        };
-        let linear = |part: &str, rows: i64, inputs: i64| {
-            Linear::new(params, &format!("{name}.{part}"), rows * shape.neurons, inputs)
-        };
+        let selector = Selector::new(&shape, name, params, device)?;
+        let (part, rows) = (format!("{name}.computation"), shape.choices * shape.neurons);
         let index_kind = if shape.choices <= 256 { Kind::Uint8 } else { Kind::Int16 };
-        let tree = || HalfSpaceTree::new(shape.choices, shape.logits(), kind, device);
         Ok(Self {
             shape,
             options,
             kind,
             leading: leading_axes(params),
-            projection,
-            selection: match shape.selector.selects() {
-                true => Some(linear("selection", shape.logits(), shape.selector_inputs())?),
-                false => None,
-            },
-            computation: linear("computation", shape.choices, shape.inputs)?,
-            tree: shape.selector.has_half_spaces().then(tree),
+            selector,
+            computation: Linear::new(params, &part, rows, shape.inputs)?,
             indices: Tensor::arange(shape.choices, (index_kind, device)).unsqueeze(-1),
             balance_bias: None,
             aux_loss_weight: 0.0,
@@ -100,7 +86,7 @@ impl SelectorLayer {
     /// f64, whole numbers.
     ///
     /// # Shapes
-    /// - choice: as in [`Activation`](super::Activation) or [`LayerPass`](super::LayerPass)
+    /// - choice: as in [`LayerOutput`](super::LayerOutput) or [`LayerPass`](super::LayerPass)
     pub fn selection_counts(&self, choice: &Tensor) -> Tensor {
         let _guard = no_grad_guard();
         if self.shape.choices <= FEW {
@@ -144,11 +130,6 @@ impl SelectorLayer {
         Span { start: 0, count: self.shape.choices }
     }
 
-    /// What the selector sees: the input, or its projection to a low rank.
-    pub(super) fn selector_input(&self, params: &Params, x: &Tensor) -> Tensor {
-        self.projection.as_ref().map_or_else(|| x.shallow_clone(), |map| map.outputs(params, x))
-    }
-
     /// Outputs of some computation neurons: `[.., batch, count, neuron]`.
     pub(super) fn outputs(&self, params: &Params, x: &Tensor, block: Span) -> Tensor {
         let h = self.computation.outputs(params, x, block.times(self.shape.neurons));
@@ -187,7 +168,8 @@ impl SelectorLayer {
         match noise {
             None => z,
             Some(noise) => {
-                &z + noise.like(&z, start, !self.leading.is_empty(), self.tree.is_some())
+                let half_spaces = self.shape.selector.has_half_spaces();
+                &z + noise.like(&z, start, !self.leading.is_empty(), half_spaces)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The size of a layer, and how its parameters are initialised.
 
-use super::options::{SelectorKind, SteSign};
+use super::options::SteSign;
+use super::selector_kind::SelectorKind;
 use crate::lab::tensor::nn::{Sampler, linear_samplers};
 
 /// The size of a layer, and how its neurons select.
@@ -21,17 +22,9 @@ pub struct LayerShape {
 }
 
 impl LayerShape {
-    /// Logits of each neuron's selector: K for softmax and low-rank, 1 for the threshold,
-    /// ceil(log2 K) for the tree.
+    /// Logits of each neuron's selector.
     pub fn logits(&self) -> i64 {
-        match self.selector {
-            SelectorKind::None => 0,
-            SelectorKind::Threshold => 1,
-            SelectorKind::Softmax | SelectorKind::LowRank => self.choices,
-            SelectorKind::Tree => {
-                i64::from((self.choices.max(1) as u64).next_power_of_two().trailing_zeros())
-            }
-        }
+        self.selector.logits(self.choices)
     }
 
     /// Numbers that the selector sees: D, or r where it sees a projection of the input.
@@ -54,21 +47,15 @@ impl LayerShape {
             let (weight, _) = linear_samplers(&[self.rank, self.inputs]);
             parameters.push((format!("{name}.projection.weight"), weight));
         }
-        let selection = [self.logits(), self.neurons, self.selector_inputs()];
-        let selection = match self.selector {
-            SelectorKind::None => None,
-            // The notebook's selector has one logit and no axis for it.
-            SelectorKind::Threshold => Some(&selection[1..]),
-            SelectorKind::Softmax | SelectorKind::LowRank | SelectorKind::Tree => {
-                Some(selection.as_slice())
-            }
-        };
-        let computation = [self.choices, self.neurons, self.inputs];
-        for (part, shape) in
-            [("selection", selection), ("computation", Some(computation.as_slice()))]
-        {
-            let Some(shape) = shape else { continue };
-            let (weight, bias) = linear_samplers(shape);
+        let selection = self.selector.selection_axes(self.choices, self.neurons);
+        let parts = [
+            ("selection", selection.map(|axes| (axes, self.selector_inputs()))),
+            ("computation", Some((vec![self.choices, self.neurons], self.inputs))),
+        ];
+        for (part, axes) in parts {
+            let Some((mut shape, inputs)) = axes else { continue };
+            shape.push(inputs);
+            let (weight, bias) = linear_samplers(&shape);
             parameters.push((format!("{name}.{part}.weight"), weight));
             parameters.push((format!("{name}.{part}.bias"), bias));
         }

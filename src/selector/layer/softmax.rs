@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::noise::Noise;
 use super::options::RuleOutput;
 use super::plan::ComputePlan;
-use super::saved::{SavedForBackward, SelectionResult, SelectorCache};
+use super::saved::{LayerPass, SavedForBackward, SelectionResult, SelectorCache};
 use super::selector_layer::SelectorLayer;
 use crate::lab::tensor::params::Params;
 use crate::selector::linear::{Accumulator, Linear, Span};
@@ -130,6 +130,29 @@ impl SelectorLayer {
         let neurons = self.shape.neurons;
         let z = selection.outputs(params, selector_input, block.times(neurons));
         self.with_noise(z.unflatten(-1, [block.count, neurons]), block.start, noise)
+    }
+
+    /// The probabilities of a block by softmax, saved or computed again:
+    /// `[.., batch, count, neuron]`. None where the rule leaves the selector as it is.
+    pub(super) fn recompute_softmax(
+        &self,
+        params: &Params,
+        selection: &Linear,
+        pass: &LayerPass,
+        block: Span,
+    ) -> Option<Tensor> {
+        let SelectorCache::Softmax { log_sum, .. } = &pass.selector else { return None };
+        if let Some(saved) = &pass.saved.probabilities {
+            return Some(saved.narrow(-2, block.start, block.count));
+        }
+        let z = match pass.saved.logits.get((block.start / pass.plan.block) as usize) {
+            Some(z) => z.shallow_clone(),
+            None => {
+                let noise = pass.noise.as_ref();
+                self.softmax_logits(params, selection, &pass.selector_input, block, noise)
+            }
+        };
+        Some((z - log_sum.unsqueeze(-2)).exp_())
     }
 
     fn best_of_block(&self, z: &Tensor, h: Option<&Tensor>, block: Span) -> Best {

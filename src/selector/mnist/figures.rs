@@ -9,7 +9,6 @@ use crate::lab::figure::{
 };
 use crate::lab::log::run_log::Log;
 use crate::lab::tensor::to_host;
-use crate::selector::layer::SelectorKind;
 use crate::selector::network::layer_name;
 use crate::selector::presentation::{LETTERS, curve, letter};
 
@@ -100,6 +99,7 @@ fn selection(run: &SelectorMnist, i: usize, shares: &[Vec<f64>]) -> MatrixFigure
 /// The first layer's weights of some neurons as images: selection (threshold), A, B, ...
 fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
     let params = run.learner.params.named();
+    let kind = run.network_config.selection.kind();
     let shown = SHOWN.min(run.network_config.hidden[0]);
     let mut tiles = Vec::new();
     let mut add = |label: &dyn Fn(i64) -> String, weight: &Tensor| -> Result<()> {
@@ -112,7 +112,7 @@ fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
     for (name, weight) in &params {
         let weight = if run.seeds.count > 1 { weight.get(0) } else { weight.shallow_clone() };
         match name.as_str() {
-            "layer1.selection.weight" if has_image_selectors(run) => {
+            "layer1.selection.weight" if kind.selects_by_one_image() => {
                 add(&|neuron| format!("{}: selects", neuron + 1), &weight)?;
             }
             "layer1.computation.weight" => {
@@ -131,14 +131,4 @@ fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
         scale: ColourScale::symmetric(tiles.iter().flat_map(|tile| &tile.values), "weight"),
         tiles,
     })
-}
-
-/// Whether each neuron's selector is one image of weights.
-fn has_image_selectors(run: &SelectorMnist) -> bool {
-    match run.network_config.selection.kind() {
-        SelectorKind::Threshold => true,
-        SelectorKind::Softmax | SelectorKind::LowRank | SelectorKind::Tree | SelectorKind::None => {
-            false
-        }
-    }
 }
