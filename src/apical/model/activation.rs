@@ -20,7 +20,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Every activation, in the order of their curves in figures.
+    /// Every activation, for programs that need an array; [`Activation::all`] is the list itself.
     pub const ALL: [Self; 3] = [Self::Relu, Self::Linear, Self::Tanh];
 
     /// Every activation, in the order of their curves in figures.
