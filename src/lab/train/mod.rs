@@ -1,5 +1,6 @@
 //! Training: what an experiment is, the one loop that drives it, and what happens around a step.
 
+mod beginning;
 mod check;
 mod drive;
 mod evaluate;

@@ -8,10 +8,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tch::Device;
 
+use super::beginning::Start;
 use super::drive::drive;
 use super::experiment::Experiment;
 use super::prepare::{Environment, prepare};
-use super::session::{RunContext, Session, Start};
+use super::session::{RunContext, Session};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::{RESUMABLE, changed};
 use crate::lab::cli::{Invocation, layers};

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde_json::{Map, Value};
 use tch::Device;
 
+use super::beginning::Start;
 use super::experiment::{Evaluation, Experiment, RunSchedule, Step};
 use super::finite::{FiniteGuard, FinitePolicy};
 use super::phase::{PHASES, Phase, PhaseClock};
@@ -16,55 +17,13 @@ use crate::lab::error::Failure;
 use crate::lab::log::console::Console;
 use crate::lab::log::metrics::{Metrics, Reading};
 use crate::lab::log::run_log::Log;
-use crate::lab::store::checkpoint::{Checkpoint, Score};
+use crate::lab::store::checkpoint::Score;
 use crate::lab::store::folder::RunFolder;
 use crate::lab::store::record::ProcessStamp;
-use crate::lab::store::{Persist, Purpose, StateReader};
 use crate::lab::tensor::to_host;
 
 /// Time after which an evaluation is followed by a checkpoint, where no interval is set.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(60);
-
-/// Where a session begins: at step 0, or where a checkpoint was saved.
-pub struct Start<E: Experiment> {
-    /// The experiment, in the state of that step.
-    pub experiment: E,
-    /// What the loop itself carries on.
-    pub progress: Progress,
-    /// Values since the last log entry and the last evaluation.
-    pub metrics: Metrics,
-    /// Seconds that earlier processes of this run took.
-    pub earlier: f64,
-    /// The step of the checkpoint, where there is one.
-    pub saved_step: Option<u64>,
-}
-
-impl<E: Experiment> Start<E> {
-    /// The start of a new run.
-    pub fn new(experiment: E, replicates: u32, device: Device) -> Self {
-        let metrics = Metrics::new(i64::from(replicates), device);
-        Self { experiment, progress: Progress::default(), metrics, earlier: 0.0, saved_step: None }
-    }
-
-    /// Takes on the state of a checkpoint.
-    ///
-    /// # Errors
-    /// Where the checkpoint lacks a part of the state, has it in another shape or kind, has
-    /// something that this experiment lacks, or counts other steps than its manifest.
-    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let mut reader = StateReader::new(checkpoint, Purpose::Resume);
-        self.experiment.load(&mut reader)?;
-        self.progress.load(&mut reader)?;
-        self.metrics.load(&mut reader)?;
-        reader.finish()?;
-        let (step, counted) = (checkpoint.manifest.step, self.progress.step);
-        let name = checkpoint.path.display();
-        ensure!(step == counted, "{name} is of step {counted}, its manifest says {step}");
-        self.earlier = checkpoint.manifest.seconds;
-        self.saved_step = Some(step);
-        Ok(())
-    }
-}
 
 /// What a session runs in.
 pub struct RunContext {

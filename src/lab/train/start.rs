@@ -4,11 +4,12 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
+use super::beginning::Start;
 use super::drive::drive;
 use super::evaluate::{find_checkpoint, load};
 use super::experiment::Experiment;
 use super::prepare::{Environment, configure, prepare};
-use super::session::{RunContext, Session, Start};
+use super::session::{RunContext, Session};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::changed;
 use crate::lab::cli::{Invocation, layers};
