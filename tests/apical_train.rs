@@ -55,7 +55,14 @@ fn a_run_that_has_exploded_ends_well_and_says_so() {
     let program = Program::train();
     let options = "--data digits --hidden 20,20 --steps-per-phase 6 --epochs 4 --lr-w 1e6";
     let outcome = program.run(&format!("{options} --name a")).expect(0);
-    assert!(outcome.stdout.contains("exploded"), "{outcome:?}");
+    assert!(outcome.stdout.contains("every run has exploded: stopped"), "{outcome:?}");
+    // No step is taken for runs that are all frozen, and none when the run is resumed.
+    let summary = program.summary("a");
+    assert_eq!(summary["status"], "done");
+    assert_eq!(summary["steps"], 12);
+    let again = program.run("--resume a --epochs 9").expect(0);
+    assert!(again.stdout.contains("finished after 12 steps: every run has exploded"), "{again:?}");
+    assert_eq!(program.summary("a"), summary);
 }
 
 #[test]

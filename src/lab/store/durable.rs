@@ -53,7 +53,7 @@ pub fn atomic_write(path: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Resu
 /// Writes `bytes` to `path` as [`atomic_write`] does.
 ///
 /// # Errors
-/// Whatever the file system says, with the path.
+/// Where the file can't be written, with its path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     atomic_write(path, |temporary| Ok(File::create(temporary)?.write_all(bytes)?))
 }

@@ -80,9 +80,14 @@ pub(super) fn resume<E: Experiment>(
     if begin.progress.is_over(begin.experiment.schedule().steps, patience)
         && let Some(summary) = summary_of_end(&path, at)
     {
-        let more = if out_of_patience { "--patience" } else { "--epochs or --steps" };
         let name = &folder.name;
-        console.report(&format!("{name} is finished after {at} steps; for more, raise {more}"));
+        console.report(&match &begin.progress.ended {
+            Some(reason) => format!("{name} is finished after {at} steps: {reason}"),
+            None => {
+                let more = if out_of_patience { "--patience" } else { "--epochs or --steps" };
+                format!("{name} is finished after {at} steps; for more, raise {more}")
+            }
+        });
         if actions.json {
             console.print(&json!(summary).to_string());
         }
