@@ -135,6 +135,7 @@ impl ScheduleConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::ValueEnum;
 
     #[test]
     fn each_bad_value_has_its_line() {
@@ -171,6 +172,14 @@ mod tests {
         let mut refusals = Refusals::default();
         given.validate(&mut refusals);
         assert!(refusals.is_empty());
+    }
+
+    #[test]
+    fn only_a_cosine_without_steps_of_its_own_ends_with_the_run() {
+        for kind in ScheduleKind::value_variants() {
+            assert_eq!(kind.ends_with_the_run(None), *kind == ScheduleKind::Cosine, "{kind:?}");
+            assert!(!kind.ends_with_the_run(Some(5)), "{kind:?}");
+        }
     }
 
     #[test]
