@@ -54,7 +54,7 @@ fn loss_at(network: &Network, x: &Tensor, target: &Tensor) -> f64 {
 
 #[test]
 fn gradients_by_hand_are_those_of_autograd() {
-    for activation in Activation::ALL {
+    for activation in Activation::all() {
         for loss in [Loss::Mse, Loss::Ce] {
             let (mut network, x, target) = fixture(activation, 20);
             let [apical, weight] = gradients(&network, &x, &target, loss);
@@ -259,8 +259,7 @@ fn the_rule_climbs_a_potential_of_its_own_layer() {
 
 #[test]
 fn a_block_of_steps_is_the_steps_one_by_one() {
-    for (activation, pre) in Activation::ALL
-        .into_iter()
+    for (activation, pre) in Activation::all()
         .flat_map(|activation| [Pre::Modulated, Pre::Baseline].map(|pre| (activation, pre)))
     {
         for batch in [1, 5] {

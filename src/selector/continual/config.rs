@@ -3,7 +3,6 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::tensor::optim::OptimizerKind;
 use crate::lab::tensor::optim::schedule::ScheduleKind;
 use crate::lab::{Config, Refusals, RunConfig};
 use crate::selector::config::NetworkConfig;
@@ -82,11 +81,10 @@ impl ContinualConfig {
 
     /// How the penalty moves the weights, which [`Config::resolve`] has filled in.
     pub fn penalty_step(&self) -> PenaltyStep {
-        let default = match self.network.learner.optimizer.kind {
-            OptimizerKind::Adam | OptimizerKind::Adamw => PenaltyStep::Gradient,
-            OptimizerKind::Sgd | OptimizerKind::Momentum | OptimizerKind::Nesterov => {
-                PenaltyStep::Implicit
-            }
+        let default = if self.network.learner.optimizer.kind.is_adaptive() {
+            PenaltyStep::Gradient
+        } else {
+            PenaltyStep::Implicit
         };
         self.penalty_step.unwrap_or(default)
     }

@@ -34,6 +34,7 @@ impl Experiment for SelectorContinual {
         presets: PRESETS,
         metrics: &["eval/average_accuracy", "eval/forgetting", "eval/backward_transfer"],
         tags: report::TAGS,
+        loss: Some("train/loss"),
         absent: &[
             Absent { key: "steps", reason: "the length is in passes through each task, --epochs" },
             Absent { key: "patience", reason: "a run learns all its tasks" },

@@ -31,6 +31,7 @@ impl Experiment for SelectorMnist {
         presets: PRESETS,
         metrics: &["eval/accuracy", "eval/loss", "train/epoch_loss"],
         tags: report::TAGS,
+        loss: Some("train/loss"),
         ..Spec::EMPTY
     };
 
