@@ -13,7 +13,8 @@
 //! - Every other module is a family of experiments, but for that of the program `lab`, which finds,
 //!   compares and sweeps runs. A family has its science, which knows no flags, files or logs, and a
 //!   folder for each experiment with the rooms `config`, `presets`, `state`, `experiment`, `report`
-//!   and `figures`. No family imports another.
+//!   and `figures`. No family imports another. "The notebook" in its comments is the
+//!   research document that the family rebuilds; `docs/credits.md` lists the five.
 //! - The binaries are one line each: [`lab::launch`] with the experiment's type.
 //!
 //! # An experiment

@@ -18,7 +18,7 @@ const CASES: [Case; 14] = [
     Case {
         program: env!("CARGO_BIN_EXE_selector_mnist"),
         flags: "--data digits --hidden 8,8 --grow 2:3@epoch2 --balance bias --epochs 2",
-        values: 20,
+        values: 18,
     },
     Case {
         program: env!("CARGO_BIN_EXE_selector_transformer"),
