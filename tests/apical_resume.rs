@@ -31,6 +31,13 @@ fn a_sweep_with_exploded_runs_resumes() {
     }
 }
 
+// It explodes in step 7, and ends with the phase, whether it was interrupted before or not.
+#[test]
+fn a_run_that_explodes_within_a_phase_resumes_to_the_end_of_the_phase() {
+    let options = format!("{SMALL} --steps-per-phase 6 --epochs 4 --lr-w 1e6");
+    Program::train().assert_resumes(&options, 12, &[4, 6, 7, 9]);
+}
+
 // The first network diverges in batch 10, the last in batch 7, the other one never does.
 #[test]
 fn a_characterisation_with_diverged_networks_resumes() {

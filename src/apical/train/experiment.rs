@@ -53,11 +53,13 @@ impl Experiment for ApicalTrain {
             let results = step.time(Phase::Evaluation, || self.results());
             self.previous_results.copy_(&results);
         }
-        if self.all_exploded {
+        let position = self.cycle.position(step.index);
+        // The host learns at the end of a phase that every run has exploded. One that is resumed
+        // within the phase goes on to its end too, or its log would have other steps.
+        if self.all_exploded && position.step_in_phase == 0 {
             step.end_run(ALL_EXPLODED);
             return Ok(());
         }
-        let position = self.cycle.position(step.index);
         if position.is_phase1 {
             self.phase1_step(step, position);
         } else {

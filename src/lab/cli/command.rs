@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, FromArgMatches, Parser};
 use serde_json::{Map, Value};
 
 use super::config::{Config, to_map};
 use super::settings::{Actions, RunConfig};
-use super::spec::{Action, ActionRequest, Spec};
+use super::spec::{Absent, Action, ActionRequest, Spec};
 use crate::lab::error::refuse;
 
 #[derive(Debug, Clone, Parser)]
@@ -59,6 +60,10 @@ fn command<C: Config>(spec: &Spec) -> Result<Command> {
     for absent in spec.absent {
         command = command.mut_arg(absent.key, |argument| argument.hide(true));
     }
+    if !spec.absent.iter().any(|absent| ["steps", "epochs"].contains(&absent.key)) {
+        let help = "Training steps; without it --epochs counts";
+        command = command.mut_arg("steps", |argument| argument.help(help));
+    }
     for action in spec.actions {
         let flag = Arg::new(action.flag).long(action.flag).value_name(action.value_name);
         let others = ["resume", "init_from", "eval", "check", "preset", "config"];
@@ -86,14 +91,18 @@ pub fn parse<C: Config>(
     let matches = match command.clone().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => return Err(error.into()),
-        Err(error) => return Err(refuse(one_line(&error))),
+        Err(error) => {
+            return Err(refuse(match absent_in(spec, &error) {
+                Some(absent) => format!("{} does not apply: {}", flag(absent), absent.reason),
+                None => one_line(&error),
+            }));
+        }
     };
     let typed_here = |key: &str| matches.value_source(key) == Some(ValueSource::CommandLine);
     if let Some(absent) = spec.absent.iter().find(|absent| typed_here(absent.key)) {
         let raw = matches.get_raw(absent.key).into_iter().flatten();
         let words = raw.map(|word| word.to_string_lossy().into_owned());
-        let flag = format!("--{}", absent.key.replace('_', "-"));
-        let typed: Vec<String> = std::iter::once(flag).chain(words).collect();
+        let typed: Vec<String> = std::iter::once(flag(absent)).chain(words).collect();
         return Err(refuse(format!("{} does not apply: {}", typed.join(" "), absent.reason)));
     }
     let given = Cli::<C>::from_arg_matches(&matches)?;
@@ -112,6 +121,18 @@ pub fn parse<C: Config>(
     let plain = Cli::<C>::from_arg_matches(&command.try_get_matches_from([spec.name])?)?;
     let defaults = to_map(&plain.experiment, &plain.run)?;
     Ok(Invocation { actions, asked, defaults, typed })
+}
+
+/// The flag of a key that does not apply.
+fn flag(absent: &Absent) -> String {
+    format!("--{}", absent.key.replace('_', "-"))
+}
+
+/// The flag that a parse error is about, where it does not apply: then no value of it would do.
+fn absent_in<'a>(spec: &'a Spec, error: &clap::Error) -> Option<&'a Absent> {
+    let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else { return None };
+    let named = named.split([' ', '=']).next()?;
+    spec.absent.iter().find(|absent| flag(absent) == named)
 }
 
 /// What was asked of the experiment besides training.

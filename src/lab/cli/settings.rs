@@ -34,7 +34,7 @@ pub struct RunConfig {
     /// Independent networks trained together, with seeds SEED, SEED+1, ...
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REPLICATES)))]
     pub replicates: u32,
-    /// Training steps; without it --epochs counts
+    /// Training steps
     #[arg(long)]
     pub steps: Option<u64>,
     /// Passes through the training data
