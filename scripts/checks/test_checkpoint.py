@@ -133,20 +133,32 @@ def test_manifests_prove_their_files(run):
         data = (run.checkpoints / entry["file"]).read_bytes()
         assert entry["bytes"] == len(data)
         assert entry["sha256"] == hashlib.sha256(data).hexdigest()
-        assert entry["format"] == 1
+        assert entry["format"] == 2
         assert entry["config"] == run.config
         assert entry["file"] == f"step-{entry['step']:08}.safetensors"
         # Both files are for the same people.
         path = run.checkpoints / entry["file"]
+        # Its own sum is over the manifest without blanks, in which the sum is empty.
+        text = re.sub(r'("(?:\\.|[^"\\])*")|\s+', lambda found: found[1] or "",
+                      path.with_suffix(".json").read_text())
+        text = text.replace(entry["manifest_sha256"], "")
+        assert entry["manifest_sha256"] == hashlib.sha256(text.encode()).hexdigest()
         modes = [file.stat().st_mode & 0o777 for file in (path, path.with_suffix(".json"))]
         assert modes == [0o640, 0o640]
 
 
 def documented():
-    """What the tables of docs/checkpoints.md name, as regular expressions."""
+    """What the tables of docs/checkpoints.md name, as regular expressions: tensors, and numbers."""
     page = (ROOT / "docs" / "checkpoints.md").read_text().split("## Names of tensors")[1]
-    names = re.findall(r"^\| `([^`]+)` \| (?:\[|as )", page, re.MULTILINE)
-    return {name: re.compile(re.sub(r"<\w+>", ".+", name.replace(".", r"\."))) for name in names}
+    rows = re.findall(r"^\| (`[^|]+) \| (\[|tensor|number|list|word)", page, re.MULTILINE)
+    found = [], []
+    for cell, kind in rows:
+        first, *others = re.findall("`([^`]+)`", cell)
+        # After the first name of a row, `.other` is the one with another last part.
+        for name in [first, *(first.rpartition(".")[0] + other for other in others)]:
+            expression = re.compile(re.sub(r"<\w+>", ".+", name.replace(".", r"\.")))
+            found[kind not in ("[", "tensor")].append(expression)
+    return found
 
 
 def all_tensors(run):
@@ -154,14 +166,18 @@ def all_tensors(run):
             for name, value in selector_numpy.load_file(run.checkpoints / entry["file"]).items()}
 
 
-def test_every_tensor_is_documented_and_finite(run):
-    rows = documented()
+def test_every_part_is_documented_and_finite(run):
+    tensors, numbers = documented()
     for (step, name), value in all_tensors(run).items():
-        assert any(row.fullmatch(name) for row in rows.values()), name
-        # Nothing observed yet: any loss is better.
-        unseen = name == "optim.schedule.best" and value == np.inf and step < 23
-        assert np.isfinite(value).all() or unseen, (step, name)
-        assert value.dtype != np.float64 or name.startswith(("state.", "optim.schedule."))
+        assert any(row.fullmatch(name) for row in tensors), name
+        assert np.isfinite(value).all(), (step, name)
+        assert value.dtype != np.float64 or name.startswith("state.")
+    for entry in selector_numpy.manifests(run.checkpoints):
+        for name, value in entry["numbers"].items():
+            assert any(row.fullmatch(name) for row in numbers), name
+            # Nothing observed yet: any loss is better.
+            unseen = name == "optim.schedule.best" and entry["step"] < 23
+            assert value not in ("inf", "-inf", "NaN") or unseen, (entry["step"], name)
 
 
 def test_shapes_are_the_documented_ones(run):

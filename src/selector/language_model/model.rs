@@ -37,7 +37,7 @@ pub struct Transformer {
     norms: Vec<[Norm; 2]>,
 }
 
-/// A layer normalization.
+/// A layer normalisation.
 #[derive(Debug)]
 struct Norm {
     /// `[d]`

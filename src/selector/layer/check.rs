@@ -92,10 +92,10 @@ impl LayerShape {
             ChoiceCount::Exactly(expected) if choices != expected => {
                 return Err(InvalidLayer::SelectorFor { selector, expected, choices });
             }
-            ChoiceCount::AtLeast(fewest) if choices < fewest => {
+            ChoiceCount::OrMore(fewest) if choices < fewest => {
                 return Err(InvalidLayer::TooFewFor { selector, fewest, choices });
             }
-            ChoiceCount::Exactly(_) | ChoiceCount::AtLeast(_) => {}
+            ChoiceCount::Exactly(_) | ChoiceCount::OrMore(_) => {}
         }
         match self.sign {
             SteSign::AsPrinted if !selector.has_printed_sign() => {

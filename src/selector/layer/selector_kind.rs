@@ -25,7 +25,7 @@ pub(super) enum ChoiceCount {
     /// This many.
     Exactly(i64),
     /// This many or more.
-    AtLeast(i64),
+    OrMore(i64),
 }
 
 impl SelectorKind {
@@ -34,8 +34,8 @@ impl SelectorKind {
         match self {
             Self::None => ChoiceCount::Exactly(1),
             Self::Threshold => ChoiceCount::Exactly(2),
-            Self::Tree => ChoiceCount::AtLeast(2),
-            Self::Softmax | Self::LowRank => ChoiceCount::AtLeast(1),
+            Self::Tree => ChoiceCount::OrMore(2),
+            Self::Softmax | Self::LowRank => ChoiceCount::OrMore(1),
         }
     }
 
