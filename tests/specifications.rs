@@ -224,3 +224,15 @@ fn limits_hold_for_files<E: Experiment>() {
 fn a_configuration_file_has_the_limits_of_the_flags() {
     for_each_experiment!(limits_hold_for_files);
 }
+
+#[test]
+fn every_key_of_a_configuration_file_that_is_unknown_or_of_another_kind_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    fs::write(&path, r#"{"steps": "x", "hiden": [8], "seed": 3, "epochs": -1}"#).unwrap();
+    let said = refusal::<SelectorMnist>(&["program", "--config", path.to_str().unwrap()]);
+    for part in ["steps = \"x\"", "unknown key \"hiden\"", "epochs = -1"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("seed"), "{said}");
+}

@@ -14,25 +14,27 @@ use crate::lab::store::durable;
 /// Puts `layer` over `base`.
 ///
 /// # Errors
-/// Exit code 2 for a key that `base` lacks, naming the closest one, and for a value of the wrong
-/// kind; `origin` says where the layer is from.
+/// Exit code 2 for keys that `base` lacks, naming the closest ones, and for values of the wrong
+/// kind, all on one line; `origin` says where the layer is from.
 pub fn overlay<C: Config>(
     base: &mut Map<String, Value>,
     layer: &Map<String, Value>,
     origin: &str,
 ) -> Result<()> {
+    let mut refusals = Refusals::default();
     for (key, value) in layer {
         if !base.contains_key(key) {
             let hint = closest(key, base.keys().map(String::as_str));
-            return Err(refuse(format!("{origin}: unknown key \"{key}\"{hint}")));
+            refusals.add(format!("{origin}: unknown key \"{key}\"{hint}"));
+            continue;
         }
         let old = base.insert(key.clone(), value.clone());
         if let Err(error) = Settings::<C>::from_map(base) {
             base.extend(old.map(|old| (key.clone(), old)));
-            return Err(refuse(format!("{origin}: {key} = {value}: {error}")));
+            refusals.add(format!("{origin}: {key} = {value}: {error}"));
         }
     }
-    Ok(())
+    refusals.finish()
 }
 
 /// The layers of a new run: defaults, preset, configuration file, typed flags.
@@ -79,13 +81,14 @@ fn refuse_absent(
     origin: &str,
 ) -> Result<()> {
     let matters = |key: &str| !["data", "data_dir"].contains(&key);
+    let mut refusals = Refusals::default();
     for absent in spec.absent.iter().filter(|absent| matters(absent.key)) {
         let (key, reason) = (absent.key, absent.reason);
         if let Some(value) = layer.get(key).filter(|value| defaults.get(key) != Some(value)) {
-            return Err(refuse(format!("{origin}: {key} = {value} does not apply: {reason}")));
+            refusals.add(format!("{origin}: {key} = {value} does not apply: {reason}"));
         }
     }
-    Ok(())
+    refusals.finish()
 }
 
 /// The settings that a complete map of keys stands for, with everything filled in and checked.
