@@ -149,6 +149,7 @@ fn bad_input_is_one_line() {
     fs::write(bench.path("short.txt"), "a few words, and a few more.").unwrap();
     for (flags, code, words) in [
         ("--num-computation 0", 2, "--num-computation 0: expected 1 to"),
+        ("--layers 4611686018427387904", 2, "expected 10000 or fewer"),
         ("--heads 5", 2, "--heads 5: expected a divisor of --d-model 16"),
         ("--vocab 1", 2, "--vocab 1: expected 2 or more"),
         ("--selector threshold", 2, "--selector threshold"),

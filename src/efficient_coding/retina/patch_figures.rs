@@ -1,9 +1,8 @@
 //! What patches look like, and how their variance is spread.
 
 use anyhow::Result;
-use tch::Kind;
 
-use super::pictures::{DrawnFigure, tile, tile_size};
+use super::pictures::{DrawnFigure, eigenvalues, tile, tile_size};
 use crate::efficient_coding::data::{PatchShape, PatchSource};
 use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
 use crate::lab::tensor::to_host;
@@ -47,8 +46,7 @@ fn patches(
 }
 
 fn spectrum(source: &dyn PatchSource, name: &str) -> Result<LineFigure> {
-    let values = source.covariance()?.to_kind(Kind::Double).f_linalg_eigvalsh("L")?.flip([0]);
-    let values = to_host::values(&values)?;
+    let values = to_host::values(&eigenvalues(&source.covariance()?)?)?;
     let ranks = (1..=values.len()).map(|rank| rank as f64).collect();
     let total: f64 = values.iter().sum();
     Ok(LineFigure {

@@ -99,11 +99,14 @@ pub fn matrix(matrix: &Tensor, title: &str, how: &str, label: &str) -> Result<Ma
 
 /// Eigenvalues of a symmetric matrix from the largest down: `[neuron]` f64, NaN where an entry of
 /// the matrix is not finite, for which the decomposition would fail.
-pub fn eigenvalues(matrix: &Tensor) -> Tensor {
+///
+/// # Errors
+/// Where libtorch can't decompose it.
+pub fn eigenvalues(matrix: &Tensor) -> Result<Tensor> {
     let matrix = matrix.to_kind(Kind::Double);
     let finite = matrix.isfinite().all();
-    let values = matrix.where_scalarother(&finite, 0.0).linalg_eigvalsh("L").flip([0]);
-    values.where_scalarother(&finite, f64::NAN)
+    let values = matrix.where_scalarother(&finite, 0.0).f_linalg_eigvalsh("L")?.flip([0]);
+    Ok(values.where_scalarother(&finite, f64::NAN))
 }
 
 /// The eigenvalues of a frozen model's covariances.
@@ -117,7 +120,7 @@ pub fn spectra(covariances: &Covariances) -> Result<LineFigure> {
         ("C_z", &covariances.numerator.mean),
         ("C_zx", &covariances.denominator.mean),
     ] {
-        let values = to_host::values(&eigenvalues(matrix))?;
+        let values = to_host::values(&eigenvalues(matrix)?)?;
         let ranks = (1..=values.len()).map(|rank| rank as f64).collect();
         series.push(Series::new(label, ranks, values));
     }
@@ -140,12 +143,12 @@ mod tests {
     #[test]
     fn a_matrix_that_is_not_finite_has_eigenvalues_that_are_not_numbers() {
         let matrix = Tensor::from_slice(&[2f32, 1.0, 1.0, 2.0]).view([2, 2]);
-        let found = to_host::values(&eigenvalues(&matrix)).unwrap();
+        let found = to_host::values(&eigenvalues(&matrix).unwrap()).unwrap();
         assert!((found[0] - 3.0).abs() < 1e-12 && (found[1] - 1.0).abs() < 1e-12, "{found:?}");
         for value in [f64::NAN, f64::INFINITY] {
             let bad = matrix.copy();
             let _ = bad.get(0).get(1).fill_(value);
-            let found = to_host::values(&eigenvalues(&bad)).unwrap();
+            let found = to_host::values(&eigenvalues(&bad).unwrap()).unwrap();
             assert!(found.len() == 2 && found.iter().all(|value| value.is_nan()), "{found:?}");
         }
     }

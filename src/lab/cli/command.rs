@@ -12,6 +12,7 @@ use super::config::{Config, to_map};
 use super::settings::{Actions, RunConfig};
 use super::spec::{Absent, Action, ActionRequest, Spec};
 use crate::lab::error::refuse;
+use crate::lab::refusals::Refusals;
 
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
@@ -99,12 +100,14 @@ pub fn parse<C: Config>(
         }
     };
     let typed_here = |key: &str| matches.value_source(key) == Some(ValueSource::CommandLine);
-    if let Some(absent) = spec.absent.iter().find(|absent| typed_here(absent.key)) {
+    let mut refusals = Refusals::default();
+    for absent in spec.absent.iter().filter(|absent| typed_here(absent.key)) {
         let raw = matches.get_raw(absent.key).into_iter().flatten();
         let words = raw.map(|word| word.to_string_lossy().into_owned());
         let typed: Vec<String> = std::iter::once(flag(absent)).chain(words).collect();
-        return Err(refuse(format!("{} does not apply: {}", typed.join(" "), absent.reason)));
+        refusals.add(format!("{} does not apply: {}", typed.join(" "), absent.reason));
     }
+    refusals.finish()?;
     let given = Cli::<C>::from_arg_matches(&matches)?;
     let actions = given.actions.clone();
     // A path that is not UTF-8 could not be written to config.json.

@@ -21,6 +21,10 @@ pub enum EmbeddingScale {
     One,
 }
 
+/// The most transformer layers of a model: each has names and shapes in the host's memory, before
+/// anything else is known of its size.
+const MAX_LAYERS: i64 = 10_000;
+
 /// Settings of a transformer of selection and computation neurons on a text.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
@@ -117,6 +121,10 @@ impl Config for TransformerConfig {
         }
         refusals
             .unless(self.evaluate_every > 0, || "--evaluate-every 0: expected 1 or more".into());
+        let layers = self.layers;
+        refusals.unless(layers <= MAX_LAYERS, || {
+            format!("--layers {layers}: expected {MAX_LAYERS} or fewer")
+        });
         let (width, heads) = (self.d_model, self.heads);
         refusals.unless(heads < 1 || width % heads == 0, || {
             format!("--heads {heads}: expected a divisor of --d-model {width}")

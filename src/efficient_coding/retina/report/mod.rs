@@ -190,7 +190,7 @@ fn matrices(
             }
             None => {}
         }
-        kept.push((format!("{tag}.eigenvalues"), pictures::eigenvalues(mean)));
+        kept.push((format!("{tag}.eigenvalues"), pictures::eigenvalues(mean)?));
         kept.push((tag.into(), mean.shallow_clone()));
     }
     let off = &numerator.mean - numerator.mean.diagonal(0, 0, 1).diag(0);
