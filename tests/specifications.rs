@@ -229,9 +229,9 @@ fn a_configuration_file_has_the_limits_of_the_flags() {
 fn every_key_of_a_configuration_file_that_is_unknown_or_of_another_kind_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
-    fs::write(&path, r#"{"steps": "x", "hiden": [8], "seed": 3, "epochs": -1}"#).unwrap();
+    fs::write(&path, r#"{"steps": "x", "widths": [8], "seed": 3, "epochs": -1}"#).unwrap();
     let said = refusal::<SelectorMnist>(&["program", "--config", path.to_str().unwrap()]);
-    for part in ["steps = \"x\"", "unknown key \"hiden\"", "epochs = -1"] {
+    for part in ["steps = \"x\"", "unknown key \"widths\"", "epochs = -1"] {
         assert!(said.contains(part), "{said}");
     }
     assert!(!said.contains("seed"), "{said}");
