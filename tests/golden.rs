@@ -105,6 +105,24 @@ fn a_difference_is_named() {
 }
 
 #[test]
+fn a_spread_may_differ_by_the_rounding_of_its_mean_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("selector_mnist.json");
+    let recorded = read(&home().join("tests/golden/selector_mnist.json"));
+    for (relative, differences) in [(1e-7, 0), (1e-5, 1)] {
+        let mut results = recorded.clone();
+        let metrics = &mut results["replicates"]["metrics"];
+        let mean = metrics["train/loss"].as_f64().unwrap();
+        let spread = metrics["train/loss/sd"].as_f64().unwrap();
+        metrics["train/loss/sd"] = json!(spread + relative * mean);
+        fs::write(&path, results.to_string()).unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let said = lines(&golden(&["--golden", folder, "selector_mnist/replicates"]));
+        assert_eq!(said.len(), differences + 1, "{said:?}");
+    }
+}
+
+#[test]
 fn what_was_not_recorded_is_no_success() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
