@@ -50,8 +50,8 @@ fn step_time(hidden: &str, steps: usize, data: &str) -> Result<(f64, Vec<f64>)> 
 fn overhead(data: &str) -> Result<(f64, [f64; 3])> {
     let home = tempfile::tempdir()?;
     let path = |name: &str| home.path().join(name).into_os_string();
-    let mut arguments: Vec<OsString> =
-        ["selector_mnist", "--quiet", "--name", "bench", "--data", data].map(OsString::from).into();
+    let words = ["selector_mnist", "--quiet", "--device", "cpu", "--name", "bench", "--data", data];
+    let mut arguments: Vec<OsString> = words.map(OsString::from).into();
     arguments.extend(["--runs".into(), path("runs"), "--checkpoints".into(), path("checkpoints")]);
     run::<SelectorMnist>(arguments)?;
     let file = home.path().join("runs/selector_mnist/bench/summary.json");

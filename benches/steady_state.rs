@@ -36,7 +36,8 @@ fn timed(work: impl FnOnce()) -> f64 {
 fn sweep(line: &str) -> Result<f64> {
     let home = tempfile::tempdir()?;
     let path = |name: &str| home.path().join(name).into_os_string();
-    let words = format!("steady_state --quiet --name bench --runs RUNS {line} --checkpoints");
+    let words =
+        format!("steady_state --quiet --device cpu --runs RUNS --name bench {line} --checkpoints");
     let mut words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
     words[5] = path("runs");
     words.push(path("checkpoints"));

@@ -23,7 +23,8 @@ fn main() -> Result<()> {
 
     // The forward pass by hand, as docs/checkpoints.md has it.
     let config = &manifest.config;
-    if config["selector"] != "threshold" || config["replicates"] != 1 {
+    let plain = config["rule"] != "switch" && config["rule"] != "soft";
+    if config["selector"] != "threshold" || config["replicates"] != 1 || !plain {
         return Ok(());
     }
     let text = |key: &str| config[key].as_str().unwrap_or_default();

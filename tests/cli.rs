@@ -75,6 +75,8 @@ const FLAGS: &[Case] = &[
     ("--config log.json", 2, &["--log-every 0"]),
     ("--config list.json", 2, &["list.json", "object"]),
     ("--config torn.json", 1, &["torn.json", "JSON"]),
+    ("--config lines.json", 2, &["lines.json", r#""batch\nsise""#, "batch_size", "hidden"]),
+    ("--config nowhere.json", 2, &["--runs \"\"", "--data-dir \"\"", "folder"]),
     ("--resume", 2, &["--resume"]),
     ("--resume nothing", 2, &["nothing", "no such run"]),
     ("--resume a --preset k2", 2, &["--resume", "--preset"]),
@@ -111,6 +113,8 @@ fn refuse_all(cases: &[Case]) -> Vec<String> {
         ("log.json", r#"{"log_every": 0}"#),
         ("list.json", "[1, 2]"),
         ("torn.json", r#"{"lr": 0."#),
+        ("lines.json", r#"{"batch\nsise": 3, "hidden": 1.5}"#),
+        ("nowhere.json", r#"{"runs": "", "data_dir": ""}"#),
         ("file", ""),
     ];
     for (name, text) in files {
@@ -125,7 +129,7 @@ fn refuse_all(cases: &[Case]) -> Vec<String> {
         if let Err(problem) = examine(&outcome, *code, needed) {
             wrong.push(format!("{line}\n    {problem}: {:?} {}", outcome.code, outcome.stderr));
         }
-        for left in ["runs/selector_mnist", "checkpoints/selector_mnist"] {
+        for left in ["runs/selector_mnist", "checkpoints/selector_mnist", "selector_mnist"] {
             if bench.path(left).exists() && !bench.names(left).is_empty() {
                 wrong.push(format!("{line}\n    leaves {:?} in {left}", bench.names(left)));
                 fs::remove_dir_all(bench.path(left)).unwrap();

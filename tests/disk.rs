@@ -1,6 +1,6 @@
 //! A disk that is full costs the log, or a checkpoint, but never what was saved before.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

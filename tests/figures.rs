@@ -102,8 +102,15 @@ fn panels_share_a_legend_only_where_one_has_all_series() {
 
 #[test]
 fn what_cannot_be_shown_is_no_panic() {
-    let values =
-        [vec![], vec![f64::NAN], vec![f64::INFINITY, 1.0], vec![-1.0, 0.0], vec![1e308, -1e308]];
+    let values = [
+        vec![],
+        vec![f64::NAN],
+        vec![f64::INFINITY, 1.0],
+        vec![-1.0, 0.0],
+        vec![1e308, -1e308],
+        vec![1e-9, 1e300],
+        vec![5e-324],
+    ];
     for y in values {
         let x: Vec<f64> = (0..y.len()).map(|i| i as f64).collect();
         for log in [false, true] {
@@ -111,6 +118,10 @@ fn what_cannot_be_shown_is_no_panic() {
             let figure = LineFigure { x_log: log, y_log: log, series, ..LineFigure::default() };
             let png = figure.render().unwrap().to_png().unwrap();
             assert!(png.starts_with(b"\x89PNG"));
+            for end in [f64::INFINITY, f64::NAN] {
+                let bounded = LineFigure { y_range: Some((1.0, end)), ..figure.clone() };
+                assert!(bounded.render().is_ok(), "{y:?} up to {end}");
+            }
         }
     }
     let uneven = Series::new("s", vec![1.0], vec![1.0, 2.0]);

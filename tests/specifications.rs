@@ -127,6 +127,51 @@ fn a_flag_that_does_not_apply_is_not_offered_and_refused_with_its_reason() {
     for_each_experiment!(absent_flags_are_refused);
 }
 
+#[test]
+fn only_flags_that_apply_are_suggested() {
+    let said = refusal::<Toy>(&["program", "--epoch", "3"]);
+    assert_eq!(said, "unexpected argument '--epoch' found");
+    for (typed, suggested) in [("--dates", "--steps"), ("--seeed", "--seed")] {
+        let said = refusal::<Toy>(&["program", typed, "3"]);
+        let tip = format!("tip: a similar argument exists: '{suggested}'");
+        assert_eq!(said, format!("unexpected argument '{typed}' found; {tip}"));
+    }
+}
+
+#[test]
+fn an_option_of_an_action_needs_the_action_and_a_value() {
+    let said = refusal::<EfficientCoding>(&["program", "--out", "x"]);
+    let missing = "the following required arguments were not provided: --analyse <CHECKPOINT>";
+    assert_eq!(said, missing);
+    let said = refusal::<EfficientCoding>(&["program", "--analyse", "x", "--out", ""]);
+    assert!(said.contains("value is required for '--out <DIR>'"), "{said}");
+}
+
+/// Copies a run of format 1 to where `bench` has its runs.
+fn copy_format_1(bench: &Bench, experiment: &str) {
+    let home = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/format-1");
+    for kind in ["runs", "checkpoints"] {
+        let inside = format!("{kind}/{experiment}/golden");
+        fs::create_dir_all(bench.path(&inside)).unwrap();
+        for file in fs::read_dir(format!("{home}/{experiment}/{inside}")).unwrap().flatten() {
+            fs::copy(file.path(), bench.path(&inside).join(file.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_data_set_that_an_older_version_named_without_using_it_is_forgotten() {
+    let bench = Bench::new();
+    copy_format_1(&bench, "apical_toy");
+    let path = bench.path("runs/apical_toy/golden/config.json");
+    assert_eq!(bench.json(&path)["data"], "mnist");
+    let again = ["program", "--config", path.to_str().unwrap()];
+    assert_eq!(configure::<Toy>(words(&again)).unwrap().run.data, "none");
+    run::<Toy>(bench.arguments("--resume golden --steps 200 --quiet")).unwrap();
+    assert_eq!(bench.json(&path)["data"], "none");
+    assert_eq!(bench.json("runs/apical_toy/golden/summary.json")["steps"], 200);
+}
+
 /// Small settings of an experiment, by its name.
 fn small(name: &str) -> &'static str {
     match name {

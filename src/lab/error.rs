@@ -18,7 +18,7 @@ pub enum Failure {
     },
     /// Stopped by this signal, after a checkpoint: exit code 128 + signal.
     Interrupted {
-        /// The number of the signal: 2 for SIGINT, 15 for SIGTERM.
+        /// The number of the signal: 2 for SIGINT, 10 for SIGUSR1, 15 for SIGTERM.
         signal: i32,
     },
 }
@@ -39,9 +39,18 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// An error for flags or configuration that can't be run (exit code 2).
+/// An error for flags or configuration that can't be run (exit code 2). A control character, such
+/// as the end of a line in a value or a key that was given, is escaped: the message is one line.
 pub fn refuse(message: impl Into<String>) -> anyhow::Error {
-    Failure::Refused(message.into()).into()
+    let mut line = String::new();
+    for character in message.into().chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    Failure::Refused(line).into()
 }
 
 /// The exit code of an error: see [`Failure`].
@@ -86,14 +95,21 @@ pub fn backtrace(error: &anyhow::Error) -> Option<String> {
     (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
 }
 
-/// The candidate that is closest to `name`, as `; did you mean "…"?`, or nothing if none is close.
-pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+/// The candidate that is closest to `name`, by the similarity of Jaro and Winkler; none if none is
+/// close.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|(similarity, _)| *similarity > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| format!("; did you mean \"{candidate}\"?"))
+        .map(|(_, candidate)| candidate)
+}
+
+/// The [`nearest`] candidate as `; did you mean "…"?`, or nothing if none is close.
+pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, candidates)
+        .map(|candidate| format!("; did you mean \"{candidate}\"?"))
         .unwrap_or_default()
 }
 
@@ -119,6 +135,12 @@ mod tests {
         assert_eq!(exit_status(&refused), 2);
         assert_eq!(exit_status(&Failure::Interrupted { signal: 15 }.into()), 143);
         assert_eq!(exit_status(&anyhow::anyhow!("x")), 1);
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_whatever_was_given() {
+        let error = refuse("unknown key \"a\nb\"; --name \tµ");
+        assert_eq!(one_line(&error), r#"unknown key "a\nb"; --name \tµ"#);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::lab::error::refuse;
+use crate::lab::error::{one_line, refuse};
 
 /// Collects what is wrong with a configuration.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Refusals {
         match checked {
             Ok(value) => Some(value),
             Err(error) => {
-                self.add(format!("{error:#}"));
+                self.add(one_line(&error));
                 None
             }
         }

@@ -1,6 +1,7 @@
 //! Statistics that several experiments report.
 
-/// The mean of some values, and their standard deviation with n - 1 (0 for one value).
+/// The mean of some values, and their standard deviation with n - 1 (0 for one value). The mean of
+/// no value is NaN.
 pub fn mean_and_sd(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

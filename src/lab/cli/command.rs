@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, FromArgMatches, Parser};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 use super::config::{Config, to_map};
 use super::settings::{Actions, RunConfig};
 use super::spec::{Absent, Action, ActionRequest, Spec};
-use crate::lab::error::refuse;
+use crate::lab::error::{nearest, refuse};
 use crate::lab::refusals::Refusals;
 
 #[derive(Debug, Clone, Parser)]
@@ -73,7 +74,7 @@ fn command<C: Config>(spec: &Spec) -> Result<Command> {
         for option in action.options {
             let flag = Arg::new(option.flag).long(option.flag).value_name(option.value_name);
             let flag = flag.help(option.help).help_heading("Actions").requires(action.flag);
-            command = command.arg(flag);
+            command = command.arg(flag.value_parser(NonEmptyStringValueParser::new()));
         }
     }
     Ok(command)
@@ -92,10 +93,13 @@ pub fn parse<C: Config>(
     let matches = match command.clone().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => return Err(error.into()),
-        Err(error) => {
+        Err(mut error) => {
             return Err(refuse(match absent_in(spec, &error) {
                 Some(absent) => format!("{} does not apply: {}", flag(absent), absent.reason),
-                None => one_line(&error),
+                None => {
+                    suggest_what_applies(spec, &command, &mut error);
+                    message_of(&error)
+                }
             }));
         }
     };
@@ -138,6 +142,26 @@ fn absent_in<'a>(spec: &'a Spec, error: &clap::Error) -> Option<&'a Absent> {
     spec.absent.iter().find(|absent| flag(absent) == named)
 }
 
+/// Where an unknown flag's error suggests one that does not apply, puts the closest of those that
+/// do in its place, if there is one.
+fn suggest_what_applies(spec: &Spec, command: &Command, error: &mut clap::Error) {
+    let named = |error: &clap::Error, kind| match error.get(kind) {
+        Some(ContextValue::String(flag)) => flag.clone(),
+        _ => String::new(),
+    };
+    let is_absent = |name: &str| spec.absent.iter().any(|absent| flag(absent) == name);
+    if !is_absent(&named(error, ContextKind::SuggestedArg)) {
+        return;
+    }
+    error.remove(ContextKind::SuggestedArg);
+    let flags = command.get_arguments().filter_map(Arg::get_long);
+    let applying = flags.filter(|name| !is_absent(&format!("--{name}")));
+    let typed = named(error, ContextKind::InvalidArg);
+    if let Some(name) = nearest(typed.trim_start_matches('-'), applying) {
+        error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{name}")));
+    }
+}
+
 /// What was asked of the experiment besides training.
 fn asked(
     spec: &Spec,
@@ -176,13 +200,17 @@ fn refuse_lost_numbers(typed: &Map<String, Value>, matches: &ArgMatches) -> Resu
 }
 
 /// clap's message without its usage lines, on one line.
-fn one_line(error: &clap::Error) -> String {
+pub fn message_of(error: &clap::Error) -> String {
     let text = error.to_string();
-    let lines: Vec<&str> = text
+    let lines = text
         .lines()
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
         .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines.join("; ").trim_start_matches("error: ").to_string()
+        .filter(|line| !line.is_empty());
+    let joined = lines.fold(String::new(), |before, line| match before.chars().last() {
+        None => line.into(),
+        Some(':') => format!("{before} {line}"),
+        Some(_) => format!("{before}; {line}"),
+    });
+    joined.trim_start_matches("error: ").to_string()
 }

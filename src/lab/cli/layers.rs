@@ -59,6 +59,7 @@ pub fn layers<C: Config>(invocation: &Invocation, spec: &Spec) -> Result<Map<Str
             Value::Object(mut layer) => {
                 // So that another run's config.json repeats that run under a name of its own.
                 layer.shift_remove("name");
+                forget_unused_data(spec, &mut layer);
                 refuse_absent(spec, &invocation.defaults, &layer, &origin)?;
                 overlay::<C>(&mut map, &layer, &origin)?;
             }
@@ -71,18 +72,23 @@ pub fn layers<C: Config>(invocation: &Invocation, spec: &Spec) -> Result<Map<Str
     Ok(map)
 }
 
+/// Takes from a saved configuration where data are from, if the experiment uses none: older
+/// versions named a data set all the same.
+pub fn forget_unused_data(spec: &Spec, saved: &mut Map<String, Value>) {
+    let unused = |key: &str| spec.absent.iter().any(|absent| absent.key == key);
+    saved.retain(|key, _| !(["data", "data_dir"].contains(&key.as_str()) && unused(key)));
+}
+
 /// Refuses the keys of a configuration file that mean nothing to the experiment, unless they have
-/// their defaults. Where data are from is left aside: files of older versions name a data set even
-/// where none is used.
+/// their defaults.
 fn refuse_absent(
     spec: &Spec,
     defaults: &Map<String, Value>,
     layer: &Map<String, Value>,
     origin: &str,
 ) -> Result<()> {
-    let matters = |key: &str| !["data", "data_dir"].contains(&key);
     let mut refusals = Refusals::default();
-    for absent in spec.absent.iter().filter(|absent| matters(absent.key)) {
+    for absent in spec.absent {
         let (key, reason) = (absent.key, absent.reason);
         if let Some(value) = layer.get(key).filter(|value| defaults.get(key) != Some(value)) {
             refusals.add(format!("{origin}: {key} = {value} does not apply: {reason}"));

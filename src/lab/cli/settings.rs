@@ -88,6 +88,16 @@ impl RunConfig {
                 _ => format!("--{flag} {value}: expected {least} to {most}"),
             });
         }
+        let folders = [
+            ("runs", &self.runs),
+            ("checkpoints", &self.checkpoints),
+            ("data-dir", &self.data_dir),
+        ];
+        for (flag, folder) in folders {
+            refusals.unless(!folder.as_os_str().is_empty(), || {
+                format!("--{flag} \"\": expected a folder")
+            });
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 
-/// Size of a cell, in layout units.
+/// Side of the squares that a plot is divided into, in layout units.
 const CELL: f32 = 5.0;
 
 /// Which cells of a plot hold data or labels.
@@ -27,6 +27,7 @@ impl Occupancy {
         }
         for pair in points.windows(2) {
             let [(x, y), (to_x, to_y)] = [pair[0], pair[1]];
+            // A point far outside of the plot must not take forever to walk to.
             let span = (to_x - x).abs().max((to_y - y).abs()).min(1e4);
             let steps = (span / CELL * 2.0).ceil().max(1.0);
             for step in 0..=steps as usize {
@@ -36,16 +37,16 @@ impl Occupancy {
         }
     }
 
-    /// Marks all of `frame`.
-    pub fn add_frame(&mut self, frame: Frame) {
-        for index in self.cells(frame) {
+    /// Marks all of `area`.
+    pub fn add_frame(&mut self, area: Frame) {
+        for index in self.cells(area) {
             self.taken[index] = true;
         }
     }
 
-    /// Whether nothing is in `frame`.
-    pub fn is_free(&self, frame: Frame) -> bool {
-        self.cells(frame).all(|index| !self.taken[index])
+    /// Whether no marked cell touches `area`.
+    pub fn is_free(&self, area: Frame) -> bool {
+        self.cells(area).all(|index| !self.taken[index])
     }
 
     fn add_point(&mut self, (x, y): (f32, f32)) {

@@ -30,7 +30,6 @@ impl Scale {
     /// side. None where there is no such value.
     pub fn fit(values: impl Iterator<Item = f64>, log: bool, padding: f64) -> Option<Self> {
         let shown = values.filter(|v| v.is_finite() && !(log && *v <= 0.0));
-        let shown = shown.map(|v| v.clamp(-LARGEST, LARGEST));
         let (low, high) = shown
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         if low > high {
@@ -39,8 +38,10 @@ impl Scale {
         Some(Self::new(low, high, log).padded(padding))
     }
 
-    /// A scale from `low` to `high`; equal ends are moved apart.
+    /// A scale from `low` to `high`; equal ends are moved apart, and extreme ones are moved in.
     pub fn new(low: f64, high: f64, log: bool) -> Self {
+        let least = if log { SMALLEST } else { -LARGEST };
+        let [low, high] = [low, high].map(|end| end.clamp(least, LARGEST));
         // Below this width the ticks' labels would need more digits than a double holds.
         let largest = low.abs().max(high.abs());
         let (low, high) = if high - low > (1e-9 * largest).max(SMALLEST) {
@@ -56,8 +57,9 @@ impl Scale {
 
     fn padded(self, padding: f64) -> Self {
         if self.log {
-            let room = (self.high / self.low).powf(padding);
-            return Self { low: self.low / room, high: self.high * room, ..self };
+            let room = (self.high / self.low).min(f64::MAX).powf(padding);
+            let (low, high) = (self.low / room, self.high * room);
+            return Self { low: low.max(f64::MIN_POSITIVE), high: high.min(f64::MAX), ..self };
         }
         let room = padding * (self.high - self.low);
         Self { low: self.low - room, high: self.high + room, ..self }
@@ -194,6 +196,21 @@ mod tests {
             let scale = Scale::fit([value].into_iter(), false, 0.05).unwrap();
             assert!(scale.ticks(5).major.len() >= 2, "{value}");
             assert_eq!(scale.position(value).map(|p| (p * 1e6).round()), Some(5e5));
+        }
+    }
+
+    #[test]
+    fn a_logarithmic_axis_holds_all_that_a_double_can() {
+        for values in [[1e-12, 1e300], [5e-324, f64::MAX], [1e250, 1e300]] {
+            let scale = Scale::fit(values.into_iter(), true, 0.045).unwrap();
+            let ticks = scale.ticks(5).major;
+            assert!((2..=10).contains(&ticks.len()), "{values:?}: {ticks:?}");
+            let places = values.map(|value| scale.position(value).unwrap());
+            assert!(places.iter().all(|place| (-0.1..=1.1).contains(place)), "{places:?}");
+        }
+        for (low, high, log) in [(1.0, f64::INFINITY, false), (5e-324, 5e-324, true)] {
+            let ticks = Scale::new(low, high, log).ticks(5).major;
+            assert!(ticks.len() >= 2 && ticks.iter().all(|(value, _)| value.is_finite()));
         }
     }
 }

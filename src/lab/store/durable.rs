@@ -21,6 +21,9 @@ pub fn temporary(path: &Path) -> PathBuf {
 
 /// Makes a complete file at [`temporary`]`(path)` appear at `path`, its bytes synced. The name
 /// survives a power failure after [`sync_folder`].
+///
+/// # Errors
+/// What the file system says.
 pub fn commit(path: &Path) -> io::Result<()> {
     let temporary = temporary(path);
     File::open(&temporary)?.sync_all()?;
@@ -28,6 +31,9 @@ pub fn commit(path: &Path) -> io::Result<()> {
 }
 
 /// Syncs the names in the folder of `path`.
+///
+/// # Errors
+/// What the file system says.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
@@ -59,6 +65,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Writes a value as indented JSON, durably. A non-finite number becomes null.
+///
+/// # Errors
+/// Where the value has no JSON, or the file can't be written; with its path.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
@@ -85,6 +94,9 @@ pub fn remove_temp_files(folder: &Path) {
 }
 
 /// The SHA-256 of a file's bytes in hexadecimal, and its length in bytes.
+///
+/// # Errors
+/// Where the file can't be read.
 pub fn sha256(path: &Path) -> io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();

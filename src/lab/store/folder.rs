@@ -169,9 +169,14 @@ pub fn locate(runs: &Path, experiment: &str, asked: &str, name: Option<&str>) ->
     }
     let home = runs.join(experiment);
     for candidate in [home.join(asked), PathBuf::from(asked)] {
-        if candidate.join("config.json").is_file() {
-            return Ok(candidate);
+        if !candidate.join("config.json").is_file() {
+            continue;
         }
+        // A path such as `.` does not end in the run's name, by which its checkpoints are found.
+        return match candidate.file_name() {
+            Some(_) => Ok(candidate),
+            None => candidate.canonicalize().with_context(|| candidate.display().to_string()),
+        };
     }
     let names: Vec<String> = fs::read_dir(&home)
         .map(|entries| entries.flatten().map(|entry| run_name(&entry.path())).collect())
@@ -206,6 +211,17 @@ mod tests {
         let found = locate(&runs, "toy", "a", None).unwrap();
         RunFolder::open(&found, &checkpoints, "toy").unwrap();
         assert_eq!(exit_status(&locate(&runs, "toy", "b", None).unwrap_err()), 2);
+    }
+
+    #[test]
+    fn a_path_without_a_name_is_that_of_the_run() {
+        let root = tempfile::tempdir().unwrap();
+        let run = root.path().canonicalize().unwrap().join("runs/toy/a");
+        fs::create_dir_all(run.join("figures")).unwrap();
+        durable::write(&run.join("config.json"), b"{}").unwrap();
+        let asked = run.join("figures/..");
+        let found = locate(Path::new("elsewhere"), "toy", asked.to_str().unwrap(), None).unwrap();
+        assert_eq!(found, run);
     }
 
     #[test]

@@ -9,13 +9,13 @@ use tch::{Tensor, no_grad_guard};
 use super::checkpoint::Checkpoint;
 use super::state_writer::{Plain, is_model};
 
-/// What state is loaded for. It decides which of the kinds of state are taken.
+/// What state is loaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A run goes on: every part is taken, and nothing may be left over.
     Resume,
-    /// A checkpoint is evaluated: what its evaluation needs is taken, and no tensor of the model
-    /// may be left over.
+    /// A checkpoint is evaluated: `Persist::load` asks for what an evaluation needs and no more, and
+    /// no tensor of the model may be left over.
     Evaluate,
     /// A new run begins with the model of another: only the model is taken.
     Initialise,
@@ -103,8 +103,8 @@ impl<'a> StateReader<'a> {
         Ok(())
     }
 
-    /// The names that begin with `beginning`, without it: for state whose parts only the checkpoint
-    /// knows.
+    /// What follows `beginning` in every name that starts with it: for state whose parts only the
+    /// checkpoint knows.
     pub fn names_after(&self, beginning: &str) -> Vec<String> {
         let names = self.checkpoint.tensors.keys().chain(self.checkpoint.manifest.numbers.keys());
         names.filter_map(|name| name.strip_prefix(beginning)).map(str::to_string).collect()

@@ -67,6 +67,11 @@ pub fn linear_samplers(shape: &[i64]) -> (Sampler, Sampler) {
 
 /// Draws the initial values of parameters, one after another, for each replicate from its own seed:
 /// replicate r of a run with seed s starts as the run with seed s + r does.
+///
+/// Gives each name with its tensor, `[replicate, ...]`.
+///
+/// # Errors
+/// Where the values that one sampler gives differ in shape.
 pub fn draw(
     seed: u64,
     replicates: i64,
@@ -101,8 +106,8 @@ pub fn draw_params(
     builder.build(device)
 }
 
-/// The batches of one epoch as indices into the training set, for each replicate its own
-/// permutation, from (seed + replicate, "data", epoch).
+/// The order of one epoch's samples as indices into the training set, for each replicate a
+/// permutation of its own, from (seed + replicate, "data", epoch).
 ///
 /// Gives `[replicate, sample]` i64 on `device`.
 pub fn epoch_order(seed: u64, replicates: i64, samples: i64, epoch: u64, device: Device) -> Tensor {

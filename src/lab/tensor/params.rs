@@ -27,10 +27,14 @@ impl ParamsBuilder {
     /// Puts everything into one buffer on `device`.
     ///
     /// # Errors
-    /// Where there is no parameter, or they differ in their number of replicates.
+    /// Where there is no parameter, one is without the axis of replicates, or they differ in their
+    /// number of replicates.
     pub fn build(self, device: Device) -> Result<Params> {
         let _guard = no_grad_guard();
         let first = self.values.first().context("a model needs at least one parameter")?;
+        for (name, value) in self.names.iter().zip(&self.values) {
+            ensure!(value.dim() > 0, "parameter {name} has no leading axis of replicates");
+        }
         let (replicates, kind) = (first.size()[0], first.kind());
         let flat: Vec<Tensor> = self
             .values
@@ -190,7 +194,7 @@ impl Params {
         // A view of [replicate, length] within rows that are longer: not contiguous for several
         // replicates, but each replicate's part is.
         let part = buffer.detach().narrow(1, start, length);
-        part.as_strided(shape, strides(shape, self.replicates, buffer.size()[1]), start)
+        part.as_strided(shape, strides(shape, self.replicates, buffer.size()[1]), None)
     }
 
     /// Writes the gradient of `loss` with respect to every parameter into `gradients`. A parameter
@@ -303,5 +307,14 @@ mod tests {
         assert!((layer.forward(&x) - before).abs().max().double_value(&[]) > 0.1);
         let empty = nn::VarStore::new(Device::Cpu);
         assert!(Params::from_var_store(&empty).is_err());
+    }
+
+    #[test]
+    fn a_parameter_without_an_axis_is_named() {
+        let mut builder = ParamsBuilder::default();
+        builder.add("weight", Tensor::zeros([1, 2], (Kind::Float, Device::Cpu)));
+        builder.add("scale", Tensor::from(1f32));
+        let error = builder.build(Device::Cpu).unwrap_err().to_string();
+        assert_eq!(error, "parameter scale has no leading axis of replicates");
     }
 }

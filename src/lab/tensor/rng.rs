@@ -33,8 +33,8 @@ pub fn words(seed: u64, stream: &str, t: u64) -> impl Iterator<Item = u64> + use
     (0u64..).map(move |i| mix(key.wrapping_add(i.wrapping_mul(GOLDEN))))
 }
 
-/// The seeds of a run's replicates: replicate r has the seed `first` + r, so that it is the same as
-/// the run of that seed alone.
+/// The seeds of a run's replicates: replicate r has the seed `first` + r, so that it
+/// draws the numbers of the run of that seed alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seeds {
     /// The seed of the first replicate.

@@ -19,6 +19,9 @@ pub fn count() -> u64 {
 }
 
 /// The elements of `tensor` in row-major order, as f64, whatever its kind and shape.
+///
+/// # Errors
+/// Where libtorch can't copy it to the host.
 pub fn values(tensor: &Tensor) -> Result<Vec<f64>> {
     READS.fetch_add(1, Ordering::Relaxed);
     let flat = tensor.detach().f_to_kind(Kind::Double)?.f_reshape([-1])?;
@@ -26,6 +29,9 @@ pub fn values(tensor: &Tensor) -> Result<Vec<f64>> {
 }
 
 /// As [`values`], as f32: for histograms and figures of f32 tensors.
+///
+/// # Errors
+/// Where libtorch can't copy it to the host.
 pub fn values_f32(tensor: &Tensor) -> Result<Vec<f32>> {
     READS.fetch_add(1, Ordering::Relaxed);
     let flat = tensor.detach().f_to_kind(Kind::Float)?.f_reshape([-1])?;
@@ -35,7 +41,7 @@ pub fn values_f32(tensor: &Tensor) -> Result<Vec<f32>> {
 /// The bytes of `tensor` in row-major order, whatever its kind: for checkpoints.
 ///
 /// # Errors
-/// Where libtorch can't copy it.
+/// Where libtorch can't copy it to the host.
 pub fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
     READS.fetch_add(1, Ordering::Relaxed);
     let host = tensor.detach().f_to_device(Device::Cpu)?.f_resolve_neg()?.f_contiguous()?;
@@ -44,12 +50,18 @@ pub fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
 }
 
 /// The single number of `tensor`: `[]`.
+///
+/// # Errors
+/// Where it has more or fewer numbers than one, or libtorch can't copy it to the host.
 pub fn scalar(tensor: &Tensor) -> Result<f64> {
     READS.fetch_add(1, Ordering::Relaxed);
     tensor.f_double_value(&[]).context("reading a number from the device")
 }
 
 /// The single truth value of `tensor`: `[]`.
+///
+/// # Errors
+/// As [`scalar`].
 pub fn flag(tensor: &Tensor) -> Result<bool> {
     Ok(scalar(tensor)? != 0.0)
 }

@@ -10,7 +10,7 @@ use crate::lab::store::checkpoint::Checkpoint;
 use crate::lab::store::{Persist, Purpose, StateReader};
 
 /// An experiment with what the loop itself carries on.
-pub struct Start<E: Experiment> {
+pub struct Beginning<E: Experiment> {
     /// The experiment, in the state of that step.
     pub experiment: E,
     /// What the loop itself carries on.
@@ -23,7 +23,7 @@ pub struct Start<E: Experiment> {
     pub saved_step: Option<u64>,
 }
 
-impl<E: Experiment> Start<E> {
+impl<E: Experiment> Beginning<E> {
     /// The start of a new run.
     pub fn new(experiment: E, replicates: u32, device: Device) -> Self {
         let metrics = Metrics::new(i64::from(replicates), device);

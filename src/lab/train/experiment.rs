@@ -84,7 +84,7 @@ pub trait Figures {
 pub struct RunSchedule {
     /// Steps in all.
     pub steps: u64,
-    /// Steps between two evaluations: an epoch, where there are epochs.
+    /// Steps between two evaluations, 1 or more: an epoch, where there are epochs.
     pub evaluate_every: u64,
     /// Whether there is an evaluation after the very first step too.
     pub evaluate_first: bool,
@@ -162,7 +162,8 @@ impl Step<'_> {
 pub struct Evaluation<'a> {
     /// Steps done.
     pub step: u64,
-    /// Which evaluation this is, from 1: the epoch, where evaluations are at the end of epochs.
+    /// Which evaluation of the run this is, from 1: the epoch, where evaluations are at the end of
+    /// epochs. 0 where a checkpoint is evaluated and nothing is trained (`--eval`).
     pub number: u64,
     /// Means of the steps' values since the last evaluation.
     pub train: Vec<Reading>,

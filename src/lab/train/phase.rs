@@ -105,4 +105,11 @@ mod tests {
         assert_eq!(clock.take_interval()[1], 0.0);
         assert!(clock.totals()[1] >= 0.005);
     }
+
+    #[test]
+    fn phases_are_in_the_order_of_their_numbers() {
+        for (i, (phase, name)) in PHASES.into_iter().enumerate() {
+            assert_eq!(phase as usize, i, "{name}");
+        }
+    }
 }

@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tch::Device;
 
-use super::beginning::Start;
+use super::beginning::Beginning;
 use super::drive::drive;
 use super::experiment::Experiment;
 use super::prepare::{Environment, prepare};
 use super::session::{RunContext, Session};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::{RESUMABLE, changed};
-use crate::lab::cli::{Invocation, layers};
+use crate::lab::cli::{Invocation, Spec, layers};
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::Checkpoint;
@@ -51,9 +51,9 @@ pub(super) fn resume<E: Experiment>(
     let console = Console::new(actions.quiet, actions.json);
     let experiment = E::build(&settings, device)?;
     let config = settings.to_map()?;
-    let mut begin = Start::new(experiment, settings.run.replicates, device);
+    let mut begin = Beginning::new(experiment, settings.run.replicates, device);
     let (checkpoint, skipped) = Checkpoint::newest(&folder.checkpoints, |checkpoint| {
-        is_of_run(checkpoint, E::SPEC.name, &config)?;
+        is_of_run(checkpoint, &E::SPEC, &config)?;
         begin.load(checkpoint)
     })?;
     for (manifest, reason) in skipped {
@@ -115,7 +115,8 @@ fn merged<E: Experiment>(
     };
     let name = invocation.typed.get("name").and_then(Value::as_str);
     let path = folder::locate(Path::new(text("runs")), E::SPEC.name, asked, name)?;
-    let saved = Configuration::read(&path)?.0;
+    let mut saved = Configuration::read(&path)?.0;
+    layers::forget_unused_data(&E::SPEC, &mut saved);
     let mut map = invocation.defaults.clone();
     layers::overlay::<E::Config>(
         &mut map,
@@ -165,11 +166,13 @@ fn difference<'a>(
 ///
 /// # Errors
 /// Where it is of another one, with what differs.
-fn is_of_run(checkpoint: &Checkpoint, experiment: &str, config: &Map<String, Value>) -> Result<()> {
+fn is_of_run(checkpoint: &Checkpoint, spec: &Spec, config: &Map<String, Value>) -> Result<()> {
     let (manifest, name) = (&checkpoint.manifest, checkpoint.path.display());
-    let found = &manifest.experiment;
-    ensure!(found == experiment, "{name} is a checkpoint of {found}, not of {experiment}");
-    if let Some((key, old, new)) = difference(&manifest.config, config) {
+    let (found, expected) = (&manifest.experiment, spec.name);
+    ensure!(found == expected, "{name} is a checkpoint of {found}, not of {expected}");
+    let mut saved = manifest.config.clone();
+    layers::forget_unused_data(spec, &mut saved);
+    if let Some((key, old, new)) = difference(&saved, config) {
         anyhow::bail!("{name} is of another run: {key} is {old} there and {new} here");
     }
     Ok(())

@@ -23,7 +23,7 @@ impl<E: Experiment> Session<E> {
     pub(super) fn check_disk(&self) {
         let Ok(state) = self.state() else { return };
         let each = checkpoint::estimate_bytes(&state);
-        let needed = each * (u64::from(self.settings.run.keep) + 2);
+        let needed = each.saturating_mul(u64::from(self.settings.run.keep) + 2);
         let folder = &self.folder.checkpoints;
         if let Some(free) = checkpoint::free_bytes(folder).filter(|free| *free < needed) {
             let (needed, free) = (needed >> 20, free >> 20);

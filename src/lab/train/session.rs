@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 use tch::Device;
 
-use super::beginning::Start;
+use super::beginning::Beginning;
 use super::experiment::{Evaluation, Experiment, RunSchedule, Step};
 use super::finite::{FiniteGuard, FinitePolicy};
 use super::phase::{PHASES, Phase, PhaseClock};
@@ -70,12 +70,12 @@ impl<E: Experiment> Session<E> {
     /// Where a path among the settings is not UTF-8.
     pub fn new(
         settings: Settings<E::Config>,
-        start: Start<E>,
+        start: Beginning<E>,
         folder: RunFolder,
         context: RunContext,
     ) -> Result<Self> {
         let RunContext { console, stop, device } = context;
-        let Start { experiment, progress, metrics, earlier, saved_step } = start;
+        let Beginning { experiment, progress, metrics, earlier, saved_step } = start;
         let mut log = Log::open(&folder.path, saved_step);
         log.explain(E::SPEC.tags);
         let (now, config, schedule) = (Instant::now(), settings.to_map()?, experiment.schedule());
@@ -141,7 +141,7 @@ impl<E: Experiment> Session<E> {
         PHASES.iter().zip(totals).map(|((_, name), time)| ((*name).into(), time.into())).collect()
     }
 
-    /// Trains to the end of the plan.
+    /// Trains to the end of the run schedule, or to where something else ends the run.
     ///
     /// # Errors
     /// [`Failure::NonFinite`] or [`Failure::Interrupted`], or what made going on impossible.

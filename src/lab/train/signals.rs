@@ -13,8 +13,11 @@ pub struct StopSignal(Arc<AtomicUsize>);
 
 impl StopSignal {
     /// Takes SIGINT, SIGTERM and SIGUSR1 from now on: the first is noted; a second SIGINT or SIGTERM
-    /// ends the process at once with 128 + its number. Also makes a write beyond a file-size limit an error instead of
-    /// a death.
+    /// ends the process at once with 128 + its number. Also makes a write beyond a file-size limit
+    /// an error instead of a death.
+    ///
+    /// # Errors
+    /// Where the kernel takes no handler.
     pub fn install() -> Result<Self> {
         let stop = Self::default();
         let again = Arc::new(AtomicBool::new(false));

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use super::beginning::Start;
+use super::beginning::Beginning;
 use super::drive::drive;
 use super::evaluate::{find_checkpoint, load};
 use super::experiment::Experiment;
@@ -57,7 +57,7 @@ pub(super) fn start<E: Experiment>(
     record.write(&folder.path)?;
     Configuration(settings.to_map()?).write(&folder.path)?;
     let console = Console::new(actions.quiet, actions.json);
-    let begin = Start::new(experiment, settings.run.replicates, device);
+    let begin = Beginning::new(experiment, settings.run.replicates, device);
     let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
     drive(session, actions, true)
 }
@@ -74,7 +74,7 @@ pub fn open_session<E: Experiment>(
     let run = &settings.run;
     tch::set_num_threads(i32::from(run.threads));
     let device = device::parse(&run.device)?;
-    let begin = Start::new(E::build(&settings, device)?, run.replicates, device);
+    let begin = Beginning::new(E::build(&settings, device)?, run.replicates, device);
     let name = run.name.as_deref().unwrap_or("session");
     let folder = RunFolder::create(&run.runs, &run.checkpoints, E::SPEC.name, name)?;
     let (console, stop) = (Console::new(true, false), StopSignal::default());

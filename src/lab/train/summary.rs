@@ -36,7 +36,8 @@ pub fn status(ended: &Result<()>) -> Status {
 }
 
 impl<E: Experiment> Session<E> {
-    /// Says and writes what is true of the whole run: hyper-parameters, chart layout, what each tag means.
+    /// Says and writes what is true of the whole run: hyper-parameters, chart layout, what each tag
+    /// means.
     pub fn introduce(&mut self) {
         for line in self.experiment.summary_lines() {
             self.console.report(&line);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::durable;
@@ -14,10 +14,12 @@ pub const FORMAT: u32 = 2;
 
 /// The value by which checkpoints are compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Score {
     /// The tag of the metric.
     pub tag: String,
-    /// Its value.
+    /// Its value. One that is not finite is null in JSON, and NaN when it is read again.
+    #[serde(deserialize_with = "number_or_null")]
     pub value: f64,
     /// Whether a higher value is better.
     pub higher_is_better: bool,
@@ -26,12 +28,18 @@ pub struct Score {
 impl Score {
     /// Whether this one is better than another. A non-finite value never is.
     pub fn beats(&self, other: f64) -> bool {
-        if self.higher_is_better { self.value > other } else { self.value < other }
+        let better = if self.higher_is_better { self.value > other } else { self.value < other };
+        better && self.value.is_finite()
     }
 }
 
-/// What stands in `step-<step>.json`.
+fn number_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// What stands in `step-<step>.json`. A key more is an error: the checksum would not cover it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Version of the format.
     pub format: u32,
@@ -96,7 +104,8 @@ impl Manifest {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// Where it is no manifest of ours, is of a newer format, or was changed after it was written.
+    /// Where it is no manifest of ours, is of a newer format, was changed after it was written, or
+    /// is of another step than its name says.
     pub fn read(path: &Path) -> Result<Self> {
         let value = durable::read_json(path)?;
         match value["format"].as_u64() {
@@ -114,6 +123,12 @@ impl Manifest {
                 || manifest.own_sha256()? == manifest.manifest_sha256,
             "{} is damaged: it is not what its own SHA-256 says",
             path.display()
+        );
+        ensure!(
+            step_of(path).is_none_or(|named| named == manifest.step),
+            "{} is the manifest of step {}: it was renamed or copied",
+            path.display(),
+            manifest.step
         );
         Ok(manifest)
     }

@@ -141,14 +141,47 @@ fn a_damaged_manifest_falls_back_too() {
     let newer = text.replace("\"format\": 2", "\"format\": 9");
     let older = text.replace("\"format\": 2", "\"format\": 1");
     let number = text.replace("\"optim.step\": 2", "\"optim.step\": 3");
+    let more = text.replacen('{', "{\n  \"note\": 1,", 1);
     assert!(newer != text && older != text && number != text);
-    let damaged = [newer.as_bytes(), older.as_bytes(), number.as_bytes()];
+    let damaged = [newer.as_bytes(), older.as_bytes(), number.as_bytes(), more.as_bytes()];
     for damage in [&whole[..whole.len() / 2], b"", b"{}", b"[1]"].into_iter().chain(damaged) {
         fs::write(&path, damage).unwrap();
         assert_eq!(
             Checkpoint::newest(folder.path(), |_| Ok(())).unwrap().0.unwrap().manifest.step,
             1
         );
+    }
+}
+
+#[test]
+fn a_manifest_under_another_steps_name_and_a_key_too_much_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    save_step(folder.path(), 1, false);
+    let (whole, copy) =
+        (folder.path().join("step-00000001.json"), folder.path().join("step-00000002.json"));
+    fs::copy(&whole, &copy).unwrap();
+    let error = Manifest::read(&copy).unwrap_err().to_string();
+    assert!(
+        error.ends_with("step-00000002.json is the manifest of step 1: it was renamed or copied")
+    );
+    let text = fs::read_to_string(&whole).unwrap();
+    fs::write(&whole, text.replacen('{', "{\"note\": 1,", 1)).unwrap();
+    let error = format!("{:#}", Manifest::read(&whole).unwrap_err());
+    assert!(error.contains("is damaged: unknown field `note`"), "{error}");
+}
+
+#[test]
+fn a_score_that_is_not_finite_is_read_again_and_beats_none() {
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let folder = tempfile::tempdir().unwrap();
+        for higher_is_better in [true, false] {
+            let score = Score { tag: "eval/loss".into(), value, higher_is_better };
+            assert!(!score.beats(0.0), "{value}");
+            let mut scored = Manifest { score: Some(score), ..manifest(3, false) };
+            save(folder.path(), &mut scored, &state(3.0)).unwrap();
+            let read = Manifest::read(&folder.path().join("step-00000003.json")).unwrap();
+            assert!(read.score.unwrap().value.is_nan());
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub enum OptimizerKind {
 }
 
 impl OptimizerKind {
-    /// The word that the flag takes, for tags and names of files.
+    /// The flag's value, which tags and file names have too.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sgd => "sgd",
@@ -32,7 +32,7 @@ impl OptimizerKind {
         }
     }
 
-    /// How a title calls the rule.
+    /// The rule's name in the titles of figures.
     pub fn title(self) -> &'static str {
         match self {
             Self::Sgd => "SGD",
@@ -52,7 +52,7 @@ impl OptimizerKind {
         }
     }
 
-    /// Whether the rule scales each parameter's step by the gradients that the parameter has had.
+    /// Whether each parameter has a step size of its own, from its past gradients.
     pub fn is_adaptive(self) -> bool {
         match self {
             Self::Sgd | Self::Momentum | Self::Nesterov => false,

@@ -94,7 +94,7 @@ impl<'a> Buffers<'a> {
         self.step_any(factors);
     }
 
-    /// The same loop, eight parameters at a time.
+    /// [`Self::step_any`], compiled for eight parameters at a time.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     fn step_avx2(self, factors: &Factors) {

@@ -61,8 +61,8 @@ impl Schedule {
         }
     }
 
-    /// Tells the plateau schedule a loss (lower is better), say of each logging step; the others
-    /// don't listen.
+    /// Tells the plateau schedule a loss (lower is better), such as that of each evaluation; no other
+    /// schedule depends on losses.
     pub fn observe(&mut self, loss: f64) {
         if let Some(plateau) = &mut self.plateau {
             plateau.observe(loss, &self.config);
