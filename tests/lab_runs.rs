@@ -244,6 +244,15 @@ fn a_run_is_shown_with_the_commands_that_repeat_and_resume_it() {
     assert_eq!(diff["code"], json!({}));
     assert!(diff["metrics"]["eval/accuracy"][1].is_number());
     assert!(lab(&bench, "diff first second").expect(0).stdout.contains("code: the same"));
+    // From inside a run folder, too, a path leads to all that belongs to the run.
+    for (folder, path) in [("runs/selector_mnist/first", "."), ("runs/selector_mnist", "first")] {
+        let line = format!("cd {folder} && {LAB} show --json {path}");
+        let out = bench.execute("sh", &["-c", &line]).expect(0);
+        let inside: Value = serde_json::from_str(&out.stdout).unwrap();
+        assert_eq!(inside["run"]["experiment"], "selector_mnist");
+        assert_eq!(inside["run"]["name"], "first");
+        assert!(!inside["checkpoints"].as_array().unwrap().is_empty());
+    }
     assert!(lab(&bench, "show firts").expect(2).error().contains("did you mean \"first\""));
     assert!(lab(&bench, "show s").expect(2).error().contains("called so"));
 }
@@ -313,7 +322,29 @@ fn a_report_is_one_file() {
     for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         assert!(bench.path("out").join(link).is_file(), "{link}");
     }
+    // A link has its blanks as codes, and counts from the folder of the page all the same.
+    bench.execute(LAB, &["report", "selector_mnist", "--out", "my (own)/page.html"]).expect(0);
+    let text = fs::read_to_string(bench.path("my (own)/page.md")).unwrap();
+    assert!(text.contains("](page-figures/selector_mnist.png)"), "{text}");
     assert!(lab(&bench, "report nothing").expect(1).error().contains("no such run"));
+}
+
+#[test]
+fn a_command_line_that_is_wrong_is_one_line() {
+    let bench = Bench::new();
+    for (line, words) in [
+        ("report a b", "unexpected argument 'b'"),
+        ("show", "not provided: <RUN>"),
+        ("diff a", "<B>"),
+        ("runs --status odd", "invalid value 'odd'"),
+        ("rnus", "unrecognized subcommand 'rnus'"),
+    ] {
+        let out = lab(&bench, line).expect(2);
+        assert!(out.error().contains(words), "{line}: {out:#?}");
+        assert_eq!((out.stderr.lines().count(), out.stdout.as_str()), (1, ""), "{line}");
+    }
+    assert!(lab(&bench, "report --help").expect(0).stdout.contains("Usage: lab report"));
+    assert!(lab(&bench, "").expect(2).stderr.contains("Usage: lab <COMMAND>"));
 }
 
 /// A run's folder as a run leaves it, copied with another name.

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 
@@ -122,6 +123,8 @@ fn nothing_starts_where_a_point_is_refused() {
         ("selector_mnits --grid lr=1", "did you mean \"selector_mnist\""),
         ("selector_mnist --grid lr=1 --name a/b", "a/b"),
         ("selector_mnist --grid lr=1 --eval x", "--eval"),
+        ("selector_mnist --data digits --grid name=a,b", "--name is not for a sweep"),
+        ("selector_mnist --data digits --grid lr=0.1,1e-1", "lr=1e-1 has the settings of lr=0.1"),
         ("--resume nothing", "no sweep nothing"),
         ("selector_mnist --data digits --grid seed=0,2 --together", "--together"),
     ] {
@@ -174,6 +177,65 @@ fn seeds_that_are_trained_together_have_the_same_spread() {
             assert!((a - b).abs() < 1e-3 * a.abs().max(1e-2), "{apart:?} {together:?}");
         }
     }
+}
+
+#[test]
+fn a_sweep_goes_on_where_its_folder_is_now() {
+    let bench = Bench::new();
+    let line = "selector_mnist --data digits --epochs 2 --hidden 8 --device cpu --grid seed=0..1";
+    let inside = |folder: &str, line: &str| {
+        let line = format!("cd {folder} && {LAB} {line}");
+        bench.execute("sh", &["-c", &line]).expect(0)
+    };
+    fs::create_dir(bench.path("old")).unwrap();
+    inside("old", &format!("sweep {line} --name s --quiet"));
+    // One point is not over.
+    let point = "runs/sweeps/s/selector_mnist/seed=1";
+    fs::remove_dir_all(bench.path("old").join(point)).unwrap();
+    fs::remove_dir_all(bench.path("old/checkpoints/sweeps/s/selector_mnist/seed=1")).unwrap();
+    fs::rename(bench.path("old"), bench.path("new")).unwrap();
+    assert!(inside("new", "sweep status s").stdout.contains("1 of 2 are over"));
+    inside("new", "sweep --resume s --quiet");
+    assert!(!bench.path("old").exists() && bench.path("new").join(point).is_dir());
+    let shown = inside("new", "show --json seed=0").stdout;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["checkpoints"].as_array().unwrap().len(), 2, "{shown}");
+    // The folder of the sweep alone.
+    fs::rename(bench.path("new/runs/sweeps/s"), bench.path("alone")).unwrap();
+    fs::remove_dir_all(bench.path("alone/selector_mnist/seed=0")).unwrap();
+    inside(".", "sweep --resume alone --quiet");
+    assert!(inside(".", "sweep status alone").stdout.contains("2 of 2 are over"));
+    assert!(!bench.path("new/runs/sweeps/s").exists());
+}
+
+/// Puts a shell script into the place of a command of Slurm's.
+fn stand_in(bench: &Bench, name: &str, script: &str) {
+    let path = bench.path("tools").join(name);
+    fs::create_dir_all(bench.path("tools")).unwrap();
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_task_goes_back_into_the_queue_once_slurm_answers() {
+    let bench = Bench::new();
+    // The first question and the first order find a controller that does not answer.
+    stand_in(&bench, "sbatch", "echo 7");
+    stand_in(&bench, "squeue", "[ -e asked ] && echo RUNNING && exit 0; : >asked; exit 1");
+    stand_in(&bench, "scontrol", "echo \"$*\" >>told; [ \"$(wc -l <told)\" = 2 ]");
+    let path = format!("{}:{}", bench.path("tools").display(), std::env::var("PATH").unwrap());
+    let line = "selector_mnist --data digits --epochs 100000 --hidden 8 --device cpu --grid seed=0";
+    let line = format!("PATH={path} {LAB} sweep {line} --checkpoint-every 20 --name s");
+    bench.execute("sh", &["-c", &format!("{line} --launcher slurm --quiet")]).expect(0);
+    let mut task = Command::new("bash");
+    task.arg("runs/sweeps/s/slurm/sweep.sbatch").current_dir(bench.path("")).env("PATH", path);
+    task.env("SLURM_ARRAY_JOB_ID", "7").env("SLURM_ARRAY_TASK_ID", "0").stdin(Stdio::null());
+    let mut task = task.stderr(Stdio::null()).spawn().unwrap();
+    let saved = || bench.names_or_none("checkpoints/sweeps/s/selector_mnist/seed=0");
+    wait_until("the run has saved", || saved().iter().any(|name| name.ends_with(".json")));
+    Command::new("kill").args(["-USR1", &task.id().to_string()]).status().unwrap();
+    assert_eq!(task.wait().unwrap().code(), Some(138));
+    assert_eq!(fs::read_to_string(bench.path("told")).unwrap(), "requeue 7_0\nrequeue 7_0\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use super::compare::diff;
@@ -14,6 +15,8 @@ use super::sweep::args::{SweepArgs, split};
 use super::sweep::command as sweep;
 use super::sweep::status as sweep_status;
 use super::tensorboard;
+use crate::lab::cli::command::message_of;
+use crate::lab::error::refuse;
 
 /// Finds runs again, compares them, sweeps over settings, and shows the results.
 #[derive(Debug, Parser)]
@@ -116,6 +119,17 @@ pub fn parse(words: Vec<String>) -> Result<(Lab, Vec<String>), clap::Error> {
         passed = rest;
     }
     Ok((Lab::try_parse_from(words)?, passed))
+}
+
+/// The error of a command line that can't be understood, with exit code 2. Help and the version are
+/// printed at once, and end the program.
+pub fn refusal(error: clap::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::DisplayVersion => error.exit(),
+        _ => refuse(message_of(&error)),
+    }
 }
 
 /// Does what the command line asks for.

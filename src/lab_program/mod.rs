@@ -21,7 +21,7 @@ use crate::lab::launch_action;
 pub fn main() -> ExitCode {
     launch_action(|words| {
         let words = words.map(|word| word.to_string_lossy().into_owned());
-        let (cli, passed) = cli::parse(words.collect()).unwrap_or_else(|error| error.exit());
+        let (cli, passed) = cli::parse(words.collect()).map_err(cli::refusal)?;
         cli::run(cli, passed)
     })
 }

@@ -34,10 +34,21 @@ pub fn read(run: &Path, tags: &[String]) -> Result<BTreeMap<String, Curve>> {
     Ok(curves)
 }
 
+/// Several curves as one.
+#[derive(Debug, Default)]
+pub struct MeanCurve {
+    /// The steps that all of them have.
+    pub steps: Vec<f64>,
+    /// The mean over the curves at each step.
+    pub means: Vec<f64>,
+    /// The standard deviation over the curves at each step.
+    pub spreads: Vec<f64>,
+}
+
 /// The mean of several curves and their standard deviation, at the steps that all of them have.
-pub fn mean(curves: &[Curve]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
-    let Some((first, others)) = curves.split_first() else { return Default::default() };
-    let (mut steps, mut means, mut spreads) = (Vec::new(), Vec::new(), Vec::new());
+pub fn mean(curves: &[Curve]) -> MeanCurve {
+    let mut all = MeanCurve::default();
+    let Some((first, others)) = curves.split_first() else { return all };
     for (step, value) in first.iter() {
         let at = |curve: &Curve| {
             let place = curve.binary_search_by_key(step, |(step, _)| *step).ok()?;
@@ -47,11 +58,11 @@ pub fn mean(curves: &[Curve]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         let Some(mut values) = rest else { continue };
         values.push(*value);
         let (mean, spread) = mean_and_sd(&values);
-        steps.push(*step as f64);
-        means.push(mean);
-        spreads.push(spread);
+        all.steps.push(*step as f64);
+        all.means.push(mean);
+        all.spreads.push(spread);
     }
-    (steps, means, spreads)
+    all
 }
 
 #[cfg(test)]
@@ -61,7 +72,7 @@ mod tests {
     #[test]
     fn a_mean_over_the_common_steps() {
         let (a, b) = (vec![(1, 1.0), (2, 2.0), (3, 3.0)], vec![(2, 4.0), (3, 5.0)]);
-        let (steps, means, spreads) = mean(&[a, b]);
+        let MeanCurve { steps, means, spreads } = mean(&[a, b]);
         assert_eq!(steps, [2.0, 3.0]);
         assert_eq!(means, [3.0, 4.0]);
         assert!((spreads[0] - 2f64.sqrt()).abs() < 1e-12);

@@ -24,11 +24,11 @@ const CODE: [&str; 8] = [
     "threads",
 ];
 
-/// The keys that two objects do not agree in, with both values.
-fn differences(a: &Map<String, Value>, b: &Map<String, Value>) -> Vec<(String, Value, Value)> {
+/// The keys that two objects do not agree in, each with both values.
+fn differences(a: &Map<String, Value>, b: &Map<String, Value>) -> Vec<(String, [Value; 2])> {
     let keys = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key)));
-    let get = |map: &Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or_default();
-    keys.map(|key| (key.clone(), get(a, key), get(b, key))).filter(|(_, a, b)| a != b).collect()
+    let both = |key: &String| [a, b].map(|map| map.get(key).cloned().unwrap_or_default());
+    keys.map(|key| (key.clone(), both(key))).filter(|(_, [a, b])| a != b).collect()
 }
 
 /// What changed in the sources between two commits, file by file, where both are known here.
@@ -41,16 +41,16 @@ fn changed_files(a: Option<&str>, b: Option<&str>) -> Option<String> {
     (output.status.success() && !text.trim().is_empty()).then_some(text)
 }
 
-/// The last values of two runs, `tag, a, b`; results alone, or everything but times.
-fn values(a: &Details, b: &Details, all: bool) -> Vec<(String, Option<f64>, Option<f64>)> {
+/// The last values of two runs by their tags; results alone, or everything but times.
+fn values(a: &Details, b: &Details, all: bool) -> Vec<(String, [Option<f64>; 2])> {
     let (x, y) = (a.last_values(), b.last_values());
     let wanted = |tag: &&String| {
         let result = a.run.results.contains(tag) || b.run.results.contains(tag);
         if all { !tag.starts_with("time/") } else { result }
     };
     let tags: BTreeSet<&String> = x.keys().chain(y.keys()).filter(wanted).collect();
-    let value = |map: &Map<String, Value>, tag: &str| map.get(tag).and_then(Value::as_f64);
-    tags.into_iter().map(|tag| (tag.clone(), value(x, tag), value(y, tag))).collect()
+    let both = |tag: &String| [x, y].map(|map| map.get(tag).and_then(Value::as_f64));
+    tags.into_iter().map(|tag| (tag.clone(), both(tag))).collect()
 }
 
 /// Compares two runs.
@@ -68,12 +68,12 @@ pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<(
     let code = differences(&code(&a), &code(&b));
     let values = values(&a, &b, all);
     let console = Console::new(false, false);
-    let tell = |rows: &[(String, Value, Value)]| -> Value {
-        rows.iter().map(|(key, a, b)| (key.clone(), json!([a, b]))).collect::<Map<_, _>>().into()
+    let tell = |rows: &[(String, [Value; 2])]| -> Value {
+        rows.iter().map(|(key, both)| (key.clone(), json!(both))).collect::<Map<_, _>>().into()
     };
     if as_json {
         let values: Map<_, _> =
-            values.iter().map(|(tag, a, b)| (tag.clone(), json!([a, b]))).collect();
+            values.iter().map(|(tag, both)| (tag.clone(), json!(both))).collect();
         let runs = [a.run.id(), b.run.id()];
         let whole =
             json!({"runs": runs, "config": tell(&config), "code": tell(&code), "metrics": values});
@@ -81,9 +81,9 @@ pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<(
         return Ok(());
     }
     let names = [a.run.id(), b.run.id()];
-    let table = |title: &str, rows: &[(String, Value, Value)]| {
+    let table = |title: &str, rows: &[(String, [Value; 2])]| {
         let mut table = Table::new(&[title, &names[0], &names[1]]);
-        let row = |(key, a, b): &(String, Value, Value)| vec![key.clone(), plain(a), plain(b)];
+        let row = |(key, [a, b]): &(String, [Value; 2])| vec![key.clone(), plain(a), plain(b)];
         table.rows = rows.iter().map(row).collect();
         if rows.is_empty() { format!("{title}: the same\n") } else { table.text(None) }
     };
@@ -97,7 +97,7 @@ pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<(
     let text = |value: Option<f64>| value.map(number).unwrap_or_default();
     metrics.rows = values
         .iter()
-        .map(|(tag, a, b)| {
+        .map(|(tag, [a, b])| {
             let change = a.zip(*b).map(|(a, b)| b - a);
             vec![tag.clone(), text(*a), text(*b), text(change)]
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::curves::{self, Curve};
+use super::curves::{self, Curve, MeanCurve};
 use super::groups::Group;
 use crate::lab::figure::{LineFigure, Panels, Series};
 
@@ -38,14 +38,14 @@ pub fn curve_panels(title: &str, groups: &[Group], tags: &[String]) -> Result<Op
         let mut series = Vec::new();
         for (index, (group, curves)) in shown.iter().zip(&read).enumerate() {
             let Some(curves) = curves.get(tag) else { continue };
-            let (x, mean, sd) = curves::mean(curves);
-            if x.is_empty() {
+            let MeanCurve { steps, means, spreads } = curves::mean(curves);
+            if steps.is_empty() {
                 continue;
             }
-            let edge = |sign: f64| mean.iter().zip(&sd).map(|(m, s)| m + sign * s).collect();
+            let edge = |sign: f64| means.iter().zip(&spreads).map(|(m, s)| m + sign * s).collect();
             let (low, high) = (edge(-1.0), edge(1.0));
-            let line = Series { marker: x.len() < 2, colour: Some(index), ..Series::default() };
-            let line = Series { label: group.label(), x, y: mean, ..line };
+            let line = Series { marker: steps.len() < 2, colour: Some(index), ..Series::default() };
+            let line = Series { label: group.label(), x: steps, y: means, ..line };
             series.push(if curves.len() > 1 { line.with_band(low, high) } else { line });
         }
         if !series.is_empty() {

@@ -35,6 +35,12 @@ pub fn id(path: &Path, sweep: Option<&str>) -> String {
     sweep.map_or(run.clone(), |sweep| format!("{sweep}/{run}"))
 }
 
+/// The folder that `inside` counts from, where `path` ends in `inside`.
+pub fn start_of(path: &Path, inside: &Path) -> Option<PathBuf> {
+    let start = path.ancestors().nth(inside.components().count())?;
+    (start.join(inside) == path).then(|| start.into())
+}
+
 /// The folders `<experiment>/<name>` in a folder of runs, those of sweeps included.
 ///
 /// # Errors

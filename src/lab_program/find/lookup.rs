@@ -15,7 +15,7 @@ use crate::lab::error::{closest, refuse};
 /// Exit code 2 where there is no such run, naming the closest, or more than one.
 pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
     if Path::new(asked).join("config.json").is_file() {
-        let path = PathBuf::from(asked);
+        let path = named(Path::new(asked));
         if let Some(run) = Run::read(&path, sweep_of(&path).as_deref()) {
             return Ok(run);
         }
@@ -46,6 +46,14 @@ pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
     let (path, sweep) = &all[place];
     Run::read(path, sweep.as_deref())
         .ok_or_else(|| refuse(format!("{} is not a run folder", path.display())))
+}
+
+/// The path of a run folder that has the names of the run, of its experiment and of the folder that
+/// both are in, which may be a sweep: a path such as `.` has none of them.
+fn named(path: &Path) -> PathBuf {
+    let complete = path.ancestors().take(3).all(|part| part.file_name().is_some());
+    let whole = if complete { None } else { path.canonicalize().ok() };
+    whole.unwrap_or_else(|| path.into())
 }
 
 /// The sweep that a run folder belongs to, by its place.

@@ -76,8 +76,7 @@ impl Run {
         let status = status(path, locked, summary.as_ref());
         let (experiment, name) =
             (path.parent().map(layout::name).unwrap_or_default(), layout::name(path));
-        let home = origin.process.folder.unwrap_or_default();
-        let checkpoints = home.join(config.checkpoints()).join(&experiment).join(&name);
+        let checkpoints = checkpoints(path, &config, origin.process.folder);
         let mut run = Self {
             bytes: size(path) + size(&checkpoints),
             experiment,
@@ -148,6 +147,19 @@ impl Run {
             shown.map(|(key, value)| format!("{key}={}", plain(value))).collect();
         words.join(" ")
     }
+}
+
+/// The folder of a run's checkpoints: beside the runs, which may have been moved or copied with it,
+/// or else where the run was started.
+fn checkpoints(path: &Path, config: &Configuration, started: Option<PathBuf>) -> PathBuf {
+    let own: PathBuf =
+        [path.parent(), Some(path)].into_iter().flatten().map(layout::name).collect();
+    let runs = config.0.get("runs").and_then(Value::as_str).unwrap_or("runs");
+    let whole = std::path::absolute(path).ok();
+    let beside = whole.and_then(|whole| layout::start_of(&whole, &Path::new(runs).join(&own)));
+    let inside = config.checkpoints().join(own);
+    let started = started.unwrap_or_default().join(&inside);
+    beside.map(|home| home.join(inside)).filter(|path| path.is_dir()).unwrap_or(started)
 }
 
 fn is_result(results: &[String], tag: &str) -> bool {

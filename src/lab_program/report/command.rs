@@ -46,7 +46,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     let text = markdown(&title, scan.runs, args.figures, &home.join(assets))?;
     let page = page::html(&title, &text)?;
     // Links in the Markdown count from its own folder.
-    let here = format!("]({}/", home.display());
+    let here = format!("]({}/", page::link(home));
     durable::write(&home.join(&stem).with_extension("md"), text.replace(&here, "](").as_bytes())?;
     durable::write(&args.out, page.as_bytes())?;
     Console::new(false, false).print(&args.out.display().to_string());

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::page::link;
 use crate::lab::store::durable;
 use crate::lab_program::compare::figure::curve_panels;
 use crate::lab_program::compare::groups::{group_runs, groups_table, result_tags};
 use crate::lab_program::find::run::Run;
 use crate::lab_program::show::details::Details;
 use crate::lab_program::show::list::runs_table;
-use crate::lab_program::text::table::{Table, plain};
+use crate::lab_program::text::table::{Table, escaped, plain};
 
 /// The report on `runs`, with the figures of the newest `figures` of them; the figures that compare
 /// runs are written into the folder `assets`.
@@ -22,7 +23,7 @@ use crate::lab_program::text::table::{Table, plain};
 pub fn markdown(title: &str, runs: Vec<Run>, figures: usize, assets: &Path) -> Result<String> {
     let newest: Vec<Run> = runs.iter().rev().take(figures).rev().cloned().collect();
     let (count, now) = (runs.len(), jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC"));
-    let mut text = format!("# {title}\n\n{count} runs, {now}.\n");
+    let mut text = format!("# {}\n\n{count} runs, {now}.\n", escaped(title));
     let every = runs_table(&runs);
     let mut experiments: Vec<String> = runs.iter().map(|run| run.experiment.clone()).collect();
     experiments.sort();
@@ -42,7 +43,8 @@ pub fn markdown(title: &str, runs: Vec<Run>, figures: usize, assets: &Path) -> R
 fn comparison(text: &mut String, experiment: &str, runs: Vec<Run>, assets: &Path) -> Result<()> {
     let groups = group_runs(runs);
     let tags = result_tags(&groups);
-    let _ = write!(text, "\n## {experiment}\n\n{}", groups_table(&groups, &tags).markdown());
+    let table = groups_table(&groups, &tags).markdown();
+    let _ = write!(text, "\n## {}\n\n{table}", escaped(experiment));
     if let Some(figure) = curve_panels(experiment, &groups, &tags)? {
         fs::create_dir_all(assets).with_context(|| format!("making {}", assets.display()))?;
         let path = assets.join(format!("{experiment}.png"));
@@ -53,15 +55,10 @@ fn comparison(text: &mut String, experiment: &str, runs: Vec<Run>, assets: &Path
     Ok(())
 }
 
-/// A path as a link in Markdown has it.
-fn link(path: &Path) -> String {
-    path.display().to_string().replace(' ', "%20").replace('(', "%28").replace(')', "%29")
-}
-
 /// All of one run.
 fn run_section(text: &mut String, details: Details) {
     let run = &details.run;
-    let _ = write!(text, "\n## {}\n\n", run.id());
+    let _ = write!(text, "\n## {}\n\n", escaped(&run.id()));
     let mut origin = Table::new(&["", ""]);
     origin.rows = details.origin().into_iter().map(|(key, value)| vec![key, value]).collect();
     origin.rows.push(vec!["settings".into(), run.settings()]);
@@ -70,7 +67,7 @@ fn run_section(text: &mut String, details: Details) {
     for figure in &details.figures {
         let name = figure.file_stem().unwrap_or_default().to_string_lossy().replace('_', " ");
         let path = fs::canonicalize(figure).unwrap_or_else(|_| figure.clone());
-        let _ = write!(text, "\n![{name}]({})\n", link(&path));
+        let _ = write!(text, "\n![{}]({})\n", escaped(&name), link(&path));
     }
     let mut config = Table::new(&["setting", "value"]);
     config.rows =

@@ -21,6 +21,32 @@ pre { background: #8882; padding: 0.7rem; overflow-x: auto; font-size: 0.85rem; 
 summary { cursor: pointer; }
 ";
 
+/// Characters that mean something in a link in Markdown, with the codes that stand for them. The sign
+/// of the codes is the first, so that its own code is not taken for another.
+const CODES: [(&str, &str); 10] = [
+    ("%", "%25"),
+    (" ", "%20"),
+    ("(", "%28"),
+    (")", "%29"),
+    ("&", "%26"),
+    ("<", "%3C"),
+    (">", "%3E"),
+    ("\\", "%5C"),
+    ("\n", "%0A"),
+    ("\r", "%0D"),
+];
+
+/// A path as a link in Markdown has it.
+pub fn link(path: &Path) -> String {
+    let text = path.display().to_string();
+    CODES.iter().fold(text, |text, (plain, code)| text.replace(plain, code))
+}
+
+/// The path that [`link`] made a link of.
+fn path_of(link: &str) -> String {
+    CODES.iter().rev().fold(link.to_string(), |text, (plain, code)| text.replace(code, plain))
+}
+
 /// The page of a text. Links of pictures count from the current folder.
 ///
 /// # Errors
@@ -46,7 +72,7 @@ fn embedded(event: Event) -> Result<Event> {
     let Event::Start(Tag::Image { link_type, dest_url, title, id }) = event else {
         return Ok(event);
     };
-    let path = dest_url.replace("%20", " ").replace("%28", "(").replace("%29", ")");
+    let path = path_of(&dest_url);
     let bytes = std::fs::read(Path::new(&path)).with_context(|| format!("reading {path}"))?;
     let dest_url = format!("data:image/png;base64,{}", STANDARD.encode(bytes)).into();
     Ok(Event::Start(Tag::Image { link_type, dest_url, title, id }))
@@ -59,13 +85,15 @@ mod tests {
     #[test]
     fn pictures_are_inside() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.png");
-        std::fs::write(&path, b"png").unwrap();
-        let text = format!("# A\n\n| a |\n|---|\n| 1 |\n\n![x]({})\n", path.display());
-        let page = html("A & B", &text).unwrap();
-        assert!(page.contains("<title>A &amp; B</title>"), "{page}");
-        assert!(page.contains("src=\"data:image/png;base64,cG5n\""), "{page}");
-        assert!(page.contains("<div class=\"scroll\"><table>"), "{page}");
+        for name in ["a.png", "a (1).png", "50%20.png", "R&amp;D.png", "<b>\\\n.png"] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, b"png").unwrap();
+            let text = format!("# A\n\n| a |\n|---|\n| 1 |\n\n![x]({})\n", link(&path));
+            let page = html("A & B", &text).unwrap();
+            assert!(page.contains("<title>A &amp; B</title>"), "{page}");
+            assert!(page.contains("src=\"data:image/png;base64,cG5n\""), "{page}");
+            assert!(page.contains("<div class=\"scroll\"><table>"), "{page}");
+        }
         assert!(html("A", "![x](missing.png)").is_err());
     }
 }

@@ -39,6 +39,7 @@ pub fn show_run(root: &Path, asked: &str, as_json: bool) -> Result<()> {
     Ok(())
 }
 
+/// A titled table of two columns without its row of headings.
 fn section(title: &str, rows: &[(String, String)]) -> String {
     let mut table = Table::new(&["", ""]);
     table.rows = rows.iter().map(|(key, value)| vec![format!("  {key}"), value.clone()]).collect();

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::lab::error::refuse;
 use crate::lab::store::folder::check_name;
 
+/// Most values of a range.
+const LONGEST_RANGE: i64 = 100_000;
+
 /// A setting and the values that it takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
@@ -39,7 +42,7 @@ pub fn axis(text: &str) -> Result<Axis> {
     let key = key.trim_start_matches('-').replace('_', "-");
     let numbers = values.split_once("..").map(|(a, b)| (a.parse::<i64>(), b.parse::<i64>()));
     let values: Vec<String> = match numbers {
-        Some((Ok(first), Ok(last))) if last >= first && last - first < 100_000 => {
+        Some((Ok(first), Ok(last))) if is_range(first, last) => {
             (first..=last).map(|value| value.to_string()).collect()
         }
         Some(_) => {
@@ -57,6 +60,11 @@ pub fn axis(text: &str) -> Result<Axis> {
         return Err(wrong(&format!("{} comes twice", values[twice])));
     }
     Ok(Axis { key, values })
+}
+
+/// Whether two numbers are the ends of a range that is not too long.
+fn is_range(first: i64, last: i64) -> bool {
+    last.checked_sub(first).is_some_and(|length| (0..LONGEST_RANGE).contains(&length))
 }
 
 /// Every combination, the last axis fastest.
@@ -108,7 +116,8 @@ mod tests {
         assert_eq!(axis("lr=1e-3,1e-2").unwrap().values, ["1e-3", "1e-2"]);
         assert_eq!(axis("hidden=64,64;128").unwrap().values, ["64,64", "128"]);
         assert_eq!(axis("--batch_size=1,2").unwrap().key, "batch-size");
-        for wrong in ["lr", "lr=", "=1", "lr=1,,2", "lr=1,1", "seed=3..1", "seed=0..x"] {
+        let all = format!("seed={}..{}", i64::MIN, i64::MAX);
+        for wrong in ["lr", "lr=", "=1", "lr=1,,2", "lr=1,1", "seed=3..1", "seed=0..x", &all] {
             assert_eq!(exit_status(&axis(wrong).unwrap_err()), 2, "{wrong}");
         }
     }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::binary;
 use super::grid::{Axis, Point};
 use crate::lab::error::refuse;
 use crate::lab::store::durable;
-use crate::lab_program::find::layout::{MANIFEST, SWEEPS};
+use crate::lab_program::find::layout::{MANIFEST, SWEEPS, start_of};
 use crate::lab_program::find::run::Run;
 
 /// A sweep, as it was asked for.
@@ -40,6 +41,9 @@ pub struct Sweep {
     pub started: String,
     /// The points.
     pub points: Vec<Point>,
+    /// Its folder, where that is no longer in the folder in which it was started.
+    #[serde(skip)]
+    pub moved_to: Option<PathBuf>,
 }
 
 impl Sweep {
@@ -49,8 +53,31 @@ impl Sweep {
     /// Where it is damaged.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        serde_json::from_value(durable::read_json(&path)?)
-            .with_context(|| format!("{} is damaged", path.display()))
+        let mut sweep: Self = serde_json::from_value(durable::read_json(&path)?)
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        sweep.follow(&folder.canonicalize()?)?;
+        Ok(sweep)
+    }
+
+    /// Takes the place that the sweep's folder has now for its own. It may have been moved or copied,
+    /// alone or with the folder in which the sweep was started, and the programs too.
+    fn follow(&mut self, home: &Path) -> Result<()> {
+        if !self.home().canonicalize().is_ok_and(|known| known == home) {
+            match start_of(home, &self.runs.join(SWEEPS).join(&self.name)) {
+                Some(start) => self.folder = start,
+                None => self.moved_to = Some(home.into()),
+            }
+            if !self.folder.is_dir() {
+                self.folder = std::env::current_dir()?;
+            }
+        }
+        let name = self.program.file_name().map(|name| name.to_string_lossy().into_owned());
+        if !self.program.is_file()
+            && let Some(found) = name.and_then(|name| binary::find(&name).ok())
+        {
+            self.program = found;
+        }
+        Ok(())
     }
 
     /// Writes the manifest into the sweep's folder.
@@ -63,7 +90,12 @@ impl Sweep {
 
     /// The sweep's folder.
     pub fn home(&self) -> PathBuf {
-        self.folder.join(&self.runs).join(SWEEPS).join(&self.name)
+        self.folder.join(self.run_folders())
+    }
+
+    /// The folder of the points' run folders, from the one in which the sweep was started.
+    fn run_folders(&self) -> PathBuf {
+        self.moved_to.clone().unwrap_or_else(|| self.runs.join(SWEEPS).join(&self.name))
     }
 
     /// The run folder of a point.
@@ -78,15 +110,14 @@ impl Sweep {
 
     /// The words of the command that begins a point, or goes on with it where it has begun.
     pub fn command(&self, point: &Point) -> Vec<String> {
-        let inside = |root: &Path| root.join(SWEEPS).join(&self.name).display().to_string();
-        let runs = inside(&self.runs);
+        let runs = self.run_folders().display().to_string();
         if self.run_folder(point).join("config.json").is_file() {
             let path = Path::new(&runs).join(&self.experiment).join(&point.name);
             return ["--resume", &path.display().to_string(), "--quiet"].map(String::from).into();
         }
         let mut words = self.arguments.clone();
         words.extend(point.arguments.iter().cloned());
-        let checkpoints = inside(&self.checkpoints);
+        let checkpoints = self.checkpoints.join(SWEEPS).join(&self.name).display().to_string();
         let place =
             ["--name", &point.name, "--runs", &runs, "--checkpoints", &checkpoints, "--quiet"];
         words.extend(place.map(String::from));

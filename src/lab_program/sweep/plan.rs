@@ -1,5 +1,6 @@
-//! A sweep before any of its points runs: everything is checked, then written down_args.
+//! A sweep before any of its points runs: everything is checked, then written down.
 
+use std::collections::HashMap;
 use std::fs;
 
 use anyhow::{Context, Result};
@@ -13,11 +14,13 @@ use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab::store::folder::check_name;
 
-/// Points of which a refusal is shown_args.
+/// Points of which a refusal is shown.
 const SHOWN: usize = 5;
 
-/// Flags that the sweep sets itself, or that make no sense in one.
-const RESERVED: [&str; 5] = ["--resume", "--eval", "--check", "--json", "--name"];
+/// Flags that the sweep sets itself, or that make no sense in one: neither for all points nor on an
+/// axis of the grid.
+const RESERVED: [&str; 8] =
+    ["--resume", "--eval", "--check", "--json", "--name", "--runs", "--checkpoints", "--quiet"];
 
 /// A sweep that is in its folder already.
 ///
@@ -47,6 +50,10 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
     }
     let axes: Vec<Axis> =
         own_args.grid.iter().map(|text| grid::axis(text)).collect::<Result<_>>()?;
+    let reserved = |axis: &&Axis| RESERVED.contains(&format!("--{}", axis.key).as_str());
+    if let Some(Axis { key, .. }) = axes.iter().find(reserved) {
+        return Err(refuse(format!("--grid {key}: --{key} is not for a sweep")));
+    }
     let (axes, together) = if own_args.together { together(axes)? } else { (axes, Vec::new()) };
     let mut points = grid::points(&axes)?;
     let arguments: Vec<String> = passed.into_iter().chain(together).collect();
@@ -62,8 +69,10 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
     let answer = binary::check(&program, &lines)?;
     let names: Vec<String> = points.iter().map(|point| point.name.clone()).collect();
     let configs = accepted(&names, answer.points, &mut points)?;
+    refuse_twins(&names, &configs)?;
     let number = |key: &str| configs.iter().filter_map(|config| config.get(key)?.as_u64()).max();
-    let device = |config: &Map<String, Value>| config["device"].as_str() != Some("cpu");
+    let device =
+        |config: &Map<String, Value>| config.get("device").and_then(Value::as_str) != Some("cpu");
     let sweep = Sweep {
         name,
         experiment: answer.experiment,
@@ -78,6 +87,7 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         gpu: configs.iter().any(device),
         started: time.to_string(),
         points,
+        moved_to: None,
     };
     let home = sweep.home();
     if own_args.dry_run {
@@ -114,7 +124,7 @@ fn accepted(
                 point.steps = steps;
                 configs.push(config);
             }
-            Checked::Refused { error, .. } => refused.push(format!("{name}: {error}")),
+            Checked::Refused { error } => refused.push(format!("{name}: {error}")),
         }
     }
     if refused.is_empty() {
@@ -124,6 +134,18 @@ fn accepted(
     refused.iter().take(SHOWN).for_each(|line| console.warn(line));
     let (count, all) = (refused.len(), names.len());
     Err(refuse(format!("{count} of {all} points can't be run, so none was started")))
+}
+
+/// Refuses points of equal settings, such as those of `lr=0.1,1e-1`: they would pass for different
+/// seeds.
+fn refuse_twins(names: &[String], configs: &[Map<String, Value>]) -> Result<()> {
+    let mut known = HashMap::new();
+    for (name, config) in names.iter().zip(configs) {
+        if let Some(first) = known.insert(Value::from(config.clone()).to_string(), name) {
+            return Err(refuse(format!("--grid: {name} has the settings of {first}")));
+        }
+    }
+    Ok(())
 }
 
 /// Takes the axis of seeds out: one run then trains them all, with a leading axis of replicates.

@@ -55,7 +55,7 @@ impl Table {
     /// A table in Markdown.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let rule = format!("|{}\n", "---|".repeat(self.header.len()));
@@ -77,6 +77,18 @@ impl Table {
     }
 }
 
+/// Text for Markdown to show as it is, on one line: no tag, entity, link or emphasis of its own.
+pub fn escaped(text: &str) -> String {
+    let one = |c: char| match c {
+        '&' => "&amp;".into(),
+        '<' => "&lt;".into(),
+        '\\' | '|' | '[' | '*' | '`' => format!("\\{c}"),
+        _ if c.is_control() => " ".into(),
+        _ => c.into(),
+    };
+    text.chars().map(one).collect()
+}
+
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.into();
@@ -95,7 +107,7 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// A measured number in at most five digits.
+/// A measured number in at most five digits; a whole one below ten million in all of its digits.
 pub fn number(value: f64) -> String {
     let size = value.abs();
     if value == value.trunc() && size < 1e7 {
@@ -127,6 +139,8 @@ mod tests {
         assert_eq!(table.text(None), whole);
         let page = "| run | settings |\n|---|---|\n| a | lr=0.1 and much more than fits |\n";
         assert_eq!(table.markdown(), page);
+        table.rows[0][0] = "a|b\n<i>&amp;".into();
+        assert!(table.markdown().contains("| a\\|b &lt;i>&amp;amp; |"), "{}", table.markdown());
     }
 
     #[test]

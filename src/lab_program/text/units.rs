@@ -25,9 +25,8 @@ pub fn short(seconds: f64) -> String {
 /// # Errors
 /// Exit code 2 for anything else.
 pub fn parse(text: &str) -> Result<f64> {
-    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(*unit));
-    let parsed = unit.and_then(|(unit, length)| {
-        let number: f64 = text.trim_end_matches(*unit).parse().ok()?;
+    let parsed = UNITS.iter().find_map(|(unit, length)| {
+        let number: f64 = text.strip_suffix(*unit)?.parse().ok()?;
         Some(number * length).filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
     });
     parsed.ok_or_else(|| refuse(format!("{text}: expected a time such as 90s, 15m, 6h or 2d")))
@@ -58,7 +57,7 @@ mod tests {
         assert_eq!(short(86_400.0 * 12.5), "12d");
         assert_eq!(parse("90s").unwrap(), 90.0);
         assert_eq!(parse("1.5h").unwrap(), 5400.0);
-        for wrong in ["", "h", "3", "-1d", "infs", "3 weeks"] {
+        for wrong in ["", "h", "3", "3hh", "-1d", "infs", "3 weeks"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
