@@ -53,7 +53,7 @@ fn a_rectified_layer_grows_where_an_active_neuron_has_a_multiplier_above_one() {
     let predicate = |layer: &ToyLayer| {
         let active = match layer.activation {
             Activation::Relu => layer.drive().gt(0.0),
-            _ => layer.drive().ne(0.0),
+            Activation::Linear | Activation::Tanh => layer.drive().ne(0.0),
         };
         let over = layer.apical.gt(1.0).logical_and(&active);
         over.any_dim(-1, false).get(1)

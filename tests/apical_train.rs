@@ -5,6 +5,8 @@
 mod apical_program;
 mod common;
 
+use std::fs;
+
 use apical_program::Program;
 use safetensors::SafeTensors;
 
@@ -87,7 +89,12 @@ fn bad_input_is_one_line() {
         ("--target frozen --a-update accumulate", "--target frozen"),
         ("--pre none", "none"),
         ("--hidden 0", "--hidden 20,20,0"),
+        ("--hidden 4611686018427387904", "from 1 to 16777216"),
+        ("--lr-w 2e6", "--lr-w 2000000: expected positive numbers up to 1e6"),
+        ("--cap 1e13", "--cap 10000000000000: expected a positive number up to 1e12"),
         ("--phase2-per-phase1 0", "--phase2-per-phase1 0"),
+        ("--phase2-per-phase1 18446744073709551615", "expected 1 to 1000000000"),
+        ("--steps-per-phase 4611686018427387904", "expected 1 to 1000000000"),
         ("--epochs 0", "--epochs 0"),
         ("--preset swep", "sweep"),
     ] {
@@ -109,12 +116,30 @@ fn bad_input_of_the_other_two_is_one_line() {
         (Program::characterize(), "--data digits --batch-size 800", "--batch-size 800"),
         (Program::characterize(), "--data digits --a-reduce max", "max"),
         (Program::characterize(), "--data digits --cap=-1", "--cap -1"),
+        (Program::characterize(), "--data digits --cap 1e13", "up to 1e12"),
+        (Program::characterize(), "--data digits --lr-a 1e60", "up to 1e6"),
+        (Program::characterize(), "--data digits --lr-w 1e60", "up to 1e6"),
+        (Program::characterize(), "--data digits --lr-w 0", "--lr-w 0"),
+        (Program::characterize(), "--data digits --range 0", "--range 0"),
+        (Program::characterize(), "--data digits --hidden 4611686018427387904", "to 16777216"),
         (Program::toy(), "--eta nan", "--eta"),
         (Program::toy(), "--trials 0", "--trials 0"),
+        (Program::toy(), "--trials 4611686018427387904", "expected 1 to 16777216"),
+        (Program::toy(), "--neurons 4611686018427387904", "expected 1 to 16777216"),
+        (Program::toy(), "--inputs 16777217", "--inputs 16777217: expected 1 to 16777216"),
     ] {
         let outcome = program.run(&format!("--quiet {flags}")).expect(2);
         let line = outcome.error();
         assert!(line.contains(word) && line.len() < 300, "{flags}: {line}");
         assert!(!program.folder("runs", "").exists());
     }
+}
+
+#[test]
+fn a_toy_without_a_length_is_refused() {
+    let program = Program::toy();
+    fs::write(program.bench.path("endless.json"), r#"{"steps": null}"#).unwrap();
+    let outcome = program.run("--quiet --config endless.json").expect(2);
+    assert_eq!(outcome.error(), "error: the length of this experiment is --steps, 1 or more");
+    assert!(!program.folder("runs", "").exists());
 }

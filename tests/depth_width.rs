@@ -151,17 +151,22 @@ fn what_makes_no_sense_is_refused_in_one_line() {
     let bench = Bench::new();
     for (line, said) in [
         ("--depths 0", "--depths 0: expected numbers from 1"),
+        ("--depths 3,10001", "--depths 3,10001: expected numbers from 1 to 10000"),
         ("--widths 64,0", "--widths 64,0"),
+        ("--widths 4611686018427387904", "expected numbers from 1 to 16777216"),
         ("--widths 64,64", "each value once"),
         ("--lrs 0", "--lrs 0: expected positive"),
         ("--lrs nan", "--lrs nan"),
         ("--lrs 0.1,0.10", "each value once"),
+        ("--inits he,he", "--inits he,he: expected each value once"),
+        ("--optimizers sgd,sgd", "--optimizers sgd,sgd: expected each value once"),
         ("--descent-steps 0", "--descent-steps 0"),
+        ("--descent-steps 4294967295", "expected fewer for 7 networks"),
         ("--steps 5", "--steps 5 does not apply: a run is every network once"),
         ("--epochs 2", "--epochs 2 does not apply: a run is every network once"),
         ("--patience 2", "--patience 2 does not apply"),
         ("--init-from a", "--init-from a does not apply"),
-        ("--lrs 0 --depths 0", "16777216; --lrs 0: expected positive"),
+        ("--lrs 0 --depths 0", "10000; --lrs 0: expected positive"),
         ("--depth 3", "--depths"),
         ("--inits xavier", "xavier"),
     ] {

@@ -146,6 +146,8 @@ fn what_can_not_be_is_one_line() {
     let bench = Bench::new();
     fs::write(bench.path("empty.json"), r#"{"optimizer": []}"#).unwrap();
     fs::write(bench.path("zero.json"), r#"{"batch_size": [8, 0]}"#).unwrap();
+    fs::write(bench.path("large.json"), r#"{"batch_size": [8, 4000000000]}"#).unwrap();
+    fs::write(bench.path("endless.json"), r#"{"steps": null}"#).unwrap();
     fs::write(bench.path("rate.json"), r#"{"lr": [-1.0]}"#).unwrap();
     for (line, part) in [
         ("--batch-size 0", "0"),
@@ -165,13 +167,21 @@ fn what_can_not_be_is_one_line() {
         ("--rng package --seed 4294967295 --replicates 2", "up to 4294967295"),
         ("--steps 0", "--steps 0: expected 1 or more"),
         ("--config empty.json", "--optimizer: the list is empty"),
-        ("--config zero.json", "--batch-size 0: expected 1 or more"),
+        ("--config zero.json", "--batch-size 0: expected 1 to 65536"),
+        ("--config large.json", "--batch-size 4000000000: expected 1 to 65536"),
+        ("--record-every 18446744073709551615", "18446744073709551615"),
+        ("--evaluate-every 18446744073709551615", "18446744073709551615"),
         ("--config rate.json", "--lr -1: expected a positive number"),
+        ("--config endless.json", "the length of this experiment is --steps, 1 or more"),
         ("--engine rows --device cuda:0", "--engine tensors"),
     ] {
         let outcome = run(&bench, line).expect(2);
         assert!(outcome.error().contains(part), "{line}: {outcome:?}");
         assert_eq!(outcome.stderr.lines().count(), 1, "{line}: {outcome:?}");
     }
+    // Without replicates there is no last seed to refuse.
+    fs::write(bench.path("none.json"), r#"{"replicates": 0, "rng": "package"}"#).unwrap();
+    let outcome = run(&bench, "--config none.json").expect(2);
+    assert_eq!(outcome.error(), "error: --replicates 0: expected 1 to 4096");
     assert!(!bench.path("runs").exists());
 }

@@ -1,4 +1,4 @@
-//! The flags of the networks, which both experiments on data have.
+//! The flags of the networks, which both experiments on data have, and the checks that both need.
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,13 @@ use super::model::loss::Loss;
 use super::model::network::Network;
 use crate::data::ImageData;
 use crate::lab::Refusals;
+
+/// The most neurons of a hidden layer.
+const MAX_NEURONS: i64 = 1 << 24;
+/// The largest learning rate: beyond it a finite loss says nothing about the next weights.
+const LARGEST_LR: f64 = 1e6;
+/// The largest loss at which a run can be told to go on.
+const LARGEST_CAP: f64 = 1e12;
 
 /// Settings of a network.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -28,11 +35,15 @@ pub struct NetworkConfig {
 impl NetworkConfig {
     /// Checks every value.
     pub fn validate(&self, refusals: &mut Refusals) {
-        let good = !self.hidden.is_empty() && self.hidden.iter().all(|neurons| *neurons > 0);
+        let fits = |neurons: &i64| (1..=MAX_NEURONS).contains(neurons);
+        let good = !self.hidden.is_empty() && self.hidden.iter().all(fits);
         refusals.unless(good, || {
             let text: Vec<String> = self.hidden.iter().map(i64::to_string).collect();
             let text = text.join(",");
-            format!("--hidden {text}: expected numbers of neurons, e.g. 256,256,256")
+            format!(
+                "--hidden {text}: expected numbers of neurons from 1 to {MAX_NEURONS}, e.g. \
+                 256,256,256"
+            )
         });
     }
 
@@ -43,4 +54,19 @@ impl NetworkConfig {
         widths.push(data.num_classes);
         Network::new(&widths, self.activation, seeds, Kind::Float, device)
     }
+}
+
+/// Checks the learning rates of a flag.
+pub fn validate_rates(flag: &str, rates: &[f64], refusals: &mut Refusals) {
+    refusals.unless(!rates.is_empty(), || format!("--{flag}: expected at least one learning rate"));
+    if let Some(lr) = rates.iter().find(|lr| !(**lr > 0.0 && **lr <= LARGEST_LR)) {
+        refusals.add(format!("--{flag} {lr}: expected positive numbers up to {LARGEST_LR:e}"));
+    }
+}
+
+/// Checks the loss beyond which a run is frozen.
+pub fn validate_cap(cap: f64, refusals: &mut Refusals) {
+    refusals.unless(cap > 0.0 && cap <= LARGEST_CAP, || {
+        format!("--cap {cap}: expected a positive number up to {LARGEST_CAP:e}")
+    });
 }

@@ -7,7 +7,15 @@ use super::descent::{Init, Point};
 use crate::lab::tensor::optim::OptimizerKind;
 use crate::lab::{Config, Refusals, RunConfig};
 
-/// Settings of the early descent: every combination of the lists is a network.
+/// The most hidden layers: each has names and shapes in the host's memory, before anything else is
+/// known of the network's size.
+const MAX_DEPTH: i64 = 10_000;
+/// The most neurons of a hidden layer.
+const MAX_WIDTH: i64 = 1 << 24;
+/// The most losses of all networks of a run, which are its state: 1 GB.
+const MAX_LOSSES: u64 = 1 << 27;
+
+/// Settings of the early descent: one network is trained for every combination of the lists.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Networks")]
 pub struct DepthWidthConfig {
@@ -44,7 +52,15 @@ pub struct DepthWidthConfig {
 }
 
 impl DepthWidthConfig {
-    /// The networks of a run: every combination of the lists, the last list the fastest.
+    /// How many combinations the lists have.
+    fn num_points(&self) -> u64 {
+        let lists = [self.depths.len(), self.widths.len(), self.inits.len()];
+        let lists = lists.into_iter().chain([self.optimizers.len(), self.lrs.len()]);
+        lists.fold(1, |points, length| points.saturating_mul(length as u64))
+    }
+
+    /// The networks of a run: every combination of optimizers, learning rates, initialisations,
+    /// depths and widths, in this order, the widths running fastest.
     pub fn points(&self) -> Vec<Point> {
         let mut points = Vec::new();
         for optimizer in self.optimizers.iter().copied() {
@@ -62,25 +78,35 @@ impl DepthWidthConfig {
 }
 
 impl Config for DepthWidthConfig {
-    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
-        for (flag, sizes) in [("depths", &self.depths), ("widths", &self.widths)] {
+    fn resolve(&mut self, run: &RunConfig, refusals: &mut Refusals) {
+        for (flag, sizes, most) in
+            [("depths", &self.depths, MAX_DEPTH), ("widths", &self.widths, MAX_WIDTH)]
+        {
             let text = sizes.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-            let good = !sizes.is_empty() && sizes.iter().all(|size| (1..=1 << 24).contains(size));
-            refusals
-                .unless(good, || format!("--{flag} {text}: expected numbers from 1 to 16777216"));
+            let good = !sizes.is_empty() && sizes.iter().all(|size| (1..=most).contains(size));
+            refusals.unless(good, || format!("--{flag} {text}: expected numbers from 1 to {most}"));
             refuse_repeats(refusals, flag, sizes, &text);
         }
         let text = self.lrs.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
         let good = !self.lrs.is_empty() && self.lrs.iter().all(|lr| *lr > 0.0 && *lr <= 1e30);
-        refusals.unless(good, || format!("--lrs {text}: expected positive numbers"));
+        refusals.unless(good, || format!("--lrs {text}: expected positive numbers up to 1e30"));
         refuse_repeats(refusals, "lrs", &self.lrs, &text);
-        refuse_repeats(refusals, "inits", &self.inits, &format!("{:?}", self.inits));
-        let text = format!("{:?}", self.optimizers);
+        let text = self.inits.iter().map(|init| init.name()).collect::<Vec<_>>().join(",");
+        refuse_repeats(refusals, "inits", &self.inits, &text);
+        let text = self.optimizers.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(",");
         refuse_repeats(refusals, "optimizers", &self.optimizers, &text);
         refusals.unless(!self.inits.is_empty() && !self.optimizers.is_empty(), || {
             "--inits and --optimizers: expected one or more each".into()
         });
-        refusals.unless(self.descent_steps > 0, || "--descent-steps 0: expected 1 or more".into());
+        let steps = self.descent_steps;
+        refusals.unless(steps > 0, || "--descent-steps 0: expected 1 or more".into());
+        let networks = self.num_points().saturating_mul(u64::from(run.replicates));
+        refusals.unless(networks.saturating_mul(u64::from(steps) + 1) <= MAX_LOSSES, || {
+            format!(
+                "--descent-steps {steps}: expected fewer for {networks} networks, whose losses are \
+                 {MAX_LOSSES} at most"
+            )
+        });
     }
 }
 

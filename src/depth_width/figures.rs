@@ -44,7 +44,7 @@ impl Axis {
 /// Draws the figures that the run has the axes for.
 ///
 /// # Errors
-/// Losses that can't be read from the device, or a figure that can't be rendered.
+/// Where losses can't be read from the device.
 pub fn draw(run: &DepthWidth, log: &mut Log, step: u64) -> Result<()> {
     let results = run.results()?;
     let config = &run.config;
@@ -76,7 +76,7 @@ fn subtitle(run: &DepthWidth) -> String {
     format!("{} examples of {}, {seeds}", run.examples.labels.size()[0], run.data)
 }
 
-/// What a network that knows nothing loses: ln of the number of classes.
+/// The loss of a network that gives every class the same probability: ln of their number.
 fn chance(run: &DepthWidth) -> Reference {
     let classes = run.examples.labels.size()[0];
     Reference { label: format!("ln {classes}"), value: (classes as f64).ln() }

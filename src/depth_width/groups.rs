@@ -1,4 +1,4 @@
-//! Results in groups of one panel or one curve each, and how these are named.
+//! Groups results so that each group is one panel or one curve, and names panels and curves.
 
 use super::descent::{Init, Point, PointResult};
 use crate::lab::figure::Series;
@@ -13,7 +13,7 @@ pub(super) struct Sample {
     pub(super) values: Vec<f64>,
 }
 
-/// The results in groups of one key each, in the order of their first appearance.
+/// Groups the results by `key`, in the order in which the keys first appear.
 pub(super) fn groups<K: PartialEq>(
     results: &[PointResult],
     key: impl Fn(&Point) -> K,
@@ -30,17 +30,17 @@ pub(super) fn groups<K: PartialEq>(
 }
 
 impl Point {
-    /// The name of a figure over learning rates and widths.
+    /// The file name of the map over learning rate and width, of which everything else is fixed.
     pub(super) fn tag_of_plane(&self) -> String {
-        format!("{}_{}_d{}", self.optimizer.name(), self.init_name(), self.depth)
+        format!("{}_{}_d{}", self.optimizer.name(), self.init.name(), self.depth)
     }
 
-    /// The update rule, its rate and the initialisation, for a title.
+    /// The optimizer, its learning rate and the initialisation, for a title.
     pub(super) fn rule(&self) -> String {
         format!("{} at {}, {}", self.rule_label(), self.lr, self.init_label())
     }
 
-    /// The update rule, for a title.
+    /// The optimizer, for a title.
     pub(super) fn rule_label(&self) -> &'static str {
         self.optimizer.title()
     }
@@ -54,7 +54,7 @@ impl Point {
     }
 }
 
-/// The mean over seeds, with a band from the least to the most.
+/// The mean over seeds, with a band from the minimum to the maximum.
 pub(super) fn series(label: &str, samples: &[Sample]) -> Series {
     let fold =
         |pick: &dyn Fn(&[f64]) -> f64| samples.iter().map(|sample| pick(&sample.values)).collect();

@@ -42,7 +42,7 @@ pub fn charts() -> Vec<Chart> {
 /// Says a line for every point, and logs its losses.
 ///
 /// # Errors
-/// Losses that can't be read from the device.
+/// Where losses can't be read from the device.
 pub fn report(run: &DepthWidth, evaluation: &mut Evaluation) -> Result<()> {
     let results = run.results()?;
     for PointResult { point, courses } in &results {

@@ -40,7 +40,7 @@ impl DepthWidth {
     /// Every point with its courses, one for each seed.
     ///
     /// # Errors
-    /// Losses that can't be read from the device.
+    /// Where losses can't be read from the device.
     pub fn results(&self) -> Result<Vec<PointResult>> {
         let flat = to_host::values(&self.losses.transpose(0, 1))?;
         let length = self.config.descent_steps as usize + 1;

@@ -9,6 +9,7 @@ use tch::{Kind, Tensor};
 
 use crate::apical::learning::multipliers::AReduce;
 use crate::apical::learning::split::Subset;
+use crate::apical::learning::trainer::{chunks, samples};
 use crate::apical::model::layer::Layer;
 use crate::apical::model::loss::Loss;
 use crate::apical::model::network::Network;
@@ -74,10 +75,9 @@ pub fn losses(
         let steps = Tensor::from_slice(group).to_kind(kind).to_device(device);
         let network = moved(network, run, gradient, &steps);
         let mut sum = Tensor::zeros([group.len() as i64], (Kind::Double, device));
-        for from in (0..data.len()).step_by(CHUNK as usize) {
-            let length = CHUNK.min(data.len() - from);
-            let output = output(&network, &data.images.narrow(0, from, length));
-            let each = loss.each(&output, &data.target.narrow(0, from, length));
+        for chunk in chunks(0..data.len(), CHUNK) {
+            let output = output(&network, &samples(&data.images, &chunk));
+            let each = loss.each(&output, &samples(&data.target, &chunk));
             let _ = sum.g_add_(&each.sum_dim_intlist(-1, false, Kind::Double));
         }
         sum / data.len() as f64

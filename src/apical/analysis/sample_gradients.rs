@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use crate::apical::learning::split::Subset;
+use crate::apical::learning::trainer::{chunks, samples};
 use crate::apical::model::loss::Loss;
 use crate::apical::model::network::Network;
 use crate::lab::tensor::to_host;
@@ -90,23 +91,22 @@ pub fn gradients(
     let (kind, device) = (data.images.kind(), data.images.device());
     let mut totals: Vec<Tensor> = network.layers.iter().map(|l| l.apical.zeros_like()).collect();
     let mut sums: Vec<Sums> = network.layers.iter().map(|_| Sums::new(device)).collect();
-    for from in (0..data.len()).step_by(CHUNK as usize) {
-        let length = CHUNK.min(data.len() - from);
-        let x = data.images.narrow(0, from, length);
+    for chunk in chunks(0..data.len(), CHUNK) {
+        let x = samples(&data.images, &chunk);
         let rates = network.forward(&x, true);
         let one = Tensor::ones([], (kind, device));
-        let delta = loss.gradient(rates.output(), &data.target.narrow(0, from, length), &one);
+        let delta = loss.gradient(rates.output(), &samples(&data.target, &chunk), &one);
         let each = network.backward(&x, &rates, delta, false).apical;
         for ((each, total), sums) in each.iter().zip(&mut totals).zip(&mut sums) {
             let _ = total.g_add_(&each.sum_dim_intlist(1, false, kind));
             sums.add(&each.get(0), range);
         }
     }
-    let samples = data.len() as f64;
+    let count = data.len() as f64;
     let statistics = sums.iter().zip(&network.layers).map(|(sums, layer)| {
         let neurons = layer.apical.size()[1];
-        sums.statistics(samples * neurons as f64)
+        sums.statistics(count * neurons as f64)
     });
     let statistics = statistics.collect::<Result<Vec<_>>>()?;
-    Ok((totals.into_iter().map(|total| total / samples).collect(), statistics))
+    Ok((totals.into_iter().map(|total| total / count).collect(), statistics))
 }

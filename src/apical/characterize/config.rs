@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::apical::learning::multipliers::AReduce;
 use crate::apical::learning::rule::Pre;
-use crate::apical::network_config::NetworkConfig;
+use crate::apical::network_config::{NetworkConfig, validate_cap, validate_rates};
 use crate::lab::{Config, Refusals, RunConfig};
 
 /// Settings of `apical_characterize`.
@@ -51,17 +51,14 @@ pub struct CharacterizeConfig {
 impl Config for CharacterizeConfig {
     fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
         self.model.validate(refusals);
-        let rates = !self.grid_lr.is_empty() && self.grid_lr.iter().all(|lr| *lr > 0.0);
-        refusals.unless(rates, || "--grid-lr: expected positive numbers".into());
+        validate_rates("grid-lr", &self.grid_lr, refusals);
+        validate_rates("lr-a", &[self.lr_a], refusals);
+        validate_rates("lr-w", &[self.lr_w], refusals);
+        validate_cap(self.cap, refusals);
         let batches = !self.grid_batch.is_empty() && self.grid_batch.iter().all(|batch| *batch > 0);
         refusals.unless(batches, || "--grid-batch: expected numbers of samples, 1 or more".into());
-        let batch = self.batch_size;
+        let (batch, range) = (self.batch_size, self.range);
         refusals.unless(batch > 0, || format!("--batch-size {batch}: expected 1 or more"));
-        let positive =
-            [("lr-a", self.lr_a), ("lr-w", self.lr_w), ("range", self.range), ("cap", self.cap)];
-        for (flag, value) in positive {
-            refusals
-                .unless(value > 0.0, || format!("--{flag} {value}: expected a positive number"));
-        }
+        refusals.unless(range > 0.0, || format!("--range {range}: expected a positive number"));
     }
 }

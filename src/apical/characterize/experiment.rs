@@ -107,6 +107,7 @@ impl Figures for Characterize {
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
-        figures::draw(self, log, step)
+        figures::draw(self, log, step);
+        Ok(())
     }
 }

@@ -1,7 +1,5 @@
 //! Figures of one phase 1 and one phase 2.
 
-use anyhow::Result;
-
 use super::state::Characterize;
 use crate::apical::analysis::sample_gradients::BINS;
 use crate::lab::figure::{
@@ -10,17 +8,13 @@ use crate::lab::figure::{
 use crate::lab::log::run_log::Log;
 
 /// Draws `loss_drop`, `gradient_histogram` and `phase2`.
-///
-/// # Errors
-/// If a figure has nothing to show.
-pub fn draw(run: &Characterize, log: &mut Log, step: u64) -> Result<()> {
+pub fn draw(run: &Characterize, log: &mut Log, step: u64) {
     let map = map(run);
     log.draw("loss_drop", step, &map);
     let histogram = histogram(run);
     log.draw("gradient_histogram", step, &histogram);
     let phase2 = phase2(run, log);
     log.draw("phase2", step, &phase2);
-    Ok(())
 }
 
 /// The drop of the loss in phase 1, over learning rates and batch sizes.

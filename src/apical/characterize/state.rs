@@ -107,29 +107,19 @@ impl Characterize {
         let loss = self.config.model.loss.mean(rates.output(), &self.split.test.target);
         self.mean_of_live(&loss)
     }
-
-    /// The weights and the multipliers by name; with the axis of networks only where there are
-    /// several.
-    fn named_layers(&self) -> impl Iterator<Item = (String, Tensor)> {
-        let network = &self.network;
-        network.layers.iter().enumerate().flat_map(move |(k, layer)| {
-            [("weight", &layer.weight), ("apical", &layer.apical)].map(|(what, tensor)| {
-                (format!("layer{k}.{what}"), network.without_single_run(tensor))
-            })
-        })
-    }
 }
 
 impl Persist for Characterize {
     fn save(&self, writer: &mut StateWriter) -> Result<()> {
-        self.named_layers().for_each(|(name, tensor)| writer.model(name, &tensor));
+        self.network.named_layers().for_each(|(name, tensor)| writer.model(name, &tensor));
         writer.auxiliary("state.alive", &self.live.alive);
         writer.auxiliary("state.diverged_at", &self.live.ended_at);
         Ok(())
     }
 
     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
-        self.named_layers().try_for_each(|(name, tensor)| reader.model(&name, &tensor))?;
+        let layers = &mut self.network.named_layers();
+        layers.try_for_each(|(name, tensor)| reader.model(&name, &tensor))?;
         reader.auxiliary("state.alive", &self.live.alive)?;
         reader.auxiliary("state.diverged_at", &self.live.ended_at)
     }

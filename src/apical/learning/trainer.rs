@@ -164,7 +164,7 @@ impl Trainer {
 }
 
 /// A range in chunks of this length, the last of which may be shorter.
-pub(super) fn chunks(range: Range<i64>, length: i64) -> impl Iterator<Item = Range<i64>> {
+pub(crate) fn chunks(range: Range<i64>, length: i64) -> impl Iterator<Item = Range<i64>> {
     let end = range.end;
     range.step_by(length as usize).map(move |start| start..end.min(start + length))
 }
@@ -173,6 +173,6 @@ pub(super) fn chunks(range: Range<i64>, length: i64) -> impl Iterator<Item = Ran
 ///
 /// # Shapes
 /// - of: `[sample, ..]`
-pub(super) fn samples(of: &Tensor, range: &Range<i64>) -> Tensor {
+pub(crate) fn samples(of: &Tensor, range: &Range<i64>) -> Tensor {
     of.narrow(0, range.start, range.end - range.start)
 }

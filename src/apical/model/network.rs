@@ -98,6 +98,15 @@ impl Network {
         if self.runs == 1 { tensor.get(0) } else { tensor.shallow_clone() }
     }
 
+    /// The weights and the multipliers by their names in checkpoints, as
+    /// [`Network::without_single_run`] gives them.
+    pub fn named_layers(&self) -> impl Iterator<Item = (String, Tensor)> {
+        self.layers.iter().enumerate().flat_map(move |(k, layer)| {
+            [("weight", &layer.weight), ("apical", &layer.apical)]
+                .map(|(what, tensor)| (format!("layer{k}.{what}"), self.without_single_run(tensor)))
+        })
+    }
+
     /// The rates of every layer, with the multipliers, or as if all of them were 1.
     ///
     /// # Shapes

@@ -25,7 +25,7 @@ const RATE_LIMIT: f64 = 10.0;
 
 /// η|x|² of a row, from [`LARGEST_STEP`] down.
 pub fn step_of_row(row: i64) -> f64 {
-    LARGEST_STEP + (0.0 - LARGEST_STEP) * row as f64 / ROWS as f64
+    LARGEST_STEP - LARGEST_STEP * row as f64 / ROWS as f64
 }
 
 /// a of the middle of a column.

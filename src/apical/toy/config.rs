@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::apical::one_layer::census::Sizes;
 use crate::lab::{Config, Refusals, RunConfig};
 
+/// The most neurons, inputs and trials.
+const MAX_SIZE: i64 = 1 << 24;
+
 /// Settings of `apical_toy`.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
@@ -28,10 +31,15 @@ pub struct ToyConfig {
 }
 
 impl Config for ToyConfig {
-    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+    fn resolve(&mut self, run: &RunConfig, refusals: &mut Refusals) {
+        refusals.unless(run.steps.is_some(), || {
+            "the length of this experiment is --steps, 1 or more".into()
+        });
         let sizes = [("neurons", self.neurons), ("inputs", self.inputs), ("trials", self.trials)];
         for (flag, value) in sizes {
-            refusals.unless(value > 0, || format!("--{flag} {value}: expected 1 or more"));
+            refusals.unless((1..=MAX_SIZE).contains(&value), || {
+                format!("--{flag} {value}: expected 1 to {MAX_SIZE}")
+            });
         }
         for (flag, value) in [("eta", self.eta), ("threshold", self.threshold)] {
             refusals

@@ -1,6 +1,6 @@
 //! The steps of `apical_toy`.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tch::Device;
 
 use super::config::ToyConfig;
@@ -39,7 +39,7 @@ impl Experiment for Toy {
 
     fn build(settings: &Settings<ToyConfig>, device: Device) -> Result<Self> {
         let run = &settings.run;
-        let steps = run.steps.unwrap_or(1000);
+        let steps = run.steps.context("no number of steps")?;
         Ok(Self::new(settings.experiment.clone(), run.seed, steps, device))
     }
 

@@ -20,7 +20,7 @@ const SHOWN: usize = 6;
 /// Draws `trajectories`, `trials` and `phase_diagram_<activation>`.
 ///
 /// # Errors
-/// If the device can't be read, or a figure has nothing to show.
+/// If the device can't be read.
 pub fn draw(run: &Toy, log: &mut Log, step: u64) -> Result<()> {
     let trajectories = trajectories(run)?;
     log.draw("trajectories", step, &trajectories);
@@ -36,7 +36,10 @@ pub fn draw(run: &Toy, log: &mut Log, step: u64) -> Result<()> {
 
 /// The first trial whose first neuron is active, the second one is not, and, for Gaussian
 /// multipliers, a > 1 for the active one, as the notebook shows them; else the first trial.
-fn example(layer: &ToyLayer, law: usize) -> i64 {
+///
+/// # Errors
+/// If the device can't be read.
+fn example(layer: &ToyLayer, law: usize) -> Result<i64> {
     let row = law as i64;
     let drive = layer.drive().get(row);
     let mut fits = drive.select(-1, 0).gt(0.0);
@@ -47,7 +50,7 @@ fn example(layer: &ToyLayer, law: usize) -> i64 {
         fits = fits.logical_and(&layer.apical.get(row).select(-1, 0).gt(1.0));
     }
     // argmax of a 0/1 vector is the first 1.
-    to_host::scalar(&fits.to_kind(Kind::Int8).argmax(0, false)).map_or(0, |trial| trial as i64)
+    Ok(to_host::scalar(&fits.to_kind(Kind::Int8).argmax(0, false))? as i64)
 }
 
 /// One rectified layer for each law of the multipliers, simulated and in closed form.
@@ -56,7 +59,7 @@ fn trajectories(run: &Toy) -> Result<Panels> {
     let relu = rectified.next().context("no rectified layer to show")?;
     let mut panels = Vec::new();
     for (law, name) in LAWS.iter().enumerate() {
-        let trial = example(relu, law);
+        let trial = example(relu, law)?;
         let pick = |tensor: &Tensor| tensor.get(law as i64).get(trial).copy();
         let layer = || ToyLayer {
             activation: relu.activation,

@@ -7,11 +7,11 @@ use crate::apical::learning::cycle::{Cycle, LrSchedule};
 use crate::apical::learning::multipliers::{AReduce, AUpdate};
 use crate::apical::learning::rule::{Pre, Target};
 use crate::apical::learning::trainer::{LearningRates, LearningRules};
-use crate::apical::network_config::NetworkConfig;
+use crate::apical::network_config::{NetworkConfig, validate_cap, validate_rates};
 use crate::lab::{Config, Refusals, RunConfig};
 
-/// The largest learning rate: beyond it a finite loss says nothing about the next weights.
-const LARGEST_LR: f64 = 1e6;
+/// The most steps of a phase, and the most phases 2 for a phase 1: a step's number has 64 bits.
+const MAX_LENGTH: u64 = 1_000_000_000;
 
 /// Settings of two-phase training.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -128,27 +128,22 @@ impl ApicalTrainConfig {
 impl Config for ApicalTrainConfig {
     fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
         self.model.validate(refusals);
-        for (flag, rates) in [("lr-a", &self.lr_a), ("lr-w", &self.lr_w)] {
-            refusals.unless(!rates.is_empty(), || {
-                format!("--{flag}: expected at least one learning rate")
-            });
-            if let Some(lr) = rates.iter().find(|lr| !(**lr > 0.0 && **lr <= LARGEST_LR)) {
-                refusals
-                    .add(format!("--{flag} {lr}: expected positive numbers up to {LARGEST_LR:e}"));
-            }
-        }
-        for (flag, count) in [
-            ("eval-samples", self.eval_samples.unwrap_or(1)),
-            ("batch-size", self.batch_size),
-            ("phase2-per-phase1", self.phase2_per_phase1.min(i64::MAX as u64) as i64),
-            ("steps-per-phase", self.steps_per_phase.min(i64::MAX as u64) as i64),
-        ] {
+        validate_rates("lr-a", &self.lr_a, refusals);
+        validate_rates("lr-w", &self.lr_w, refusals);
+        for (flag, count) in
+            [("eval-samples", self.eval_samples.unwrap_or(1)), ("batch-size", self.batch_size)]
+        {
             refusals.unless(count > 0, || format!("--{flag} {count}: expected 1 or more"));
         }
-        let cap = self.cap;
-        refusals.unless(cap > 0.0 && cap <= 1e12, || {
-            format!("--cap {cap}: expected a positive number up to 1e12")
-        });
+        for (flag, length) in [
+            ("phase2-per-phase1", self.phase2_per_phase1),
+            ("steps-per-phase", self.steps_per_phase),
+        ] {
+            refusals.unless((1..=MAX_LENGTH).contains(&length), || {
+                format!("--{flag} {length}: expected 1 to {MAX_LENGTH}")
+            });
+        }
+        validate_cap(self.cap, refusals);
         refusals.unless(!self.target.needs_reset() || self.a_update.resets(), || {
             format!(
                 "--target frozen moves the multipliers into the weights, after which they are 1: \

@@ -99,7 +99,8 @@ impl Figures for ApicalTrain {
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
-        figures::draw(self, log, step)
+        figures::draw(self, log, step);
+        Ok(())
     }
 }
 

@@ -1,20 +1,14 @@
 //! Figures of two-phase training.
 
-use anyhow::Result;
-
 use super::state::ApicalTrain;
 use crate::apical::learning::cycle::LrSchedule;
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
 use crate::lab::log::run_log::Log;
 
 /// Draws `training`: loss, accuracy, and what the multipliers do.
-///
-/// # Errors
-/// If a figure has nothing to show.
-pub fn draw(run: &ApicalTrain, log: &mut Log, step: u64) -> Result<()> {
+pub fn draw(run: &ApicalTrain, log: &mut Log, step: u64) {
     let panels = training(run, log);
     log.draw("training", step, &panels);
-    Ok(())
 }
 
 /// Epochs in a training step.
@@ -122,10 +116,16 @@ fn loss(run: &ApicalTrain, log: &Log) -> LineFigure {
     }
 }
 
+/// The share correct of a predictor that guesses: 1 over the number of classes.
+fn chance(run: &ApicalTrain) -> Reference {
+    let classes = run.split.test.target.size()[1];
+    Reference { label: "chance".into(), value: 1.0 / classes as f64 }
+}
+
 /// Loss and accuracy, and what the multipliers do.
 fn training(run: &ApicalTrain, log: &Log) -> Panels {
     let accuracy = LineFigure {
-        references: vec![Reference { label: "chance".into(), value: 0.1 }],
+        references: vec![chance(run)],
         ..panel("Accuracy on D_test", "share correct", curves(run, log, "eval/accuracy"))
     };
     let mut panels = vec![loss(run, log), accuracy];
@@ -182,4 +182,38 @@ fn subtitle(run: &ApicalTrain) -> String {
         LrSchedule::Cosine => parts.push("cosine schedule".into()),
     }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, Tensor};
+
+    use super::*;
+    use crate::data::{ImageData, LabelledImages};
+    use crate::lab::configure;
+
+    #[test]
+    fn chance_is_one_over_the_number_of_classes() {
+        let images = || LabelledImages {
+            images: Tensor::ones([60, 4], (Kind::Float, Device::Cpu)),
+            labels: Tensor::arange(60, (Kind::Int64, Device::Cpu)).fmod(3),
+        };
+        let data = ImageData {
+            name: "three classes".into(),
+            height: 2,
+            width: 2,
+            num_classes: 3,
+            mean: 0.0,
+            std: 1.0,
+            train: images(),
+            test: images(),
+            source: serde_json::Value::Null,
+        };
+        let line = ["program", "--hidden", "5"].map(std::ffi::OsString::from);
+        let config = configure::<ApicalTrain>(line).unwrap().experiment;
+        let cycle = config.cycle(1);
+        let run = ApicalTrain::new(config, data, cycle, 0, 1, Device::Cpu).unwrap();
+        let panels = training(&run, &Log::silent()).panels;
+        assert_eq!(panels[1].references[0].value, 1.0 / 3.0);
+    }
 }

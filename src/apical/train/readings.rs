@@ -7,7 +7,7 @@ use super::state::ApicalTrain;
 use crate::apical::learning::cycle::PhasePosition;
 use crate::lab::tensor::to_host;
 
-/// Names of the results, in the order of [`ApicalTrain`]'s.
+/// Names of the results of a run, in the order of the rows of its tensor of results.
 pub const RESULTS: [&str; 4] = ["loss_w", "accuracy_w", "loss", "accuracy"];
 /// Names of what is measured of the rates of a layer.
 pub const POWER: [&str; 2] = ["power", "power_above_one"];

@@ -137,17 +137,7 @@ impl ApicalTrain {
         samples
     }
 
-    /// The weights and the multipliers by name; with the axis of runs only where there are several.
-    fn named_layers(&self) -> impl Iterator<Item = (String, Tensor)> {
-        let network = &self.trainer.network;
-        network.layers.iter().enumerate().flat_map(move |(k, layer)| {
-            [("weight", &layer.weight), ("apical", &layer.apical)].map(|(what, tensor)| {
-                (format!("layer{k}.{what}"), network.without_single_run(tensor))
-            })
-        })
-    }
-
-    /// What the next steps need besides, by name.
+    /// What the next steps need besides the network, by name.
     fn named_auxiliary(&self) -> Vec<(String, Tensor)> {
         let trainer = &self.trainer;
         let of_layers = [
@@ -172,13 +162,15 @@ impl ApicalTrain {
 
 impl Persist for ApicalTrain {
     fn save(&self, writer: &mut StateWriter) -> Result<()> {
-        self.named_layers().for_each(|(name, tensor)| writer.model(name, &tensor));
+        let network = &self.trainer.network;
+        network.named_layers().for_each(|(name, tensor)| writer.model(name, &tensor));
         self.named_auxiliary().iter().for_each(|(name, tensor)| writer.auxiliary(name, tensor));
         Ok(())
     }
 
     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
-        self.named_layers().try_for_each(|(name, tensor)| reader.model(&name, &tensor))?;
+        let network = &self.trainer.network;
+        network.named_layers().try_for_each(|(name, tensor)| reader.model(&name, &tensor))?;
         let auxiliary = self.named_auxiliary();
         auxiliary.iter().try_for_each(|(name, tensor)| reader.auxiliary(name, tensor))?;
         let alive = to_host::values(&self.trainer.live.alive.to_kind(Kind::Double))?;

@@ -24,7 +24,7 @@ impl Examples {
     /// Takes the first image of each class in the order of the training set.
     ///
     /// # Errors
-    /// A class without a training image, or labels that can't be read from the device.
+    /// Where a class has no training image, or labels can't be read from the device.
     pub fn first_of_each(data: &ImageData) -> Result<Self> {
         let labels = to_host::values(&data.train.labels)?;
         let first = |class: i64| {
@@ -75,7 +75,7 @@ fn he_samplers(neurons: i64, fan_in: i64) -> (Sampler, Sampler) {
 /// is returned as it is. The last of these losses costs a forward pass of its own.
 ///
 /// # Errors
-/// An allocation that libtorch refuses.
+/// Where libtorch refuses an allocation.
 pub fn descend(point: &Point, examples: &Examples, steps: u32, seed: u64) -> Result<Tensor> {
     let (images, labels) = (&examples.images, &examples.labels);
     let samplers = samplers(point, images.size()[1], labels.size()[0]);

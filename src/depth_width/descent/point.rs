@@ -16,6 +16,16 @@ pub enum Init {
     He,
 }
 
+impl Init {
+    /// The word that the flag takes, for tags and names of files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::He => "he",
+        }
+    }
+}
+
 /// A network, all but its seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
@@ -35,14 +45,6 @@ impl Point {
     /// The point in a tag: `adam/lr0.001/default/d2/w1024`.
     pub fn tag(&self) -> String {
         let (lr, depth, width) = (self.lr, self.depth, self.width);
-        format!("{}/lr{lr}/{}/d{depth}/w{width}", self.optimizer.name(), self.init_name())
-    }
-
-    /// The initialisation in a word.
-    pub fn init_name(&self) -> &'static str {
-        match self.init {
-            Init::Default => "default",
-            Init::He => "he",
-        }
+        format!("{}/lr{lr}/{}/d{depth}/w{width}", self.optimizer.name(), self.init.name())
     }
 }

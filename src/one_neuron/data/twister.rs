@@ -35,8 +35,8 @@ impl PythonRandom {
 
     /// `random.random()`, which is also `random.uniform(0, 1)`: 53 bits of two words.
     pub fn unit(&mut self) -> f64 {
-        let (a, b) = (self.word() >> 5, self.word() >> 6);
-        (f64::from(a) * 67_108_864.0 + f64::from(b)) / 9_007_199_254_740_992.0
+        let (first, second) = (self.word(), self.word());
+        unit(first, second)
     }
 
     /// The index of `random.choice` among `n` items: as many upper bits as `n` has, drawn again
@@ -67,8 +67,8 @@ impl NumpyRandom {
     }
 
     fn unit(&mut self) -> f64 {
-        let (a, b) = (self.twister.next_u32() >> 5, self.twister.next_u32() >> 6);
-        (f64::from(a) * 67_108_864.0 + f64::from(b)) / 9_007_199_254_740_992.0
+        let (first, second) = (self.twister.next_u32(), self.twister.next_u32());
+        unit(first, second)
     }
 
     /// `standard_normal()`: Marsaglia's polar method, whose second number is kept for the next
@@ -87,6 +87,12 @@ impl NumpyRandom {
             }
         }
     }
+}
+
+/// A number in [0, 1) from the upper 27 bits of a word and the upper 26 of the next one.
+fn unit(first: u32, second: u32) -> f64 {
+    let (a, b) = (f64::from(first >> 5), f64::from(second >> 6));
+    (a * 67_108_864.0 + b) / 9_007_199_254_740_992.0
 }
 
 #[cfg(test)]

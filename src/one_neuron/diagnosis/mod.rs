@@ -1,4 +1,4 @@
-//! What a gradient rule does to the gradient, and how well a trained model answers.
+//! Compares each gradient rule's direction with the true gradient, and evaluates trained models.
 
 pub mod evaluation;
 pub mod gradients;

@@ -10,6 +10,11 @@ use crate::one_neuron::learning::update::{EpsPlace, UpdateKind};
 use crate::one_neuron::model::architecture::Model;
 use crate::one_neuron::model::rule::{GradientRule, Sign};
 
+/// The most samples in a batch.
+const MAX_BATCH: u32 = 65_536;
+/// The most steps between two records or two evaluations.
+const MAX_INTERVAL: u64 = 1_000_000_000_000;
+
 /// Where the random numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -36,14 +41,14 @@ impl Generators {
 pub enum Engine {
     /// Rows on the CPU, tensors on CUDA
     Auto,
-    /// A loop over rows in Rust, on the CPU
+    /// One neuron or network (a row) after the other, in Rust, on the CPU
     Rows,
-    /// Tensors with the rows as leading axes, on any device
+    /// All of them at once in tensor operations, on any device
     Tensors,
 }
 
 impl Engine {
-    /// Whether there is one on CUDA.
+    /// Whether it computes on CUDA.
     fn runs_on_cuda(self) -> bool {
         match self {
             Self::Auto | Self::Tensors => true,
@@ -85,7 +90,7 @@ pub struct OneNeuronConfig {
     pub lr: Vec<f64>,
     /// Samples in a batch; a list is an axis of the grid
     #[arg(long, value_delimiter = ',', default_value = "8",
-        value_parser = clap::value_parser!(u32).range(1..=65536))]
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_BATCH)))]
     pub batch_size: Vec<u32>,
     /// Momentum of sgd-plus
     #[arg(long, default_value_t = 0.9)]
@@ -103,7 +108,7 @@ pub struct OneNeuronConfig {
     #[arg(long, value_enum, default_value = "inside-root")]
     pub adam_eps_place: EpsPlace,
     /// Steps whose mean loss is one record
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=MAX_INTERVAL))]
     pub record_every: u64,
     /// Record as the package does up to 1.1.4: the first record is the first loss over record-every
     #[arg(long)]
@@ -121,14 +126,17 @@ pub struct OneNeuronConfig {
     #[arg(long, value_enum, default_value = "auto")]
     pub engine: Engine,
     /// Steps between two evaluations
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=MAX_INTERVAL))]
     pub evaluate_every: u64,
 }
 
 impl Config for OneNeuronConfig {
     fn resolve(&mut self, run: &RunConfig, refusals: &mut Refusals) {
-        let (seed, last) = (run.seed, run.seed.saturating_add(u64::from(run.replicates) - 1));
-        let too_large = last > self.rng.largest_seed();
+        refusals.unless(run.steps.is_some(), || {
+            "the length of this experiment is --steps, 1 or more".into()
+        });
+        let (seed, further) = (run.seed, u64::from(run.replicates).saturating_sub(1));
+        let too_large = seed.saturating_add(further) > self.rng.largest_seed();
         refusals.unless(!too_large, || {
             format!(
                 "--seed {seed}: NumPy's generator takes seeds up to 4294967295 with --rng package"
@@ -162,12 +170,15 @@ impl OneNeuronConfig {
     }
 
     fn validate_numbers(&self, refusals: &mut Refusals) {
-        for (flag, count) in [
-            ("batch-size", self.batch_size.iter().copied().min().map_or(1, u64::from)),
-            ("record-every", self.record_every),
-            ("evaluate-every", self.evaluate_every),
-        ] {
-            refusals.unless(count > 0, || format!("--{flag} 0: expected 1 or more"));
+        if let Some(size) = self.batch_size.iter().find(|size| !(1..=MAX_BATCH).contains(*size)) {
+            refusals.add(format!("--batch-size {size}: expected 1 to {MAX_BATCH}"));
+        }
+        for (flag, steps) in
+            [("record-every", self.record_every), ("evaluate-every", self.evaluate_every)]
+        {
+            refusals.unless((1..=MAX_INTERVAL).contains(&steps), || {
+                format!("--{flag} {steps}: expected 1 to {MAX_INTERVAL}")
+            });
         }
         for (flag, share) in
             [("momentum", self.momentum), ("beta1", self.beta1), ("beta2", self.beta2)]

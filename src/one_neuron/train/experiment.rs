@@ -40,7 +40,7 @@ impl Experiment for OneNeuron {
 
     fn build(settings: &Settings<OneNeuronConfig>, device: Device) -> Result<Self> {
         let run = &settings.run;
-        let steps = run.steps.context("the number of steps")?;
+        let steps = run.steps.context("no number of steps")?;
         Self::new(settings.experiment.clone(), run.seed, run.replicates, steps, device)
     }
 
@@ -88,6 +88,7 @@ impl Figures for OneNeuron {
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
-        figures::draw(self, log, step)
+        figures::draw(self, log, step);
+        Ok(())
     }
 }

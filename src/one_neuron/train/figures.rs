@@ -1,45 +1,11 @@
 //! Figures of a grid of neurons: its learning curves, the notebook's three, the batch-size law, and
 //! the gradient taken apart.
 
-use anyhow::Result;
-
+use super::notebook::{NOTEBOOK, NotebookFigure};
 use super::points::Point;
 use super::state::OneNeuron;
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
 use crate::lab::log::run_log::Log;
-use crate::one_neuron::learning::update::UpdateKind;
-use crate::one_neuron::model::rule::GradientRule;
-
-/// The notebook's figures: name, title, and the curves as optimizer, gradient and label.
-type Curves = &'static [(UpdateKind, GradientRule, &'static str)];
-const NOTEBOOK: [(&str, &str, Curves); 3] = [
-    (
-        "given_modified",
-        "SGD: the given gradient against the modified one",
-        &[
-            (UpdateKind::Sgd, GradientRule::Averaged, "given"),
-            (UpdateKind::Sgd, GradientRule::Correct, "modified"),
-        ],
-    ),
-    (
-        "before",
-        "Before: every optimizer with the averaged gradient",
-        &[
-            (UpdateKind::Sgd, GradientRule::Averaged, "SGD"),
-            (UpdateKind::SgdPlus, GradientRule::AveragedX2, "SGD+"),
-            (UpdateKind::Adam, GradientRule::AveragedX2, "Adam"),
-        ],
-    ),
-    (
-        "after",
-        "After: SGD as it was, SGD+ and Adam with the correct gradient",
-        &[
-            (UpdateKind::Sgd, GradientRule::Averaged, "SGD"),
-            (UpdateKind::SgdPlus, GradientRule::Correct, "SGD+"),
-            (UpdateKind::Adam, GradientRule::Correct, "Adam"),
-        ],
-    ),
-];
 
 /// The terms of the gradient: tag and label.
 const TERMS: [(&str, &str); 6] = [
@@ -52,15 +18,12 @@ const TERMS: [(&str, &str); 6] = [
 ];
 
 /// Draws the figures of a run's end, as far as its grid has the points for them.
-///
-/// # Errors
-/// Fails if a figure can't be drawn.
-pub fn draw(run: &OneNeuron, log: &mut Log, step: u64) -> Result<()> {
+pub fn draw(run: &OneNeuron, log: &mut Log, step: u64) {
     let learning = learning(run, log);
     log.draw("learning", step, &learning);
-    for (name, title, curves) in NOTEBOOK {
-        if let Some(figure) = notebook(run, log, title, curves) {
-            log.draw(name, step, &figure);
+    for figure in &NOTEBOOK {
+        if let Some(drawing) = notebook(run, log, figure) {
+            log.draw(figure.name, step, &drawing);
         }
     }
     if run.config.batch_size.len() > 1 {
@@ -71,7 +34,6 @@ pub fn draw(run: &OneNeuron, log: &mut Log, step: u64) -> Result<()> {
         let apart = decomposition(run, log);
         log.draw("decomposition", step, &apart);
     }
-    Ok(())
 }
 
 /// A logged curve with a band of one standard deviation over seeds.
@@ -154,22 +116,19 @@ fn share_axis(panels: &mut [LineFigure]) {
     }
 }
 
-/// One of the notebook's figures, where every curve of it was trained at the smallest learning rate
-/// and batch.
-fn notebook(run: &OneNeuron, log: &Log, title: &str, curves: Curves) -> Option<LineFigure> {
+/// One of the notebook's figures, where every curve of it was trained at the smallest learning rate;
+/// of several batch sizes the first is shown.
+fn notebook(run: &OneNeuron, log: &Log, figure: &NotebookFigure) -> Option<LineFigure> {
     let lr = run.config.lr.iter().copied().fold(f64::INFINITY, f64::min);
-    let find = |optimizer, gradient| {
+    let series = figure.curves.iter().map(|shown| {
         let fits = |point: &&Point| {
-            (point.optimizer, point.gradient, point.lr) == (optimizer, gradient, lr)
+            (point.optimizer, point.gradient, point.lr) == (shown.optimizer, shown.gradient, lr)
         };
-        run.points.iter().find(fits)
-    };
-    let series = curves.iter().map(|(optimizer, gradient, label)| {
-        Some(curve(log, &find(*optimizer, *gradient)?.tag("train/loss"), label))
+        Some(curve(log, &run.points.iter().find(fits)?.tag("train/loss"), shown.label))
     });
     let series = series.collect::<Option<Vec<Series>>>()?;
     let subtitle = format!("learning rate {lr:e}, {}", over_seeds(run));
-    Some(loss_figure(title, subtitle, series))
+    Some(loss_figure(figure.title, subtitle, series))
 }
 
 /// The loss at the end against the batch size, a curve for each optimizer, gradient and rate.

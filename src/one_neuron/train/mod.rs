@@ -10,6 +10,7 @@ pub mod state;
 mod figures;
 mod group;
 mod group_steps;
+mod notebook;
 mod streams;
 
 pub use state::OneNeuron;

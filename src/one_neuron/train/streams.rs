@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::config::{Generators, OneNeuronConfig};
 use crate::lab::store::{Persist, StateReader, StateWriter};
@@ -83,11 +83,7 @@ impl Streams {
 impl Persist for Streams {
     fn save(&self, writer: &mut StateWriter) -> Result<()> {
         for (size, streams) in &self.by_size {
-            let drawn = streams.iter().map(|stream| match &stream.sampler {
-                Sampler::Package(random) => Some(random.drawn),
-                Sampler::Native(_) => None,
-            });
-            if let Some(drawn) = drawn.collect::<Option<Vec<u64>>>() {
+            if let Some(drawn) = words_drawn(streams) {
                 writer.number(format!("state.python_words.b{size}"), &drawn);
             }
         }
@@ -96,12 +92,12 @@ impl Persist for Streams {
 
     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
         for (size, streams) in &mut self.by_size {
+            let Some(mut drawn) = words_drawn(streams) else { continue };
             let key = format!("state.python_words.b{size}");
-            if !reader.has(&key) {
-                continue;
-            }
-            let mut drawn: Vec<u64> = Vec::new();
             reader.number(&key, &mut drawn)?;
+            let (found, expected) = (drawn.len(), streams.len());
+            let file = reader.file().display();
+            ensure!(found == expected, "{file}: {key} has {found} numbers, expected {expected}");
             for (stream, (words, seed)) in streams.iter_mut().zip(drawn.iter().zip(&self.seeds)) {
                 let random = PythonRandom::at(*seed, *words);
                 stream.sampler = Sampler::Package(Box::new(random));
@@ -109,6 +105,15 @@ impl Persist for Streams {
         }
         Ok(())
     }
+}
+
+/// How many words every stream has drawn, `[replicate]`; none of streams without state.
+fn words_drawn(streams: &[Stream]) -> Option<Vec<u64>> {
+    let drawn = streams.iter().map(|stream| match &stream.sampler {
+        Sampler::Package(random) => Some(random.drawn),
+        Sampler::Native(_) => None,
+    });
+    drawn.collect()
 }
 
 /// The initial parameters of a seed, and the sampler of its batches: the package draws both from
