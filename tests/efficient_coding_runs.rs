@@ -157,12 +157,35 @@ fn bad_values_are_one_line() {
         ("--firing-rate nan", "--firing-rate nan"),
         ("--variant leak", "two-losses"),
         ("--rate-lr-multiplier 10", "--constraint two-losses"),
+        ("--lr 1e37 --constraint project --rate-lr-multiplier 100", "a product <3.4e38"),
         ("--replicates 2", "--replicates 2"),
         ("--data nothing", "--data nothing"),
         ("--shape round", "--shape round"),
         ("--constraint lagrang", "lagrange"),
+        ("--kernel-size 4611686018427387904", "--kernel-size 4611686018427387904: expected 1 to"),
+        ("--kernel-size 3037000500", "--kernel-size 3037000500: expected 1 to 128"),
+        ("--colours 4611686018427387904", "expected 1 or 3"),
+        ("--batch-size 4611686018427387904", "expected 1 to 1000000"),
+        ("--eval-patches 100000000000000", "--eval-patches 100000000000000: expected 1 to 1000000"),
+        ("--covariance-batches 4611686018427387904", "expected 1 to 1000000"),
+        ("--neurons 0", "--neurons 0: expected 1 or more"),
     ] {
         refused(home.path(), flags, 2, part);
+    }
+}
+
+/// The limits of flags hold for a configuration file too.
+#[test]
+fn bad_values_of_a_file_are_one_line() {
+    let home = tempfile::tempdir().unwrap();
+    for (values, part) in [
+        (r#"{"downsample": 0}"#, "--downsample 0: expected 1 to 64"),
+        (r#"{"image_size": 1}"#, "--image-size 1: expected 2 to 4096"),
+        (r#"{"leaf_images": -3}"#, "--leaf-images -3: expected 1 to 10000"),
+        (r#"{"evaluate_every": 0}"#, "--evaluate-every 0: expected 1 or more"),
+    ] {
+        fs::write(home.path().join("a.json"), values).unwrap();
+        refused(home.path(), "--config a.json", 2, part);
     }
 }
 
@@ -178,8 +201,10 @@ fn bad_files_are_one_line() {
     let whole = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/kyoto.mat"));
     fs::write(home.path().join("c.mat"), &whole.unwrap()[..300]).unwrap();
     refused(home.path(), "--kernel-size 3 --neurons 7 --data c.mat", 1, "c.mat");
-    // Images without contrast have no covariance to speak of.
-    refused(home.path(), "--kernel-size 12 --neurons 7 --slope 4 --image-size 4096", 1, "positive");
+    // Four patches have no covariance of 144 inputs.
+    let picture = image::RgbImage::from_fn(13, 13, |x, y| image::Rgb([(x * y) as u8; 3]));
+    picture.save(home.path().join("d.png")).unwrap();
+    refused(home.path(), "--kernel-size 12 --neurons 7 --data d.png", 1, "d.png is not positive");
 }
 
 #[test]

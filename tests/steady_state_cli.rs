@@ -118,7 +118,7 @@ fn predictions_and_initialisations_run() {
     }
 }
 
-/// The same numbers whatever runs are computed together.
+/// The numbers do not depend on which runs are computed together.
 #[test]
 fn batches_do_not_matter() {
     let home = tempfile::tempdir().unwrap();
@@ -187,13 +187,21 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ("--window-start 0.4", "--window-start 0.4 and --window-end 0.5"),
         ("--window-start 1.5", "--window-start 1.5"),
         ("--window-end 0.33", "--window-end 0.33: expected a whole number of steps"),
-        ("--dt 0.3", "--dt 1: expected a whole number of steps of --dt 0.3"),
-        ("--dt 0", "--dt 0"),
+        ("--window-start 1e-10 --window-end 0", "expected a step of --dt 0.05 s or more between"),
+        ("--dt 0.3", "--dt 0.3: expected a second to be a whole number of such steps"),
+        ("--dt 0", "--dt 0: expected 0.0001 to 1"),
+        ("--dt 1e-300", "--dt"),
+        ("--dt 0.00005", "--dt 0.00005: expected 0.0001 to 1"),
+        ("--lookahead 1e14 --reference ou", "--lookahead 100000000000000: expected a number above"),
+        ("--cutoff 10 --dt 0.001 --reference ou", "--cutoff 10: expected less than 10"),
         ("--delay 1", "--delay 1"),
         ("--kp=-9", "not stable"),
+        ("--kp 1e308 --kd 1e308", "--kp, --ki, --kd, --rc: the closed loop's gains are too large"),
+        ("--kd 1e200 --rc 1e200", "--kp, --ki, --kd, --rc: the closed loop's gains are too large"),
+        ("--kp 1e20 --replicates 1 --expansions 1", "--kp"),
         ("--repeats 0", "--repeats 0"),
         ("--steady-window 500", "--steady-window 500"),
-        ("--cut 1", "--cut 1"),
+        ("--cut 1", "--cut 1: expected 0 or more, below 1"),
         ("--steps 5", "--steps"),
         ("--pretrain gd-closed-form --pretrain-gamma 30 --replicates 1", "2/λ_max"),
         ("--pretrain gd", "gd-iterated"),

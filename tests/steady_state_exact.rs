@@ -16,7 +16,7 @@ use tch::{Device, Kind, Tensor};
 const KIND: ReferenceKind = ReferenceKind::SinesZero;
 const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
 
-/// For every kind of reference.
+/// The quadratic form against a simulation, for every kind of reference.
 #[test]
 fn quadratic_form_is_resimulation() {
     let kinds = <ReferenceKind as clap::ValueEnum>::value_variants();
@@ -198,7 +198,7 @@ fn least_loss_falls_with_the_expansion() {
         let leading = large.leading(10 * q);
         let start = all.granule.initial.narrow(1, 0, 10 * q);
         let ridge = numbers(&ridge_minimum(&leading, &start, 1e-12));
-        let cut = numbers(&leading.loss(&leading.minimum(&start, 1e-12).weights));
+        let cut = numbers(&leading.loss(&leading.minimum(&start, 1e-12).unwrap().weights));
         for seed in 0..10 {
             rise = rise.max(ridge[seed] - last[seed]);
             rise_cut = rise_cut.max(cut[seed] - last_cut[seed]);

@@ -1,7 +1,12 @@
 //! The two-loss toy against PyTorch's run of the notebook's program, and against its theory.
 
+use std::ffi::OsString;
+use std::fs;
+
+use neuron_lab::efficient_coding::toy::TwoLossToy;
 use neuron_lab::efficient_coding::two_loss::hill::{Coordinates, Hill};
 use neuron_lab::efficient_coding::two_loss::problem::{Constraint, Method, Problem};
+use neuron_lab::lab::configure;
 
 fn notebook() -> Problem {
     Problem {
@@ -137,4 +142,20 @@ fn a_level_line_is_level() {
     let hill = Hill { top: [1.0, 1.5], tilt: 0.7 };
     let (x, y) = hill.level_line(0.3);
     assert!(x.iter().zip(&y).all(|(x, y)| (hill.height([*x, *y]) - 0.3).abs() < 1e-12));
+}
+
+/// The program computes the map in one go: nothing interrupts one that would take years.
+#[test]
+fn a_map_without_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.json");
+    fs::write(&file, r#"{"map_size": 100000}"#).unwrap();
+    let refusal = |flags: [OsString; 2]| {
+        let words = [OsString::from("two_loss_toy")].into_iter().chain(flags);
+        configure::<TwoLossToy>(words).map(|_| ()).unwrap_err().to_string()
+    };
+    let line = refusal(["--map-steps".into(), i64::MAX.to_string().into()]);
+    assert_eq!(line, "--map-steps 9223372036854775807: expected 10000000 or fewer");
+    let line = refusal(["--config".into(), file.into()]);
+    assert_eq!(line, "--map-size 100000: expected 1000 or fewer");
 }

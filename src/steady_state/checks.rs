@@ -1,10 +1,17 @@
 //! Checks of the settings that the three experiments share.
 
+use anyhow::Context;
+
 use super::config::{SteadyStateConfig, signal_to_noise};
 use super::learning::pretraining::PretrainMethod;
 use super::plant::closed_loop::ClosedLoop;
-use crate::lab::tensor::to_host;
 use crate::lab::{Config, Refusals, RunConfig};
+
+/// The largest number of seconds, updates or runs that a setting may ask for.
+const LONGEST: i64 = 10_000_000;
+/// The shortest time between samples, s: the maps of a second have as many entries as the square of
+/// its samples.
+const SHORTEST_STEP: f64 = 1e-4;
 
 impl Config for SteadyStateConfig {
     fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
@@ -19,8 +26,8 @@ impl Config for SteadyStateConfig {
             ("steady-window", self.steady_window),
             ("batch-runs", self.batch_runs),
         ] {
-            refusals.unless((1..=10_000_000).contains(&value), || {
-                format!("--{flag} {value}: expected 1 to 10000000")
+            refusals.unless((1..=LONGEST).contains(&value), || {
+                format!("--{flag} {value}: expected 1 to {LONGEST}")
             });
         }
         refusals.unless(self.steady_window <= self.steady_seconds, || {
@@ -38,7 +45,9 @@ impl Config for SteadyStateConfig {
         };
         positive("pretrain-gamma", *self.pretrain_gamma.get_or_insert(usual), refusals);
         let cut = self.cut;
-        refusals.unless((0.0..1.0).contains(&cut), || format!("--cut {cut}: expected 0 to 1"));
+        refusals.unless((0.0..1.0).contains(&cut), || {
+            format!("--cut {cut}: expected 0 or more, below 1")
+        });
         self.check_timing(refusals);
     }
 }
@@ -67,7 +76,10 @@ impl SteadyStateConfig {
         let cutoff = *self.cutoff.get_or_insert(self.reference.default_cutoff());
         let fastest = if self.reference.in_hertz() { std::f64::consts::TAU } else { 1.0 } * cutoff;
         positive("cutoff", cutoff, refusals);
-        positive("dt", self.dt, refusals);
+        let limit = self.reference.cutoff_limit();
+        refusals.unless(cutoff < limit, || {
+            format!("--cutoff {cutoff}: expected less than {limit} for this --reference")
+        });
         refusals.unless(fastest * self.dt <= 0.5, || {
             format!(
                 "--cutoff {cutoff}: its period has fewer than 12 samples of --dt {}: use a smaller \
@@ -76,7 +88,9 @@ impl SteadyStateConfig {
             )
         });
         let lookahead = self.lookahead.get_or_insert(self.reference.default_lookahead(cutoff));
-        positive("lookahead", *lookahead, refusals);
+        refusals.unless(*lookahead > 0.0 && *lookahead <= LONGEST as f64, || {
+            format!("--lookahead {lookahead}: expected a number above 0, up to {LONGEST}")
+        });
     }
 
     fn check_timing(&self, refusals: &mut Refusals) {
@@ -87,22 +101,33 @@ impl SteadyStateConfig {
         refusals.unless((0.0..1.0).contains(&delay), || {
             format!("--delay {delay}: expected 0 or more, below 1")
         });
-        let plant = ClosedLoop::new(&self.gains());
-        let growth = plant.growth_rate(&self.gains());
-        if let Some(growth) = refusals.take(to_host::scalar(&growth)) {
+        let flags = "--kp, --ki, --kd, --rc";
+        let growth = ClosedLoop::new(&self.gains()).growth_rate(&self.gains());
+        if let Some(growth) = refusals.take(growth.context(flags)) {
             refusals.unless(growth < 0.0, || {
-                format!(
-                    "--kp, --ki, --kd, --rc: the closed loop is not stable (eigenvalue {growth:.3})"
-                )
+                format!("{flags}: the closed loop is not stable (eigenvalue {growth:.3})")
             });
         }
         let (timing, dt) = (self.timing(), self.dt);
-        let times = [("dt", 1.0), ("window-start", from), ("window-end", to), ("delay", delay)];
+        if !(SHORTEST_STEP..=1.0).contains(&dt) {
+            refusals.add(format!("--dt {dt}: expected {SHORTEST_STEP} to 1"));
+            return;
+        }
+        refusals.unless(timing.whole_samples(1.0).is_some(), || {
+            format!("--dt {dt}: expected a second to be a whole number of such steps")
+        });
+        let times = [("window-start", from), ("window-end", to), ("delay", delay)];
         for (flag, seconds) in times {
             refusals.unless(timing.whole_samples(seconds).is_some(), || {
                 format!("--{flag} {seconds}: expected a whole number of steps of --dt {dt} s")
             });
         }
+        refusals.unless(timing.whole_samples(from - to) != Some(0), || {
+            format!(
+                "--window-start {from} and --window-end {to}: expected a step of --dt {dt} s or \
+                 more between them"
+            )
+        });
     }
 }
 

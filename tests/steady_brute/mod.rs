@@ -118,7 +118,7 @@ impl Network {
         })
     }
 
-    /// The same with the layer's answers known.
+    /// As [`Network::loss`], with the layer's answers known.
     pub fn loss_of(&self, weights: &[f64], signals: &[(Vec<f64>, f64)], seconds: usize) -> f64 {
         self.simulate(seconds, |i| {
             let (answers, reference) = &signals[i];

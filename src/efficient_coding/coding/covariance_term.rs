@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 /// What the information and its gradient need of one covariance C = G M G + sigma_out^2 of the
-/// responses. With A = C / sigma_out^2:
+/// responses, where A is C / sigma_out^2.
 pub struct CovarianceTerm {
     /// log2 det A, in bits: `[sample]`.
     pub logdet: Tensor,

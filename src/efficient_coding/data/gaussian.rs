@@ -1,6 +1,6 @@
 //! Gaussian images with a power spectrum 1/f^a, as natural images have for a = 2.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -29,7 +29,8 @@ impl Gaussian {
     /// Computes the covariance from the spectrum.
     ///
     /// # Errors
-    /// Exit code 2 for a patch that is larger than the image, or a slope that gives no image.
+    /// Exit code 2 for a patch that is larger than the image, or a slope that gives no image; exit
+    /// code 1 where rounding leaves the covariance not positive definite.
     pub fn new(shape: PatchShape, options: &EnsembleOptions) -> Result<Self> {
         let (image_size, slope) = (options.image_size.unwrap_or(IMAGE_SIZE), options.slope);
         if image_size < shape.kernel || image_size < 2 {
@@ -45,7 +46,13 @@ impl Gaussian {
         let whole = colour::correlations(shape.colours).kron(&space);
         // The mask scales rows alone, so that its dark corners cost the root no precision.
         let mask = shape.mask();
-        let root = (whole.f_linalg_cholesky(false)? * mask.unsqueeze(1)).to_kind(Kind::Float);
+        let root = whole.f_linalg_cholesky(false).with_context(|| {
+            format!(
+                "--slope {slope}: the covariance of the patches is not positive definite; take a \
+                 smaller --kernel-size, --image-size or --slope"
+            )
+        })?;
+        let root = (root * mask.unsqueeze(1)).to_kind(Kind::Float);
         let covariance = whole * mask.outer(&mask);
         Ok(Self { shape, slope, image_size, covariance, root })
     }
@@ -78,8 +85,8 @@ fn autocorrelation(size: i64, slope: f64) -> Tensor {
     let across = Tensor::fft_fftfreq(size, 1.0, options).square();
     let along = Tensor::fft_rfftfreq(size, 1.0, options).square();
     let squares = across.unsqueeze(1) + along.unsqueeze(0);
-    let power = squares.clamp_min(f64::MIN_POSITIVE).pow_tensor_scalar(-slope / 2.0);
-    let power = power * squares.gt(0.0);
+    // The power at frequency 0 would be infinite: it is the mean, which the image lacks.
+    let power = squares.pow_tensor_scalar(-slope / 2.0).where_scalarother(&squares.gt(0.0), 0.0);
     let correlation = power.fft_irfft2([size, size].as_slice(), [-2, -1], "backward");
     let variance = correlation.narrow(0, 0, 1).narrow(1, 0, 1);
     correlation / variance
@@ -98,6 +105,29 @@ fn pixels(correlation: &Tensor, kernel: i64) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The mean over all waves but the constant one of |f|^-a cos(2 pi f x), over that at x = 0.
+    #[test]
+    fn the_autocorrelation_is_the_sum_of_its_waves() {
+        let size = 6i64;
+        let frequency = |k: i64| (if k > size / 2 { k - size } else { k }) as f64 / size as f64;
+        for slope in [0.0, 1.0, 2.0, 2.5, 4.0] {
+            let found = autocorrelation(size, slope);
+            let at = |y: i64, x: i64| -> f64 {
+                let waves = (1..size * size).map(|k| (frequency(k / size), frequency(k % size)));
+                let wave = |(v, u): (f64, f64)| {
+                    let turn = std::f64::consts::TAU * (v * y as f64 + u * x as f64);
+                    v.hypot(u).powf(-slope) * turn.cos()
+                };
+                waves.map(wave).sum()
+            };
+            for (y, x) in (0..size).flat_map(|y| (0..size).map(move |x| (y, x))) {
+                let expected = at(y, x) / at(0, 0);
+                let found = found.double_value(&[y, x]);
+                assert!((found - expected).abs() < 1e-12, "{slope}: {found} {expected}");
+            }
+        }
+    }
 
     #[test]
     fn patches_have_the_covariance_that_is_said() {

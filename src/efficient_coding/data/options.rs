@@ -1,5 +1,7 @@
 //! What an ensemble of patches is made with.
 
+use std::ops::RangeInclusive;
+
 /// What an ensemble is made with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EnsembleOptions {
@@ -15,6 +17,15 @@ pub struct EnsembleOptions {
     /// Pixels of a picture that become one, along each side; none for 3 of photos, and 1 of other
     /// pictures.
     pub downsample: Option<u32>,
+}
+
+impl EnsembleOptions {
+    /// The sides that a synthetic image may have, in pixels.
+    pub const IMAGE_SIZES: RangeInclusive<i64> = 2..=4096;
+    /// The numbers of images of dead-leaves that there may be.
+    pub const LEAF_IMAGES: RangeInclusive<i64> = 1..=10_000;
+    /// The numbers of pixels of a picture that may become one, along each side.
+    pub const DOWNSAMPLES: RangeInclusive<i64> = 1..=64;
 }
 
 impl Default for EnsembleOptions {

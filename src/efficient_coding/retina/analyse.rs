@@ -48,8 +48,8 @@ fn analyse_as_asked(request: &ActionRequest) -> Result<()> {
         console.print(&written.numbers.to_string());
         return Ok(());
     }
-    written.analysis.lines().iter().for_each(|line| console.print(line));
-    console.print(&format!("figures      {}", written.out.display()));
+    written.analysis.lines().iter().for_each(|line| console.report(line));
+    console.report(&format!("figures      {}", written.out.display()));
     Ok(())
 }
 
@@ -125,7 +125,7 @@ fn filters(checkpoint: &Checkpoint, config: &EfficientCodingConfig) -> Result<Te
         let inputs = config.patch().inputs();
         return Ok(get(FREE)?.reshape([inputs, -1]));
     };
-    let names = shape.initial(1, 0)?.into_iter().map(|(name, _)| name);
+    let names = shape.initial(1, 0).into_iter().map(|(name, _)| name);
     let parameters = names.map(|name| get(&name)).collect::<Result<Vec<Tensor>>>()?;
     Ok(shape.filters(&parameters))
 }

@@ -128,7 +128,7 @@ pub struct PlacingConfig {
 pub struct DataConfig {
     /// Side of synthetic images, in pixels; by default 64 for gaussian and contrast, which are
     /// periodic, and 256 for dead-leaves
-    #[arg(long, value_parser = clap::value_parser!(i64).range(2..=4096))]
+    #[arg(long, value_parser = clap::value_parser!(i64).range(EnsembleOptions::IMAGE_SIZES))]
     pub image_size: Option<i64>,
     /// Exponent a of the power spectrum 1/f^a of gaussian and contrast images
     #[arg(long, default_value_t = 2.0)]
@@ -137,10 +137,11 @@ pub struct DataConfig {
     #[arg(long, default_value_t = 0.5)]
     pub contrast_spread: f64,
     /// Images of dead-leaves
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    #[arg(long, default_value_t = 16,
+        value_parser = clap::value_parser!(i64).range(EnsembleOptions::LEAF_IMAGES))]
     pub leaf_images: i64,
     /// Pixels of a picture that become one, along each side; by default 3 for photos, else 1
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(EnsembleOptions::DOWNSAMPLES))]
     pub downsample: Option<u32>,
 }
 

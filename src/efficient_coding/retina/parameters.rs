@@ -53,7 +53,7 @@ impl Parameters {
         let options = (Kind::Float, Device::Cpu);
         rng::seed_torch(seed, "init", 0);
         let drawn = match &shape {
-            Some(shape) => shape.initial(neurons, seed)?,
+            Some(shape) => shape.initial(neurons, seed),
             None => {
                 let w = Tensor::randn([config.patch().inputs(), neurons], options);
                 vec![(FREE.to_string(), unit_columns(&w))]

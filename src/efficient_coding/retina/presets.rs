@@ -41,7 +41,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "exact",
-        reason: "the same model with its gain eliminated",
+        reason: "the notebook's reference model with its gain eliminated",
         values: r#"{"constraint": "exact"}"#,
     },
     Preset {

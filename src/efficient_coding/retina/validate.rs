@@ -2,11 +2,20 @@
 
 use super::config::EfficientCodingConfig;
 use crate::efficient_coding::coding::constraint::{Constraint, Variant};
+use crate::efficient_coding::data::EnsembleOptions;
 use crate::lab::{Config, Refusals, RunConfig};
+
+/// The largest side of a patch, in pixels: the covariance of its inputs has as many entries as the
+/// fourth power of it, and nine times as many in three colours.
+const MAX_KERNEL: i64 = 128;
+/// The most patches, or batches, that are asked for at once.
+const MAX_PATCHES: i64 = 1_000_000;
 
 impl Config for EfficientCodingConfig {
     fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
         self.check_counts(refusals);
+        self.check_steps(refusals);
+        self.check_images(refusals);
         self.check_numbers(refusals);
         self.resolve_constraint(refusals);
         self.learner.validate(refusals);
@@ -15,32 +24,53 @@ impl Config for EfficientCodingConfig {
 
 impl EfficientCodingConfig {
     fn check_counts(&self, refusals: &mut Refusals) {
-        let (placing, measuring) = (&self.placing, &self.measuring);
-        for (flag, good, value) in [
-            ("kernel-size", self.kernel_size > 0, self.kernel_size.to_string()),
-            ("neurons", self.neurons > 0, self.neurons.to_string()),
-            ("batch-size", self.batch_size > 0, self.batch_size.to_string()),
-            ("eval-patches", measuring.eval_patches > 0, measuring.eval_patches.to_string()),
-            (
-                "covariance-batches",
-                measuring.covariance_batches > 0,
-                measuring.covariance_batches.to_string(),
-            ),
-            ("jitter-interval", placing.jitter_interval > 0, placing.jitter_interval.to_string()),
-            ("evaluate-every", measuring.evaluate_every > 0, measuring.evaluate_every.to_string()),
+        for (flag, value, most) in [
+            ("kernel-size", self.kernel_size, MAX_KERNEL),
+            ("batch-size", self.batch_size, MAX_PATCHES),
+            ("eval-patches", self.measuring.eval_patches, MAX_PATCHES),
+            ("covariance-batches", self.measuring.covariance_batches, MAX_PATCHES),
         ] {
-            refusals.unless(good, || format!("--{flag} {value}: expected 1 or more"));
+            refusals.unless((1..=most).contains(&value), || {
+                format!("--{flag} {value}: expected 1 to {most}")
+            });
         }
-        let colours = self.colours;
-        refusals
-            .unless([1, 3].contains(&colours), || format!("--colours {colours}: expected 1 or 3"));
-        let (neurons, pixels) = (self.neurons, self.patch().inputs());
-        refusals.unless(neurons <= pixels, || {
-            format!(
-                "--neurons {neurons}: more than the {pixels} inputs of a patch; take fewer, or a \
-                 larger --kernel-size"
-            )
-        });
+        let (colours, neurons) = (self.colours, self.neurons);
+        let known = [1, 3].contains(&colours);
+        refusals.unless(known, || format!("--colours {colours}: expected 1 or 3"));
+        refusals.unless(neurons > 0, || format!("--neurons {neurons}: expected 1 or more"));
+        if known && (1..=MAX_KERNEL).contains(&self.kernel_size) {
+            let pixels = self.patch().inputs();
+            refusals.unless(neurons <= pixels, || {
+                format!(
+                    "--neurons {neurons}: more than the {pixels} inputs of a patch; take fewer, or \
+                     a larger --kernel-size"
+                )
+            });
+        }
+    }
+
+    fn check_steps(&self, refusals: &mut Refusals) {
+        for (flag, value) in [
+            ("jitter-interval", self.placing.jitter_interval),
+            ("evaluate-every", self.measuring.evaluate_every),
+        ] {
+            refusals.unless(value > 0, || format!("--{flag} {value}: expected 1 or more"));
+        }
+    }
+
+    /// The limits that the flags have, for a configuration file too.
+    fn check_images(&self, refusals: &mut Refusals) {
+        let data = &self.data;
+        for (flag, value, range) in [
+            ("image-size", data.image_size, EnsembleOptions::IMAGE_SIZES),
+            ("leaf-images", Some(data.leaf_images), EnsembleOptions::LEAF_IMAGES),
+            ("downsample", data.downsample.map(i64::from), EnsembleOptions::DOWNSAMPLES),
+        ] {
+            let Some(value) = value else { continue };
+            refusals.unless(range.contains(&value), || {
+                format!("--{flag} {value}: expected {} to {}", range.start(), range.end())
+            });
+        }
     }
 
     fn check_numbers(&self, refusals: &mut Refusals) {
@@ -80,6 +110,10 @@ impl EfficientCodingConfig {
                 "--rate-lr-multiplier {factor}: this constraint has no optimizer for the rates; it \
                  goes with --constraint two-losses, project, total-derivative"
             )
+        });
+        let (lr, most) = (self.learner.lr, f64::from(f32::MAX));
+        refusals.unless(lr > most || lr * factor <= most, || {
+            format!("--lr {lr} times --rate-lr-multiplier {factor}: expected a product <3.4e38")
         });
     }
 }

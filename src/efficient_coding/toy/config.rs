@@ -7,6 +7,11 @@ use crate::efficient_coding::two_loss::hill::{Coordinates, Hill};
 use crate::efficient_coding::two_loss::problem::{Constraint, Method, Problem};
 use crate::lab::{Config, Refusals, RunConfig};
 
+/// The most starting points along a side of the map.
+const MAX_MAP_SIZE: u64 = 1000;
+/// The most iterations from each starting point of the map.
+const MAX_MAP_STEPS: u64 = 10_000_000;
+
 /// Settings of `two_loss_toy`; the defaults are the notebook's.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Toy")]
@@ -48,7 +53,8 @@ pub struct ToyConfig {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub print_every: u64,
     /// Starting points along each side of the map; 0 draws none
-    #[arg(long, default_value_t = 51, value_parser = clap::value_parser!(u64).range(..=1000))]
+    #[arg(long, default_value_t = 51,
+        value_parser = clap::value_parser!(u64).range(..=MAX_MAP_SIZE))]
     pub map_size: u64,
     /// Iterations after which a start of the map counts as stuck
     #[arg(long, default_value_t = 20_000)]
@@ -76,6 +82,13 @@ impl Config for ToyConfig {
         });
         refusals.unless(!self.methods.is_empty(), || "--methods: expected at least one".into());
         refusals.unless(self.print_every > 0, || "--print-every 0: expected 1 or more".into());
+        for (flag, value, most) in [
+            ("map-size", self.map_size, MAX_MAP_SIZE),
+            ("map-steps", self.map_steps, MAX_MAP_STEPS),
+        ] {
+            refusals
+                .unless(value <= most, || format!("--{flag} {value}: expected {most} or fewer"));
+        }
     }
 }
 

@@ -92,6 +92,7 @@ impl Figures for TwoLossToy {
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
-        figures::draw(self, log, step)
+        figures::draw(self, log, step);
+        Ok(())
     }
 }

@@ -1,8 +1,6 @@
 //! The figures of `two_loss_toy`: level lines with the paths, the course in time, and the map of
 //! starting points.
 
-use anyhow::Result;
-
 use super::state::TwoLossToy;
 use crate::efficient_coding::two_loss::hill::Coordinates;
 use crate::efficient_coding::two_loss::problem::{Constraint, Method};
@@ -11,7 +9,7 @@ use crate::lab::log::run_log::Log;
 
 /// Points that a curve is drawn through, at most.
 const POINTS: u64 = 2000;
-/// Colour of what is not a method's: grey would be best, the palette's black is last.
+/// Colour of what is not a method's: the last of the palette.
 const BLACK: usize = 6;
 /// Distance from the fixed point, in both coordinates, at which a start of the map has arrived.
 const ARRIVED: f64 = 0.1;
@@ -25,11 +23,8 @@ struct Course {
     points: Vec<Coordinates>,
 }
 
-/// Draws everything.
-///
-/// # Errors
-/// Where a figure can't be drawn.
-pub(super) fn draw(toy: &TwoLossToy, log: &mut Log, step: u64) -> Result<()> {
+/// Draws `paths`, `course` and, unless it has no starting points, `map`.
+pub(super) fn draw(toy: &TwoLossToy, log: &mut Log, step: u64) {
     let courses: Vec<Course> = toy.config.methods.iter().map(|m| course(toy, *m)).collect();
     let paths = paths(toy, &courses);
     log.draw("paths", step, &paths);
@@ -39,7 +34,6 @@ pub(super) fn draw(toy: &TwoLossToy, log: &mut Log, step: u64) -> Result<()> {
         let map = map(toy);
         log.draw("map", step, &map);
     }
-    Ok(())
 }
 
 /// Follows a method from the start, and keeps about evenly spread iterations on a logarithmic scale.

@@ -11,7 +11,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "long",
-        reason: "the same until it stands still",
+        reason: "the notebook's toy until it stands still",
         values: r#"{"steps": 5000, "print_every": 500}"#,
     },
     Preset {

@@ -16,6 +16,9 @@ use crate::steady_state::trade_off::figures::{panel, pretraining_weights, thinne
 /// Number of groups that the seeds are divided into by their first direction.
 const BINS: usize = 8;
 
+/// Seconds of a trajectory that are shown, at most.
+const SHOWN_SECONDS: i64 = 30;
+
 /// A number that is measured of an initialisation.
 type Measure = fn(&Initialisation) -> f64;
 
@@ -116,13 +119,13 @@ fn examples(run: &SteadyState, seeds: &[Initialisation]) -> Result<Panels> {
     Ok(Panels { title, subtitle, columns: 3, panels })
 }
 
-/// The first 30 seconds of a seed's smallest network before learning.
+/// The first seconds of a seed's smallest network before learning.
 fn trajectory(run: &SteadyState, seed: i64) -> Result<Vec<Series>> {
     let within =
         |group: &&SeedGroup| (group.first..group.first + group.seeds.len() as i64).contains(&seed);
     let Some(group) = run.sweep.groups.iter().find(within) else { return Ok(Vec::new()) };
     let local = seed - group.first;
-    let segment = group.setup.segment(0, 30);
+    let segment = group.setup.segment(0, run.config.loss_seconds.min(SHOWN_SECONDS));
     let trace = group.setup.trace(&segment, &segment.state.select(1, 0)).get(local);
     let cells = trace.size()[1] - 1;
     let initial = group.setup.granule.initial.get(local);

@@ -1,8 +1,9 @@
 //! Gradient descent on the task loss: w ← w − γ (H w − b).
 
+use anyhow::Result;
 use tch::{Kind, Tensor};
 
-use super::task::Task;
+use super::task::{Modes, Task};
 
 /// Gradient descent from `start` in the eigenbasis of H, in which it has a closed form:
 /// w_k = w* + (I − γH)^k (w_0 − w*), L_k = L_0 + Σ of what each mode has lost.
@@ -26,18 +27,21 @@ impl Descent {
     ///
     /// # Shapes
     /// - start: `[seed, cell]`
-    pub fn new(task: &Task, start: &Tensor, gamma: f64) -> Self {
-        let (values, vectors) = task.hessian.linalg_eigh("L");
+    ///
+    /// # Errors
+    /// As [`Task::modes`].
+    pub fn new(task: &Task, start: &Tensor, gamma: f64) -> Result<Self> {
+        let Modes { values, vectors } = task.modes()?;
         let gradient = task.gradient(&start.unsqueeze(1));
         let slope = -gradient.matmul(&vectors).squeeze_dim(1);
-        Self {
+        Ok(Self {
             values: values.clamp_min(0.0),
             vectors,
             slope,
             start: start.shallow_clone(),
             start_loss: task.loss(start),
             gamma,
-        }
+        })
     }
 
     /// The least learning step at which the descent diverges, 2 / λ_max: `[seed]`.
@@ -103,7 +107,7 @@ mod tests {
     fn closed_form_is_the_iteration() {
         let (task, start) = task();
         let gamma = 0.3;
-        let descent = Descent::new(&task, &start, gamma);
+        let descent = Descent::new(&task, &start, gamma).unwrap();
         let mut weights = start.copy();
         let counts = Tensor::from_slice(&[0.0, 1.0, 17.0, 200.0]);
         let losses = descent.losses(&counts);
@@ -121,9 +125,10 @@ mod tests {
     #[test]
     fn falls_below_half_the_limit_and_diverges_above_it() {
         let (task, start) = task();
-        let limit = Descent::new(&task, &start, 1.0).critical_step().min().double_value(&[]);
+        let descent = |gamma: f64| Descent::new(&task, &start, gamma).unwrap();
+        let limit = descent(1.0).critical_step().min().double_value(&[]);
         let counts = Tensor::arange(200, (Kind::Double, Device::Cpu));
-        let losses = |gamma: f64| Descent::new(&task, &start, gamma).losses(&counts);
+        let losses = |gamma: f64| descent(gamma).losses(&counts);
         assert!(
             losses(0.49 * limit)
                 .diff(1, 1, None::<Tensor>, None::<Tensor>)
@@ -134,5 +139,21 @@ mod tests {
         );
         let last = |gamma: f64| losses(gamma).select(1, 199).max().double_value(&[]);
         assert!(last(0.99 * limit) < 10.0 && last(1.1 * limit) > 1e6);
+    }
+
+    #[test]
+    fn a_task_that_is_not_finite_has_modes_and_weights_that_are_not_numbers() {
+        let (task, start) = task();
+        assert!(task.is_finite().unwrap());
+        for value in [f64::NAN, f64::INFINITY] {
+            let bad = task.narrow(0, 2);
+            let bad = Task { hessian: bad.hessian.copy(), ..bad };
+            let _ = bad.hessian.get(1).get(0).get(2).fill_(value);
+            assert!(!bad.is_finite().unwrap());
+            let all_nan = |tensor: &Tensor| tensor.isnan().all().int64_value(&[]) == 1;
+            let minimum = bad.minimum(&start, 1e-7).unwrap();
+            assert!(all_nan(&minimum.eigenvalues) && all_nan(&minimum.weights));
+            assert!(all_nan(&Descent::new(&bad, &start, 0.1).unwrap().weights(3.0)));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Pre-training: how w* is found, the weights from which the steady-state runs begin.
 
+use anyhow::Result;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -96,17 +97,21 @@ impl Pretraining {
     }
 
     /// Takes step `index`.
-    pub fn step(&mut self, groups: &[SeedGroup], mask: &ExpansionMask, index: i64) {
+    ///
+    /// # Errors
+    /// As [`Task::modes`].
+    pub fn step(&mut self, groups: &[SeedGroup], mask: &ExpansionMask, index: i64) -> Result<()> {
         let first = index * SEGMENT_UPDATES;
         self.record_trace(index);
         match self.spec.method {
             PretrainMethod::Lms => self.lms_step(groups, mask, first),
-            PretrainMethod::GdIterated => self.descent_step(groups, mask, first),
-            PretrainMethod::GdClosedForm => self.descend_in_closed_form(groups, mask),
-            PretrainMethod::Exact => self.set_to_minimum(groups, mask),
+            PretrainMethod::GdIterated => self.descent_step(groups, mask, first)?,
+            PretrainMethod::GdClosedForm => self.descend_in_closed_form(groups, mask)?,
+            PretrainMethod::Exact => self.set_to_minimum(groups, mask)?,
         }
         let last = self.steps() as i64 == index + 1;
         self.record_trace(if last { self.trace.size()[1] - 1 } else { index + 1 });
+        Ok(())
     }
 
     /// Keeps the present weights as row `row` of the trace.
@@ -143,7 +148,7 @@ impl Pretraining {
     }
 
     /// Gradient descent, step by step.
-    fn descent_step(&self, groups: &[SeedGroup], mask: &ExpansionMask, first: i64) {
+    fn descent_step(&self, groups: &[SeedGroup], mask: &ExpansionMask, first: i64) -> Result<()> {
         let (blocks, share) = (self.stage.length(first), 1.0 / self.averaged() as f64);
         self.for_each_size(groups, mask, |views| {
             let SizeViews { task, gamma, mut weights, losses, mut optimum, .. } = views;
@@ -155,15 +160,16 @@ impl Pretraining {
                     let _ = optimum.g_add_(&(&weights * share));
                 }
             }
-        });
+            Ok(())
+        })
     }
 
     /// The whole of gradient descent by its closed form.
-    fn descend_in_closed_form(&self, groups: &[SeedGroup], mask: &ExpansionMask) {
+    fn descend_in_closed_form(&self, groups: &[SeedGroup], mask: &ExpansionMask) -> Result<()> {
         let (seconds, device) = (self.stage.seconds, mask.values.device());
         self.for_each_size(groups, mask, |views| {
             let SizeViews { task, gamma, initial, mut weights, losses, mut optimum, trace } = views;
-            let descent = Descent::new(&task, &initial, gamma);
+            let descent = Descent::new(&task, &initial, gamma)?;
             for first in (0..seconds).step_by(SEGMENT_UPDATES as usize) {
                 let last = seconds.min(first + SEGMENT_UPDATES);
                 let counts = Tensor::arange_start(first + 1, last + 1, (Kind::Double, device));
@@ -175,19 +181,21 @@ impl Pretraining {
                 let _ = optimum.g_add_(&(descent.weights(k as f64) / self.averaged() as f64));
             }
             weights.copy_(&descent.weights(seconds as f64));
-        });
+            Ok(())
+        })
     }
 
     /// Puts the weights at the minimum of the task loss.
-    fn set_to_minimum(&self, groups: &[SeedGroup], mask: &ExpansionMask) {
+    fn set_to_minimum(&self, groups: &[SeedGroup], mask: &ExpansionMask) -> Result<()> {
         self.for_each_size(groups, mask, |views| {
             let SizeViews { task, initial, mut weights, losses, mut optimum, .. } = views;
-            weights.copy_(&task.minimum(&initial, self.spec.cut).weights);
+            weights.copy_(&task.minimum(&initial, self.spec.cut)?.weights);
             optimum.copy_(&weights);
             let loss = task.loss(&weights).unsqueeze(1);
             let mut rest = losses.narrow(1, 1, self.stage.seconds);
             rest.copy_(&loss.expand_as(&rest));
-        });
+            Ok(())
+        })
     }
 
     /// Calls `work` for every network size of every group.
@@ -195,8 +203,8 @@ impl Pretraining {
         &self,
         groups: &[SeedGroup],
         mask: &ExpansionMask,
-        mut work: impl FnMut(SizeViews),
-    ) {
+        mut work: impl FnMut(SizeViews) -> Result<()>,
+    ) -> Result<()> {
         for group in groups {
             let count = group.seeds.len() as i64;
             for (size, &cells) in mask.cells.iter().enumerate() {
@@ -211,9 +219,10 @@ impl Pretraining {
                     losses: run(&self.stage.losses),
                     optimum: pick(&self.optimum).narrow(1, 0, cells),
                     trace: self.trace.narrow(0, group.first, count).select(2, size as i64),
-                });
+                })?;
             }
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! All runs of a sweep over expansions, learning steps, noise and seeds: pre-training, learning from
 //! the initial weights, and learning from w*.
 
+use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::axes::SweepAxes;
@@ -106,20 +107,23 @@ impl Sweep {
     }
 
     /// Takes step `index`.
-    pub fn step(&mut self, index: u64) {
+    ///
+    /// # Errors
+    /// As [`Pretraining::step`].
+    pub fn step(&mut self, index: u64) -> Result<()> {
         let (kind, first) = self.locate(index);
         if first == 0 {
             self.begin(kind);
         }
         let stage = match kind {
             StageKind::Pretraining => {
-                self.pretraining.step(&self.groups, &self.mask, index as i64);
-                return;
+                return self.pretraining.step(&self.groups, &self.mask, index as i64);
             }
             StageKind::Train => &mut self.train,
             StageKind::Steady => &mut self.steady,
         };
         stage.advance(&self.groups, &self.mask, first, stage.length(first));
+        Ok(())
     }
 
     /// Puts the runs of a stage at their start. Those of the pre-training are there from the

@@ -5,8 +5,11 @@
 //! H = (1/T) ∫ φφᵀ, b = −(1/T) ∫ φ e_0, c = (1/2T) ∫ e_0², e_0 = y_0 − r. Integrals by the
 //! trapezoidal rule on the samples.
 
+use anyhow::Result;
 use tch::{Kind, Tensor};
 
+use crate::lab::tensor::optim::finite::all_finite;
+use crate::lab::tensor::to_host;
 use crate::steady_state::plant::setup::{Segment, Setup};
 
 /// Blocks of which the traces are held at once.
@@ -26,6 +29,15 @@ pub struct Task {
     pub rule: Tensor,
     /// The vector p of the mean update, minus the mean of h_k (window mean of e_0): `[seed, cell]`.
     pub rule_linear: Tensor,
+}
+
+/// The modes of the task loss, along which its curvature is that of one weight each.
+#[derive(Debug)]
+pub struct Modes {
+    /// Eigenvalues λ of H in ascending order: `[seed, mode]`.
+    pub values: Tensor,
+    /// Eigenvectors of H in columns: `[seed, cell, mode]`.
+    pub vectors: Tensor,
 }
 
 /// A minimum of the task loss.
@@ -121,20 +133,47 @@ impl Task {
         }
     }
 
+    /// Whether every number of the task is finite. Gains of the feedback that are far too large let
+    /// the loop's responses overflow.
+    ///
+    /// # Errors
+    /// Fails if the device can't be read.
+    pub fn is_finite(&self) -> Result<bool> {
+        let Self { hessian, linear, constant, rule, rule_linear } = self;
+        let flags = [hessian, linear, constant, rule, rule_linear].map(all_finite);
+        to_host::flag(&Tensor::stack(&flags, 0).all())
+    }
+
+    /// The modes of H: NaN where any of its entries is not finite, for which the decomposition
+    /// would fail.
+    ///
+    /// # Errors
+    /// Fails if libtorch can't decompose H.
+    pub fn modes(&self) -> Result<Modes> {
+        let finite = all_finite(&self.hessian);
+        let safe = self.hessian.where_scalarother(&finite, 0.0);
+        let (values, vectors) = safe.f_linalg_eigh("L")?;
+        let known = |tensor: Tensor| tensor.where_scalarother(&finite, f64::NAN);
+        Ok(Modes { values: known(values), vectors: known(vectors) })
+    }
+
     /// The weights of least loss next to `start`, start + U Λ⁻¹ Uᵀ (b − H start) over the eigenvalues
     /// above `cut` times the largest.
     ///
     /// # Shapes
     /// - start: `[seed, cell]`
-    pub fn minimum(&self, start: &Tensor, cut: f64) -> Minimum {
-        let (values, vectors) = self.hessian.linalg_eigh("L");
+    ///
+    /// # Errors
+    /// As [`Task::modes`].
+    pub fn minimum(&self, start: &Tensor, cut: f64) -> Result<Minimum> {
+        let Modes { values, vectors } = self.modes()?;
         let residual = &self.linear - self.hessian.matmul(&start.unsqueeze(-1)).squeeze_dim(-1);
         let along = vectors.transpose(1, 2).matmul(&residual.unsqueeze(-1)).squeeze_dim(-1);
         let largest = values.amax(1, true);
         let kept = values.gt_tensor(&(largest * cut));
         let step = (along / &values).where_self(&kept, &values.zeros_like());
         let weights = start + vectors.matmul(&step.unsqueeze(-1)).squeeze_dim(-1);
-        Minimum { weights, eigenvalues: values }
+        Ok(Minimum { weights, eigenvalues: values })
     }
 }
 

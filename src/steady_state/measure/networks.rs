@@ -35,7 +35,7 @@ pub struct NetworkResult {
 /// Measures every network, in the order of seeds, then expansions.
 ///
 /// # Errors
-/// Fails if the device's tensors can't be copied to the host.
+/// As [`Task::modes`]; fails if the device's tensors can't be copied to the host.
 pub fn measure_networks(sweep: &Sweep, cut: f64) -> Result<Vec<NetworkResult>> {
     let diverged = to_host::values(&sweep.pretraining.stage.diverged)?;
     let sizes = sweep.axes.expansions.len();
@@ -79,7 +79,7 @@ impl SizeResults {
     /// # Shapes
     /// - initial, optimum: weights before learning and w*, `[seed, cell]`
     fn new(task: &Task, initial: &Tensor, optimum: &Tensor, cut: f64) -> Result<Self> {
-        let minimum = task.minimum(initial, cut);
+        let minimum = task.minimum(initial, cut)?;
         let best = BestMeanUpdate::new(task, initial);
         Ok(Self {
             begin: to_host::values(&task.loss(initial))?,

@@ -35,7 +35,7 @@ impl Results {
     /// Reads the losses of a sweep and measures them.
     ///
     /// # Errors
-    /// Fails if the device's tensors can't be copied to the host.
+    /// As [`measure_networks`].
     pub fn measure(sweep: &Sweep, measurement: &Measurement) -> Result<Self> {
         let networks = measure_networks(sweep, measurement.cut)?;
         let runs = measure_runs(sweep, &networks, measurement.steady_window)?;

@@ -4,7 +4,11 @@
 //! ε = r − y: int' = K_i ε, mv' = ε − RC mv, u = K_p ε + K_d (ε − RC mv) + K_i int + p, where p is
 //! the command of the granule layer.
 
+use anyhow::{Result, ensure};
 use tch::{Device, Kind, Tensor};
+
+use crate::lab::tensor::optim::finite::all_finite;
+use crate::lab::tensor::to_host;
 
 /// States of the closed loop: four of the plant, the integral and the filtered error.
 pub const STATES: i64 = 6;
@@ -74,10 +78,15 @@ impl ClosedLoop {
 
     /// The largest real part of the loop's eigenvalues, 1/s: below 0 where it is stable. With
     /// RC = 0 the filter's state feeds nothing back, and its eigenvalue 0 does not count.
-    pub fn growth_rate(&self, gains: &Gains) -> Tensor {
+    ///
+    /// # Errors
+    /// Fails if the gains are so large that the state matrix overflows: of what is not finite
+    /// libtorch must not be asked for eigenvalues, since that can end the process.
+    pub fn growth_rate(&self, gains: &Gains) -> Result<f64> {
         let states = if gains.rc == 0.0 { STATES - 1 } else { STATES };
         let part = self.state.narrow(0, 0, states).narrow(1, 0, states);
-        part.linalg_eigvals().real().max()
+        ensure!(to_host::flag(&all_finite(&part))?, "the closed loop's gains are too large");
+        to_host::scalar(&part.f_linalg_eigvals()?.real().max())
     }
 
     /// The exact step of `dt` seconds for inputs that are linear within it (first-order hold), from
@@ -134,10 +143,22 @@ mod tests {
 
     #[test]
     fn a_filter_without_rate_does_not_make_the_loop_unstable() {
-        let growth = |gains: &Gains| numbers(&ClosedLoop::new(gains).growth_rate(gains))[0];
+        let growth = |gains: &Gains| ClosedLoop::new(gains).growth_rate(gains).unwrap();
         assert!(growth(&Gains { rc: 0.0, ..GAINS }) < -0.005);
         assert!((growth(&GAINS) + 0.0071).abs() < 6e-5);
         assert!(growth(&Gains { kp: -9.0, ..GAINS }) > 0.0);
+    }
+
+    #[test]
+    fn gains_that_overflow_have_no_growth_rate() {
+        for gains in [
+            Gains { kp: 1e308, kd: 1e308, ..GAINS },
+            Gains { kd: 1e200, rc: 1e200, ..GAINS },
+            Gains { ki: f64::NAN, ..GAINS },
+        ] {
+            let error = ClosedLoop::new(&gains).growth_rate(&gains).unwrap_err().to_string();
+            assert!(error.contains("too large"), "{error}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::f64::consts::TAU;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::ou::OuPath;
+
 /// The law that a reference trajectory is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,6 +61,15 @@ impl ReferenceKind {
     /// The cut-off of the original simulations: 0.5 rad/s or 0.1 Hz.
     pub fn default_cutoff(self) -> f64 {
         if self.in_hertz() { 0.1 } else { 0.5 }
+    }
+
+    /// What the cut-off must be below, in its own unit.
+    pub fn cutoff_limit(self) -> f64 {
+        match self {
+            Self::Ou => OuPath::NYQUIST,
+            Self::Sines | Self::SinesPhase | Self::SinesZero => f64::INFINITY,
+            Self::FourierOu | Self::White => f64::INFINITY,
+        }
     }
 
     /// How far ahead the granule layer sees by default, s: 0.2 of the cut-off's period.

@@ -30,6 +30,8 @@ pub struct OuPath {
 impl OuPath {
     /// Seconds between knots.
     pub const SPACING: f64 = STRIDE as f64 / RATE as f64;
+    /// The cut-off, Hz, from which on the path would change faster than its knots can show.
+    pub const NYQUIST: f64 = 0.5 / Self::SPACING;
 
     /// Draws the paths of some seeds from time 0 to `seconds`, filtered by a low-pass of `cutoff` Hz.
     ///

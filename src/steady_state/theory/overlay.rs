@@ -60,7 +60,7 @@ impl Overlay<'_> {
     fn curves(
         &self,
         simulated: impl Fn(usize, usize) -> f64,
-        predicted: impl Fn(&Task, &Tensor, f64) -> Tensor,
+        predicted: impl Fn(&Task, &Tensor, f64) -> Result<Tensor>,
     ) -> Result<Vec<Series>> {
         let axes = &self.run.sweep.axes;
         let mut series = Vec::new();
@@ -88,13 +88,13 @@ impl Overlay<'_> {
     fn each(
         &self,
         gammas: &[f64],
-        predict: impl Fn(&SeedGroup, f64) -> Tensor,
+        predict: impl Fn(&SeedGroup, f64) -> Result<Tensor>,
     ) -> Result<Vec<f64>> {
         let mut medians = Vec::new();
         for gamma in gammas {
             let mut values = Vec::new();
             for group in &self.run.sweep.groups {
-                values.extend(to_host::values(&predict(group, *gamma))?);
+                values.extend(to_host::values(&predict(group, *gamma)?)?);
             }
             medians.push(quantile(&values, 0.5));
         }
@@ -115,7 +115,8 @@ impl Overlay<'_> {
             |task, start, gamma| {
                 let counts =
                     Tensor::arange_start(first, seconds + 1, (Kind::Double, start.device()));
-                Descent::new(task, start, gamma).losses(&counts).mean_dim(1, false, Kind::Double)
+                let losses = Descent::new(task, start, gamma)?.losses(&counts);
+                Ok(losses.mean_dim(1, false, Kind::Double))
             },
         )
     }
@@ -130,7 +131,9 @@ impl Overlay<'_> {
                 let noisy = Condition { ratio, size, gamma };
                 quantile(&self.added_by_noise(noisy, Condition { ratio: quiet, ..noisy }), 0.5)
             },
-            |task, _, gamma| noise_floor(&task.hessian, &task.rule, gamma, gamma / snr, updates),
+            |task, _, gamma| {
+                Ok(noise_floor(&task.hessian, &task.rule, gamma, gamma / snr, updates))
+            },
         )
     }
 
@@ -139,7 +142,7 @@ impl Overlay<'_> {
         let snr = self.run.sweep.axes.ratios[ratio];
         self.curves(
             |size, gamma| self.median(Condition { ratio, size, gamma }, |run| run.speeds.log_50),
-            |task, start, gamma| mean_update_gain(task, start, gamma, gamma / snr),
+            |task, start, gamma| Ok(mean_update_gain(task, start, gamma, gamma / snr)),
         )
     }
 

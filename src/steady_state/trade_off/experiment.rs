@@ -43,7 +43,7 @@ impl Experiment for SteadyState {
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let _guard = no_grad_guard();
         let index = step.index;
-        step.time(Phase::Optimizer, || self.sweep.step(index));
+        step.time(Phase::Optimizer, || self.sweep.step(index))?;
         report::log_losses(&self.sweep, step);
         Ok(())
     }

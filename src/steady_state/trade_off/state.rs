@@ -12,7 +12,7 @@ use crate::steady_state::learning::stage::Stage;
 use crate::steady_state::learning::sweep::Sweep;
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::plant::block::BlockMap;
-use crate::steady_state::plant::closed_loop::ClosedLoop;
+use crate::steady_state::plant::closed_loop::{ClosedLoop, Gains};
 use crate::steady_state::plant::granule::{CELLS, Granule};
 use crate::steady_state::plant::setup::Setup;
 
@@ -30,8 +30,8 @@ impl SteadyState {
     /// A sweep before its first step, with seeds `seed`, `seed` + 1, ...
     ///
     /// # Errors
-    /// Refuses a learning step at which gradient descent diverges. Fails if libtorch can't give
-    /// back the random numbers of the references.
+    /// Refuses gains with which the task loss is not finite, and a learning step at which gradient
+    /// descent diverges. Fails if libtorch can't give back the random numbers of the references.
     pub fn new(config: SteadyStateConfig, seed: u64, seeds: u32, device: Device) -> Result<Self> {
         let axes = config.axes(seed, seeds);
         let lookahead = config.lookahead.unwrap_or_default();
@@ -41,8 +41,23 @@ impl SteadyState {
         let setup = Setup { map, granule, dt: config.dt };
         let sweep = Sweep::new(setup, axes, &config.sweep(), device);
         let run = Self { config, sweep, results: None };
+        run.check_tasks()?;
         run.check_descent()?;
         Ok(run)
+    }
+
+    /// Refuses gains that are so large that the loop's responses overflow.
+    fn check_tasks(&self) -> Result<()> {
+        for group in &self.sweep.groups {
+            if !group.task.is_finite()? {
+                let Gains { kp, ki, kd, rc, .. } = self.config.gains();
+                return Err(refuse(format!(
+                    "--kp {kp}, --ki {ki}, --kd {kd}, --rc {rc}: the task loss is not finite with \
+                     gains as large as these"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses gradient descent with a step that diverges.
@@ -54,7 +69,7 @@ impl SteadyState {
         for (q, gamma) in self.sweep.axes.expansions.iter().zip(&self.sweep.pretraining.gammas) {
             for group in &self.sweep.groups {
                 let start = group.setup.granule.initial.narrow(1, 0, q * CELLS);
-                let descent = Descent::new(&group.task.leading(q * CELLS), &start, *gamma);
+                let descent = Descent::new(&group.task.leading(q * CELLS), &start, *gamma)?;
                 let limit = to_host::scalar(&descent.critical_step().min())?;
                 if *gamma >= limit {
                     return Err(refuse(format!(

@@ -17,7 +17,7 @@ use crate::lab::error::{closest, refuse};
 /// Axes: a filter is a column; rows are the inputs of a patch, colour-major, each colour row-major.
 pub trait FilterShape {
     /// Names and initial values of the parameters, drawn from (seed, "init"), f32, on the CPU.
-    fn initial(&self, neurons: i64, seed: u64) -> Result<Vec<(String, Tensor)>>;
+    fn initial(&self, neurons: i64, seed: u64) -> Vec<(String, Tensor)>;
 
     /// The filters: `[input, neuron]`, each column of norm 1.
     ///

@@ -1,6 +1,5 @@
 //! Filters that are a profile around a centre, in one or more colours.
 
-use anyhow::Result;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::FilterShape;
@@ -42,7 +41,7 @@ impl Radial {
 }
 
 impl FilterShape for Radial {
-    fn initial(&self, neurons: i64, seed: u64) -> Result<Vec<(String, Tensor)>> {
+    fn initial(&self, neurons: i64, seed: u64) -> Vec<(String, Tensor)> {
         let options = (Kind::Float, Device::Cpu);
         rng::seed_torch(seed, "init", 2);
         // In the middle half of the patch.
@@ -54,10 +53,10 @@ impl FilterShape for Radial {
             rows.extend(fixed.map(|value| Tensor::full([1, neurons], *value, options)));
             rows.push(Tensor::randn([1, neurons], options));
         }
-        Ok(vec![
+        vec![
             ("encoder.kernel_centers".into(), centres),
             ("encoder.shape_function.shape_params".into(), Tensor::cat(&rows, 0)),
-        ])
+        ]
     }
 
     fn filters(&self, parameters: &[Tensor]) -> Tensor {

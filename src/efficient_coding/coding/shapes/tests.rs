@@ -9,7 +9,7 @@ fn shape(name: &str, kernel: i64, colours: i64) -> Box<dyn FilterShape> {
 }
 
 fn drawn(shape: &dyn FilterShape, neurons: i64) -> Vec<Tensor> {
-    let all = shape.initial(neurons, 3).unwrap();
+    let all = shape.initial(neurons, 3);
     all.into_iter().map(|(_, value)| value.to_kind(Kind::Double)).collect()
 }
 

@@ -6,7 +6,7 @@ use crate::steady_state::measure::runs::RunResult;
 /// Curves in a panel at most.
 const SHOWN: usize = 5;
 
-/// A number that is measured of a run.
+/// A function that takes one number out of a run's result.
 pub(crate) type RunMeasure = fn(&RunResult) -> f64;
 
 /// Some of the indices 0..count: the first, the last, and evenly between.
@@ -15,7 +15,7 @@ pub(crate) fn evenly_spaced(count: usize) -> Vec<usize> {
     (0..shown).map(|i| i * (count - 1) / shown.max(2).saturating_sub(1)).collect()
 }
 
-/// How many seeds the medians of a figure are over.
+/// A figure's subtitle: over how many seeds its medians are.
 pub(crate) fn subtitle(axes: &SweepAxes) -> String {
     let seeds = axes.seeds.len();
     match seeds {
@@ -24,7 +24,7 @@ pub(crate) fn subtitle(axes: &SweepAxes) -> String {
     }
 }
 
-/// The noise's name in a figure.
+/// The label of the noise level at index `ratio`: `SNR 3` or `no noise`.
 pub(crate) fn noise_title(axes: &SweepAxes, ratio: usize) -> String {
     match axes.ratios[ratio] {
         none if none.is_infinite() => "no noise".into(),

@@ -6,6 +6,7 @@ use crate::steady_state::learning::axes::Condition;
 use crate::steady_state::measure::networks::NetworkResult;
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::statistics::quantile;
+use crate::steady_state::plant::granule::CELLS;
 use crate::steady_state::trade_off::state::SteadyState;
 
 /// Modes in a panel at most.
@@ -32,7 +33,7 @@ pub(super) fn modes(run: &SteadyState, results: &Results) -> Panels {
             };
             quantile(&results.networks_of(size, from_top), share)
         };
-        let count = (10 * q as usize).min(SHOWN);
+        let count = ((CELLS * q) as usize).min(SHOWN);
         let at =
             |share: f64| -> Vec<f64> { (0..count).map(|mode| eigenvalue(mode, share)).collect() };
         let x: Vec<f64> = (1..=count).map(|mode| mode as f64).collect();
