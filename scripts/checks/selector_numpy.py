@@ -1,8 +1,10 @@
-"""The network of `selector_mnist` in NumPy, from what docs/checkpoints.md says and nothing else.
+"""The network of `selector_mnist` in NumPy, from what docs/checkpoints.md says and nothing else: the
+selectors `threshold`, `softmax` and `none`, and the rules whose output is the selected neuron's.
 
-    manifest, tensors = load("checkpoints/selector_mnist/<name>", best=True)
-    images, labels = load_test_set(manifest["config"]["data"])
-    tags, doubtful = evaluate(tensors, selector, images, labels)
+    manifest, tensors = load("checkpoints/selector_mnist/<name>")
+    config = manifest["config"]
+    images, labels = load_test_set(config["data"])
+    tags, doubtful = evaluate(tensors, config["selector"], images, labels)
 
 Everything is computed in f64 from the f32 weights.
 """
@@ -68,6 +70,8 @@ def select(x, weight, bias, selector):
     if selector == "threshold":
         logit = x @ weight.T + bias
         return np.where(1 / (1 + np.exp(-logit)) < 0.5, 0, 1), np.abs(logit)
+    if selector != "softmax":
+        raise ValueError(f"no selector {selector} here")
     logits = apply(x, weight, bias)
     ranked = np.sort(logits, axis=1)
     return logits.argmax(1), ranked[:, -1] - ranked[:, -2]
