@@ -17,6 +17,7 @@ use neuron_lab::lab::{configure, open_session};
 use neuron_lab::selector::SelectorContinual;
 use neuron_lab::selector::continual::config::ContinualConfig;
 use neuron_lab::selector::network::SelectorNetwork;
+use neuron_lab::selector::task_sequence::batches::{BatchSource, Batches};
 use neuron_lab::selector::task_sequence::evaluation::test;
 use neuron_lab::selector::task_sequence::scores::collapsed;
 use neuron_lab::selector::task_sequence::tasks::Tasks;
@@ -217,6 +218,22 @@ fn a_permuted_task_has_the_same_pixels() {
     }
 }
 
+/// The steps of a task are the mean of the tasks' images over the batch size, however large the numbers.
+#[test]
+fn the_steps_of_a_task_are_as_many_as_it_takes() {
+    let data = fetched("digits").unwrap();
+    let tasks = tasks(&config(""), &data, 1);
+    let seeds = Seeds { first: 0, count: 1 };
+    // 1437 images in all.
+    for (batch_size, epochs, expected) in
+        [(32, 1, 9), (288, 3, 3), (i64::MAX, 1, 1), (1, u64::MAX, u64::MAX / 5)]
+    {
+        let source = BatchSource::Task;
+        let batches = Batches::new(source, batch_size, &tasks, epochs, seeds, Device::Cpu);
+        assert_eq!(batches.task_steps, expected, "{batch_size}, {epochs}");
+    }
+}
+
 #[test]
 fn memory_and_joint_training_keep_what_is_forgotten_otherwise() {
     let bench = Bench::new();
@@ -312,7 +329,7 @@ fn only_a_logging_step_reads() {
 fn what_makes_no_sense_is_refused_in_one_line() {
     let bench = Bench::new();
     for (line, said) in [
-        ("--benchmark permuted --scenario class", "--scenario"),
+        ("--benchmark permuted --scenario class", "--scenario class: the permuted tasks have"),
         ("--method ewc --lambda=-1", "--lambda -1: expected a number from 0"),
         ("--method ewc --lambda nan", "--lambda"),
         ("--fisher-samples 0", "--fisher-samples 0"),

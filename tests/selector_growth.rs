@@ -42,6 +42,33 @@ fn a_run_that_changes_its_size_resumes_bit_for_bit() {
     assert!(start(2).expect(1).error().contains("layer1.selection.weight is [3, 16, 64]"));
 }
 
+/// The step of a change depends on the batch size, the size of a checkpoint does not.
+#[test]
+fn a_grown_checkpoint_is_evaluated_with_any_batch_size() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name grown --steps 46")).expect(0);
+    let grown = bench.checkpoints("grown").join("step-00000046.json");
+    let weight = &Checkpoint::read(&grown).unwrap().tensors["layer1.computation.weight"];
+    assert_eq!(weight.size(), [5, 16, 64]);
+    let evaluate = |flags: &str| {
+        let line = format!("--eval {} --json --quiet {flags}", grown.display());
+        bench.run(&line).expect(0).stdout
+    };
+    let expected = evaluate("");
+    assert!(expected.contains("eval/accuracy"), "{expected}");
+    // With 720 images in a batch, an epoch has two steps; with 10, it has more than the run had.
+    for batch in [720, 10] {
+        assert_eq!(evaluate(&format!("--batch-size {batch}")), expected, "{batch}");
+    }
+}
+
+#[test]
+fn a_change_that_never_comes_is_no_error() {
+    let bench = Bench::new();
+    let line = "--data digits --hidden 4 --steps 2 --quiet --name a";
+    bench.run(&format!("{line} --grow 2:5@epoch18446744073709551615")).expect(0);
+}
+
 #[test]
 fn what_can_not_be_is_refused_in_one_line() {
     let bench = Bench::new();
@@ -53,6 +80,7 @@ fn what_can_not_be_is_refused_in_one_line() {
         ("--shrink 2:5@epoch3", "use --grow"),
         ("--grow 2:5", "e.g. 2:5@epoch3"),
         ("--grow 2:5@epoch1", "epoch from 2 on"),
+        ("--grow 2:40000@epoch2", "--grow 2:40000@epoch2: expected at most 32767"),
         ("--grow 3:5@epoch2", "there are 2 computation neurons at epoch 2, not 3"),
         ("--grow 2:3@epoch2,3:5@epoch2", "3:5@epoch2: K changes at epoch 2 already"),
         ("--grow 2:5@epoch2 --shrink 5:3@epoch2", "5:3@epoch2: K changes at epoch 2 already"),
@@ -65,6 +93,7 @@ fn what_can_not_be_is_refused_in_one_line() {
         ("--selector none", "--num-computation 1"),
         ("--selector low-rank --rank 0", "--rank 0: expected 1 or more"),
         ("--explore gaussian --explore-scale=-1", "--explore-scale -1"),
+        ("--selector tree --num-computation 1", "use --num-computation 2 or --selector softmax"),
     ] {
         let outcome = bench.run(&format!("--data digits {flags}")).expect(2);
         assert!(outcome.error().contains(words), "{flags}: {}", outcome.error());

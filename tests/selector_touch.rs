@@ -7,12 +7,13 @@ mod common;
 use clap::ValueEnum;
 use common::Bench;
 use neuron_lab::lab::store::{Persist, StateWriter};
+use neuron_lab::lab::tensor::nn::draw_params;
 use neuron_lab::lab::train::finite::FinitePolicy;
 use neuron_lab::lab::train::session::Session;
 use neuron_lab::lab::{Experiment, open_session};
 use neuron_lab::selector::SelectorMnist;
-use neuron_lab::selector::layer::Rule;
-use tch::{Kind, Tensor};
+use neuron_lab::selector::layer::{LayerShape, Rule, SelectorKind, SelectorLayer, SteSign};
+use tch::{Device, Kind, Tensor};
 
 /// A run on the digits that takes its steps one by one.
 struct Run {
@@ -128,9 +129,16 @@ fn the_bias_for_even_use_stays_where_a_step_is_not_finite() {
 #[test]
 fn a_batch_touches_a_row_with_the_expected_probability() {
     // 1 - (1 - 1/K)^M for an even selector.
-    for (choices, samples, expected) in [(50f64, 64, 0.7255), (75.0, 64, 0.5764)] {
-        let probability = 1.0 - (1.0 - 1.0 / choices).powi(samples);
-        assert!((probability - expected).abs() < 5e-5, "{probability}");
+    for (choices, samples, expected) in [(50, 64, 0.7255), (75, 64, 0.5764)] {
+        let (selector, sign) = (SelectorKind::Softmax, SteSign::Consistent);
+        let shape = LayerShape { inputs: 1, neurons: 2000, choices, selector, sign, rank: 0 };
+        let params = draw_params(0, 1, &shape.parameters("layer1"), Device::Cpu).unwrap();
+        let layer = SelectorLayer::new(shape, "layer1", &params, Device::Cpu).unwrap();
+        tch::manual_seed(0);
+        let choice = Tensor::randint(choices, [samples, 2000], (Kind::Int64, Device::Cpu));
+        let touched = count(&layer.selection_counts(&choice).gt(0.0));
+        let share = touched as f64 / (choices * 2000) as f64;
+        assert!((share - expected).abs() < 0.005, "K = {choices}: {share}");
     }
 }
 

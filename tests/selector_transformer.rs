@@ -155,6 +155,9 @@ fn bad_input_is_one_line() {
         ("--selector threshold", 2, "--selector threshold"),
         ("--compute gather", 2, "--compute gather computes only what is selected"),
         ("--d-model 8192 --feedforward 90000 --num-computation 900", 1, " GB of memory, and "),
+        ("--batch-size 9223372036854775807", 1, "needs 9223372036.9 GB of memory, and "),
+        ("--feedforward 9223372036854775807", 1, "needs 9223372036.9 GB of memory, and "),
+        ("--d-model 4294967296 --heads 1", 1, "needs 9223372036.9 GB of memory, and "),
         ("--ste-sign as-printed", 2, "--ste-sign as-printed"),
         (
             "--replicates 2",

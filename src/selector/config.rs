@@ -103,7 +103,7 @@ fn in_flags(invalid: InvalidLayer) -> String {
         }
         InvalidLayer::TooFewFor { selector, fewest, choices } => format!(
             "--selector {} chooses between {fewest} computation neurons or more, and \
-             --num-computation is {choices}",
+             --num-computation is {choices}: use --num-computation {fewest} or --selector softmax",
             flag_value(selector)
         ),
         InvalidLayer::SignWithoutThreshold => {
@@ -131,7 +131,7 @@ fn in_flags(invalid: InvalidLayer) -> String {
 }
 
 /// A value as its flag takes it.
-fn flag_value(value: impl ValueEnum) -> String {
+pub(super) fn flag_value(value: impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().into())
 }
 

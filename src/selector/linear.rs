@@ -6,7 +6,7 @@ use tch::Tensor;
 use crate::lab::tensor::nn::linear;
 use crate::lab::tensor::params::{Gradients, ParamId, Params};
 
-/// Consecutive rows of a map, or consecutive computation neurons.
+/// Consecutive rows of a map, or consecutive computation neurons: see [`Span::times`].
 #[derive(Debug, Clone, Copy)]
 pub(in crate::selector) struct Span {
     pub(in crate::selector) start: i64,

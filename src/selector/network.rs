@@ -1,6 +1,6 @@
 //! A network of selector layers with a linear read-out.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tch::{Device, Tensor, no_grad_guard};
 
 use super::layer::{LayerOptions, LayerOutput, LayerPass, LayerShape, Noise, SelectorLayer};
@@ -14,7 +14,7 @@ use crate::lab::tensor::rng::Seeds;
 pub struct NetworkShape {
     /// Inputs of the first layer.
     pub inputs: i64,
-    /// The hidden layers.
+    /// The hidden layers, one or more.
     pub hidden: Vec<LayerShape>,
     /// Classes, the outputs of the read-out.
     pub classes: i64,
@@ -67,14 +67,15 @@ impl SelectorNetwork {
     /// The network whose parameters are `params`, which are given to each pass.
     ///
     /// # Errors
-    /// An [`InvalidLayer`](super::layer::check::InvalidLayer), or a parameter that `params` doesn't
-    /// have, or has in another size.
+    /// An [`InvalidLayer`](super::layer::check::InvalidLayer), a shape without a hidden layer, or a
+    /// parameter that `params` doesn't have, or has in another size.
     pub fn new(
         shape: &NetworkShape,
         options: LayerOptions,
         params: &Params,
         device: Device,
     ) -> Result<Self> {
+        ensure!(!shape.hidden.is_empty(), "a selector network needs a hidden layer");
         let layer = |(i, shape): (usize, &LayerShape)| {
             SelectorLayer::with_options(*shape, options, &layer_name(i), params, device)
         };
@@ -99,8 +100,8 @@ impl SelectorNetwork {
         (self.output.outputs(params, &x, self.output.all()), choices)
     }
 
-    /// Logits and choices as [`SelectorNetwork::forward_with_graph`] returns them, without a graph and without
-    /// what would be needed for one.
+    /// Logits and choices as [`SelectorNetwork::forward_with_graph`] returns them, without a graph and
+    /// without what would be needed for one.
     pub fn infer(&self, params: &Params, x: &Tensor) -> (Tensor, Vec<Tensor>) {
         let pass = self.forward(params, x, |_| None);
         (pass.logits, pass.layers.into_iter().map(|layer| layer.choice).collect())
@@ -152,5 +153,18 @@ impl SelectorNetwork {
                 None => break,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_without_a_hidden_layer_is_refused() {
+        let shape = NetworkShape { inputs: 3, hidden: Vec::new(), classes: 2 };
+        let params = shape.parameters(Seeds { first: 0, count: 1 }, Device::Cpu).unwrap();
+        let made = SelectorNetwork::new(&shape, LayerOptions::default(), &params, Device::Cpu);
+        assert!(made.unwrap_err().to_string().contains("needs a hidden layer"));
     }
 }

@@ -37,7 +37,7 @@ impl<'a> Tape<'a> {
     /// it selected, as in [`LayerPass`].
     ///
     /// # Shapes
-    /// - input: [.., batch, input]: a leaf that came from [`Tape::cut`] or from this function, or a
+    /// - input: `[.., batch, input]`, a leaf that came from [`Tape::cut`] or from this function, or a
     ///   tensor without gradient
     pub fn layer(
         &mut self,

@@ -76,7 +76,7 @@ impl Vocabulary {
         &self.words
     }
 
-    /// Never: [`UNKNOWN`] is always there.
+    /// Whether there is no word at all, which is never so: [`UNKNOWN`] is always there.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::tensor::optim::schedule::ScheduleKind;
 use crate::lab::{Config, Refusals, RunConfig};
-use crate::selector::config::NetworkConfig;
+use crate::selector::config::{NetworkConfig, flag_value};
 use crate::selector::task_sequence::batches::BatchSource;
 use crate::selector::task_sequence::penalty::{Importance, PenaltyOptions, PenaltyStep};
 use crate::selector::task_sequence::tasks::{Benchmark, Scenario};
@@ -116,10 +116,14 @@ impl Config for ContinualConfig {
             (Benchmark::Permuted, Scenario::Class | Scenario::Task) => false,
             (Benchmark::Permuted, Scenario::Domain) | (Benchmark::Split, _) => true,
         };
+        let scenario = self.scenario();
         refusals.unless(fits, || {
-            "--scenario: the permuted tasks have the same ten classes, which is domain".into()
+            format!(
+                "--scenario {}: the permuted tasks have the same ten classes: use --scenario domain",
+                flag_value(scenario)
+            )
         });
-        self.scenario = Some(self.scenario());
+        self.scenario = Some(scenario);
         self.penalty_step = Some(self.penalty_step());
         let counts = [
             ("fisher-samples", self.fisher_samples),

@@ -55,7 +55,8 @@ impl Experiment for SelectorContinual {
         let source = config.batch_source();
         let batches = Batches::new(source, batch_size, &tasks, run.epochs, seeds, device);
         let evaluate_every = batches.task_steps;
-        let schedule = RunSchedule::new(evaluate_every * TASKS as u64, evaluate_every);
+        let schedule =
+            RunSchedule::new(evaluate_every.saturating_mul(TASKS as u64), evaluate_every);
         let penalty = config.penalty().map(|options| Penalty::new(options, &params.values));
         let learner = Learner::new(&config.network.learner, params, schedule.steps);
         let record = Record::new(seeds.count, tasks.outputs, device);

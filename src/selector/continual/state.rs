@@ -1,7 +1,6 @@
 //! A network that learns five tasks, and the tensors that a checkpoint has of it.
 
 use anyhow::Result;
-use clap::ValueEnum;
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::{ContinualConfig, Method};
@@ -10,6 +9,7 @@ use crate::lab::store::{NamedTensors, Persist, StateReader, StateWriter};
 use crate::lab::tensor::rng::Seeds;
 use crate::lab::train::experiment::RunSchedule;
 use crate::lab::train::learner::Learner;
+use crate::selector::config::flag_value;
 use crate::selector::network::SelectorNetwork;
 use crate::selector::task_sequence::batches::Batches;
 use crate::selector::task_sequence::evaluation::TaskScores;
@@ -88,10 +88,7 @@ impl SelectorContinual {
             | Method::EwcOnline
             | Method::Si
             | Method::Replay
-            | Method::Joint) => {
-                let value = method.to_possible_value();
-                value.map_or_else(String::new, |value| value.get_name().into())
-            }
+            | Method::Joint) => flag_value(method),
         };
         format!("{method}, {count} parameters")
     }

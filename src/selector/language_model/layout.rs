@@ -74,18 +74,23 @@ pub fn parameters(shape: &TransformerShape) -> Vec<(String, Sampler)> {
     samplers
 }
 
-/// Numbers in all parameters.
+/// Numbers in all parameters; for sizes of which no model can be made, the largest number there is.
 pub fn parameter_count(shape: &TransformerShape) -> i64 {
     let count = |linear: &LinearShape| {
         let layer = linear.shape;
         let LayerShape { inputs, neurons, choices, .. } = layer;
         if !linear.selects {
-            return neurons * (inputs + 1);
+            return inputs.saturating_add(1).saturating_mul(neurons);
         }
-        let projection = if layer.selector.projects_input() { layer.rank * inputs } else { 0 };
-        let selection = layer.logits() * (layer.selector_inputs() + 1);
-        neurons * (selection + choices * (inputs + 1)) + projection
+        let projects = layer.selector.projects_input();
+        let projection = if projects { layer.rank.saturating_mul(inputs) } else { 0 };
+        let selection = layer.selector_inputs().saturating_add(1).saturating_mul(layer.logits());
+        let computation = inputs.saturating_add(1).saturating_mul(choices);
+        let each = selection.saturating_add(computation);
+        each.saturating_mul(neurons).saturating_add(projection)
     };
-    let linears: i64 = linears(shape).iter().map(count).sum();
-    shape.vocabulary * shape.width + linears + 4 * shape.width * shape.layers
+    let embedding = shape.vocabulary.saturating_mul(shape.width);
+    let norms = shape.width.saturating_mul(4).saturating_mul(shape.layers);
+    let linears = linears(shape);
+    linears.iter().map(count).fold(embedding.saturating_add(norms), i64::saturating_add)
 }

@@ -1,10 +1,10 @@
 //! How much memory a transformer's training takes, known before anything is made.
 
-use super::layout::{linears, parameter_count};
+use super::layout::{LinearShape, linears, parameter_count};
 use super::shape::TransformerShape;
 use crate::lab::tensor::memory::gigabytes;
 use crate::lab::tensor::optim::OptimizerKind;
-use crate::selector::layer::Compute;
+use crate::selector::layer::{Compute, LayerShape};
 
 /// The bytes that libtorch itself takes, about, with its code and its buffers.
 const LIBTORCH: i64 = 250_000_000;
@@ -12,7 +12,7 @@ const LIBTORCH: i64 = 250_000_000;
 /// Bytes of an f32.
 const FLOAT: i64 = 4;
 
-/// Bytes that a training step needs.
+/// Bytes that a training step needs, each at most the largest number there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     /// Numbers in the model.
@@ -29,30 +29,36 @@ impl Memory {
         let parameters = parameter_count(shape);
         // Parameters and gradient besides what the optimizer keeps.
         let buffers = 2 + optimizer.state_buffers();
-        let rows = batch_size * shape.sequence;
+        let rows = batch_size.saturating_mul(shape.sequence);
         let saved = match shape.options.compute {
             // Probabilities and outputs for every computation neuron, and one more in the making.
             Compute::Dense => 3 * shape.selection.choices,
             Compute::Auto | Compute::Streaming | Compute::Gather => 0,
         };
         // Input with its gradient; output with its gradient, choice, and what the selectors save.
-        let each = |inputs: i64, neurons: i64| 2 * inputs + (5 + saved) * neurons;
+        let each = |layer: &LinearShape| {
+            let LayerShape { inputs, neurons, .. } = layer.shape;
+            inputs.saturating_mul(2).saturating_add(neurons.saturating_mul(5 + saved))
+        };
         let layers = linears(shape);
-        let linear: i64 =
-            layers.iter().map(|layer| each(layer.shape.inputs, layer.shape.neurons)).sum();
-        let logits: i64 =
-            layers.iter().map(|layer| shape.options.saved_logits(&layer.shape, rows)).sum();
-        let glue = 8 * shape.width * shape.layers + 4 * shape.vocabulary;
+        let linear = layers.iter().map(each).fold(0, i64::saturating_add);
+        let saved_logits = |layer: &LinearShape| shape.options.saved_logits(&layer.shape, rows);
+        let logits = layers.iter().map(saved_logits).fold(0, i64::saturating_add);
+        // What lies between the linear layers, and after the last one.
+        let between = shape.width.saturating_mul(8).saturating_mul(shape.layers);
+        let after = shape.vocabulary.saturating_mul(4);
+        let of_row = linear.saturating_add(between).saturating_add(after);
+        let numbers = of_row.saturating_mul(rows).saturating_add(logits);
         Self {
             parameters,
-            state: buffers * FLOAT * parameters,
-            activations: FLOAT * (rows * (linear + glue) + logits),
+            state: parameters.saturating_mul(buffers * FLOAT),
+            activations: numbers.saturating_mul(FLOAT),
         }
     }
 
     /// All of it, with libtorch's own.
     pub fn bytes(&self) -> u64 {
-        (self.state + self.activations + LIBTORCH).unsigned_abs()
+        self.state.saturating_add(self.activations).saturating_add(LIBTORCH).unsigned_abs()
     }
 
     /// In words.

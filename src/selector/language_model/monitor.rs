@@ -30,12 +30,13 @@ pub struct SelectionMonitor {
 pub struct SelectionStatistics {
     /// Which computation neurons were selected.
     pub usage: Usage,
-    /// Mean over words and neurons of the entropy of the selectors' probabilities in nats: at most ln K.
+    /// Mean over words and neurons of the entropy of the selectors' probabilities in nats: at most
+    /// ln K.
     pub entropy: f64,
 }
 
 impl SelectionMonitor {
-    /// Begins for a layer; none where the layer has nothing to select.
+    /// A monitor of a layer that has seen nothing yet; none where the layer has nothing to select.
     ///
     /// # Errors
     /// A parameter that `params` doesn't have.

@@ -162,10 +162,13 @@ impl SelectorLayer {
         values: &BlockValues,
         path: Option<&mut Accumulator>,
     ) {
-        let (SelectorCache::Softmax { mean, .. }, Some(p)) =
-            (&pass.selector, &values.probabilities)
-        else {
-            return;
+        let mean = match &pass.selector {
+            SelectorCache::Softmax { mean, .. } => mean,
+            SelectorCache::None => return,
+            SelectorCache::HalfSpaces { .. } => panic!("the pass is of a layer of half-spaces"),
+        };
+        let Some(p) = &values.probabilities else {
+            unreachable!("a softmax that learns has its probabilities")
         };
         let mut dz = match (&upstream.delta_output, mean, &values.outputs) {
             (Some(delta_output), ..) => {
@@ -176,7 +179,9 @@ impl SelectorLayer {
             (None, Some(mean), Some(h)) => {
                 (h - mean.unsqueeze(-2)) * p * upstream.delta.unsqueeze(-2)
             }
-            (None, None, _) | (None, _, None) => return,
+            (None, None, _) | (None, _, None) => {
+                unreachable!("a softmax that learns has the mean or the selected output's gradient")
+            }
         };
         self.add_aux_loss_gradient(&mut dz, p, upstream.choice);
         let rows = values.block.times(self.shape.neurons);
@@ -193,7 +198,11 @@ impl SelectorLayer {
         selection: &Linear,
         path: Option<&mut Accumulator>,
     ) {
-        let SelectorCache::HalfSpaces { q, slopes } = &pass.selector else { return };
+        let (q, slopes) = match &pass.selector {
+            SelectorCache::HalfSpaces { q, slopes } => (q, slopes),
+            SelectorCache::None => return,
+            SelectorCache::Softmax { .. } => panic!("the pass is of a layer with a softmax"),
+        };
         let dz = match (&upstream.delta_output, slopes) {
             (Some(delta_output), _) => {
                 let choice = upstream.choice.to_kind(Kind::Int64);
@@ -202,7 +211,9 @@ impl SelectorLayer {
             (None, Some(slopes)) => {
                 slopes * (upstream.delta * self.shape.sign.factor()).unsqueeze(-2)
             }
-            (None, None) => return,
+            (None, None) => {
+                unreachable!("half-spaces that learn have slopes or the selected output's gradient")
+            }
         };
         selection.backward(model, selection.all(), &dz.flatten(-2, -1), &pass.selector_input, path);
     }

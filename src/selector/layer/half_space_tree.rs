@@ -21,7 +21,7 @@ pub(super) struct HalfSpaceTree {
     /// `[level, K]`: 1 where the level's bit is 1.
     ones: Tensor,
     /// `[level, K]`: 1 where the level matters.
-    counts: Tensor,
+    matters: Tensor,
     /// `[level, 1]` i64: the value of each level's bit.
     values: Tensor,
 }
@@ -48,7 +48,7 @@ impl HalfSpaceTree {
         Self {
             choices,
             intercept: 1.0 - &ones,
-            counts: slope.abs(),
+            matters: slope.abs(),
             ones,
             slope,
             values: Tensor::from_slice(&bits).unsqueeze(-1).to_device(device),
@@ -95,7 +95,7 @@ impl HalfSpaceTree {
     /// - weights: w, `[.., batch, count, neuron]`; q: `[.., batch, level, neuron]`
     pub(super) fn slopes(&self, weights: &Tensor, q: &Tensor, leaves: Span) -> Tensor {
         let sum = |table: &Tensor| table.narrow(1, leaves.start, leaves.count).matmul(weights);
-        sum(&self.ones) - q * sum(&self.counts)
+        sum(&self.ones) - q * sum(&self.matters)
     }
 
     /// ∂ ln p_sel / ∂z_l: `[.., batch, level, neuron]`.

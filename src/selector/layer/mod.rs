@@ -7,7 +7,8 @@
 //! have the derivatives written out: they need no graph, write the gradient where the optimizer reads
 //! it, and hold as little as [`Compute`] allows. [`SelectorLayer::forward_with_graph`] is built of
 //! libtorch's differentiable operations, holds everything for all K, and is what they are tested
-//! against. A layer holds no tensor of the model: parameters and gradients are given to each pass.
+//! against. Parameters and gradients are given to each pass. A layer holds one tensor of state, the balance
+//! bias, which no gradient moves, and constants such as indices.
 //!
 //! [`options`] and [`shape`] say what a layer is, [`check`] which of them go together, `plan` how a
 //! batch is gone through. `selector_kind` lists the kinds of selectors and `selector` has the parameters

@@ -45,7 +45,7 @@ impl ComputePlan {
         let (block, save_all) = match compute {
             Compute::Dense => (shape.choices, true),
             Compute::Auto | Compute::Streaming | Compute::Gather => {
-                let block = BLOCK / (batch.rows * shape.neurons).max(1);
+                let block = BLOCK / batch.rows.saturating_mul(shape.neurons).max(1);
                 (block.clamp(1, shape.choices.max(1)), false)
             }
         };
@@ -79,9 +79,9 @@ fn automatic(shape: &LayerShape, rule: Rule, batch: Batch) -> Compute {
     }
 }
 
-/// Numbers `[batch, computation, neuron]`.
+/// Numbers `[batch, computation, neuron]`, or the largest number there is.
 fn numbers(shape: &LayerShape, rows: i64) -> i64 {
-    shape.choices * shape.neurons * rows
+    shape.choices.saturating_mul(shape.neurons).saturating_mul(rows)
 }
 
 impl LayerOptions {

@@ -53,10 +53,11 @@ pub(super) struct SelectionResult {
     /// Outputs of the selected ones, `[.., batch, neuron]`; none where they are still to be
     /// computed.
     pub(super) selected: Option<Tensor>,
-    /// Σ_k p_k h_k, `[.., batch, neuron]`, where the rule needs it; none where the selected one has
-    /// the probability 1 too.
+    /// Σ_k p_k h_k, `[.., batch, neuron]`, where the rule needs it; none, too, where there is nothing
+    /// to choose (K = 1).
     pub(super) mixture: Option<Tensor>,
-    /// p_sel, `[.., batch, neuron]`, where the rule needs it; none where it is 1 too.
+    /// p_sel, `[.., batch, neuron]`, where the rule needs it; none, too, where there is nothing to
+    /// choose (K = 1).
     pub(super) selected_probability: Option<Tensor>,
     pub(super) selector: SelectorCache,
     pub(super) saved: SavedForBackward,

@@ -105,24 +105,9 @@ impl SelectorLayer {
         Tensor::zeros(size, (Kind::Double, self.indices.device()))
     }
 
-    /// The number of computation neurons of each neuron (K).
-    pub fn choices(&self) -> i64 {
-        self.shape.choices
-    }
-
     /// The size of the layer.
     pub fn shape(&self) -> &LayerShape {
         &self.shape
-    }
-
-    /// What the layer does beyond its shape, as it was asked for.
-    pub fn options(&self) -> &LayerOptions {
-        &self.options
-    }
-
-    /// How the layer computes a batch of this many rows.
-    pub fn compute(&self, rows: i64) -> Compute {
-        self.plan(rows).compute
     }
 
     /// All computation neurons.

@@ -141,7 +141,11 @@ impl SelectorLayer {
         pass: &LayerPass,
         block: Span,
     ) -> Option<Tensor> {
-        let SelectorCache::Softmax { log_sum, .. } = &pass.selector else { return None };
+        let log_sum = match &pass.selector {
+            SelectorCache::Softmax { log_sum, .. } => log_sum,
+            SelectorCache::None => return None,
+            SelectorCache::HalfSpaces { .. } => panic!("the pass is of a layer of half-spaces"),
+        };
         if let Some(saved) = &pass.saved.probabilities {
             return Some(saved.narrow(-2, block.start, block.count));
         }

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use crate::lab::error::refuse;
 use crate::selector::growth::Change;
+use crate::selector::layer::check::MOST_CHOICES;
 
 /// Which of the two flags a change is from.
 #[derive(Clone, Copy)]
@@ -31,8 +32,8 @@ struct Given<'a> {
 /// Reads the changes of `--grow` and `--shrink`, in order of time.
 ///
 /// # Errors
-/// Exit code 2 for one that can't be read, that goes the other way, that doesn't begin with the K
-/// that there is, or that is the second of its epoch.
+/// Exit code 2 for one that can't be read, that goes the other way or too far, that doesn't begin
+/// with the K that there is, or that is the second of its epoch.
 pub(super) fn parse_changes(
     choices: i64,
     grow: &[String],
@@ -85,6 +86,9 @@ fn parse(direction: Direction, text: &str) -> Result<Change> {
         ))),
         Direction::Shrink if to >= from => Err(refuse(format!(
             "--shrink {text}: {to} is no less than {from}; to have more use --grow"
+        ))),
+        Direction::Grow if to > MOST_CHOICES => Err(refuse(format!(
+            "--grow {text}: expected at most {MOST_CHOICES} computation neurons"
         ))),
         Direction::Grow | Direction::Shrink => Ok(change),
     }

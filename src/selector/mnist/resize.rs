@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::{Tensor, no_grad_guard};
 
 use super::state::{Drawn, SelectorMnist};
+use crate::lab::store::StateReader;
 use crate::lab::tensor::params::Params;
 use crate::lab::train::learner::Learner;
 use crate::selector::growth::{self, Change, CopyNoise};
@@ -12,18 +13,37 @@ use crate::selector::network::layer_name;
 impl SelectorMnist {
     /// The step before which a change happens, from 0.
     fn step_of(&self, change: &Change) -> u64 {
-        (change.epoch - 1) * self.schedule.evaluate_every
+        (change.epoch - 1).saturating_mul(self.schedule.evaluate_every)
     }
 
-    /// Gives the network the number of computation neurons that it has after this many steps, with
-    /// new parameters, which a checkpoint is then loaded into.
+    /// The number of computation neurons that the settings give after this many steps.
+    pub(super) fn choices_after(&self, step: u64) -> i64 {
+        let first = self.config.network.selection.num_computation;
+        let past = self.changes.iter().filter(|change| self.step_of(change) < step);
+        past.last().map_or(first, |change| change.to)
+    }
+
+    /// The number of computation neurons of a checkpoint, by the size of its first layer, since the
+    /// step of a change depends on the batch size, which an evaluation may have another one of. Where
+    /// the settings never have so many, it is their first one, and loading names the tensor that
+    /// doesn't fit.
+    ///
+    /// # Errors
+    /// A checkpoint without that layer.
+    pub(super) fn choices_of(&self, reader: &mut StateReader) -> Result<i64> {
+        // `[.., K, N, D]`
+        let size = reader.tensor(&format!("{}.computation.weight", layer_name(0)))?.size();
+        let first = self.config.network.selection.num_computation;
+        let is_known = |k: &i64| self.changes.iter().any(|change| change.to == *k);
+        Ok(size.iter().rev().nth(2).copied().filter(is_known).unwrap_or(first))
+    }
+
+    /// Gives the network this number of computation neurons, with new parameters, which a checkpoint
+    /// is then loaded into.
     ///
     /// # Errors
     /// An allocation that libtorch refuses.
-    pub(super) fn resize_for_step(&mut self, step: u64) -> Result<()> {
-        let first = self.config.network.selection.num_computation;
-        let past = self.changes.iter().filter(|change| self.step_of(change) < step);
-        let choices = past.last().map_or(first, |change| change.to);
+    pub(super) fn resize(&mut self, choices: i64) -> Result<()> {
         if choices == self.choices() {
             return Ok(());
         }

@@ -117,7 +117,11 @@ impl Persist for SelectorMnist {
 
     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
         match reader.purpose() {
-            Purpose::Resume | Purpose::Evaluate => self.resize_for_step(reader.step())?,
+            Purpose::Resume => self.resize(self.choices_after(reader.step()))?,
+            Purpose::Evaluate => {
+                let choices = self.choices_of(reader)?;
+                self.resize(choices)?;
+            }
             // A new run begins with the K of its settings.
             Purpose::Initialise => {}
         }

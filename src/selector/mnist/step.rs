@@ -49,7 +49,7 @@ impl SelectorMnist {
                     layer.update_balance_bias(counts, batch_size, rate, applied.as_ref());
                 }
             }
-            // The loss's gradient is in the backward pass.
+            // The layers' backward pass added the balance loss's gradient already.
             Balance::None | Balance::Loss => {}
         }
         step.mean("train/loss", &loss);

@@ -78,7 +78,8 @@ impl Batches {
         device: Device,
     ) -> Self {
         let images: i64 = (0..TASKS).map(|task| tasks.train_len(task)).sum();
-        let task_steps = (images as u64 * epochs).div_ceil(TASKS as u64 * batch_size as u64);
+        let of_all = (TASKS as u64).saturating_mul(batch_size as u64);
+        let task_steps = (images as u64).saturating_mul(epochs).div_ceil(of_all);
         let (memory, all) = match source {
             BatchSource::Task => (None, None),
             BatchSource::Replay { memory } => (Some(draw_memory(tasks, memory, seeds)), None),

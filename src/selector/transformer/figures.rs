@@ -14,8 +14,8 @@ use crate::selector::presentation::{LETTERS, curve, letter};
 const PARTS: [&str; PER_LAYER + 1] =
     ["q_linear", "k_linear", "v_linear", "out_proj", "linear1", "linear2", "linear_out"];
 
-/// Draws the figures of a run's end: `learning`, and where there are selector layers `monitoring`
-/// and `frequency`.
+/// Draws the figures of a run's end: `learning`, `monitoring`, and where there are selector layers
+/// `frequency`.
 ///
 /// # Errors
 /// A figure that can't be rendered.
@@ -27,7 +27,7 @@ pub fn draw(
 ) -> Result<()> {
     let learning = learning(run, log);
     log.draw("learning", step, &learning);
-    let monitoring = monitoring(run, findings);
+    let monitoring = monitoring(run, findings, step);
     log.draw("monitoring", step, &monitoring);
     if let Some(frequency) = frequency(run, &findings.held_out) {
         log.draw("frequency", step, &frequency);
@@ -65,8 +65,9 @@ fn subtitle(run: &SelectorTransformer) -> String {
     )
 }
 
-/// Entropy, dominance and gradients over the linear layers, a curve for each of the six linear layers.
-fn monitoring(run: &SelectorTransformer, findings: &Findings) -> Panels {
+/// Entropy, dominance and gradients over the linear layers, a curve for each of the six linear
+/// layers that a transformer layer has.
+fn monitoring(run: &SelectorTransformer, findings: &Findings, step: u64) -> Panels {
     let held_out = &findings.held_out;
     let choices = run.config.selection.num_computation;
     let of = |measure: &dyn Fn(&SelectionStatistics) -> f64| -> Vec<f64> {
@@ -90,7 +91,7 @@ fn monitoring(run: &SelectorTransformer, findings: &Findings) -> Panels {
     let title = "Gradient of a computation neuron";
     panels.push(LineFigure { y_log: true, ..by_row(title, "norm over the layer", &norms) });
     Panels {
-        title: format!("What the selection neurons do, step {}", run.schedule.steps),
+        title: format!("What the selection neurons do, step {step}"),
         subtitle: format!("{}, {} held-out words", subtitle(run), held_out.words),
         columns: 2,
         panels,

@@ -101,20 +101,44 @@ pub fn report(
 /// order.
 fn report_loss(run: &SelectorTransformer, evaluation: &mut Evaluation, held_out: &HeldOutResult) {
     let base = run.baselines;
-    let train = evaluation.train_mean("train/loss").first().copied();
-    let mut losses = vec![("eval", "loss", held_out.loss, base.held_out)];
-    losses.extend(train.map(|loss| ("train", "average_loss", loss, base.unigram)));
-    for (split, name, loss, unigram) in losses.into_iter().rev() {
-        let whose = if split == "train" { "Average Loss" } else { "Held-out Loss" };
+    let train = evaluation.train_mean("train/loss").first().map(|loss| SplitLoss {
+        title: "Average Loss",
+        split: "train",
+        name: "average_loss",
+        loss: *loss,
+        unigram: base.unigram,
+    });
+    let held_out = SplitLoss {
+        title: "Held-out Loss",
+        split: "eval",
+        name: "loss",
+        loss: held_out.loss,
+        unigram: base.held_out,
+    };
+    for SplitLoss { title, split, name, loss, unigram } in train.into_iter().chain([held_out]) {
         let (uniform, unigram) = (base.uniform - loss, unigram - loss);
         evaluation.say(&format!(
-            "Step {}, {whose}: {loss:.4}, below ln V by {uniform:.4}, below unigram by {unigram:.4}",
+            "Step {}, {title}: {loss:.4}, below ln V by {uniform:.4}, below unigram by {unigram:.4}",
             evaluation.step
         ));
         evaluation.scalar(&format!("{split}/{name}"), vec![loss]);
         evaluation.scalar(&format!("{split}/below_uniform"), vec![uniform]);
         evaluation.scalar(&format!("{split}/below_unigram"), vec![unigram]);
     }
+}
+
+/// The loss on a part of the text, and what it is compared with.
+struct SplitLoss {
+    /// What the report calls it.
+    title: &'static str,
+    /// What its tags begin with.
+    split: &'static str,
+    /// The rest of its own tag.
+    name: &'static str,
+    /// In nats a word.
+    loss: f64,
+    /// The loss of a model that knows the words' frequencies alone, in nats a word.
+    unigram: f64,
 }
 
 /// Says the notebook's table, a line for each linear layer, and logs it.

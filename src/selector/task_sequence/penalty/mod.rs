@@ -61,9 +61,9 @@ pub struct PenaltyOptions {
 #[derive(Debug)]
 pub struct Penalty {
     options: PenaltyOptions,
-    /// A.
+    /// A of the module's formula: how important each weight is.
     importances: Tensor,
-    /// B: the anchors, each times its importance.
+    /// B of the module's formula: the anchors, each times its importance.
     anchored: Tensor,
     /// What the weights have done in the task under way, for synaptic intelligence.
     path: Option<Path>,
