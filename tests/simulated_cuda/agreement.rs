@@ -7,13 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::bench::{EXPERIMENTS, On, Trial};
+use crate::bench::{EXPERIMENTS, On, Trial, in_parallel};
 use crate::configurations::{self, Configuration};
+use crate::library;
 
 /// What values may differ by: a share of their size, and a number of their own, since some metrics
 /// are differences that would be zero but for rounding.
@@ -51,47 +50,39 @@ pub fn differences(cpu: &Trial, cuda: &Trial, experiment: &str) -> Option<String
     let differ = a.iter().filter(|(key, value)| !close(**value, b[*key]));
     let lines: Vec<String> =
         differ.map(|(key, value)| format!("{key}: {value:?} on the CPU, {:?}", b[key])).collect();
-    (!lines.is_empty()).then(|| format!("{} values, {}", lines.len(), lines[..lines.len().min(3)].join("; ")))
+    (!lines.is_empty())
+        .then(|| format!("{} values, {}", lines.len(), lines[..lines.len().min(3)].join("; ")))
 }
 
 /// What is wrong with a configuration on the simulated device, if something is.
 fn complaint(configuration: &Configuration) -> Option<String> {
-    let experiment = &configuration.experiment;
+    let Configuration { experiment, name, commands } = configuration;
+    let said = |what: String| format!("{experiment}/{name}: {what}");
     let (cpu, cuda) = (Trial::new(), Trial::new());
     if configuration.is_of_the_cpu() {
-        let outcome = cuda.run(On::Cuda, experiment, &configuration.commands[0]);
-        return (outcome.code != Some(2)).then(|| format!("not refused: {outcome:?}"));
+        let outcome = cuda.run(On::Cuda, experiment, &commands[0]);
+        return (outcome.code != Some(2)).then(|| said(format!("not refused: {outcome:?}")));
     }
-    for line in &configuration.commands {
+    for line in commands {
         for (on, trial) in [(On::Cpu, &cpu), (On::Cuda, &cuda)] {
             let outcome = trial.run(on, experiment, line);
             if outcome.code != Some(0) {
-                return Some(format!("exit code {:?} on {on:?}: {}", outcome.code, outcome.stderr.trim()));
+                let (code, stderr) = (outcome.code, outcome.stderr);
+                return Some(said(format!("exit code {code:?} on {on:?}: {stderr}")));
             }
         }
     }
-    differences(&cpu, &cuda, experiment)
+    differences(&cpu, &cuda, experiment).map(said)
 }
 
 #[test]
 fn every_configuration_computes_what_it_does_on_the_cpu() {
+    if !library::fits() {
+        return;
+    }
     let all = configurations::all();
-    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(configuration) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Some(complaint) = complaint(configuration) {
-                        let name = format!("{}/{}", configuration.experiment, configuration.name);
-                        wrong.lock().unwrap().push(format!("{name}: {complaint}"));
-                    }
-                }
-            });
-        }
-    });
-    let mut wrong = wrong.into_inner().unwrap();
-    wrong.sort();
+    let complaints = in_parallel(&all, complaint);
+    let wrong: Vec<String> = complaints.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
     let refused = all.iter().filter(|found| found.is_of_the_cpu()).count();
     // Past the harness, which shows what a test prints only if it fails.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -144,4 +146,23 @@ pub fn finish(mut command: Command) -> Outcome {
         stdout: text(&output.stdout),
         stderr: text(&output.stderr),
     }
+}
+
+/// The answers of a function for all of some things, as many at a time as there are processors.
+pub fn in_parallel<T: Sync, R: Send>(of: &[T], function: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let answers: Vec<Mutex<Option<R>>> = of.iter().map(|_| Mutex::new(None)).collect();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(thing) = of.get(i) else { return };
+                    *answers[i].lock().unwrap() = Some(function(thing));
+                }
+            });
+        }
+    });
+    answers.into_iter().map(|answer| answer.into_inner().unwrap().unwrap()).collect()
 }

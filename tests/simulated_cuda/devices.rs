@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::agreement;
-use crate::bench::{EXPERIMENTS, On, Trial, finish, simulate};
+use crate::bench::{EXPERIMENTS, On, Trial, finish, in_parallel, simulate};
 use crate::common::cut;
+use crate::library;
 
 /// A short run of an experiment with a checkpoint in its middle.
 struct Case {
@@ -26,7 +27,11 @@ const CASES: [Case; 13] = [
         flags: "--data digits --hidden 16,12 --grid-batch 1,60 --grid-lr 0.001,0.1 --lr-w 0.003 --steps 8",
         middle: 4,
     },
-    Case { experiment: "apical_toy", flags: "--trials 50 --log-every 50 --eta 0.1 --steps 300", middle: 150 },
+    Case {
+        experiment: "apical_toy",
+        flags: "--trials 50 --log-every 50 --eta 0.1 --steps 300",
+        middle: 150,
+    },
     Case {
         experiment: "apical_train",
         flags: "--data digits --hidden 24,16 --log-every 10 --steps-per-phase 12 --lr-w 0.01 \
@@ -119,7 +124,10 @@ fn there_is_a_case_for_every_experiment() {
 
 #[test]
 fn a_run_goes_on_where_it_began_and_on_the_other_device() {
-    for case in &CASES {
+    if !library::fits() {
+        return;
+    }
+    in_parallel(&CASES, |case| {
         let wholes = [On::Cpu, On::Cuda].map(|on| case.whole(on));
         let home = wholes.each_ref().map(|trial| trial.bench.path(""));
         let resume = |whole: &Trial, on: On, name: &str| {
@@ -143,12 +151,15 @@ fn a_run_goes_on_where_it_began_and_on_the_other_device() {
         .unwrap();
         let differences = agreement::differences(&wholes[1], &wholes[0], case.experiment);
         assert_eq!(differences, None, "{}: begun on the CPU", case.experiment);
-    }
+    });
 }
 
 #[test]
 fn a_checkpoint_is_evaluated_and_started_from_on_either_device() {
-    for case in &CASES {
+    if !library::fits() {
+        return;
+    }
+    in_parallel(&CASES, |case| {
         for (saved, other) in [(On::Cpu, On::Cuda), (On::Cuda, On::Cpu)] {
             let trial = case.whole(saved);
             let (a, b) = (case.evaluated(saved, &trial), case.evaluated(other, &trial));
@@ -164,17 +175,20 @@ fn a_checkpoint_is_evaluated_and_started_from_on_either_device() {
                 trial.run(other, case.experiment, &line).expect(0);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn a_run_on_the_second_device_stays_there() {
-    for case in &CASES {
+    if !library::fits() {
+        return;
+    }
+    in_parallel(&CASES, |case| {
         let trial = Trial::new();
         let line = format!("{} --name second --device cuda:1 --quiet", case.flags);
         let mut command = trial.command(case.experiment, &line);
         simulate(&mut command);
         command.env("SIMULATED_CUDA_DEVICES", "2");
         finish(command).expect(0);
-    }
+    });
 }

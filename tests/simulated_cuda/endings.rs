@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bench::{On, Trial, finish, simulate};
 use crate::common::{in_time, wait_until};
-use crate::known_faults;
+use crate::{known_faults, library};
 
 /// Runs whose numbers overflow, between two log entries.
 const OVERFLOWS: [(&str, &str); 5] = [
@@ -27,9 +27,13 @@ const OVERFLOWS: [(&str, &str); 5] = [
 
 #[test]
 fn the_first_step_that_is_not_finite_is_named_as_on_the_cpu() {
+    if !library::fits() {
+        return;
+    }
     for (experiment, flags) in OVERFLOWS {
         let said = [On::Cpu, On::Cuda].map(|on| {
-            let outcome = Trial::new().run(on, experiment, &format!("{flags} --name run")).expect(3);
+            let outcome =
+                Trial::new().run(on, experiment, &format!("{flags} --name run")).expect(3);
             let errors = outcome.stderr.lines().filter(|line| line.starts_with("error: "));
             errors.map(String::from).collect::<Vec<_>>()
         });
@@ -41,6 +45,9 @@ fn the_first_step_that_is_not_finite_is_named_as_on_the_cpu() {
 
 #[test]
 fn a_signal_ends_a_run_with_its_code_and_the_run_goes_on() {
+    if !library::fits() {
+        return;
+    }
     let run = "--data digits --hidden 16,16 --epochs 50 --log-every 5 --optimizer adam";
     for (number, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
         let trial = in_time(|_| {
@@ -66,6 +73,9 @@ fn a_signal_ends_a_run_with_its_code_and_the_run_goes_on() {
 
 #[test]
 fn a_device_that_is_not_there_is_one_line() {
+    if !library::fits() {
+        return;
+    }
     let run = "--data digits --epochs 1 --name run --quiet";
     for (device, visible, said) in [
         ("cuda:9", None, "this machine has 1 CUDA device(s), cuda:0 to cuda:0"),
@@ -85,6 +95,9 @@ fn a_device_that_is_not_there_is_one_line() {
 
 #[test]
 fn what_is_of_the_cpu_is_refused_where_auto_takes_cuda() {
+    if !library::fits() {
+        return;
+    }
     let refused = |device: &str, experiment: &str, flags: &str| {
         let trial = Trial::new();
         let line = format!("{flags} --name run --quiet --device {device}");
@@ -93,7 +106,10 @@ fn what_is_of_the_cpu_is_refused_where_auto_takes_cuda() {
         finish(command).code == Some(2)
     };
     for (experiment, flags) in [
-        ("selector_mnist", "--data digits --epochs 1 --num-computation 4 --compute gather --rule switch"),
+        (
+            "selector_mnist",
+            "--data digits --epochs 1 --num-computation 4 --compute gather --rule switch",
+        ),
         ("one_neuron", "--steps 50 --engine rows"),
     ] {
         assert!(refused("cuda:0", experiment, flags), "{experiment} {flags}");

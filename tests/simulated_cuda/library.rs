@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::common;
 use crate::operators;
 
 const FLAGS: [&str; 8] = [
@@ -20,6 +21,16 @@ const FLAGS: [&str; 8] = [
     // Interfaces of libtorch have arguments that a simulation has no use for.
     "-Wno-unused-parameter",
 ];
+
+/// Whether a device can be simulated: not where libtorch has CUDA itself. Otherwise the test under way
+/// says that it is skipped, and returns.
+pub fn fits() -> bool {
+    let real = Path::new(env!("NEURON_LAB_LIBTORCH")).join("libtorch_cuda.so").exists();
+    if real {
+        common::skip("this libtorch has CUDA itself, which can't be simulated beside it");
+    }
+    !real
+}
 
 /// The path of the library; it is compiled where it is not there for these sources.
 ///
@@ -42,8 +53,9 @@ fn build() -> PathBuf {
     let libraries = Path::new(env!("NEURON_LAB_LIBTORCH"));
     let libtorch = libraries.parent().unwrap();
     let yaml = libtorch.join("../torchgen/packaged/ATen/native/native_functions.yaml");
-    let yaml = fs::read_to_string(&yaml)
-        .unwrap_or_else(|error| panic!("the list of libtorch's operators: {}: {error}", yaml.display()));
+    let yaml = fs::read_to_string(&yaml).unwrap_or_else(|error| {
+        panic!("the list of libtorch's operators: {}: {error}", yaml.display())
+    });
     let operators = operators::with_cuda_kernel(&yaml);
 
     let mut files: Vec<PathBuf> =

@@ -17,7 +17,9 @@ const OPERATORS: [Operator; 28] = [
     ("where", |x| x.where_self(&x.gt(0.5), &x.neg())),
     ("where with a number", |x| x.where_self(&x.gt(0.5), &Tensor::from(0f32))),
     ("kinds", |x| (x.to_kind(Kind::Double) * 3.0).to_kind(Kind::Int64).to_kind(Kind::Float)),
-    ("views", |x| x.transpose(0, 1).narrow(1, 1, 2).reshape([-1]).unsqueeze(0).expand([3, -1], false)),
+    ("views", |x| {
+        x.transpose(0, 1).narrow(1, 1, 2).reshape([-1]).unsqueeze(0).expand([3, -1], false)
+    }),
     ("a copy of a view", |x| x.transpose(0, 1).contiguous().view([-1])),
     ("products", |x| x.matmul(x).addmm(x, &x.tr())),
     ("batches", |x| x.unsqueeze(0).bmm(&x.unsqueeze(0)).squeeze_dim(0)),
@@ -51,7 +53,9 @@ const OPERATORS: [Operator; 28] = [
     ("masked", |x| x.masked_fill(&x.lt(0.5), -1.0)),
     ("made", |x| {
         let options = (Kind::Float, x.device());
-        Tensor::arange(4, options) + Tensor::eye(4, options) + Tensor::linspace(0.0, 1.0, 4, options)
+        Tensor::arange(4, options)
+            + Tensor::eye(4, options)
+            + Tensor::linspace(0.0, 1.0, 4, options)
     }),
     ("resized out", |x| {
         let out = Tensor::zeros([0], (Kind::Float, x.device()));
@@ -73,8 +77,10 @@ const OPERATORS: [Operator; 28] = [
     }),
     ("gradients", |x| {
         let leaf = x.copy().set_requires_grad(true);
-        let loss = leaf.matmul(&leaf).tanh().layer_norm([4], None::<Tensor>, None::<Tensor>, 1e-5, false);
-        Tensor::run_backward(&[loss.pow_tensor_scalar(2).sum(Kind::Float)], &[&leaf], false, false).remove(0)
+        let loss =
+            leaf.matmul(&leaf).tanh().layer_norm([4], None::<Tensor>, None::<Tensor>, 1e-5, false);
+        Tensor::run_backward(&[loss.pow_tensor_scalar(2).sum(Kind::Float)], &[&leaf], false, false)
+            .remove(0)
     }),
 ];
 
@@ -90,6 +96,9 @@ pub fn compare(device: Device) {
         let found = operator(&host.to_device(device));
         assert_eq!(found.device(), device, "{name}");
         assert_eq!(found.stride(), expected.stride(), "{name}");
-        assert!(found.to_device(Device::Cpu).allclose(&expected, 1e-6, 1e-6, false), "{name}: {found}, {expected}");
+        assert!(
+            found.to_device(Device::Cpu).allclose(&expected, 1e-6, 1e-6, false),
+            "{name}: {found}, {expected}"
+        );
     }
 }

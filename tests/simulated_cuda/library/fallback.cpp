@@ -80,9 +80,11 @@ class DeviceCheck {
       if (!tensor.defined()) return;
       if (indices) return index(tensor);
       if (tensor.device() == device_) return;
-      // An iterator takes one number of the host as an argument of the kernel; `where` copies its.
-      const bool scalar = tensor.is_cpu() && tensor.dim() == 0 && !written && op_.takes_host_scalars;
-      if (!scalar || ++scalars_ > MOST_SCALARS) refuse(argument.name(), tensor.device());
+      const bool scalar = tensor.is_cpu() && tensor.dim() == 0 && !written;
+      if (scalar && op_.uploads_host_scalars) return upload();
+      // An iterator takes one number of the host as an argument of its kernel, and no more.
+      const bool taken = scalar && op_.takes_host_scalars && ++scalars_ <= MOST_SCALARS;
+      if (!taken) refuse(argument.name(), tensor.device());
     });
   }
 
@@ -95,10 +97,12 @@ class DeviceCheck {
     if (op_.name != "aten::_index_put_impl_") return;
     const bool mask = tensor.scalar_type() == at::kBool || tensor.scalar_type() == at::kByte;
     if (mask && !tensor.is_cpu()) count(Event::Read, op_.name);
-    if (tensor.is_cpu()) {
-      count(Event::Upload, op_.name);
-      count(Event::BlockingUpload, op_.name);
-    }
+    if (tensor.is_cpu()) upload();
+  }
+
+  void upload() const {
+    count(Event::Upload, op_.name);
+    count(Event::BlockingUpload, op_.name);
   }
 
   [[noreturn]] void refuse(const std::string& argument, c10::Device other) const {

@@ -24,8 +24,16 @@ using Names = std::unordered_set<std::string>;
 // Their kernels take a 0-dimensional tensor of the CPU as a number, though they are no pointwise
 // operators by the list.
 const Names SCALARS = {
-    "aten::fill_.Tensor", "aten::index_fill_.int_Tensor", "aten::masked_fill_.Tensor",
-    "aten::where.self",   "aten::where.self_out",
+    "aten::fill_.Tensor",
+    "aten::index_fill_.int_Tensor",
+    "aten::masked_fill_.Tensor",
+};
+
+// These copy it.
+const Names UPLOADED_SCALARS = {
+    "aten::where.self",
+    "aten::where.self_out",
+    "aten::_index_put_impl_",
 };
 
 const Names INDICES = {
@@ -64,6 +72,7 @@ Operator work_out(const c10::OperatorHandle& handle) {
   const auto found = listed->find(op.name);
   op.on_cuda = found != listed->end();
   op.takes_host_scalars = (op.on_cuda && found->second->takes_host_scalars) || SCALARS.count(op.name) > 0;
+  op.uploads_host_scalars = UPLOADED_SCALARS.count(op.name) > 0;
   op.takes_host_indices = INDICES.count(op.name) > 0;
   op.reads = READS.count(op.name) > 0;
   op.is_view = has_view(handle.schema());

@@ -14,6 +14,8 @@ struct Operator {
   bool on_cuda = false;
   // Whether that kernel takes single numbers of the CPU beside tensors of the device.
   bool takes_host_scalars = false;
+  // Whether it copies such a number to the device, instead of passing it to the kernel.
+  bool uploads_host_scalars = false;
   // Whether it takes indices that lie on the CPU.
   bool takes_host_indices = false;
   // Whether its kernel waits for the device, mostly since the result's shape depends on numbers.
