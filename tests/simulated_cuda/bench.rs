@@ -42,6 +42,8 @@ pub struct Counts {
     pub launches: i64,
     pub reads: i64,
     pub blocking_uploads: i64,
+    /// How often the host waited for the device without taking anything from it.
+    pub waits: i64,
 }
 
 /// The binary of an experiment.
@@ -110,6 +112,7 @@ impl Trial {
             launches: count("launches"),
             reads: count("reads"),
             blocking_uploads: count("blocking_uploads"),
+            waits: count("synchronisations"),
         }
     }
 

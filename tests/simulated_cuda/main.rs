@@ -13,6 +13,7 @@ mod common;
 mod agreement;
 mod bench;
 mod configurations;
+mod cost_cases;
 mod costs;
 mod devices;
 mod endings;
