@@ -285,7 +285,13 @@ fn views_that_are_not_contiguous_give_the_same_pass() {
         };
         let apart = |of: &Tensor| of.tr().contiguous().tr();
         assert!(!apart(&x).is_contiguous());
-        assert_eq!(passed(&apart(&x), &apart(&delta)), passed(&x, &delta), "{compute:?}");
+        let (found, expected) = (passed(&apart(&x), &apart(&delta)), passed(&x, &delta));
+        // A matrix product may sum in another order for another layout.
+        for (found, expected) in
+            [(found.0, expected.0), (found.1, expected.1), (found.2, expected.2)]
+        {
+            assert!(found.allclose(&expected, 1e-5, 1e-6, false), "{compute:?}");
+        }
     }
 }
 
