@@ -42,8 +42,15 @@ fn what_is_wrong_with_the_data_is_one_line() {
     fs::create_dir(path("empty")).unwrap();
     picture.save(path("folder/a.png")).unwrap();
     fs::write(path("folder/b.jpg"), b"\xff\xd8\xff\xe0\0\x10JFIF, and no more").unwrap();
+    let jpeg = include_bytes!("reference/progressive.jpg");
+    fs::write(path("cut.jpg"), &jpeg[..jpeg.len() * 9 / 10]).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, path("pipe.jpg"), fifo, mode, 0).unwrap();
     for (data, code, parts) in [
         ("folder", 1, ["b.jpg", "not a whole picture"]),
+        ("cut.jpg", 1, ["cut.jpg", "not a whole picture: the file ends before"]),
+        ("pipe.jpg", 1, ["pipe.jpg", "not a regular file"]),
         ("other.mat", 1, ["other.mat", "not a MATLAB 5 file"]),
         ("cut.mat", 1, ["cut.mat", "cut short"]),
         ("empty", 1, ["empty", "no .jpg, .png or .mat file"]),
@@ -67,6 +74,32 @@ fn what_is_wrong_with_the_data_is_one_line() {
         assert!(code == 2 && line.contains(part), "{line}");
     }
     assert!(!path("runs").exists(), "a refused run leaves a folder");
+}
+
+#[test]
+fn a_folder_as_people_have_it_is_trained_on_and_only_the_run_speaks() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir_all(images.join("holidays.jpg")).unwrap();
+    fs::write(images.join("a.mat"), include_bytes!("reference/kyoto_mixed.mat")).unwrap();
+    fs::write(images.join("b.jpg"), include_bytes!("reference/turned.jpg")).unwrap();
+    fs::write(images.join("._b.jpg"), b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_efficient_coding"))
+        .args(["--data", "images", "--kernel-size", "3", "--neurons", "4", "--batch-size", "4"])
+        .args(["--steps", "1", "--eval-patches", "16", "--covariance-batches", "1"])
+        .args(["--threads", "1", "--name", "a", "--json"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["status"], "done");
+    let provenance = folder.path().join("runs/efficient_coding/a/provenance.json");
+    let provenance = fs::read_to_string(provenance).unwrap();
+    let provenance: serde_json::Value = serde_json::from_str(&provenance).unwrap();
+    let files = provenance["data"]["data"]["files"].as_array().unwrap();
+    let widths: Vec<u64> = files.iter().map(|file| file["width"].as_u64().unwrap()).collect();
+    assert_eq!(widths, [5, 48], "the picture lies on its side, or a file is taken for a picture");
 }
 
 #[test]

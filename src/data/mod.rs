@@ -11,6 +11,7 @@
 
 mod images;
 mod manifest;
+pub mod regular_file;
 pub mod text;
 
 pub use images::{ImageData, LabelledImages, load};

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tch::Device;
 
+use super::find::find;
 use super::idx::{self, Idx};
 use super::image_set::{ImageData, RawSplit, Scale};
 use crate::data::manifest::Manifest;
@@ -75,17 +76,6 @@ pub(super) fn read_splits(folder: &Path, manifest: Option<&Manifest>) -> Result<
         width: size[1],
         files,
     })
-}
-
-/// The plain file, or else the compressed one.
-fn find(folder: &Path, name: &str) -> Result<PathBuf> {
-    let plain = folder.join(name);
-    let compressed = folder.join(format!("{name}.gz"));
-    match (plain.exists(), compressed.exists()) {
-        (true, _) => Ok(plain),
-        (_, true) => Ok(compressed),
-        _ => bail!("no file {} (nor {name}.gz)", plain.display()),
-    }
 }
 
 /// Images and their labels, of which there must be as many.

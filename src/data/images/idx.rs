@@ -4,18 +4,22 @@
 //! the values in row-major order. Only type 08 (unsigned bytes) occurs in the sets read here.
 //! Source: the description that LeCun, Cortes and Burges published with MNIST.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use flate2::bufread::MultiGzDecoder;
+
+use super::gzip::Members;
+use crate::data::regular_file;
 
 /// The type byte of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Deflate cannot do better than 1 byte for 1032 (a 258-byte match in 2 bits).
 const MAX_DEFLATE_RATIO: u64 = 1032;
+/// The most bytes that a compressed file may hold, 5 times the images of MNIST: a file of less than
+/// a megabyte can hold as many, and on the device each of them takes four.
+const MOST_UNPACKED: u64 = 1 << 28;
 
 /// The content of an idx file.
 #[derive(Debug)]
@@ -39,17 +43,20 @@ pub(super) fn read(path: &Path, axes: usize, shape: Option<&[usize]>) -> Result<
 }
 
 fn read_checked(path: &Path, axes: usize, shape: Option<&[usize]>) -> Result<Idx> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    ensure!(metadata.is_file(), "not a regular file");
-    let size = metadata.len();
+    let file = regular_file::open(path)?;
+    let size = file.metadata()?.len();
     let mut reader = BufReader::new(file);
     if reader.fill_buf()?.starts_with(&GZIP_MAGIC) {
         let limit = size.saturating_mul(MAX_DEFLATE_RATIO);
-        read_stream(MultiGzDecoder::new(reader), axes, shape, |promised| {
+        read_stream(Members::new(reader), axes, shape, |promised| {
             ensure!(
                 promised <= limit,
                 "the header promises {promised} bytes, but {size} compressed bytes hold {limit} at most"
+            );
+            ensure!(
+                promised <= MOST_UNPACKED,
+                "the header promises {promised} bytes, and a compressed file may hold \
+                 {MOST_UNPACKED}: unpack it first, by gunzip"
             );
             Ok(())
         })
@@ -214,6 +221,10 @@ pub(super) mod tests {
         let bytes = encode(&[1 << 16, 1 << 8, 1 << 8], &[1, 2, 3]);
         assert_refused(&bytes, &["19 bytes", "expected 4294967312"]);
         assert_refused(&gzip(&bytes), &["4294967312", "at most"]);
+        let words = crate::lab::tensor::rng::words(1, "noise", 0).take(100_000);
+        let noise: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+        let promise = gzip(&encode(&[1 << 14, 1 << 7, 1 << 8], &noise));
+        assert_refused(&promise, &["536870928 bytes", "268435456: unpack it first, by gunzip"]);
         assert_refused(&encode(&[u32::MAX; 3], &[]), &["no file can hold"]);
         assert_refused(&encode(&[0, 28, 28], &[]), &["0 x 28 x 28", "empty"]);
     }

@@ -2,7 +2,9 @@
 
 mod digits;
 mod fashion_mnist;
+mod find;
 mod folder;
+mod gzip;
 mod idx;
 mod image_set;
 mod known;
@@ -21,8 +23,8 @@ pub use image_set::{ImageData, LabelledImages};
 const SETS: &[NamedImages] = &[mnist::MNIST, fashion_mnist::FASHION_MNIST, digits::DIGITS];
 
 /// Loads the data set `selection` (the name of a set, or a folder with the four idx or idx.gz
-/// files) onto `device`. A named set that needs files is looked for in the folder of its name under
-/// `data_dir`.
+/// files, under any of the names that MNIST's go by) onto `device`. A named set that needs files is
+/// looked for in the folder of its name under `data_dir`.
 ///
 /// MNIST and Fashion-MNIST are normalised with the mean and standard deviation that are usual for
 /// them, any other set with those of its training split.

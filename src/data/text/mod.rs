@@ -7,6 +7,7 @@
 mod built_in;
 mod raw_text;
 mod sotu;
+mod tokens;
 mod words;
 
 use std::path::Path;
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 use crate::lab::error::refuse;
 use crate::lab::store::durable::sha256_of;
 use raw_text::{NamedText, RawText};
-pub use words::{UNKNOWN, Vocabulary, tokens};
+pub use tokens::tokens;
+pub use words::{UNKNOWN, Vocabulary};
 
 /// The texts that are known by name, each in a file of its own.
 const TEXTS: &[NamedText] = &[built_in::BUILT_IN, sotu::SOTU];
@@ -48,12 +50,16 @@ pub struct TextData {
 /// If the name is unknown, the file is missing or is not UTF-8, a known text has another SHA-256,
 /// or the text is too short to have two parts.
 pub fn load(selection: &str, data_dir: &Path, size: usize) -> Result<TextData> {
-    let RawText { bytes, file } = read(selection, data_dir)?;
+    let RawText { bytes, file, plain } = read(selection, data_dir)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let at = error.valid_up_to();
-        anyhow!("{file}: not UTF-8 at byte {at}: convert it, e.g. by `iconv -t utf-8`")
+        let (at, from) = (error.valid_up_to(), likely_encoding(&bytes));
+        // Without -f, iconv takes the file for what the terminal has, which is UTF-8.
+        anyhow!(
+            "{file}: not UTF-8 at byte {at}: convert it, by `iconv -f {from} -t UTF-8 OLD >NEW` if \
+             it is {from}"
+        )
     })?;
-    let text = text.to_lowercase();
+    let text = plain(text);
     let (train, held_out) = split(&tokens(&text));
     ensure!(!train.is_empty() && !held_out.is_empty(), "{file}: too short to have two parts");
     let vocabulary = Vocabulary::of(&train, size);
@@ -82,6 +88,12 @@ fn read(selection: &str, data_dir: &Path) -> Result<RawText> {
         bail!("no file {selection}: give a UTF-8 text file, or one of {names}")
     }
     Err(refuse(format!("--data {selection}: there are {names}, or give a UTF-8 text file")))
+}
+
+/// The encoding that a text which is not UTF-8 is likely to have, as `iconv` calls it.
+fn likely_encoding(bytes: &[u8]) -> &'static str {
+    let marked = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if marked { "UTF-16" } else { "ISO-8859-1" }
 }
 
 /// The tokens to learn from, and those that are held out.
@@ -131,7 +143,9 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             load(name, folder.path(), 10).unwrap_err().to_string()
         };
-        assert!(refusal(b"caf\xe9").contains("a.txt: not UTF-8 at byte 3"));
+        let line = refusal(b"caf\xe9");
+        assert!(line.contains("a.txt: not UTF-8 at byte 3: convert it, by `iconv -f ISO-8859-1"));
+        assert!(refusal(b"\xff\xfec\0a\0").contains("`iconv -f UTF-16 -t UTF-8 OLD >NEW`"));
         assert!(refusal(b"").contains("too short"));
         let error = |name: &str| load(name, folder.path(), 10).unwrap_err().to_string();
         assert!(error("sotu").contains("scripts/data text"));

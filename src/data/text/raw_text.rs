@@ -1,9 +1,11 @@
 //! A text as it stands in a file.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+
+use super::tokens::plain;
+use crate::data::regular_file;
 
 /// The bytes of a text, and what to call them.
 #[derive(Debug)]
@@ -12,6 +14,8 @@ pub(super) struct RawText {
     pub bytes: Vec<u8>,
     /// The file, for messages and for the run's provenance.
     pub file: String,
+    /// Brings the text into the form that tokens are taken from.
+    pub plain: fn(&str) -> String,
 }
 
 /// A text that is known by name, as each of them describes itself in a file of its own.
@@ -27,10 +31,10 @@ impl RawText {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it can't be read.
+    /// If it is no regular file or can't be read.
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
-        let bytes = fs::read(path).with_context(|| format!("reading {file}"))?;
-        Ok(Self { bytes, file })
+        let bytes = regular_file::read(path).with_context(|| format!("reading {file}"))?;
+        Ok(Self { bytes, file, plain })
     }
 }

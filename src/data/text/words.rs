@@ -1,47 +1,11 @@
-//! Text as words, and words as numbers.
+//! Words as numbers.
 
 use std::collections::HashMap;
 
+use super::tokens::MARKS;
+
 /// The number and the name of every word that is not in the vocabulary.
 pub const UNKNOWN: (i64, &str) = (0, "<unk>");
-
-/// Marks that are tokens of their own; all others are dropped.
-const MARKS: [char; 6] = ['.', ',', ';', ':', '!', '?'];
-
-/// The tokens of a text in lower case: words (letters, with apostrophes inside), numbers, and the
-/// marks `. , ; : ! ?`.
-pub fn tokens(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let length = match first {
-            _ if first.is_alphabetic() => word(rest),
-            _ if first.is_ascii_digit() => {
-                rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
-            }
-            _ => first.len_utf8(),
-        };
-        let (token, after) = rest.split_at(length);
-        if first.is_alphanumeric() || MARKS.contains(&first) {
-            found.push(token);
-        }
-        rest = after;
-    }
-    found
-}
-
-/// Bytes of the word that a text begins with: letters, and apostrophes between two of them.
-fn word(text: &str) -> usize {
-    let mut characters = text.char_indices().peekable();
-    while let Some((at, character)) = characters.next() {
-        let inside = |next: Option<&(usize, char)>| next.is_some_and(|(_, c)| c.is_alphabetic());
-        let goes_on = character == '\'' && inside(characters.peek());
-        if !character.is_alphabetic() && !goes_on {
-            return at;
-        }
-    }
-    text.len()
-}
 
 /// The words that a model knows, the most frequent ones of its training text.
 #[derive(Debug, Clone)]
@@ -104,15 +68,8 @@ impl Vocabulary {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tokens::tokens;
     use super::*;
-
-    #[test]
-    fn words_numbers_and_marks() {
-        let found = tokens("don't stop -- it's 1790's \"été\", o'clock; 3rd 'quoted' (end)!");
-        let expected = "don't stop it's 1790 s été , o'clock ; 3 rd quoted end !";
-        assert_eq!(found.join(" "), expected);
-        assert!(tokens(" \n'\u{2014}()").is_empty());
-    }
 
     #[test]
     fn the_most_frequent_words_have_numbers() {

@@ -10,6 +10,7 @@ use super::images::Images;
 use super::patch::PatchShape;
 use super::window::Planes;
 use super::{kyoto, picture};
+use crate::data::regular_file;
 use crate::lab::store::durable::sha256_of;
 
 /// The photographs of `scripts/data photos`, with the SHA-256 of each.
@@ -54,7 +55,7 @@ pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Re
     let mut files = Vec::new();
     for (name, expected) in PHOTOS {
         let path = folder.join(name);
-        let bytes = fs::read(&path).map_err(|error| {
+        let bytes = regular_file::read(&path).map_err(|error| {
             anyhow!("the photograph {} can't be read: {error}; {advice}", path.display())
         })?;
         let found = sha256_of(&[&bytes]);
@@ -66,7 +67,8 @@ pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Re
 }
 
 /// Patches of one image file, or of all in a folder. Files .jpg, .jpeg and .png are read as
-/// pictures, .mat as of the Kyoto set.
+/// pictures, .mat as of the Kyoto set. What is hidden in a folder (macOS leaves a `._a.jpg` beside
+/// `a.jpg`), or is no file, is passed over whatever its name ends in.
 ///
 /// # Errors
 /// Where there is no image, or one is damaged; as [`Images::new`].
@@ -75,7 +77,12 @@ pub fn own(path: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Im
     if path.is_dir() {
         for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
             let path = entry?.path();
-            if is_picture(&path) || is_matlab(&path) {
+            if is_hidden(&path) || !(is_picture(&path) || is_matlab(&path)) {
+                continue;
+            }
+            // A link to a file that is gone is an error: its picture is missing.
+            let found = fs::metadata(&path).with_context(|| path.display().to_string())?;
+            if found.is_file() {
                 paths.push(path);
             }
         }
@@ -86,7 +93,7 @@ pub fn own(path: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Im
         bail!("--data {}: no .jpg, .png or .mat file in it", path.display());
     }
     paths.sort();
-    let read = |path: PathBuf| match fs::read(&path) {
+    let read = |path: PathBuf| match regular_file::read(&path) {
         Ok(bytes) => Ok((path, bytes)),
         Err(error) => Err(anyhow!("the image {} can't be read: {error}", path.display())),
     };
@@ -97,6 +104,10 @@ pub fn own(path: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Im
 fn has_extension(path: &Path, known: &[&str]) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     extension.is_some_and(|extension| known.contains(&extension.as_str()))
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn is_picture(path: &Path) -> bool {
@@ -168,6 +179,20 @@ mod tests {
         assert_eq!(sizes, [12, 5, 12]);
         assert!(source["covariance"].as_str().unwrap().starts_with("exact: all 143 patches"));
         assert_eq!(images.covariance().unwrap().size(), [27, 27]);
+    }
+
+    #[test]
+    fn what_is_hidden_or_no_file_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.mat"), mat()).unwrap();
+        fs::write(folder.path().join("._a.mat"), b"\0\x05\x16\x07\0\x02\0\0Mac OS X").unwrap();
+        fs::write(folder.path().join(".DS_Store"), b"\0\0\0\x01Bud1").unwrap();
+        fs::create_dir(folder.path().join("holidays.jpg")).unwrap();
+        let images = own(folder.path(), SHAPE, None).unwrap();
+        assert_eq!(images.provenance()["files"].as_array().unwrap().len(), 1);
+        std::os::unix::fs::symlink("gone.png", folder.path().join("b.png")).unwrap();
+        let line = one_line(&own(folder.path(), SHAPE, None).err().unwrap());
+        assert!(line.contains("b.png: No such file"), "{line}");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::window::{Moments, Planes, moments};
 use crate::lab::error::refuse;
 use crate::lab::tensor::{rng, to_host};
 
+/// The share of an image's mean square that its variance has at least.
+const LEAST_CONTRAST: f64 = 1e-12;
+
 /// Patches at random places of images: each image alike, each position in it alike.
 pub struct Images {
     shape: PatchShape,
@@ -115,8 +118,10 @@ fn standardise(image: &mut Planes) -> Result<()> {
     let count = values().count() as f64;
     let mean = values().sum::<f64>() / count;
     let variance = values().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+    // Of the size of the values, whatever their unit is: what is below is their rounding.
+    let least = LEAST_CONTRAST * (variance + mean * mean);
     ensure!(
-        variance.is_finite() && variance > 1e-12,
+        variance.is_finite() && variance > least,
         "{}: the image has no contrast, so that it can't be standardised",
         image.name
     );
@@ -174,5 +179,17 @@ mod tests {
             let error = Images::new(shape, vec![image], json!({})).err().unwrap().to_string();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn the_unit_of_an_image_makes_no_difference() {
+        tch::set_num_threads(1);
+        let shape = PatchShape { kernel: 3, colours: 1, masked: true };
+        let covariance = |unit: f32| {
+            let mut image = noise(9, 14);
+            image.colours = vec![image.colours[1].iter().map(|value| unit * value).collect()];
+            Images::new(shape, vec![image], json!({})).unwrap().covariance().unwrap()
+        };
+        assert!(covariance(1e-9).allclose(&covariance(1.0), 1e-5, 1e-6, false));
     }
 }

@@ -3,79 +3,71 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use matfile::{Array, MatFile, NumericData};
+use anyhow::{Context, Result, bail, ensure};
 
+use super::matlab::{MatFile, Matrix};
 use super::window::Planes;
 
 /// The variables of the cone classes L, M and S.
 const CONES: [&str; 3] = ["OL", "OM", "OS"];
+/// A mean of so many standard deviations leaves f32 four digits for what an image shows.
+const LARGEST_OFFSET: f64 = 1e3;
+/// Largest values whose squares are far from the ends of f32.
+const UNITS: std::ops::Range<f64> = 1e-12..1e12;
+/// A standard deviation of so little of the mean is rounding.
+const FLAT: f64 = 1e-12;
 
 /// Reads the responses of one image; a single colour is M.
 ///
 /// # Errors
 /// Where the file is not one of MATLAB 5, is cut short, or lacks a variable; where values are not
-/// real and finite; where variables differ in size.
+/// real and finite, or too many; where variables differ in size.
 pub fn read(path: &Path, bytes: &[u8], colours: i64) -> Result<Planes> {
     let name = path.display().to_string();
     if bytes.starts_with(b"MATLAB 7.3") || bytes.starts_with(b"\x89HDF") {
         bail!("{name}: a MATLAB 7.3 file; save it again with save(..., '-v7')");
     }
-    ensure!(bytes.starts_with(b"MATLAB 5.0"), "{name}: not a MATLAB 5 file");
-    // The parser's own message would print the bytes that it stopped at.
-    let file = MatFile::parse(bytes)
-        .map_err(|_| anyhow!("{name}: the MATLAB file is damaged or cut short"))?;
+    let file = MatFile::parse(bytes).with_context(|| name.clone())?;
     let wanted = if colours == 1 { &CONES[1..2] } else { &CONES[..] };
     let mut size = None;
-    let mut planes = Vec::new();
+    let mut planes: Vec<Vec<f64>> = Vec::new();
     for variable in wanted {
-        let Some(array) = file.find_by_name(variable) else {
-            let found: Vec<&str> = file.arrays().iter().map(Array::name).collect();
-            // The parser takes the end of a file that is cut short for its end.
-            let found = found.join(", ");
-            bail!("{name}: no variable {variable} (there are: {found}), or it is cut short");
-        };
-        let (plane, found) = matrix(array).with_context(|| format!("{name}: {variable}"))?;
-        let expected = *size.get_or_insert(found);
+        let Matrix { height, width, values } =
+            file.matrix(variable).with_context(|| name.clone())?;
         ensure!(
-            found == expected,
-            "{name}: {variable} is {} x {}, the others are {} x {}",
-            found.0,
-            found.1,
+            values.iter().all(|value| value.is_finite()),
+            "{name}: {variable}: a value is not finite"
+        );
+        let expected = *size.get_or_insert((height, width));
+        ensure!(
+            (height, width) == expected,
+            "{name}: {variable} is {height} x {width}, the others are {} x {}",
             expected.0,
             expected.1
         );
-        planes.push(plane);
+        // MATLAB has a matrix column by column.
+        let place = |i: usize| values[(i % width) * height + i / width];
+        planes.push((0..values.len()).map(place).collect());
     }
     let (height, width) = size.unwrap_or_default();
-    Ok(Planes { name, height, width, colours: planes })
+    Ok(Planes { name, height, width, colours: single(&planes) })
 }
 
-/// A matrix row by row, with its rows and columns. MATLAB has it column by column.
-fn matrix(array: &Array) -> Result<(Vec<f32>, (usize, usize))> {
-    let [height, width] = array.size()[..] else {
-        bail!("{} axes, expected a matrix", array.ndims());
+/// The values as f32. Where what an image shows is small beside what all its values have in common,
+/// or in units that f32 has no room for, mean and unit are taken out first, as of every image later.
+fn single(planes: &[Vec<f64>]) -> Vec<Vec<f32>> {
+    let largest = planes.iter().flatten().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let values = || planes.iter().flatten().map(|value| value / largest);
+    let count = values().count() as f64;
+    let mean = values().sum::<f64>() / count;
+    let sd = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let as_they_are = mean.abs() < LARGEST_OFFSET * sd && UNITS.contains(&largest);
+    let contrast = sd > FLAT * mean.abs();
+    let convert = |value: &f64| {
+        let value = if as_they_are || !contrast { *value } else { (value / largest - mean) / sd };
+        value as f32
     };
-    let values = reals(array.data())?;
-    ensure!(values.len() == height * width && !values.is_empty(), "its values are cut short");
-    ensure!(values.iter().all(|value| value.is_finite()), "a value is not finite");
-    let place = |i: usize| values[(i % width) * height + i / width];
-    Ok(((0..height * width).map(place).collect(), (height, width)))
-}
-
-/// Real values as f32, whatever the type that they are stored in.
-fn reals(data: &NumericData) -> Result<Vec<f32>> {
-    macro_rules! convert {
-        ($($kind:ident),*) => {
-            match data {
-                $(NumericData::$kind { real, imag: None } => {
-                    real.iter().map(|value| *value as f32).collect()
-                })*
-                _ => bail!("complex numbers, expected real ones"),
-            }
-        };
-    }
-    Ok(convert!(Double, Single, UInt8, UInt16, UInt32, UInt64, Int8, Int16, Int32, Int64))
+    planes.iter().map(|plane| plane.iter().map(convert).collect()).collect()
 }
 
 #[cfg(test)]
@@ -87,10 +79,15 @@ mod tests {
     /// 1, 2, and the value at row i and column j of class c is (c + 10 i + j) / 64, 3 x 5.
     const PLAIN: &[u8] = include_bytes!("../../../tests/reference/kyoto.mat");
     const COMPRESSED: &[u8] = include_bytes!("../../../tests/reference/kyoto_compressed.mat");
+    /// The same beside an integer, a text, a structure, a cell array, and sparse, complex and logical
+    /// ones, which come before.
+    const MIXED: &[u8] = include_bytes!("../../../tests/reference/kyoto_mixed.mat");
+    const MIXED_COMPRESSED: &[u8] =
+        include_bytes!("../../../tests/reference/kyoto_mixed_compressed.mat");
 
     #[test]
     fn the_values_are_scipys() {
-        for bytes in [PLAIN, COMPRESSED] {
+        for bytes in [PLAIN, COMPRESSED, MIXED, MIXED_COMPRESSED] {
             let image = read(Path::new("a.mat"), bytes, 3).unwrap();
             assert_eq!((image.height, image.width, image.colours.len()), (3, 5, 3));
             for (c, plane) in image.colours.iter().enumerate() {
@@ -102,6 +99,45 @@ mod tests {
             let middle = read(Path::new("a.mat"), bytes, 1).unwrap();
             assert_eq!(middle.colours, image.colours[1..2]);
         }
+    }
+
+    /// MATLAB adds an array without a name to a file with a text, a table or a function.
+    #[test]
+    fn an_array_without_a_name_is_passed_over() {
+        let mut nameless = vec![14, 0, 0, 0, 48, 0, 0, 0];
+        nameless.extend([6, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
+        nameless.extend([5, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0]);
+        nameless.extend([1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 1, 2, 3, 0]);
+        let bytes = [&PLAIN[..128], &nameless[..], &PLAIN[128..], &nameless[..]].concat();
+        let (image, plain) = (read(Path::new("a.mat"), &bytes, 3), read_plain());
+        assert_eq!(image.unwrap().colours, plain.colours);
+    }
+
+    fn read_plain() -> Planes {
+        read(Path::new("a.mat"), PLAIN, 3).unwrap()
+    }
+
+    #[test]
+    fn an_image_in_any_unit_and_on_any_level_has_its_contrast() {
+        let plain: Vec<f64> = read_plain().colours.concat().iter().map(|v| f64::from(*v)).collect();
+        let correlation = |found: &[f32]| {
+            let found: Vec<f64> = found.iter().map(|value| f64::from(*value)).collect();
+            let centred = |values: &[f64]| {
+                let mean = values.iter().sum::<f64>() / values.len() as f64;
+                values.iter().map(|value| value - mean).collect::<Vec<f64>>()
+            };
+            let (a, b) = (centred(&plain), centred(&found));
+            let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt()
+        };
+        for (unit, offset) in [(1.0, 0.0), (1e-9, 0.0), (1e-300, 0.0), (1e300, 0.0), (1.0, 1e8)] {
+            let values = plain.iter().map(|value| value * unit + offset).collect();
+            let found = single(&[values]);
+            assert!(correlation(&found[0]) > 0.999_999, "{unit}, {offset}: {found:?}");
+        }
+        // What was right before stays to the bit.
+        assert_eq!(single(&[vec![0.1, 0.7]]), [[0.1f64 as f32, 0.7f64 as f32]]);
+        assert_eq!(single(&[vec![1e8; 7]]), [[1e8f32; 7]]);
     }
 
     #[test]

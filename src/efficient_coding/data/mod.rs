@@ -2,11 +2,13 @@
 
 mod colour;
 mod contrast;
+mod decoding;
 mod files;
 mod gaussian;
 mod images;
 mod kyoto;
 mod leaves;
+mod matlab;
 mod options;
 mod patch;
 mod picture;

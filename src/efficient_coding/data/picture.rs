@@ -6,19 +6,19 @@ use anyhow::{Context, Result, ensure};
 use image::DynamicImage;
 
 use super::colour::{cones, light};
+use super::decoding;
 use super::window::Planes;
 
-/// Decodes a JPEG or PNG: from sRGB to light, averaged over squares of `downsample` pixels, to cone
-/// responses L, M, S, and through r = 1 − exp(−κ l) with the κ that makes the median of every cone
-/// class 0.5, as in the Kyoto set (Doi et al. 2003). A single colour is M.
+/// Decodes a JPEG or PNG, upright: from sRGB to light, averaged over squares of `downsample`
+/// pixels, to cone responses L, M, S, and through r = 1 − exp(−κ l) with the κ that makes the median
+/// of every cone class 0.5, as in the Kyoto set (Doi et al. 2003). A single colour is M.
 ///
 /// # Errors
-/// Where the file is damaged or not a picture, is black, or smaller than a square of `downsample`
-/// pixels.
+/// Where the file is damaged, too large or not a picture, is black, or smaller than a square of
+/// `downsample` pixels.
 pub fn decode(path: &Path, bytes: &[u8], downsample: usize, colours: i64) -> Result<Planes> {
     let name = path.display().to_string();
-    let picture =
-        image::load_from_memory(bytes).with_context(|| format!("{name}: not a whole picture"))?;
+    let picture = decoding::decode(bytes).with_context(|| name.clone())?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     ensure!(
         width >= downsample && height >= downsample,
