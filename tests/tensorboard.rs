@@ -115,6 +115,21 @@ fn writers_of_one_second_have_files_of_their_own_in_order() {
 }
 
 #[test]
+fn a_clock_that_is_behind_does_not_change_the_order() {
+    let folder = tempfile::tempdir().unwrap();
+    // 2096, as one machine says, and names that are no time.
+    for name in ["4000000000.000007.host.1.0", "4000000000.host.1.0", "later", ""] {
+        std::fs::write(folder.path().join(format!("events.out.tfevents.{name}")), b"").unwrap();
+    }
+    let writers: Vec<EventWriter> =
+        (0..3).map(|_| EventWriter::create(folder.path()).unwrap()).collect();
+    let names: Vec<&str> =
+        writers.iter().map(|writer| writer.path().file_name().unwrap().to_str().unwrap()).collect();
+    assert!(names[0].starts_with("events.out.tfevents.4000000001.000000."), "{names:?}");
+    assert!(names.is_sorted());
+}
+
+#[test]
 fn a_missing_folder_is_an_error_with_its_name() {
     let error = EventWriter::create(Path::new("/no/such/folder")).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);

@@ -27,6 +27,7 @@ mod series;
 mod tiles;
 
 pub use bar::ColourScale;
+pub use csv::quoted as csv_text;
 pub use drawing::Drawing;
 pub use image::RgbImage;
 pub use line::{LineFigure, Reference};

@@ -1,13 +1,44 @@
 //! What a person sees while a run goes on: a progress bar on a terminal, plain lines elsewhere.
 
 use std::fmt;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Seconds between two plain progress lines where there is no terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Why standard output did not take an answer.
+static OUTPUT_FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Why standard output did not take an answer of this process, if so: the first reason. That nobody
+/// reads any more, as behind `| head`, is none.
+pub fn output_failure() -> Option<&'static str> {
+    OUTPUT_FAILURE.get().map(String::as_str)
+}
+
+/// Text in which every control character is escaped, as JSON escapes it: a name or a setting that
+/// somebody else wrote begins no line of its own, and the terminal takes none for a command.
+pub fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            _ if character.is_control() => line += &format!("\\u{:04x}", u32::from(character)),
+            _ => line.push(character),
+        }
+    }
+    line
+}
+
+/// As [`printable`], line by line.
+fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
 
 /// Reports on standard output, progress and warnings on standard error.
 #[derive(Debug)]
@@ -75,30 +106,39 @@ impl Console {
         if self.quiet {
             return;
         }
-        if self.json { self.note(line) } else { self.print(line) }
+        if self.json {
+            return self.note(line);
+        }
+        // A reader that has gone, or a full disk behind standard output, is no reason to end a run.
+        self.suspend(|| drop(writeln!(stdout(), "{}", printable_lines(line))));
     }
 
-    /// A line on standard output, whatever the settings.
+    /// An answer: a line on standard output, whatever the settings. Where that does not take it, the
+    /// program fails in the end ([`output_failure`]).
     pub fn print(&self, line: &str) {
-        // A closed pipe behind us is no reason to end a run.
-        self.suspend(|| drop(writeln!(stdout(), "{line}")));
+        self.suspend(|| match writeln!(stdout(), "{}", printable_lines(line)) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                OUTPUT_FAILURE.get_or_init(|| error.to_string());
+            }
+            _ => {}
+        });
     }
 
     /// A line on standard error, unless quiet.
     pub fn note(&self, line: &str) {
         if !self.quiet {
-            self.suspend(|| drop(writeln!(stderr(), "{line}")));
+            self.suspend(|| drop(writeln!(stderr(), "{}", printable_lines(line))));
         }
     }
 
     /// A warning: on standard error, whatever the settings.
     pub fn warn(&self, line: &str) {
-        self.suspend(|| drop(writeln!(stderr(), "warning: {line}")));
+        self.suspend(|| drop(writeln!(stderr(), "warning: {}", printable(line))));
     }
 
     /// The one line of an error that ends the program.
     pub fn fail(&self, line: &str) {
-        self.suspend(|| drop(writeln!(stderr(), "error: {line}")));
+        self.suspend(|| drop(writeln!(stderr(), "error: {}", printable(line))));
     }
 
     /// What follows the line of an error for who asked for more: a backtrace.
@@ -118,5 +158,20 @@ impl Console {
             Some(bar) => bar.suspend(print),
             None => print(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_as_in_json() {
+        let name = "a\x1b[2Jb\nc\u{9b}1m\u{7f}µ";
+        assert_eq!(printable(name), r"a\u001b[2Jb\nc\u009b1m\u007fµ");
+        assert_eq!(printable_lines("a\nb\r"), "a\nb\\r");
+        let json = serde_json::json!({ "name": name }).to_string();
+        let shown: serde_json::Value = serde_json::from_str(&printable_lines(&json)).unwrap();
+        assert_eq!(shown["name"], name);
     }
 }

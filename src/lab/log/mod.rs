@@ -5,3 +5,6 @@ pub mod metrics;
 pub mod run_log;
 pub mod tags;
 pub mod tensorboard;
+
+mod recall;
+mod whole_lines;

@@ -1,33 +1,57 @@
 //! Where a run writes its numbers and pictures: `metrics.jsonl`, TensorBoard events, `figures/`.
 //!
-//! A disk that is full or gone costs the log, never the run: the first failure is one warning, and
-//! from then on the log is silent. What can't be encoded, such as a picture without a pixel, costs
-//! itself alone: one warning for its tag, and the log goes on.
+//! A disk that is full or gone never costs the run: the first failure is one warning, and the numbers
+//! wait until the disk takes them, which every log entry tries anew. What can't be encoded, such as a
+//! picture without a pixel, costs itself alone: one warning for its tag, and the log goes on.
 
-use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+mod disk;
+mod figures;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use super::metrics::{Reading, is_replicate};
+use super::recall::{Entry, leave_damage_out, recall, set_aside};
 use super::tensorboard::{Chart, EventWriter, Histogram};
-use crate::lab::error::one_line;
-use crate::lab::figure::{Drawing, RgbImage};
-use crate::lab::store::NamedTensors;
-use crate::lab::store::checkpoint::serialize;
-use crate::lab::store::durable;
+use super::whole_lines::WholeLines;
+use crate::lab::figure::RgbImage;
+use crate::lab::store::regular;
+use crate::lab::train::signals::StopSignal;
 
-/// The open files of a run's log; or none, for an evaluation that writes nothing.
+/// Most bytes of `metrics.jsonl` that wait for a disk that takes nothing.
+const MOST_WAITING: usize = 64 << 20;
+
+/// A run's log; or a silent one, for an evaluation that writes nothing.
 pub struct Log {
+    silent: bool,
+    /// None where they could not be opened yet.
     files: Option<Files>,
     folder: PathBuf,
+    resumed_at: Option<u64>,
+    /// Lines that are not in `metrics.jsonl` yet.
+    lines: Vec<u8>,
+    /// The same numbers, as far as they are not in the event file yet.
+    points: Vec<Points>,
+    /// Explanations of tags.
+    meanings: &'static [(&'static str, &'static str)],
+    /// The signal after which nothing is drawn.
+    stop: StopSignal,
+    /// Whether nothing goes to TensorBoard besides numbers.
+    muted: bool,
+    /// Why the disk takes nothing now.
     failure: Option<String>,
+    /// Whether a failure of the disk has been said.
+    warned: bool,
     warnings: Vec<String>,
-    /// Tags of what was left out.
-    left_out: HashSet<String>,
+    /// The figures that an earlier process drew at the step that the run goes on from; none until
+    /// that is asked.
+    pictured: Option<HashSet<String>>,
+    /// What was left out and why, by its tag.
+    left_out: BTreeMap<String, String>,
     /// The last value of every tag.
     latest: Map<String, Value>,
     /// Every logged value by tag, as (step, value), for the figures at the end.
@@ -36,18 +60,33 @@ pub struct Log {
 
 struct Files {
     events: EventWriter,
-    lines: BufWriter<File>,
+    lines: WholeLines,
+}
+
+/// The numbers of one log entry, by tag.
+struct Points {
+    step: u64,
+    values: Vec<(String, f64)>,
 }
 
 impl Log {
     /// A log that keeps values in memory only.
     pub fn silent() -> Self {
         Self {
+            silent: true,
             files: None,
             folder: PathBuf::new(),
+            resumed_at: None,
+            lines: Vec::new(),
+            points: Vec::new(),
+            meanings: &[],
+            stop: StopSignal::default(),
+            muted: false,
             failure: None,
+            warned: false,
             warnings: Vec::new(),
-            left_out: HashSet::new(),
+            pictured: None,
+            left_out: BTreeMap::new(),
             latest: Map::new(),
             history: Vec::new(),
         }
@@ -56,51 +95,57 @@ impl Log {
     /// Opens the log of a run folder. `resumed_at` is the step of the checkpoint that the run
     /// continues from: what was logged after it is forgotten, since it will be logged again.
     pub fn open(folder: &Path, resumed_at: Option<u64>) -> Self {
-        let mut log = Self::silent();
-        log.folder = folder.into();
-        match log.open_files(resumed_at) {
-            Ok(files) => log.files = Some(files),
-            Err(error) => log.fail(&error),
+        let folder = folder.into();
+        let mut log = Self { silent: false, folder, resumed_at, ..Self::silent() };
+        if let Err(error) = log.open_again() {
+            log.fail(&error);
         }
         log
     }
 
     fn open_files(&mut self, resumed_at: Option<u64>) -> Result<Files> {
-        let mut events = EventWriter::create(&self.folder).context("creating the event file")?;
+        if resumed_at.is_none()
+            && let Some(kept) = set_aside(&self.folder)?
+        {
+            let (folder, kept) = (self.folder.display(), kept.display());
+            self.warnings.push(format!("{folder} begins again: its log so far is kept as {kept}"));
+        }
         let path = self.folder.join("metrics.jsonl");
-        let mut lines =
-            File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let mut options = File::options();
+        options.create(true).truncate(false).read(true).write(true);
+        options.open(&path)?;
         let kept = match resumed_at {
-            Some(step) => self.recall(&lines, step)?,
+            Some(step) => self.recall(&path, step)?,
             None => 0,
         };
-        lines.set_len(kept)?;
-        lines.seek(SeekFrom::End(0))?;
+        let lines = WholeLines::new(options.open(&path)?, kept)?;
+        let mut events = EventWriter::create(&self.folder).context("creating the event file")?;
         // TensorBoard's loader in Python acts on the second start that it sees, not on the first.
         events.session_start(resumed_at.map_or(0, |step| step as i64 + 1))?;
-        Ok(Files { events, lines: BufWriter::new(lines) })
+        events.explain(self.meanings);
+        Ok(Files { events, lines })
     }
 
-    /// Takes in the lines up to `step`, and says how many bytes they are. The first line that is
-    /// later, or torn, ends them.
-    fn recall(&mut self, lines: &File, step: u64) -> Result<u64> {
-        let mut kept = 0;
-        let mut reader = BufReader::new(lines);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-            let Ok(entry) = serde_json::from_slice::<Value>(&line) else { break };
-            let Some(at) = entry["step"].as_u64().filter(|at| *at <= step) else { break };
-            let values = entry["values"].as_object().into_iter().flatten();
-            for (tag, value) in values.filter(|(tag, _)| !is_replicate(tag)) {
-                self.remember(tag, at, value.as_f64().unwrap_or(f64::NAN));
+    /// Takes in the lines of `metrics.jsonl` up to `step`, and says how many bytes they are. What is
+    /// damaged is left out, and kept beside.
+    fn recall(&mut self, path: &Path, step: u64) -> Result<u64> {
+        let recalled = recall(regular::open(path)?, step, |Entry { step, values }| {
+            for (tag, value) in values.iter().filter(|(tag, _)| !is_replicate(tag)) {
+                self.remember(tag, *step, value.as_f64().unwrap_or(f64::NAN));
             }
-            kept += line.len() as u64;
-            line.clear();
+        })?;
+        if recalled.damaged > 0 {
+            let kept = leave_damage_out(path, &recalled)?;
+            let (count, path, kept) = (recalled.damaged, path.display(), kept.display());
+            let what = format!("{path} has {count} damaged line(s), which are left out");
+            self.warnings.push(format!("{what}: the damaged file is kept as {kept}"));
         }
-        Ok(kept)
+        Ok(recalled.length())
     }
 
     fn remember(&mut self, tag: &str, step: u64, value: f64) {
+        // JSON has no infinity: a figure shows the same whether its run was resumed or not.
+        let value = if value.is_finite() { value } else { f64::NAN };
         self.latest.insert(tag.into(), json!(value));
         match self.history.iter_mut().find(|(known, _)| known == tag) {
             Some((_, points)) => points.push((step, value)),
@@ -108,29 +153,34 @@ impl Log {
         }
     }
 
-    /// Writes the values of one step: to TensorBoard their mean over replicates, and to
-    /// `<tag>/sd` their standard deviation; to `metrics.jsonl` also each as `<tag>/r<i>`.
+    /// Logs the values of one step: in TensorBoard their mean over replicates, and as `<tag>/sd`
+    /// their standard deviation; in `metrics.jsonl` also each as `<tag>/r<i>`. [`Log::flush`] writes
+    /// them.
     ///
     /// - time: seconds since the run began
     pub fn scalars(&mut self, step: u64, time: f64, readings: &[Reading]) {
         let mut values = Map::new();
-        let mut written = Vec::new();
+        let mut points = Vec::new();
         for (tag, value) in readings.iter().flat_map(Reading::tagged) {
             values.insert(tag.clone(), json!(value));
             if !is_replicate(&tag) {
                 self.remember(&tag, step, value);
-                written.push((tag, value));
+                points.push((tag, value));
             }
         }
         values.sort_keys();
+        if self.silent {
+            return;
+        }
+        if self.lines.len() > MOST_WAITING {
+            let full = anyhow::anyhow!("more than {} MiB wait for the disk", MOST_WAITING >> 20);
+            self.leave_out("metrics.jsonl", &full);
+            return;
+        }
         let line = json!({ "step": step, "time": time, "values": values }).to_string();
-        self.attempt(|files| {
-            writeln!(files.lines, "{line}")?;
-            for (tag, value) in &written {
-                files.events.scalar(tag, step as i64, *value)?;
-            }
-            Ok(())
-        });
+        self.lines.extend_from_slice(line.as_bytes());
+        self.lines.push(b'\n');
+        self.points.push(Points { step, values: points });
     }
 
     /// Writes a histogram of the finite ones among some values.
@@ -138,34 +188,6 @@ impl Log {
         self.entry(tag, |events| {
             Ok(events.histogram(tag, step as i64, &Histogram::from_values(values))?)
         });
-    }
-
-    /// Writes a picture to TensorBoard and to `figures/<name>.png`, with the numbers behind it in
-    /// `figures/<name>.csv`. Where one of the three can't be written, the others still are.
-    pub fn figure(&mut self, name: &str, step: u64, image: &RgbImage, csv: &str) {
-        let path = self.folder.join("figures").join(name);
-        let tag = format!("figures/{name}");
-        self.entry(&tag, |events| {
-            let numbers = write_whole(&path.with_extension("csv"), csv.as_bytes());
-            let png = image.to_png()?;
-            let picture = write_whole(&path.with_extension("png"), &png);
-            events.png(&tag, step as i64, (image.width, image.height), &png)?;
-            numbers.and(picture)
-        });
-    }
-
-    /// Draws a figure and writes it as [`Log::figure`] does. One that can't be drawn is left out.
-    pub fn draw(&mut self, name: &str, step: u64, figure: &dyn Drawing) {
-        match figure.draw() {
-            Ok(image) => self.figure(name, step, &image, &figure.numbers()),
-            Err(error) => self.leave_out(&format!("figures/{name}"), &error),
-        }
-    }
-
-    /// Writes tensors to `figures/<name>.safetensors`.
-    pub fn tensors(&mut self, name: &str, tensors: &NamedTensors) {
-        let path = self.folder.join("figures").join(name).with_extension("safetensors");
-        self.entry(&format!("figures/{name}"), |_| durable::write(&path, &serialize(tensors)?));
     }
 
     /// Writes a matrix as a picture to TensorBoard alone.
@@ -185,6 +207,7 @@ impl Log {
 
     /// Explains the tags that are written from now on in TensorBoard.
     pub fn explain(&mut self, patterns: &'static [(&'static str, &'static str)]) {
+        self.meanings = patterns;
         if let Some(files) = &mut self.files {
             files.events.explain(patterns);
         }
@@ -193,27 +216,6 @@ impl Log {
     /// Writes the layout of TensorBoard's custom scalars.
     pub fn charts(&mut self, charts: &[Chart]) {
         self.entry("the layout of charts", |events| Ok(events.custom_scalars(charts)?));
-    }
-
-    /// Hands what is buffered to the operating system.
-    pub fn flush(&mut self) {
-        self.attempt(|files| {
-            files.lines.flush()?;
-            Ok(files.events.flush()?)
-        });
-    }
-
-    /// Ends the event file, everything on the disk: whether the run ended well, or none if it is to
-    /// be resumed, since TensorBoard keeps the first end that it reads.
-    pub fn close(&mut self, success: Option<bool>) {
-        self.attempt(|files| {
-            if let Some(success) = success {
-                files.events.hparams_end(success)?;
-            }
-            files.events.sync()?;
-            files.lines.flush()?;
-            Ok(files.lines.get_ref().sync_data()?)
-        });
     }
 
     /// The last value of every tag.
@@ -229,58 +231,13 @@ impl Log {
 
     /// Why the log is incomplete, if it is.
     pub fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
+        self.failure.as_ref().or(self.left_out.values().next()).map(String::as_str)
     }
 
-    /// What was left out since the last call, and, once, that nothing is logged any more.
+    /// What was left out since the last call, and, once, that the disk takes nothing.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
-
-    /// Writes an entry that the log can do without: what can't be encoded, or a file of its own that
-    /// can't be written, costs itself, and only an event file that takes no more ends the log.
-    fn entry(&mut self, tag: &str, work: impl FnOnce(&mut EventWriter) -> Result<()>) {
-        let Some(files) = &mut self.files else { return };
-        let Err(error) = work(&mut files.events) else { return };
-        if files.events.is_intact() {
-            self.leave_out(tag, &error);
-        } else {
-            self.fail(&error);
-        }
-    }
-
-    fn leave_out(&mut self, tag: &str, error: &anyhow::Error) {
-        if !self.left_out.insert(tag.into()) {
-            return;
-        }
-        let missing = format!("{tag} is not in the log: {}", one_line(error));
-        self.warnings.push(format!("{missing}; the run goes on"));
-        self.failure.get_or_insert(missing);
-    }
-
-    fn attempt(&mut self, work: impl FnOnce(&mut Files) -> Result<()>) {
-        if let Some(files) = &mut self.files
-            && let Err(error) = work(files)
-        {
-            self.fail(&error);
-        }
-    }
-
-    fn fail(&mut self, error: &anyhow::Error) {
-        let failure = format!("writing the log in {}: {}", self.folder.display(), one_line(error));
-        self.warnings.push(format!("{failure}; the run goes on without a log"));
-        self.failure = Some(failure);
-        self.files = None;
-    }
-}
-
-/// Writes a file, of which nothing is left where it can't be written to its end.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = fs::write(path, bytes);
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written.with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

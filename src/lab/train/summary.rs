@@ -1,13 +1,11 @@
 //! How a run begins and ends: what is written once, and what is said about it.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use anyhow::Result;
 use serde_json::Map;
 
 use super::experiment::Experiment;
-use super::prepare::guard;
 use super::session::Session;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
@@ -62,20 +60,12 @@ impl<E: Experiment> Session<E> {
         self.write_summary(&self.summary(Status::Running));
     }
 
-    /// Draws the figures of a run that is done, closes the log and writes `summary.json`, which is
-    /// given back.
+    /// Closes the log and writes `summary.json`, which is given back. A run that is done has drawn
+    /// its figures before.
     pub fn finish(&mut self, status: Status, exit_code: u8) -> Summary {
         self.console.end();
-        let step = self.progress.step;
-        let start = Instant::now();
         let mut phases = self.phase_seconds();
-        let (experiment, log) = (&mut self.experiment, &mut self.log);
-        if status.is_done()
-            && let Err(error) = guard(|| experiment.figures(log, step))
-        {
-            self.console.warn(&format!("drawing the figures: {}", one_line(&error)));
-        }
-        phases.insert("figures".into(), start.elapsed().as_secs_f64().into());
+        phases.insert("figures".into(), self.drawing.as_secs_f64().into());
         self.log.close(status.outcome());
         self.warn_of_log();
         let summary = Summary {
@@ -89,7 +79,7 @@ impl<E: Experiment> Session<E> {
     }
 
     /// What can be said of the run at any time.
-    fn summary(&self, status: Status) -> Summary {
+    pub(super) fn summary(&self, status: Status) -> Summary {
         let best = self.progress.best.as_ref();
         let best = best.map(|(score, step)| Best {
             tag: score.tag.clone(),
@@ -133,6 +123,10 @@ impl<E: Experiment> Session<E> {
         let path = self.folder.path.display();
         self.console.report(&format!("run          {path}"));
         self.console.report(&format!("figures      {path}/figures"));
+        if self.log.failure().is_some() {
+            let name = &self.folder.name;
+            self.console.report(&format!("incomplete   --resume {name} draws the figures again"));
+        }
         if let Some(checkpoint) = self.checkpoint(true) {
             self.console.report(&format!("checkpoint   {} (the best)", checkpoint.display()));
         }

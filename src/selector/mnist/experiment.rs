@@ -95,10 +95,6 @@ impl Figures for SelectorMnist {
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
-        if self.last_usage.is_empty() {
-            // A run that was resumed at its very end has not evaluated in this process.
-            self.last_usage = self.test()?.usage;
-        }
         figures::draw(self, log, step)
     }
 }

@@ -1,6 +1,6 @@
 //! The experiment `selector_transformer`: a language model of selection and computation neurons.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tch::Device;
 
@@ -66,6 +66,7 @@ impl Experiment for SelectorTransformer {
             config,
             text,
             corpus,
+            gradient_means: vec![f64::NAN; linears.len()],
             linears,
             model,
             learner,
@@ -115,7 +116,11 @@ impl Experiment for SelectorTransformer {
         let findings = Findings { held_out, gradient_norms: self.norms.take()? };
         let score = report::report(self, &findings, evaluation)?;
         self.learner.observe(findings.held_out.loss);
-        self.last = Some(findings);
+        if evaluation.number > 0 {
+            let mean = |norms: &Vec<f64>| norms.iter().sum::<f64>() / norms.len() as f64;
+            self.gradient_means = findings.gradient_norms.iter().map(mean).collect();
+        }
+        self.last = Some(findings.held_out);
         Ok(Some(score))
     }
 
@@ -132,15 +137,8 @@ impl Figures for SelectorTransformer {
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {
-        let findings = match self.last.take() {
-            Some(findings) => findings,
-            // A run that was resumed at its very end has not evaluated in this process.
-            None => Findings {
-                held_out: self.hold_out()?,
-                gradient_norms: vec![Vec::new(); self.linears.len()],
-            },
-        };
-        figures::draw(self, &findings, log, step)
+        let held_out = self.last.take().context("there was no evaluation before the figures")?;
+        figures::draw(self, &held_out, log, step)
     }
 }
 

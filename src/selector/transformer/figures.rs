@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::state::{Findings, SelectorTransformer};
+use super::state::SelectorTransformer;
 use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series};
 use crate::lab::log::run_log::Log;
 use crate::selector::language_model::evaluation::HeldOutResult;
@@ -21,15 +21,15 @@ const PARTS: [&str; PER_LAYER + 1] =
 /// A figure that can't be rendered.
 pub fn draw(
     run: &SelectorTransformer,
-    findings: &Findings,
+    held_out: &HeldOutResult,
     log: &mut Log,
     step: u64,
 ) -> Result<()> {
     let learning = learning(run, log);
     log.draw("learning", step, &learning);
-    let monitoring = monitoring(run, findings, step);
+    let monitoring = monitoring(run, held_out, step);
     log.draw("monitoring", step, &monitoring);
-    if let Some(frequency) = frequency(run, &findings.held_out) {
+    if let Some(frequency) = frequency(run, held_out) {
         log.draw("frequency", step, &frequency);
     }
     Ok(())
@@ -67,14 +67,12 @@ fn subtitle(run: &SelectorTransformer) -> String {
 
 /// Entropy, dominance and gradients over the linear layers, a curve for each of the six linear
 /// layers that a transformer layer has.
-fn monitoring(run: &SelectorTransformer, findings: &Findings, step: u64) -> Panels {
-    let held_out = &findings.held_out;
+fn monitoring(run: &SelectorTransformer, held_out: &HeldOutResult, step: u64) -> Panels {
     let choices = run.config.selection.num_computation;
     let of = |measure: &dyn Fn(&SelectionStatistics) -> f64| -> Vec<f64> {
         let value = |found: &Option<SelectionStatistics>| found.as_ref().map_or(f64::NAN, measure);
         held_out.selections.iter().map(value).collect()
     };
-    let mean = |norms: &Vec<f64>| norms.iter().sum::<f64>() / norms.len() as f64;
     let even = Reference { label: format!("ln {choices}"), value: (choices as f64).ln() };
     let entropy = of(&|found| found.entropy);
     let dominance = of(&|found| found.usage.dominance()[0]);
@@ -87,9 +85,8 @@ fn monitoring(run: &SelectorTransformer, findings: &Findings, step: u64) -> Pane
         panel.y_range = Some((0.0, 1.0));
         panels.push(panel);
     }
-    let norms: Vec<f64> = findings.gradient_norms.iter().map(mean).collect();
-    let title = "Gradient of a computation neuron";
-    panels.push(LineFigure { y_log: true, ..by_row(title, "norm over the layer", &norms) });
+    let (title, norms) = ("Gradient of a computation neuron", &run.gradient_means);
+    panels.push(LineFigure { y_log: true, ..by_row(title, "norm over the layer", norms) });
     Panels {
         title: format!("What the selection neurons do, step {step}"),
         subtitle: format!("{}, {} held-out words", subtitle(run), held_out.words),

@@ -1,6 +1,6 @@
 //! A transformer in training, and the tensors that a checkpoint has of it.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::config::TransformerConfig;
 use crate::data::text::TextData;
@@ -15,6 +15,9 @@ use crate::selector::language_model::memory::Memory;
 use crate::selector::language_model::model::Transformer;
 use crate::selector::language_model::monitor::GradientNorms;
 
+/// The name of [`SelectorTransformer::gradient_means`] in a checkpoint.
+const GRADIENT_MEANS: &str = "state.gradient_means";
+
 /// A transformer in training.
 pub struct SelectorTransformer {
     pub(super) config: TransformerConfig,
@@ -27,8 +30,11 @@ pub struct SelectorTransformer {
     pub(super) learner: Learner,
     pub(super) norms: GradientNorms,
     pub(super) seed: u64,
-    /// What the last evaluation in this process found.
-    pub(super) last: Option<Findings>,
+    /// How the model did on held-out text at the last evaluation in this process.
+    pub(super) last: Option<HeldOutResult>,
+    /// Of each linear layer, the mean over its computation neurons of their gradients' norms, as the
+    /// run's last evaluation found them; NaN before the first.
+    pub(super) gradient_means: Vec<f64>,
     pub(super) schedule: RunSchedule,
     pub(super) memory: Memory,
 }
@@ -56,11 +62,25 @@ impl SelectorTransformer {
 impl Persist for SelectorTransformer {
     fn save(&self, writer: &mut StateWriter) -> Result<()> {
         self.learner.save(writer)?;
-        self.norms.save(writer)
+        self.norms.save(writer)?;
+        writer.number(GRADIENT_MEANS, &self.gradient_means);
+        Ok(())
     }
 
     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
         self.learner.load(reader)?;
-        self.norms.load(reader)
+        self.norms.load(reader)?;
+        // Checkpoints of earlier versions have none.
+        if reader.resumes() && reader.has(GRADIENT_MEANS) {
+            let mut means: Vec<f64> = Vec::new();
+            reader.number(GRADIENT_MEANS, &mut means)?;
+            let (found, linears, file) = (means.len(), self.linears.len(), reader.file().display());
+            ensure!(
+                found == linears,
+                "{file}: {GRADIENT_MEANS} has {found} numbers, not {linears}"
+            );
+            self.gradient_means = means;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Figures of theory: the published trade-off, and predictions under simulated points.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tch::no_grad_guard;
 
 use super::overlay::overlay;
@@ -15,15 +15,16 @@ const PUBLISHED: [f64; 5] = [3.0, 7.0, 11.0, 15.0, 19.0];
 /// Draws the figures of a run's end.
 ///
 /// # Errors
-/// Fails if the device's tensors can't be copied to the host, or if a figure can't be drawn.
+/// Fails if the sweep has no results, if the device's tensors can't be copied to the host, or if a
+/// figure can't be drawn.
 pub fn draw(run: &SteadyStateTheory, log: &mut Log, step: u64) -> Result<()> {
     let _guard = no_grad_guard();
     let published = published();
     log.draw("published", step, &published);
-    if let Some(results) = &run.base.results {
-        let panels = overlay(&run.base, results)?;
-        log.draw("predicted", step, &panels);
-    }
+    let results = run.base.results.as_ref();
+    let results = results.context("there was no evaluation before the figures")?;
+    let panels = overlay(&run.base, results)?;
+    log.draw("predicted", step, &panels);
     Ok(())
 }
 

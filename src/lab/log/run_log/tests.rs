@@ -1,5 +1,7 @@
 //! What the log writes, and what it leaves out.
 
+use std::fs;
+
 use super::*;
 use crate::lab::figure::{LineFigure, Series};
 
@@ -67,6 +69,65 @@ fn a_folder_that_is_gone_is_one_warning() {
     let warnings = log.take_warnings();
     assert!(warnings.len() == 1 && warnings[0].contains("goes on without a log"));
     assert!(log.take_warnings().is_empty());
+}
+
+#[test]
+fn a_folder_that_comes_back_gets_everything_that_waited() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, later) = (home.path().join("run"), home.path().join("later"));
+    fs::create_dir(&folder).unwrap();
+    let mut log = Log::open(&folder, None);
+    log.scalars(1, 0.0, &[reading("loss", &[1.0])]);
+    log.close(None);
+
+    let mut log = Log::open(&later, Some(1));
+    log.scalars(2, 0.0, &[reading("loss", &[2.0])]);
+    log.flush();
+    log.text("note", 2, "text");
+    assert!(log.failure().is_some());
+    fs::rename(&folder, &later).unwrap();
+    log.scalars(3, 0.0, &[reading("loss", &[3.0])]);
+    log.flush();
+    assert_eq!(log.take_warnings().len(), 1);
+    assert!(log.failure().unwrap().starts_with("note is not in the log"), "{:?}", log.failure());
+    assert_eq!(log.history("loss"), [(1, 1.0), (2, 2.0), (3, 3.0)]);
+    let lines = fs::read_to_string(later.join("metrics.jsonl")).unwrap();
+    let steps = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert_eq!(steps.map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn figures_show_the_same_of_a_run_that_was_resumed() {
+    let (mut log, folder) = in_a_folder();
+    log.scalars(1, 0.0, &[reading("loss", &[f64::INFINITY])]);
+    log.close(None);
+    let recalled = Log::open(folder.path(), Some(1));
+    for log in [&log, &recalled] {
+        assert!(matches!(log.history("loss"), [(1, value)] if value.is_nan()));
+    }
+}
+
+#[test]
+fn a_muted_log_writes_files_and_nothing_to_tensorboard() {
+    let (mut log, folder) = in_a_folder();
+    let events = || {
+        let files = fs::read_dir(folder.path()).unwrap().flatten();
+        let sizes = files.filter(|file| file.file_name().to_string_lossy().starts_with("events"));
+        sizes.map(|file| file.metadata().unwrap().len()).sum::<u64>()
+    };
+    log.flush();
+    let before = events();
+    log.mute(true);
+    log.text("note", 1, "text");
+    log.histogram("weights", 1, &[1.0]);
+    log.tensors("kept", &vec![("values".to_string(), tch::Tensor::from(1.0))]);
+    log.mute(false);
+    log.flush();
+    assert_eq!(events(), before);
+    assert!(folder.path().join("figures/kept.safetensors").exists());
+    log.text("note", 1, "text");
+    log.flush();
+    assert!(events() > before);
 }
 
 /// A log, and its folder with a place for figures.

@@ -3,12 +3,14 @@
 //! An [`EventWriter`] is one file in a run folder. It encodes in place, on the caller's thread,
 //! and every method returns what the disk said, so that a training loop can warn and go on.
 
+mod earlier;
 mod histogram;
 mod hparams;
 mod layout;
 mod summary;
 mod writer;
 
+pub(super) use earlier::pictures_at;
 pub use histogram::Histogram;
 pub use layout::{Band, Chart, Content};
-pub use writer::EventWriter;
+pub use writer::{EVENTS, EventWriter};

@@ -1,7 +1,7 @@
 //! The event file itself: names, records, errors.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,6 +16,9 @@ use super::summary as values;
 use super::{Chart, Histogram, hparams, layout};
 use crate::lab::figure::RgbImage;
 use crate::lab::log::tags::meaning;
+
+/// What the name of every event file begins with.
+pub const EVENTS: &str = "events.out.tfevents.";
 
 /// Most files that one process may begin in one folder within a microsecond.
 const MAX_UNIQUE: u32 = 10_000;
@@ -49,18 +52,24 @@ impl EventWriter {
     /// # Errors
     /// When the file can't be created or written.
     pub fn create(dir: &Path) -> io::Result<Self> {
-        let now = since_epoch();
+        // A clock that is behind must not put this file before those that are there.
+        let after = newest(dir).map_or(Duration::ZERO, |time| time + Duration::from_micros(1));
+        let now = since_epoch().max(after);
         let host = host_name();
         let process = std::process::id();
         for unique in 0..MAX_UNIQUE {
             let name = format!(
-                "events.out.tfevents.{:010}.{:06}.{host}.{process}.{unique}",
+                "{EVENTS}{:010}.{:06}.{host}.{process}.{unique}",
                 now.as_secs(),
                 now.subsec_micros()
             );
             let path = dir.join(name);
             match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Self::from_file(file, path),
+                Ok(file) => {
+                    let begun = Self::from_file(file, path.clone());
+                    // One that was only begun has nothing, and there may be a next try.
+                    return begun.inspect_err(|_| _ = fs::remove_file(&path));
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(in_context(&error, "create the event file", &path)),
             }
@@ -262,6 +271,19 @@ fn in_context(error: &io::Error, action: &str, path: &Path) -> io::Error {
 /// Time since 1970; zero on a machine whose clock is before that.
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The latest time in the names of a folder's event files, since 1970.
+fn newest(dir: &Path) -> Option<Duration> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let time = |name: &str| {
+        let mut parts = name.strip_prefix(EVENTS)?.split('.');
+        let seconds = parts.next().filter(|part| part.len() == 10)?.parse().ok()?;
+        // Another writer's names have no microseconds there.
+        let micros = parts.next().filter(|part| part.len() == 6).and_then(|part| part.parse().ok());
+        Some(Duration::from_secs(seconds) + Duration::from_micros(micros.unwrap_or(999_999)))
+    };
+    entries.filter_map(|entry| time(&entry.file_name().to_string_lossy())).max()
 }
 
 /// The host's name, of characters that are safe in a file name.

@@ -7,7 +7,7 @@ mod optimal;
 mod time_courses;
 mod trade_off;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 pub(crate) use self::labels::noise_title;
 pub(crate) use self::time_courses::{panel, pretraining_weights, thinned};
@@ -18,9 +18,10 @@ use crate::lab::log::run_log::Log;
 /// Draws the figures of a run's end.
 ///
 /// # Errors
-/// Fails if the device's tensors can't be copied to the host, or if a figure can't be drawn.
+/// Fails if the sweep has no results, if the device's tensors can't be copied to the host, or if a
+/// figure can't be drawn.
 pub fn draw(run: &SteadyState, log: &mut Log, step: u64) -> Result<()> {
-    let Some(results) = &run.results else { return Ok(()) };
+    let results = run.results.as_ref().context("there was no evaluation before the figures")?;
     let sweep = &run.sweep;
     let tradeoff = trade_off::trade_off(&sweep.axes, results);
     log.figure("tradeoff", step, &tradeoff.render()?, &table(&sweep.axes, results));
