@@ -5,10 +5,11 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Bench, Outcome, program};
+use common::{Bench, Outcome, in_time, program, wait_until};
 use neuron_lab::lab::store::checkpoint::{Checkpoint, Manifest};
 
 /// Runs the program under a limit of `blocks` x 512 bytes for every file that it writes.
@@ -72,11 +73,14 @@ fn checkpoints_that_do_not_fit_end_the_run() {
     let before = bench.tensors("a", 46);
     let best = bench.names(bench.checkpoints("a"));
 
-    // Three in a row.
+    // Many in a row, within a moment that may pass: the last one ends the run.
     let outcome = limited(&bench, 128, "--resume a --epochs 5 --checkpoint-every 3").expect(1);
-    assert_eq!(outcome.warnings().len(), 2, "{outcome:#?}");
+    let warnings = outcome.warnings();
+    assert!(warnings[0].contains("step-00000048.safetensors"), "{outcome:#?}");
+    // A machine may take longer than the ten seconds between two of them.
+    assert!(warnings.len() < 5, "{outcome:#?}");
     let error = outcome.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
-    for word in ["checkpoint", "step-00000054.safetensors", "too large"] {
+    for word in ["checkpoint", "step-00000115.safetensors", "too large"] {
         assert!(error.contains(word), "{error}");
     }
     assert_eq!(bench.names(bench.checkpoints("a")), best);
@@ -116,6 +120,12 @@ impl SmallDisk {
         fs::write(self.0.join("filler"), vec![1; bytes as usize]).unwrap();
     }
 
+    /// Fills all of it, whatever another process takes or gives back meanwhile.
+    fn fill_up(&self) {
+        let mut filler = fs::File::create(self.0.join("filler")).unwrap();
+        while filler.write_all(&[1; 4096]).is_ok() {}
+    }
+
     fn free(&self) {
         fs::remove_file(self.0.join("filler")).unwrap();
     }
@@ -146,12 +156,11 @@ fn a_run_folder_on_a_full_disk() {
     bench.run("--resume a --epochs 13 --quiet").expect(0);
     assert_eq!(bench.summary("a")["steps"], 299);
 
-    // No room to begin with: refused, with one line, and nothing that looks like a run is left.
+    // No room to begin with: refused, with one line, and nothing is left.
     disk.fill(0);
     let outcome = bench.run(&format!("{RUN} --name b")).expect(1);
     assert!(outcome.error().contains("No space left"), "{outcome:#?}");
-    assert!(!bench.run_file("b", "config.json").exists());
-    assert!(!bench.checkpoints("b").join("step-00000000.json").exists());
+    assert!(!bench.run_file("b", "").exists() && !bench.checkpoints("b").exists());
 }
 
 #[test]
@@ -164,7 +173,7 @@ fn checkpoints_on_a_full_disk() {
     let outcome = bench.run(&format!("{RUN} --name a --checkpoint-every 10")).expect(1);
     let warnings = outcome.warnings();
     assert!(warnings[0].contains("MiB free"), "{outcome:#?}");
-    assert_eq!(warnings.len(), 3, "{outcome:#?}");
+    assert!(warnings[1].contains("will try again") && warnings.len() < 5, "{outcome:#?}");
     let errors = outcome.stderr.lines().filter(|line| line.starts_with("error: "));
     let errors: Vec<&str> = errors.collect();
     assert!(errors.len() == 1 && errors[0].contains("No space left"), "{outcome:#?}");
@@ -176,4 +185,57 @@ fn checkpoints_on_a_full_disk() {
     bench.run("--resume a --quiet").expect(0);
     let whole = bench.path("elsewhere/selector_mnist/whole/step-00000276.safetensors");
     assert!(bench.tensors("a", 276) == fs::read(whole).unwrap());
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while_costs_no_number_and_no_figure() {
+    let bench = Bench::new();
+    let Some(disk) = SmallDisk::mount(bench.path("runs"), "32M") else { return };
+    let run = "--data digits --log-every 1 --epochs 40 --seed 2";
+    bench.run(&format!("{run} --name whole --quiet")).expect(0);
+    let name = in_time(|attempt| {
+        let name = format!("a{attempt}");
+        let mut child = bench.spawn(&format!("{run} --name {name} --quiet --device cpu"));
+        let lines = bench.run_file(&name, "metrics.jsonl");
+        wait_until("it logs", || fs::metadata(&lines).is_ok_and(|found| found.len() > 2000));
+        disk.fill_up();
+        wait_until("the log is full", || {
+            let said = fs::read_to_string(bench.path("stderr")).unwrap();
+            said.contains("goes on without a log") || child.try_wait().unwrap().is_some()
+        });
+        let late = child.try_wait().unwrap().is_some();
+        disk.free();
+        let outcome = bench.outcome(child.wait().unwrap()).expect(0);
+        assert!(late || outcome.warnings().len() == 1, "{outcome:#?}");
+        (!late).then_some(name)
+    });
+    bench.assert_same(&name, "whole", 920, "full for a while");
+    for file in bench.names(bench.run_file("whole", "figures")) {
+        let file = format!("figures/{file}");
+        let read = |run: &str| fs::read(bench.run_file(run, &file)).unwrap();
+        assert!(read(&name) == read("whole"), "{file}");
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_can_read_is_an_error() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name a --quiet")).expect(0);
+    fs::write(bench.path("lines.json"), "[]").unwrap();
+    let checkpoint = "checkpoints/selector_mnist/a";
+    let new = format!("{RUN} --name b --quiet --json");
+    let eval = format!("--eval {checkpoint} --json");
+    for line in [new.as_str(), &eval, "--resume a --json", "--check lines.json", "--help"] {
+        let whole = format!("exec {} {line} --device cpu > /dev/full", program());
+        let outcome = bench.execute("sh", &["-c", &whole]).expect(1);
+        assert!(outcome.stderr.contains("writing to standard output: No space"), "{outcome:#?}");
+    }
+    // A reader that has gone is no error.
+    let whole = format!("{{ {} {eval} --device cpu; echo $? > code; }} | true", program());
+    bench.execute("sh", &["-c", &whole]).expect(0);
+    assert_eq!(fs::read_to_string(bench.path("code")).unwrap(), "0\n");
+    // What a run says on the way is no answer: it is done.
+    let whole = format!("exec {} {RUN} --name c --device cpu > /dev/full", program());
+    bench.execute("sh", &["-c", &whole]).expect(0);
+    assert_eq!(bench.summary("b")["status"], "done");
 }

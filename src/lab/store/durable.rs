@@ -1,42 +1,99 @@
 //! Files that are either whole or not there, whatever happens while they are written.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::lacking;
+use super::regular;
 
 /// The prefix of files that are being written; one that is left over belongs to a killed process.
 /// Those of the safetensors library, which also writes to a temporary name, begin so too.
 pub const TEMPORARY: &str = ".tmp";
 
-/// Where the bytes of `path` are written until they are complete.
-pub fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{TEMPORARY}-{}-{name}", std::process::id()))
+/// A file that is being written, beside the one that it will be and under a name that nobody can
+/// foresee. One that is dropped before [`Draft::commit`] is removed.
+#[derive(Debug)]
+pub struct Draft {
+    file: NamedTempFile,
+    path: PathBuf,
+    /// Those of any new file here: the umask decides who may read it.
+    permissions: Permissions,
 }
 
-/// Makes a complete file at [`temporary`]`(path)` appear at `path`, its bytes synced. The name
-/// survives a power failure after [`sync_folder`].
-///
-/// # Errors
-/// What the file system says.
-pub fn commit(path: &Path) -> io::Result<()> {
-    let temporary = temporary(path);
-    File::open(&temporary)?.sync_all()?;
-    fs::rename(&temporary, path)
+impl Draft {
+    /// Begins an empty file that will be `path`. No other process can have made it before.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn begin(path: &Path) -> io::Result<Self> {
+        let mut ending = OsString::from("-");
+        ending.push(path.file_name().unwrap_or_default());
+        let file = tempfile::Builder::new()
+            .prefix(&format!("{TEMPORARY}-"))
+            .suffix(&ending)
+            .rand_bytes(12)
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder_of(path))?;
+        let permissions = file.as_file().metadata()?.permissions();
+        Ok(Self { file, path: path.into(), permissions })
+    }
+
+    /// Where to write.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Makes the file appear where it belongs, its bytes synced. The name survives a power failure
+    /// after [`sync_folder`].
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn commit(self) -> io::Result<()> {
+        // By its name: a library may have put another file there, for its owner alone.
+        let written = File::open(self.path())?;
+        if written.metadata()?.permissions() != self.permissions {
+            written.set_permissions(self.permissions.clone())?;
+        }
+        written.sync_all()?;
+        self.file.persist(&self.path).map(drop).map_err(|error| error.error)
+    }
 }
 
-/// Syncs the names in the folder of `path`.
+/// The folder that a path is in.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Syncs the names in the folder of `path`. A file system that can't is said once, and done
+/// without.
 ///
 /// # Errors
 /// What the file system says.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    static SAID: Once = Once::new();
+    let folder = folder_of(path);
+    match File::open(folder)?.sync_all() {
+        Err(error) if lacking::is_lacking(&error) => {
+            lacking::say_once(
+                &SAID,
+                folder,
+                "can't sync a folder: after a power cut, the newest files may be missing",
+            );
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 /// Makes the file that `work` writes at the path that it is given appear at `path`, durably. On
@@ -45,15 +102,13 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// What `work` or the file system says, with the path.
 pub fn atomic_write(path: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let temporary = temporary(path);
-    let written = work(&temporary).and_then(|()| {
-        commit(path)?;
+    let whole = || -> Result<()> {
+        let draft = Draft::begin(path)?;
+        work(draft.path())?;
+        draft.commit()?;
         Ok(sync_folder(path)?)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written.with_context(|| format!("writing {}", path.display()))
+    };
+    whole().with_context(|| format!("writing {}", path.display()))
 }
 
 /// Writes `bytes` to `path` as [`atomic_write`] does.
@@ -61,7 +116,7 @@ pub fn atomic_write(path: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Resu
 /// # Errors
 /// Where the file can't be written, with its path.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    atomic_write(path, |temporary| Ok(File::create(temporary)?.write_all(bytes)?))
+    atomic_write(path, |draft| Ok(File::create(draft)?.write_all(bytes)?))
 }
 
 /// Writes a value as indented JSON, durably. A non-finite number becomes null.
@@ -79,7 +134,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// With the path, and what is wrong with it.
 pub fn read_json(path: &Path) -> Result<Value> {
-    let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = regular::read(path).with_context(|| format!("reading {}", path.display()))?;
     serde_json::from_slice(&text).with_context(|| format!("{} is not valid JSON", path.display()))
 }
 
@@ -93,12 +148,22 @@ pub fn remove_temp_files(folder: &Path) {
     }
 }
 
+/// The first free name beside `path` for something of that kind: `<kind>-<name>`, then
+/// `<kind>-2-<name>` and so on.
+pub fn free_name(path: &Path, kind: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let first = path.with_file_name(format!("{kind}-{name}"));
+    let numbered = (2..).map(|number| path.with_file_name(format!("{kind}-{number}-{name}")));
+    let mut all = std::iter::once(first.clone()).chain(numbered);
+    all.find(|candidate| candidate.symlink_metadata().is_err()).unwrap_or(first)
+}
+
 /// The SHA-256 of a file's bytes in hexadecimal, and its length in bytes.
 ///
 /// # Errors
 /// Where the file can't be read.
 pub fn sha256(path: &Path) -> io::Result<(String, u64)> {
-    let mut file = File::open(path)?;
+    let mut file = regular::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     let mut length = 0;
@@ -141,6 +206,41 @@ mod tests {
         fs::write(folder.path().join(".tmpAb3dE6"), b"half").unwrap();
         remove_temp_files(folder.path());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_draft_can_not_be_foreseen_and_is_as_open_as_any_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let (one, two) = (Draft::begin(&path).unwrap(), Draft::begin(&path).unwrap());
+        assert_ne!(one.path(), two.path());
+        for draft in [&one, &two] {
+            let name = draft.path().file_name().unwrap().to_str().unwrap();
+            assert!(name.starts_with(TEMPORARY) && name.ends_with("-a.json"), "{name}");
+        }
+        drop(two);
+        // As a library does that writes to a name of its own first.
+        let own = folder.path().join("own");
+        fs::write(&own, b"one").unwrap();
+        fs::set_permissions(&own, Permissions::from_mode(0o600)).unwrap();
+        fs::rename(&own, one.path()).unwrap();
+        one.commit().unwrap();
+        let plain = folder.path().join("plain");
+        File::create(&plain).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"one".to_vec(), mode(&plain)));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_free_name_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        for expected in ["damaged-a.json", "damaged-2-a.json", "damaged-3-a.json"] {
+            let found = free_name(&path, "damaged");
+            assert!(found.ends_with(expected), "{}", found.display());
+            fs::write(found, b"").unwrap();
+        }
     }
 
     #[test]

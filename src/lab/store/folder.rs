@@ -1,14 +1,19 @@
-//! The folders of a run, and the lock that keeps a second process out of them.
+//! The folders of a run: made for a new one, opened for one that goes on.
 
-use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::durable;
-use crate::lab::error::refuse;
+use super::lock::LOCK;
+pub use super::lock::{is_locked, lock};
+use super::{checkpoint, durable};
+use crate::lab::error::{exit_status, refuse};
+
+/// Most default names that a run tries to find one that is free.
+const MOST_NAMES: u64 = 10_000;
 
 /// The run folder `runs/<experiment>/<name>` and the checkpoint folder
 /// `checkpoints/<experiment>/<name>`, both locked until this is dropped (or the process dies).
@@ -20,6 +25,8 @@ pub struct RunFolder {
     pub checkpoints: PathBuf,
     /// The run's name.
     pub name: String,
+    /// Which of its folders were not there before.
+    made: Vec<PathBuf>,
     _locks: [File; 2],
 }
 
@@ -38,15 +45,87 @@ impl RunFolder {
                 path.display()
             )));
         }
-        let existed = path.exists();
-        let own = lock(&path)?;
-        let made = Self::lock_rest(path.clone(), checkpoints.join(experiment).join(name), own)
-            .and_then(Self::refuse_checkpoints);
-        if made.is_err() && !existed {
-            // We made it and had its lock: there is nothing of anyone's in it.
-            let _ = fs::remove_dir_all(path);
+        let home = checkpoints.join(experiment).join(name);
+        let new = |folder: &&PathBuf| !folder.exists();
+        let made: Vec<PathBuf> = [&path, &home].into_iter().filter(new).cloned().collect();
+        let is_new = made.contains(&path);
+        let own = lock(&path).inspect_err(|error| {
+            // Where another process has the lock, it is that one's folder.
+            if is_new && exit_status(error) != 2 {
+                let _ = fs::remove_file(path.join(LOCK)).and_then(|()| fs::remove_dir(&path));
+            }
+        })?;
+        let folder = Self::lock_rest(path.clone(), home, own).and_then(Self::refuse_checkpoints);
+        if let Err(error) = &folder {
+            // We made it and had its lock: there is nothing of anyone's in it. The checkpoint folder
+            // may be another process's since.
+            let ours = |made: &&PathBuf| **made == path || exit_status(error) != 2;
+            for folder in made.iter().filter(ours) {
+                let _ = fs::remove_dir_all(folder);
+            }
         }
-        made
+        folder.map(|folder| Self { made, ..folder })
+    }
+
+    /// Makes the folders of a new run under its default name. Of runs that begin in the same
+    /// millisecond, the later ones take the names of the next.
+    ///
+    /// # Errors
+    /// Exit code 1 where the folders can't be written.
+    pub fn create_unnamed(
+        runs: &Path,
+        checkpoints: &Path,
+        experiment: &str,
+        preset: Option<&str>,
+        seed: u64,
+    ) -> Result<Self> {
+        let now = jiff::Timestamp::now();
+        let names = (0..MOST_NAMES)
+            .map(|later| default_name(preset, seed, now + Duration::from_millis(later)));
+        Self::create_first_free(runs, checkpoints, experiment, names)
+    }
+
+    /// Makes the folders of a new run under the first of some names that no other run has.
+    fn create_first_free(
+        runs: &Path,
+        checkpoints: &Path,
+        experiment: &str,
+        names: impl Iterator<Item = String>,
+    ) -> Result<Self> {
+        let home = runs.join(experiment);
+        fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
+        for name in names {
+            let path = home.join(&name);
+            match fs::create_dir(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                Err(error) => {
+                    return Err(error).with_context(|| format!("creating {}", path.display()));
+                }
+            }
+            match Self::create(runs, checkpoints, experiment, &name) {
+                Ok(mut folder) => {
+                    folder.made.push(path);
+                    return Ok(folder);
+                }
+                Err(error) => {
+                    let _ = fs::remove_dir_all(&path);
+                    // Another run may have its checkpoints there.
+                    if exit_status(&error) != 2 {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Err(refuse(format!("{} has no free name for this run: choose a --name", home.display())))
+    }
+
+    /// Removes what was made for a new run, whose record could not be written.
+    pub fn abandon(self) {
+        for folder in &self.made {
+            // What stays is no run: it has no configuration.
+            let _ = fs::remove_dir_all(folder);
+        }
     }
 
     fn refuse_checkpoints(self) -> Result<Self> {
@@ -68,6 +147,7 @@ impl RunFolder {
         let checkpoints = checkpoints.join(experiment).join(run_name(path));
         let folder = Self::lock_rest(path.into(), checkpoints, lock(path)?)?;
         durable::remove_temp_files(&folder.path);
+        durable::remove_temp_files(&folder.path.join("figures"));
         durable::remove_temp_files(&folder.checkpoints);
         Ok(folder)
     }
@@ -77,65 +157,17 @@ impl RunFolder {
         let locks = [own, lock(&checkpoints)?];
         let figures = path.join("figures");
         fs::create_dir_all(&figures).with_context(|| format!("creating {}", figures.display()))?;
+        checkpoint::finish_pruning(&checkpoints);
+        for folder in [&path, &figures, &checkpoints] {
+            durable::remove_temp_files(folder);
+        }
         let name = run_name(&path);
-        Ok(Self { path, checkpoints, name, _locks: locks })
+        Ok(Self { path, checkpoints, name, made: Vec::new(), _locks: locks })
     }
 }
 
 fn run_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Tries for a moment: [`is_locked`] holds a lock for some microseconds.
-fn patient_lock(file: &File) -> Result<(), TryLockError> {
-    let mut tried = file.try_lock();
-    for _ in 0..10 {
-        if !matches!(tried, Err(TryLockError::WouldBlock)) {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-        tried = file.try_lock();
-    }
-    tried
-}
-
-/// Whether a process, here or on another machine that shares the folder, is using it.
-pub fn is_locked(folder: &Path) -> bool {
-    let Ok(file) = File::open(folder.join(".lock")) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
-}
-
-/// Locks a folder, which is made where it is missing. The lock is the kernel's, on the file
-/// `.lock`, so that it ends with the process however that dies.
-///
-/// # Errors
-/// Exit code 2 where another process has it.
-pub fn lock(folder: &Path) -> Result<File> {
-    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    let path = folder.join(".lock");
-    let mut file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| format!("opening {}", path.display()))?;
-    match patient_lock(&file) {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let holder = fs::read_to_string(&path).unwrap_or_default();
-            return Err(refuse(format!(
-                "{} is in use by process {}: wait for it, or choose another --name",
-                folder.display(),
-                holder.trim()
-            )));
-        }
-        Err(TryLockError::Error(error)) => {
-            return Err(error).with_context(|| format!("locking {}", path.display()));
-        }
-    }
-    // For people who ask which process it is; the lock does not depend on it.
-    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    Ok(file)
 }
 
 /// Whether a name may be that of a folder of runs.
@@ -186,49 +218,10 @@ pub fn locate(runs: &Path, experiment: &str, asked: &str, name: Option<&str>) ->
 }
 
 /// A run's default name: `<preset>-s<seed>-<UTC time>`.
-pub fn default_name(preset: Option<&str>, seed: u64) -> String {
-    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
+fn default_name(preset: Option<&str>, seed: u64, time: jiff::Timestamp) -> String {
+    let time = time.strftime("%Y%m%dT%H%M%S%3fZ");
     format!("{}-s{seed}-{time}", preset.unwrap_or("default"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lab::error::exit_status;
-
-    #[test]
-    fn a_run_in_use_is_locked_and_a_finished_one_is_kept() {
-        let root = tempfile::tempdir().unwrap();
-        let (runs, checkpoints) = (root.path().join("runs"), root.path().join("checkpoints"));
-        let folder = RunFolder::create(&runs, &checkpoints, "toy", "a").unwrap();
-        let error = RunFolder::create(&runs, &checkpoints, "toy", "a").unwrap_err();
-        assert_eq!(exit_status(&error), 2);
-        assert!(error.to_string().contains("in use by process"), "{error}");
-        durable::write(&folder.path.join("config.json"), b"{}").unwrap();
-        drop(folder);
-        let error = RunFolder::create(&runs, &checkpoints, "toy", "a").unwrap_err();
-        assert!(error.to_string().contains("--resume a"), "{error}");
-        let found = locate(&runs, "toy", "a", None).unwrap();
-        RunFolder::open(&found, &checkpoints, "toy").unwrap();
-        assert_eq!(exit_status(&locate(&runs, "toy", "b", None).unwrap_err()), 2);
-    }
-
-    #[test]
-    fn a_path_without_a_name_is_that_of_the_run() {
-        let root = tempfile::tempdir().unwrap();
-        let run = root.path().canonicalize().unwrap().join("runs/toy/a");
-        fs::create_dir_all(run.join("figures")).unwrap();
-        durable::write(&run.join("config.json"), b"{}").unwrap();
-        let asked = run.join("figures/..");
-        let found = locate(Path::new("elsewhere"), "toy", asked.to_str().unwrap(), None).unwrap();
-        assert_eq!(found, run);
-    }
-
-    #[test]
-    fn names_that_leave_the_folder_are_refused() {
-        for name in ["", "..", "a/b", ".hidden", "a b"] {
-            assert_eq!(exit_status(&check_name(name).unwrap_err()), 2, "{name}");
-        }
-        check_name("default-s0-20260101T000000000Z").unwrap();
-    }
-}
+mod tests;

@@ -3,8 +3,11 @@
 pub mod checkpoint;
 pub mod durable;
 pub mod folder;
+mod lacking;
+mod lock;
 pub mod persist;
 pub mod record;
+pub mod regular;
 pub mod state_reader;
 pub mod state_writer;
 

@@ -1,33 +1,32 @@
 //! `--eval`: the evaluation of a checkpoint, without a run folder.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
 use super::experiment::{Evaluation, Experiment};
 use super::prepare::{Environment, prepare};
-use crate::lab::cli::{Invocation, layers};
+use crate::lab::cli::{Invocation, Settings, layers};
 use crate::lab::log::console::Console;
 use crate::lab::log::run_log::Log;
 use crate::lab::store::checkpoint::{self, Checkpoint, Manifest};
 use crate::lab::store::{Purpose, StateReader};
 
-/// The manifest of a checkpoint of this experiment, and its path: of a folder, its best or its
-/// newest.
+/// Reads a checkpoint of this experiment: of a folder, its best or its newest.
 ///
 /// # Errors
 /// Where there is none, it is damaged, or it is of another experiment.
-pub(super) fn find_checkpoint<E: Experiment>(
-    path: &Path,
-    best: bool,
-) -> Result<(PathBuf, Manifest)> {
-    let file = checkpoint::find(path, best)?;
-    let manifest = Manifest::read(&file)?;
+pub(super) fn open_checkpoint<E: Experiment>(path: &Path, best: bool) -> Result<Checkpoint> {
+    let checkpoint = Checkpoint::open(path, best)?;
+    check_experiment::<E>(&checkpoint.manifest, path)?;
+    Ok(checkpoint)
+}
+
+fn check_experiment<E: Experiment>(manifest: &Manifest, path: &Path) -> Result<()> {
     let (found, expected) = (&manifest.experiment, E::SPEC.name);
     ensure!(found == expected, "{} is a checkpoint of {found}, not of {expected}", path.display());
-    Ok((file, manifest))
+    Ok(())
 }
 
 /// Loads a checkpoint for `purpose` into an experiment that was just built.
@@ -48,32 +47,31 @@ pub(super) fn load<E: Experiment>(
 /// Evaluates a checkpoint: everything that its evaluation needs is loaded.
 ///
 /// # Errors
-/// As [`find_checkpoint`] and [`load`]; exit code 2 for settings that can't be.
+/// As [`open_checkpoint`] and [`load`]; exit code 2 for settings that can't be.
 pub(super) fn evaluate_only<E: Experiment>(
     invocation: &Invocation,
     path: &Path,
     environment: Environment,
 ) -> Result<()> {
     let actions = &invocation.actions;
-    let (file, manifest) = find_checkpoint::<E>(path, true)?;
-    let mut map = invocation.defaults.clone();
-    layers::overlay::<E::Config>(&mut map, &manifest.config, &path.display().to_string())?;
-    layers::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;
-    let (settings, device) = prepare::<E>(&map, environment)?;
-    let checkpoint = Checkpoint::read(&file)?;
+    let settings_of = |manifest: &Manifest| -> Result<Map<String, Value>> {
+        let mut map = invocation.defaults.clone();
+        layers::overlay::<E::Config>(&mut map, &manifest.config, &path.display().to_string())?;
+        layers::overlay::<E::Config>(&mut map, &invocation.typed, "command line")?;
+        Ok(map)
+    };
+    // The process is made ready before the first tensor is read, by settings that are in a manifest.
+    let first = checkpoint::find_manifest(path, true)?;
+    check_experiment::<E>(&first, path)?;
+    let (_, device) = prepare::<E>(&settings_of(&first)?, environment)?;
+    // A run that goes on may have deleted that one by now.
+    let checkpoint = open_checkpoint::<E>(path, true)?;
+    let manifest = &checkpoint.manifest;
+    let settings: Settings<E::Config> = layers::resolve(&settings_of(manifest)?)?;
     let mut experiment = E::build(&settings, device)?;
     load(&mut experiment, &checkpoint, Purpose::Evaluate)?;
     let (console, mut log) = (Console::new(actions.quiet, actions.json), Log::silent());
-    let mut evaluation = Evaluation {
-        step: manifest.step,
-        number: 0,
-        train: Vec::new(),
-        readings: Vec::new(),
-        logging: Duration::ZERO,
-        log: &mut log,
-        console: &console,
-        ended: None,
-    };
+    let mut evaluation = Evaluation::of_checkpoint(manifest.step, &mut log, &console);
     experiment.evaluate(&mut evaluation).context("evaluating the checkpoint")?;
     if actions.json {
         let values: Map<String, Value> = evaluation

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tch::Device;
 
@@ -12,19 +11,20 @@ use super::beginning::Beginning;
 use super::drive::drive;
 use super::experiment::Experiment;
 use super::prepare::{Environment, prepare};
+use super::same_run::{self, DATA};
 use super::session::{RunContext, Session};
 use super::signals::StopSignal;
-use crate::lab::cli::settings::{RESUMABLE, changed};
-use crate::lab::cli::{Invocation, Spec, layers};
-use crate::lab::error::refuse;
+use crate::lab::cli::settings::changed;
+use crate::lab::cli::{Invocation, layers};
+use crate::lab::error::{one_line, refuse};
 use crate::lab::log::console::Console;
-use crate::lab::store::checkpoint::Checkpoint;
+use crate::lab::store::checkpoint::{self, Checkpoint, Skipped};
+use crate::lab::store::durable;
 use crate::lab::store::folder::{self, RunFolder};
 use crate::lab::store::record::{
     Configuration, Process, Provenance, RecordFile, Resumption, Summary, libtorch_version,
 };
 use crate::lab::tensor::device;
-use crate::lab::tensor::optim::schedule::ScheduleKind;
 
 /// Goes on with the run that `asked` names.
 ///
@@ -37,7 +37,7 @@ pub(super) fn resume<E: Experiment>(
     environment: Environment,
 ) -> Result<()> {
     let actions = &invocation.actions;
-    let (path, map) = merged::<E>(invocation, asked)?;
+    let Asked { path, map, record, moved_from, missing } = merged::<E>(invocation, asked)?;
     let (settings, device) = prepare::<E>(&map, environment)?;
     let run = &settings.run;
     let home = run.checkpoints.join(E::SPEC.name).join(path.file_name().unwrap_or_default());
@@ -49,19 +49,35 @@ pub(super) fn resume<E: Experiment>(
     let stop = StopSignal::install()?;
     let folder = RunFolder::open(&path, &run.checkpoints, E::SPEC.name)?;
     let console = Console::new(actions.quiet, actions.json);
-    let experiment = E::build(&settings, device)?;
+    let experiment = E::build(&settings, device).map_err(|error| match &missing {
+        Some(data) => {
+            error.context(format!("the data were at {data}: say with --data where they are now"))
+        }
+        None => error,
+    })?;
     let config = settings.to_map()?;
     let mut begin = Beginning::new(experiment, settings.run.replicates, device);
+    let data = begin.experiment.data_provenance();
+    let then = record.as_ref().map(|record| &record.data).filter(|data| !data.is_null());
+    let same_data = then.map(|then| same_run::same_content(then, &data));
+    // The files of a data set that is known by name may be prepared in another way.
+    let is_at_path = config.get(DATA).is_some_and(|path| same_run::are_at(&data, path));
+    let same_files = (same_data == Some(true) && is_at_path).then_some(folder.name.as_str());
+    if let Some(old) = moved_from.as_ref().filter(|_| same_files.is_none()) {
+        return Err(refuse(format!(
+            "--resume can't change data from {old} to {}: these are not the files that the run \
+             began with",
+            config[DATA]
+        )));
+    }
     let (checkpoint, skipped) = Checkpoint::newest(&folder.checkpoints, |checkpoint| {
-        is_of_run(checkpoint, &E::SPEC, &config)?;
+        same_run::is_of_run(checkpoint, &E::SPEC, &config, same_files)?;
         begin.load(checkpoint)
     })?;
-    for (manifest, reason) in skipped {
-        set_aside(&manifest);
-        console.warn(&format!("{reason}: set aside as damaged-step-..., an older one is used"));
+    let alone = checkpoint::without_manifest(&folder.checkpoints);
+    if checkpoint.is_none() {
+        same_run::refuse_where_lost(&folder, record.as_ref(), &alone)?;
     }
-    // A record that can't be read is no reason not to go on.
-    let record = Provenance::read(&path).ok();
     let init = record.as_ref().and_then(|record| record.init_from.as_ref());
     if let (None, Some(init)) = (&checkpoint, init) {
         return Err(refuse(format!(
@@ -70,8 +86,8 @@ pub(super) fn resume<E: Experiment>(
             init.file.display()
         )));
     }
-    let then = record.as_ref().map(|record| &record.data).filter(|data| !data.is_null());
-    if then.is_some_and(|then| *then != begin.experiment.data_provenance()) {
+    tidy(&console, &folder, settings.run.keep, (skipped, alone));
+    if same_data == Some(false) {
         console.warn("the data are not those that the run began with: other numbers will follow");
     }
     warn_of_differences(&console, checkpoint.as_ref(), device);
@@ -80,13 +96,11 @@ pub(super) fn resume<E: Experiment>(
     if begin.progress.is_over(begin.experiment.schedule().steps, patience)
         && let Some(summary) = summary_of_end(&path, at)
     {
-        let name = &folder.name;
+        let finished = format!("{} is finished after {at} steps", folder.name);
         console.report(&match &begin.progress.ended {
-            Some(reason) => format!("{name} is finished after {at} steps: {reason}"),
-            None => {
-                let more = if out_of_patience { "--patience" } else { "--epochs or --steps" };
-                format!("{name} is finished after {at} steps; for more, raise {more}")
-            }
+            Some(reason) => format!("{finished}: {reason}"),
+            None if out_of_patience => format!("{finished}; for more, raise --patience"),
+            None => format!("{finished}; for more, raise --epochs or --steps"),
         });
         if actions.json {
             console.print(&json!(summary).to_string());
@@ -97,18 +111,32 @@ pub(super) fn resume<E: Experiment>(
     Configuration(config).write(&path)?;
     let process = Process::current(device, tch::get_num_threads(), &E::SPEC.package);
     let resumption = Resumption { process, step: at };
-    let record = with_resumption(record, resumption, invocation, E::SPEC.metrics);
+    let mut record = with_resumption(record, resumption, invocation, E::SPEC.metrics);
+    if moved_from.is_some() {
+        record.data = data;
+    }
     // A record that can't be written is no reason not to go on.
     let _ = record.write(&path);
     let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
     drive(session, actions, at == 0)
 }
 
-/// The run's folder, and its own configuration under the flags that were typed.
-fn merged<E: Experiment>(
-    invocation: &Invocation,
-    asked: &str,
-) -> Result<(PathBuf, Map<String, Value>)> {
+/// A run that is to go on.
+struct Asked {
+    /// Its folder.
+    path: PathBuf,
+    /// Its own configuration under the flags that were typed.
+    map: Map<String, Value>,
+    /// Its record; none where that can't be read, which is no reason not to go on.
+    record: Option<Provenance>,
+    /// Where its data were, if the command line says that they are at another path now.
+    moved_from: Option<Value>,
+    /// Where its data were, if nothing is there any more.
+    missing: Option<String>,
+}
+
+/// The run that is meant, and what the command line changes.
+fn merged<E: Experiment>(invocation: &Invocation, asked: &str) -> Result<Asked> {
     let text = |key: &str| {
         let value = invocation.typed.get(key).or(invocation.defaults.get(key));
         value.and_then(Value::as_str).unwrap_or_default()
@@ -127,70 +155,59 @@ fn merged<E: Experiment>(
     changes.shift_remove("name");
     layers::overlay::<E::Config>(&mut map, &changes, "command line")?;
     let length = ["steps", "epochs"].iter().any(|key| saved.get(*key) != map.get(*key));
-    if length && let Some(schedule) = schedule_to_the_end(&saved) {
+    if length && let Some(schedule) = same_run::schedule_to_the_end(&saved) {
         return Err(refuse(format!(
             "--resume can't change the length of a run whose {schedule} schedule ends with it: \
              start a new run (--init-from takes over the weights), and set --decay-steps"
         )));
     }
-    if let Some((key, old, new)) = difference(&saved, &map) {
+    let record = Provenance::read(&path).ok();
+    let own = saved.get(DATA).zip(record.as_ref());
+    let own = own.filter(|(data, record)| same_run::are_at(&record.data, data));
+    let own = own.map(|(data, _)| data);
+    if let Some((key, old, new)) = same_run::difference(&saved, &map, own.is_none()) {
         return Err(refuse(format!(
             "--resume can't change {key} from {old} to {new}: start a new run (--init-from takes \
              over the weights)"
         )));
     }
-    Ok((path, map))
+    let moved_from = own.filter(|old| map.get(DATA) != Some(*old)).cloned();
+    let missing = own.and_then(Value::as_str).filter(|data| !Path::new(data).exists());
+    let missing = missing.filter(|_| moved_from.is_none()).map(str::to_string);
+    Ok(Asked { path, map, record, moved_from, missing })
 }
 
-/// The learning-rate schedule of a configuration, in a word, where the end of the run sets it. An
-/// experiment without the lab's schedule has none.
-fn schedule_to_the_end(saved: &Map<String, Value>) -> Option<&str> {
-    let schedule = saved.get("schedule")?;
-    let kind = ScheduleKind::deserialize(schedule).ok()?;
-    let decay_steps = saved.get("decay_steps").and_then(Value::as_u64);
-    kind.ends_with_the_run(decay_steps).then(|| schedule.as_str()).flatten()
-}
-
-/// The first key that two configurations do not agree in, and that changes what is computed.
-fn difference<'a>(
-    old: &'a Map<String, Value>,
-    new: &'a Map<String, Value>,
-) -> Option<(&'a str, &'a Value, &'a Value)> {
-    old.iter()
-        .filter(|(key, _)| !RESUMABLE.contains(&key.as_str()))
-        .filter_map(|(key, old)| Some((key.as_str(), old, new.get(key)?)))
-        .find(|(_, old, new)| old != new)
-}
-
-/// Checks that a checkpoint is of a run of this experiment with this configuration.
-///
-/// # Errors
-/// Where it is of another one, with what differs.
-fn is_of_run(checkpoint: &Checkpoint, spec: &Spec, config: &Map<String, Value>) -> Result<()> {
-    let (manifest, name) = (&checkpoint.manifest, checkpoint.path.display());
-    let (found, expected) = (&manifest.experiment, spec.name);
-    ensure!(found == expected, "{name} is a checkpoint of {found}, not of {expected}");
-    let mut saved = manifest.config.clone();
-    layers::forget_unused_data(spec, &mut saved);
-    if let Some((key, old, new)) = difference(&saved, config) {
-        anyhow::bail!("{name} is of another run: {key} is {old} there and {new} here");
+/// Renames the checkpoints that can't be used, and the tensors that are alone, so that they neither
+/// count nor are lost; then deletes what a killed process has left beyond those that are to be kept.
+fn tidy(
+    console: &Console,
+    folder: &RunFolder,
+    keep: u32,
+    (skipped, alone): (Vec<Skipped>, Vec<PathBuf>),
+) {
+    // One that can't be renamed is skipped again the next time.
+    let set_aside = |path: &Path| drop(fs::rename(path, durable::free_name(path, "damaged")));
+    for (manifest, reason) in skipped {
+        set_aside(&manifest);
+        set_aside(&manifest.with_extension("safetensors"));
+        console.warn(&format!("{reason}: set aside as damaged-step-..., an older one is used"));
     }
-    Ok(())
-}
-
-/// Renames a checkpoint that can't be used, so that it neither counts nor is lost.
-fn set_aside(manifest: &Path) {
-    for path in [manifest.to_path_buf(), manifest.with_extension("safetensors")] {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // One that can't be renamed is skipped again the next time.
-        let _ = fs::rename(&path, path.with_file_name(format!("damaged-{name}")));
+    for path in alone {
+        set_aside(&path);
+        console.warn(&format!("{} has no manifest: set aside as damaged-step-...", path.display()));
+    }
+    if let Err(error) = checkpoint::prune(&folder.checkpoints, keep as usize) {
+        console.warn(&format!("deleting old checkpoints: {}", one_line(&error)));
     }
 }
 
-/// The summary of a run that has come to its end at this step, figures and all.
+/// The summary of a run that has come to its end at this step, figures and all. Where the log or
+/// the figures are incomplete, since a disk was full or a picture could not be drawn, they are drawn
+/// again.
 fn summary_of_end(run: &Path, step: u64) -> Option<Summary> {
     let summary = Summary::read(run).ok()?;
-    (summary.status.is_done() && summary.steps == step).then_some(summary)
+    let complete = summary.log_failure.is_none();
+    (summary.status.is_done() && summary.steps == step && complete).then_some(summary)
 }
 
 fn warn_of_differences(console: &Console, checkpoint: Option<&Checkpoint>, device: Device) {

@@ -6,17 +6,15 @@ use anyhow::Result;
 use serde_json::Map;
 
 use super::experiment::Experiment;
+use super::failed_saves::FailedSaves;
 use super::finite::weights_are_finite;
 use super::phase::Phase;
 use super::session::Session;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::store::checkpoint::{self, Manifest, Score};
-use crate::lab::store::record::libtorch_version;
+use crate::lab::store::record::{RecordFile, Status, libtorch_version};
 use crate::lab::store::{Persist, StateWriter};
 use crate::lab::tensor::device;
-
-/// Failed saves in a row that end a run.
-const MAX_FAILED_SAVES: u32 = 3;
 
 impl<E: Experiment> Session<E> {
     /// Warns where the disk has no room for the checkpoints of the run.
@@ -34,8 +32,9 @@ impl<E: Experiment> Session<E> {
         }
     }
 
-    /// Saves a checkpoint unless this step has one already. A failure is a warning, until it is
-    /// the third in a row or `last` says that there won't be another chance.
+    /// Saves a checkpoint unless this step has one already. A failure is a warning, until it is the
+    /// third in a row and more than a minute after the first, or `last` says that there won't be
+    /// another chance.
     pub(super) fn save(&mut self, last: bool) -> Result<()> {
         if self.saved_step == Some(self.progress.step) {
             return Ok(());
@@ -48,21 +47,30 @@ impl<E: Experiment> Session<E> {
             return Err(Failure::NonFinite { step: self.progress.step + 1 }.into());
         }
         let start = Instant::now();
+        // What is logged up to this step is not logged again once its checkpoint counts.
+        self.log.sync();
         let result = self.write_checkpoint(&state);
         self.clock.add(Phase::Checkpoint, start.elapsed());
         self.saved = Instant::now();
         match result {
             Ok(()) => {
-                self.saved_step = Some(self.progress.step);
-                self.failed_saves = 0;
+                let first = self.saved_step.replace(self.progress.step).is_none();
+                self.failed_saves = FailedSaves::default();
+                if first {
+                    // So that a run whose checkpoints are lost later is not begun anew. One that
+                    // can't be written is said at the end of the run.
+                    let _ = self.summary(Status::Running).write(&self.folder.path);
+                }
                 Ok(())
             }
             Err(error) => {
-                self.failed_saves += 1;
-                if last || self.failed_saves >= MAX_FAILED_SAVES {
+                let now = Instant::now();
+                if self.failed_saves.add(now) || last {
                     return Err(error.context("the checkpoint couldn't be saved"));
                 }
-                self.console.warn(&format!("{}; will try again", one_line(&error)));
+                if self.failed_saves.warns(now) {
+                    self.console.warn(&format!("{}; will try again", one_line(&error)));
+                }
                 Ok(())
             }
         }

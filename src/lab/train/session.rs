@@ -8,6 +8,7 @@ use tch::Device;
 
 use super::beginning::Beginning;
 use super::experiment::{Evaluation, Experiment, RunSchedule, Step};
+use super::failed_saves::FailedSaves;
 use super::finite::{FiniteGuard, FinitePolicy};
 use super::phase::{PHASES, Phase, PhaseClock};
 use super::progress::Progress;
@@ -49,7 +50,7 @@ pub struct Session<E: Experiment> {
     pub(super) metrics: Metrics,
     pub(super) clock: PhaseClock,
     guard: FiniteGuard,
-    stop: StopSignal,
+    pub(super) stop: StopSignal,
     begun: Instant,
     /// This process, as the run's record names it.
     pub(super) process: ProcessStamp,
@@ -57,9 +58,13 @@ pub struct Session<E: Experiment> {
     earlier: f64,
     pub(super) saved: Instant,
     pub(super) saved_step: Option<u64>,
-    pub(super) failed_saves: u32,
+    pub(super) failed_saves: FailedSaves,
     /// The score of the last evaluation, with its step.
     pub(super) scored: Option<(Score, u64)>,
+    /// The step of the last evaluation in this process.
+    pub(super) evaluated: Option<u64>,
+    /// Time that drawing the figures took.
+    pub(super) drawing: Duration,
     interval_begun: (u64, Instant),
 }
 
@@ -78,6 +83,7 @@ impl<E: Experiment> Session<E> {
         let Beginning { experiment, progress, metrics, earlier, saved_step } = start;
         let mut log = Log::open(&folder.path, saved_step);
         log.explain(E::SPEC.tags);
+        log.stop_drawing_at(stop.clone());
         let (now, config, schedule) = (Instant::now(), settings.to_map()?, experiment.schedule());
         let guard = FiniteGuard::new(FinitePolicy::of(device), device, progress.step);
         Ok(Self {
@@ -88,8 +94,10 @@ impl<E: Experiment> Session<E> {
             process: ProcessStamp::beginning(),
             earlier,
             saved: now,
-            failed_saves: 0,
+            failed_saves: FailedSaves::default(),
             scored: None,
+            evaluated: None,
+            drawing: Duration::ZERO,
             experiment,
             folder,
             log,
@@ -284,6 +292,7 @@ impl<E: Experiment> Session<E> {
         self.log.flush();
         self.warn_of_log();
         self.clock.add(Phase::Logging, start.elapsed() + logging);
+        self.evaluated = Some(self.progress.step);
         self.scored = score.clone().map(|score| (score, self.progress.step));
         Ok(score.is_some_and(|score| self.progress.compare(score)))
     }

@@ -6,17 +6,16 @@ use anyhow::Result;
 
 use super::beginning::Beginning;
 use super::drive::drive;
-use super::evaluate::{find_checkpoint, load};
+use super::evaluate::{load, open_checkpoint};
 use super::experiment::Experiment;
 use super::prepare::{Environment, configure, prepare};
 use super::session::{RunContext, Session};
 use super::signals::StopSignal;
-use crate::lab::cli::settings::changed;
+use crate::lab::cli::settings::{RunConfig, changed};
 use crate::lab::cli::{Invocation, layers};
 use crate::lab::log::console::Console;
 use crate::lab::store::Purpose;
-use crate::lab::store::checkpoint::Checkpoint;
-use crate::lab::store::folder::{self, RunFolder};
+use crate::lab::store::folder::RunFolder;
 use crate::lab::store::record::{Configuration, InitFrom, Process, Provenance, RecordFile};
 use crate::lab::tensor::device;
 
@@ -32,30 +31,38 @@ pub(super) fn start<E: Experiment>(
     let actions = &invocation.actions;
     let map = layers::layers::<E::Config>(invocation, &E::SPEC)?;
     let (mut settings, device) = prepare::<E>(&map, environment)?;
-    let run = &mut settings.run;
-    let default = || folder::default_name(actions.preset.as_deref(), run.seed);
-    let name = run.name.clone().unwrap_or_else(default);
-    run.name = Some(name.clone());
     let stop = StopSignal::install()?;
     let mut experiment = E::build(&settings, device)?;
     let mut init_from = None;
     if let Some(path) = &actions.init_from {
-        let checkpoint = Checkpoint::read(&find_checkpoint::<E>(path, false)?.0)?;
+        let checkpoint = open_checkpoint::<E>(path, false)?;
         load(&mut experiment, &checkpoint, Purpose::Initialise)?;
         init_from = Some(InitFrom { file: checkpoint.path, sha256: checkpoint.manifest.sha256 });
     }
-    let run = &settings.run;
-    let folder = RunFolder::create(&run.runs, &run.checkpoints, E::SPEC.name, &name)?;
+    let RunConfig { runs, checkpoints, seed, .. } = &settings.run;
+    let folder = match &settings.run.name {
+        Some(name) => RunFolder::create(runs, checkpoints, E::SPEC.name, name),
+        None => {
+            let preset = actions.preset.as_deref();
+            RunFolder::create_unnamed(runs, checkpoints, E::SPEC.name, preset, *seed)
+        }
+    }?;
+    settings.run.name = Some(folder.name.clone());
     let record = Provenance {
-        process: Process::current(device, i32::from(run.threads), &E::SPEC.package),
+        process: Process::current(device, i32::from(settings.run.threads), &E::SPEC.package),
         data: experiment.data_provenance(),
         init_from,
         changed: changed(&invocation.defaults, &map),
         results: E::SPEC.metrics.iter().map(ToString::to_string).collect(),
         resumed: Vec::new(),
     };
-    record.write(&folder.path)?;
-    Configuration(settings.to_map()?).write(&folder.path)?;
+    let written = record
+        .write(&folder.path)
+        .and_then(|()| Configuration(settings.to_map()?).write(&folder.path));
+    if let Err(error) = written {
+        folder.abandon();
+        return Err(error);
+    }
     let console = Console::new(actions.quiet, actions.json);
     let begin = Beginning::new(experiment, settings.run.replicates, device);
     let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;

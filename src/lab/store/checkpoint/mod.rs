@@ -11,8 +11,8 @@ mod retention;
 mod write;
 
 pub use manifest::{FORMAT, Manifest, Score};
-pub use read::{Checkpoint, Skipped, find};
-pub use retention::prune;
+pub use read::{Checkpoint, Skipped, find, find_manifest};
+pub use retention::{finish_pruning, prune, without_manifest};
 pub use write::{estimate_bytes, free_bytes, save, serialize};
 
 /// The name of the tensors' file of a step.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use safetensors::SafeTensors;
@@ -16,6 +19,11 @@ use crate::lab::store::durable;
 /// A checkpoint that can't be used: its manifest, and one line that says why.
 pub type Skipped = (PathBuf, String);
 
+/// How often a folder is read whose files are deleted meanwhile.
+const TRIES: u32 = 20;
+/// Time between two of these.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// A checkpoint in memory, on the CPU.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -28,6 +36,15 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Reads the checkpoint that a path means, as [`find`] does. A folder is looked through again
+    /// where the run that writes there has deleted the checkpoint meanwhile.
+    ///
+    /// # Errors
+    /// Where there is none, or it is not what its manifest says.
+    pub fn open(path: &Path, best: bool) -> Result<Self> {
+        in_path(path, || Self::read(&find(path, best)?))
+    }
+
     /// Reads the checkpoint of a manifest.
     ///
     /// # Errors
@@ -97,10 +114,8 @@ impl Checkpoint {
 /// Where there is none.
 pub fn find(path: &Path, best: bool) -> Result<PathBuf> {
     if path.is_dir() {
-        let manifests = Manifest::list(path);
-        let is_best = |path: &&PathBuf| Manifest::read(path).is_ok_and(|manifest| manifest.best);
-        let chosen = if best { manifests.iter().find(is_best) } else { None };
-        let chosen = chosen.or(manifests.first()).cloned();
+        let chosen = if best { in_path(path, || find_best(path))? } else { None };
+        let chosen = chosen.or_else(|| Manifest::list(path).into_iter().next());
         return chosen.with_context(|| format!("no checkpoint in {}", path.display()));
     }
     ensure!(path.exists(), "no checkpoint {}", path.display());
@@ -112,4 +127,52 @@ pub fn find(path: &Path, best: bool) -> Result<PathBuf> {
         manifest.file_name().unwrap_or_default().to_string_lossy()
     );
     Ok(manifest)
+}
+
+/// The manifest of the checkpoint that a path means, as [`find`] does.
+///
+/// # Errors
+/// Where there is none, or it is damaged.
+pub fn find_manifest(path: &Path, best: bool) -> Result<Manifest> {
+    in_path(path, || Manifest::read(&find(path, best)?))
+}
+
+/// The manifest in a folder that is marked as the best.
+///
+/// # Errors
+/// Where one was deleted since the folder was listed.
+fn find_best(folder: &Path) -> Result<Option<PathBuf>> {
+    for path in Manifest::list(folder) {
+        match Manifest::read(&path) {
+            Ok(manifest) if manifest.best => return Ok(Some(path)),
+            Err(error) if is_gone(&error) => return Err(error),
+            // One that is damaged is not the best.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Does something with a file, or with the files of a folder, and then again where one has gone
+/// meanwhile.
+///
+/// # Errors
+/// Those of the work; the last, where files go each time.
+fn in_path<T>(path: &Path, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    let tries = if path.is_dir() { TRIES } else { 1 };
+    for _ in 1..tries {
+        match work() {
+            Err(error) if is_gone(&error) => thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    work()
+}
+
+/// Whether an error says that a file is not there.
+fn is_gone(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().map(io::Error::kind)
+    };
+    error.chain().any(|cause| io(cause) == Some(ErrorKind::NotFound))
 }

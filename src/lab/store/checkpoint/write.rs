@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use safetensors::{Dtype, View};
 use tch::{Kind, Tensor};
 
-use super::super::durable;
+use super::super::durable::{self, Draft};
 use super::super::state_writer::{NamedTensors, StateWriter};
 use super::{Manifest, file_name};
 use crate::lab::tensor::{host_memory, to_host};
@@ -70,7 +70,6 @@ pub(super) const KINDS: [(Kind, Dtype); 9] = [
 pub fn save(folder: &Path, manifest: &mut Manifest, state: &StateWriter) -> Result<()> {
     manifest.file = file_name(manifest.step);
     let path = folder.join(&manifest.file);
-    let temporary = durable::temporary(&path);
     manifest.numbers = state.numbers().clone();
     let payloads = payloads(state.tensors())?;
     let described = serde_json::json!({
@@ -79,25 +78,20 @@ pub fn save(folder: &Path, manifest: &mut Manifest, state: &StateWriter) -> Resu
         "step": manifest.step,
     });
     let metadata = HashMap::from([("neuron_lab".to_string(), described.to_string())]);
-    let written = File::create(&temporary)
-        .and_then(|file| Ok(file.metadata()?.permissions()))
-        .map_err(anyhow::Error::from)
-        .and_then(|usual| {
-            safetensors::serialize_to_file(payloads, Some(metadata), &temporary)?;
-            // The writer's files are for their owner alone, whatever the umask allows.
-            Ok(fs::set_permissions(&temporary, usual)?)
-        })
-        .and_then(|()| Ok(durable::sha256(&temporary)?))
-        .and_then(|proof| {
-            (manifest.sha256, manifest.bytes) = proof;
-            Ok(durable::commit(&path)?)
-        });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written.with_context(|| format!("writing {}", path.display()))?;
+    let write = |manifest: &mut Manifest| -> Result<()> {
+        let draft = Draft::begin(&path)?;
+        safetensors::serialize_to_file(payloads, Some(metadata), draft.path())?;
+        (manifest.sha256, manifest.bytes) = durable::sha256(draft.path())?;
+        Ok(draft.commit()?)
+    };
+    write(manifest).with_context(|| format!("writing {}", path.display()))?;
     // Syncing the manifest's name syncs that of the tensors too: they are in one folder.
-    manifest.write(folder)
+    let written = manifest.write(folder);
+    if written.is_err() && !manifest.path(folder).exists() {
+        // Without its manifest it counts for nothing, and takes the room of the next try.
+        let _ = fs::remove_file(&path);
+    }
+    written
 }
 
 /// Tensors as one safetensors file, without a manifest: for what a run leaves besides checkpoints.

@@ -16,14 +16,30 @@ pub use provenance::{InitFrom, Process, Provenance, Resumption, libtorch_version
 pub use status::Status;
 pub use summary::{Best, ProcessStamp, Summary};
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
-use super::durable;
+use super::{durable, regular};
+
+/// Writes a path as text. What is not UTF-8 in it is replaced, since JSON can't hold it, and a run is
+/// worth more than the name of a folder in its record.
+fn lossy<P: AsRef<Path>, S: Serializer>(path: &P, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.as_ref().to_string_lossy())
+}
+
+/// As [`lossy`], of a path that may be unknown.
+fn lossy_or_none<P: AsRef<Path>, S: Serializer>(
+    path: &Option<P>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => lossy(path, serializer),
+        None => serializer.serialize_none(),
+    }
+}
 
 /// A JSON file of a run folder.
 pub trait RecordFile: Serialize + DeserializeOwned {
@@ -36,7 +52,7 @@ pub trait RecordFile: Serialize + DeserializeOwned {
     /// Where the file can't be read, or is no JSON of this type; with its path.
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
-        let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let text = regular::read(&path).with_context(|| format!("reading {}", path.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
     }
 

@@ -1,6 +1,6 @@
 //! What made a run: code, libraries, machine and command.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use tch::{Cuda, Device};
 
 use super::RecordFile;
 use super::package::Package;
-use crate::lab::tensor::device;
+use crate::lab::tensor::{device, libtorch};
 
 /// `provenance.json`: the process that began the run, what it computed from, and every process
 /// that went on with it.
@@ -63,6 +63,7 @@ pub struct Process {
     /// The words of the command line, the program first.
     pub command: Vec<String>,
     /// The folder in which the command was given; paths in it count from there.
+    #[serde(serialize_with = "super::lossy_or_none")]
     pub folder: Option<PathBuf>,
     /// The name of the machine.
     pub host: Option<String>,
@@ -96,6 +97,7 @@ impl Process {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InitFrom {
     /// The file of its tensors.
+    #[serde(serialize_with = "super::lossy")]
     pub file: PathBuf,
     /// The SHA-256 of that file, in hexadecimal.
     pub sha256: String,
@@ -117,18 +119,9 @@ pub(super) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// The version of the libtorch that the program was linked with, as its folder says.
+/// The version of the libtorch that the program was linked with.
 pub fn libtorch_version() -> String {
-    let folder = option_env!("NEURON_LAB_LIBTORCH").map(|lib| Path::new(lib).join(".."));
-    let read = |name: &str| std::fs::read_to_string(folder.as_ref()?.join(name)).ok();
-    let quoted = |text: String| {
-        let line = text.lines().find(|line| line.starts_with("__version__"))?.to_string();
-        line.split('\'').nth(1).map(str::to_string)
-    };
-    read("version.py")
-        .and_then(quoted)
-        .or_else(|| read("build-version").map(|text| text.trim().to_string()))
-        .unwrap_or_else(|| "unknown".into())
+    libtorch::version().into()
 }
 
 #[cfg(test)]
@@ -149,6 +142,17 @@ mod tests {
             (&json!("mine"), &json!("1.2.3"))
         );
         assert_eq!((&record["git_commit"], &record["neuron_lab"]), (&Value::Null, &json!("0.1.0")));
+    }
+
+    #[test]
+    fn a_path_that_is_no_utf8_is_written_as_far_as_text_goes() {
+        use std::os::unix::ffi::OsStringExt;
+        let path = PathBuf::from(std::ffi::OsString::from_vec(b"/caf\xe9/a".to_vec()));
+        let process = Process { folder: Some(path.clone()), ..Process::default() };
+        let init_from = Some(InitFrom { file: path, sha256: String::new() });
+        let record = json!(Provenance { process, init_from, ..Provenance::default() });
+        let text = json!("/caf\u{fffd}/a");
+        assert_eq!((&record["folder"], &record["init_from"]["file"]), (&text, &text));
     }
 
     #[test]

@@ -39,13 +39,13 @@ pub struct Summary {
     #[serde(default)]
     pub best: Option<Best>,
     /// The run folder.
-    #[serde(default)]
+    #[serde(default, serialize_with = "super::lossy")]
     pub folder: PathBuf,
     /// The tensors' file of the newest checkpoint.
-    #[serde(default)]
+    #[serde(default, serialize_with = "super::lossy_or_none")]
     pub checkpoint: Option<PathBuf>,
     /// The tensors' file of the best checkpoint.
-    #[serde(default)]
+    #[serde(default, serialize_with = "super::lossy_or_none")]
     pub best_checkpoint: Option<PathBuf>,
     /// Why the log ended before the run, where it did.
     #[serde(default)]

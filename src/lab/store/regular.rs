@@ -1,0 +1,72 @@
+//! Opens files that somebody else may have put into a folder: regular files alone.
+//!
+//! Opening a named pipe waits for a writer, for ever where there is none, and a device may never
+//! end.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Most bytes of a file that is read as a whole.
+const LONGEST: u64 = 256 << 20;
+
+/// Opens a regular file to read, without waiting for anybody.
+///
+/// # Errors
+/// What the file system says, or that it is something else: a pipe, a device, a socket, a folder.
+pub fn open(path: &Path) -> io::Result<File> {
+    // A pipe without a writer then opens at once; a regular file is read as ever.
+    let at_once = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(at_once).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"))
+}
+
+/// The bytes of a regular file that is small, as records and pictures are: one of any length would
+/// take all memory.
+///
+/// # Errors
+/// Those of [`open`], what the file system says while it is read, or that there are too many bytes.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let mut bytes = Vec::new();
+    if file.metadata()?.len() <= LONGEST {
+        // It may grow meanwhile.
+        file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 <= LONGEST {
+            return Ok(bytes);
+        }
+    }
+    let much = format!("it has more than {} MiB", LONGEST >> 20);
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, much))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_an_error_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), b"one").unwrap();
+        assert_eq!(read(&path("file")).unwrap(), b"one");
+        mknodat(CWD, path("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", path("device")).unwrap();
+        for name in ["pipe", "socket", "device", "", "nothing"] {
+            assert!(read(&path(name)).is_err(), "{name}");
+        }
+        File::create(path("long")).unwrap().set_len(LONGEST + 1).unwrap();
+        assert_eq!(read(&path("long")).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+}
