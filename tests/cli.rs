@@ -72,6 +72,8 @@ const FLAGS: &[Case] = &[
     ("--config kind.json", 2, &["kind.json", "batch_size", "many"]),
     ("--config float.json", 2, &["float.json", "hidden"]),
     ("--config range.json", 2, &["--threads 0"]),
+    ("--config threads.json", 2, &["--threads 5000: expected 1 to 1024"]),
+    ("--config replicates.json", 2, &["--replicates 100000: expected 1 to 4096"]),
     ("--config log.json", 2, &["--log-every 0"]),
     ("--config list.json", 2, &["list.json", "object"]),
     ("--config torn.json", 1, &["torn.json", "JSON"]),
@@ -110,6 +112,8 @@ fn refuse_all(cases: &[Case]) -> Vec<String> {
         ("kind.json", r#"{"batch_size": "many"}"#),
         ("float.json", r#"{"hidden": [1.5]}"#),
         ("range.json", r#"{"threads": 0}"#),
+        ("threads.json", r#"{"threads": 5000}"#),
+        ("replicates.json", r#"{"replicates": 100000}"#),
         ("log.json", r#"{"log_every": 0}"#),
         ("list.json", "[1, 2]"),
         ("torn.json", r#"{"lr": 0."#),
@@ -204,6 +208,43 @@ fn help_and_version() {
     let version = bench.run("--version").expect(0);
     assert_eq!(version.stdout.trim(), concat!("selector_mnist ", env!("CARGO_PKG_VERSION")));
     assert!(help.stderr.is_empty() && version.stderr.is_empty());
+}
+
+#[test]
+fn a_configuration_may_begin_with_a_mark_and_come_through_a_pipe() {
+    let bench = Bench::new();
+    fs::write(bench.path("mark.json"), "\u{feff}{\"hidden\": [8], \"steps\": 2}\r\n").unwrap();
+    bench.run("--config mark.json --data digits --name file --quiet").expect(0);
+    let line = "--config /dev/stdin --data digits --device cpu --name pipe --quiet";
+    let line = format!("cat mark.json | {} {line}", common::program());
+    bench.execute("sh", &["-c", &line]).expect(0);
+    for name in ["file", "pipe"] {
+        let config = bench.json(bench.run_file(name, "config.json"));
+        assert_eq!(config["hidden"], serde_json::json!([8]));
+    }
+}
+
+#[test]
+fn a_working_folder_that_is_gone_is_one_line() {
+    let bench = Bench::new();
+    let line = format!("mkdir gone; cd gone; rmdir ../gone; exec {} --version", common::program());
+    let outcome = bench.execute("sh", &["-c", &line]).expect(1);
+    assert!(outcome.error().contains("working folder"), "{outcome:?}");
+}
+
+#[test]
+fn too_little_memory_to_begin_is_one_line() {
+    let bench = Bench::new();
+    for kilobytes in (360_000..460_000).step_by(20_000) {
+        let line = format!("ulimit -v {kilobytes}; exec {} --version", common::program());
+        let outcome = bench.execute("sh", &["-c", &line]);
+        match outcome.code {
+            // 127: the loader itself has no room for the libraries.
+            Some(0 | 127) => {}
+            Some(1) => assert!(outcome.error().contains("not enough memory"), "{outcome:?}"),
+            _ => panic!("{kilobytes} KB: {outcome:?}"),
+        }
+    }
 }
 
 #[test]

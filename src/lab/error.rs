@@ -18,7 +18,7 @@ pub enum Failure {
     },
     /// Stopped by this signal, after a checkpoint: exit code 128 + signal.
     Interrupted {
-        /// The number of the signal: 2 for SIGINT, 10 for SIGUSR1, 15 for SIGTERM.
+        /// The number of the signal, such as 2 for SIGINT and 15 for SIGTERM.
         signal: i32,
     },
 }
@@ -40,10 +40,11 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// An error for flags or configuration that can't be run (exit code 2). A control character, such
-/// as the end of a line in a value or a key that was given, is escaped: the message is one line.
+/// as the end of a line in a value or a key that was given, is escaped: the message is one line. A
+/// number of hundreds of digits is written as `1e300`.
 pub fn refuse(message: impl Into<String>) -> anyhow::Error {
     let mut line = String::new();
-    for character in message.into().chars() {
+    for character in with_short_numbers(&message.into()).chars() {
         if character.is_control() {
             line.extend(character.escape_default());
         } else {
@@ -51,6 +52,31 @@ pub fn refuse(message: impl Into<String>) -> anyhow::Error {
         }
     }
     Failure::Refused(line).into()
+}
+
+/// The longest number that [`refuse`] leaves as it is: any 64-bit integer is shorter.
+const LONGEST_NUMBER: usize = 22;
+
+/// A text whose long numbers, as Rust writes those that are far from 1, have an exponent.
+fn with_short_numbers(text: &str) -> String {
+    let is_part = |character: char| character.is_ascii_digit() || character == '.';
+    let mut short = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|character| !is_part(character)).unwrap_or(from.len());
+        let (number, after) = from.split_at(end);
+        short += before;
+        match number.parse::<f64>() {
+            // Digits that are no such number, as in a name, stay.
+            Ok(value) if number.len() > LONGEST_NUMBER && value.to_string() == number => {
+                short += &format!("{value:e}");
+            }
+            _ => short += number,
+        }
+        rest = after;
+    }
+    short + rest
 }
 
 /// The exit code of an error: see [`Failure`].
@@ -141,6 +167,16 @@ mod tests {
     fn a_refusal_is_one_line_whatever_was_given() {
         let error = refuse("unknown key \"a\nb\"; --name \tµ");
         assert_eq!(one_line(&error), r#"unknown key "a\nb"; --name \tµ"#);
+    }
+
+    #[test]
+    fn a_number_far_from_one_is_short() {
+        let line = one_line(&refuse(format!("--lambda {}: up to {}; {}", 1e300, f32::MAX, 1e-30)));
+        assert_eq!(line, "--lambda 1e300: up to 3.4028235e38; 1e-30");
+        for kept in ["1.5 of 18446744073709551615", "run-12345678901234567890123456789", "v1.2..3."]
+        {
+            assert_eq!(one_line(&refuse(kept)), kept);
+        }
     }
 
     #[test]

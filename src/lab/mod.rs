@@ -6,6 +6,10 @@
 //! folder, the seed, the device, logging, checkpoints, signals, the finite check, the progress bar,
 //! the summary.
 
+#[cfg(feature = "programs")]
+mod allocation;
+#[cfg(all(feature = "programs", target_os = "linux"))]
+mod before_main;
 pub mod cli;
 pub mod error;
 pub mod figure;

@@ -10,9 +10,13 @@ use std::fmt;
 use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
-/// What libtorch says where there is not enough memory, on the CPU and on CUDA.
-const NO_MEMORY: [&str; 3] =
-    ["can't allocate memory", "out of memory", "Storage size calculation overflowed"];
+/// What libtorch and C++ say where there is not enough memory, on the CPU and on CUDA.
+const NO_MEMORY: [&str; 4] = [
+    "can't allocate memory",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "std::bad_alloc",
+];
 
 /// Parts of paths that belong to the toolchain or to downloaded packages.
 const FOREIGN: [&str; 4] = ["/rustc/", "/rustlib/src/", "/registry/src/", "/git/checkouts/"];
@@ -55,6 +59,10 @@ pub fn install_hook() {
 }
 
 fn note(panic: &PanicHookInfo<'_>) {
+    // Looking frames up takes memory itself, and the line about it names no place.
+    if is_no_memory(message_of(panic.payload())) {
+        return;
+    }
     let backtrace = Backtrace::force_capture();
     let here = panic.location().filter(|at| is_own(at.file()));
     let here = here.map(|at| format!("{}:{}", relative(at.file()), at.line()));
@@ -66,15 +74,14 @@ fn note(panic: &PanicHookInfo<'_>) {
 
 /// The error that a panic stands for.
 pub fn from_panic(payload: &(dyn Any + Send)) -> anyhow::Error {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("unknown");
     // An error of libtorch inside a message has its line ends escaped.
-    let line = text.lines().next().unwrap_or_default();
+    let line = message_of(payload).lines().next().unwrap_or_default();
     let line = line.split("\\n").next().unwrap_or_default();
     let said = line.split_once("Torch(\"").map_or(line, |(_, said)| said);
     let noted = NOTED.lock().ok().and_then(|mut noted| noted.take());
     let place = noted.as_ref().and_then(|noted| noted.place.as_ref());
-    let line = if NO_MEMORY.iter().any(|words| said.contains(words)) {
+    let line = if is_no_memory(said) {
+        let said = said.trim_end_matches("\")");
         format!("not enough memory: use a smaller network or batch, or fewer --replicates ({said})")
     } else {
         let place = place.map(|place| format!(" (at {place})")).unwrap_or_default();
@@ -84,6 +91,17 @@ pub fn from_panic(payload: &(dyn Any + Send)) -> anyhow::Error {
     let asked = Backtrace::capture().status() == BacktraceStatus::Captured;
     let backtrace = noted.filter(|_| asked).map(|noted| noted.backtrace);
     Panicked { line, backtrace }.into()
+}
+
+/// What a panic says.
+fn message_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("unknown")
+}
+
+/// Whether a message is about memory that could not be had.
+fn is_no_memory(message: &str) -> bool {
+    NO_MEMORY.iter().any(|words| message.contains(words))
 }
 
 /// Whether a source file is neither the toolchain's nor a downloaded package's.
@@ -121,6 +139,12 @@ mod tests {
         });
         let line = one_line(&from_panic(&*result.unwrap_err()));
         assert!(line.starts_with("not enough memory: ") && line.len() < 300, "{line}");
+        let text = "called `Result::unwrap()` on an `Err` value: Torch(\"std::bad_alloc\")";
+        let line = one_line(&from_panic(&text));
+        assert!(
+            line.starts_with("not enough memory: ") && line.ends_with("(std::bad_alloc)"),
+            "{line}"
+        );
         let line = one_line(&from_panic(&"index out of bounds"));
         assert_eq!(line, "internal error, please report it: index out of bounds");
     }

@@ -1,7 +1,10 @@
 //! The layers of a configuration: defaults, then the preset, then the configuration file (or the
 //! resumed run's own), then the flags that were typed.
 
-use anyhow::Result;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 use super::command::Invocation;
@@ -9,7 +12,6 @@ use super::config::{Config, Settings};
 use super::spec::Spec;
 use crate::lab::error::{closest, refuse};
 use crate::lab::refusals::Refusals;
-use crate::lab::store::durable;
 
 /// Puts `layer` over `base`.
 ///
@@ -55,7 +57,7 @@ pub fn layers<C: Config>(invocation: &Invocation, spec: &Spec) -> Result<Map<Str
     }
     if let Some(path) = &invocation.actions.config {
         let origin = path.display().to_string();
-        match durable::read_json(path)? {
+        match read_config(path)? {
             Value::Object(mut layer) => {
                 // So that another run's config.json repeats that run under a name of its own.
                 layer.shift_remove("name");
@@ -70,6 +72,16 @@ pub fn layers<C: Config>(invocation: &Invocation, spec: &Spec) -> Result<Map<Str
     }
     overlay::<C>(&mut map, &invocation.typed, "command line")?;
     Ok(map)
+}
+
+/// The byte-order mark that some editors put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The JSON in the file of `--config`, which may be a pipe from another program.
+fn read_config(path: &Path) -> Result<Value> {
+    let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    serde_json::from_slice(text).with_context(|| format!("{} is not valid JSON", path.display()))
 }
 
 /// Takes from a saved configuration where data are from, if the experiment uses none: older

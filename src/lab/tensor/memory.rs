@@ -1,8 +1,10 @@
 //! Whether a run's memory is there before it begins.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Result, bail};
+use rustix::process::{Resource, getrlimit};
 use tch::{Device, Kind, Tensor};
 
 /// Bytes as people read them: `5.6 GB`.
@@ -11,7 +13,8 @@ pub fn gigabytes(bytes: u64) -> String {
 }
 
 /// Refuses to begin where `needed` bytes are not there: on the CPU, what the kernel says can still
-/// be had, and the limit of the control group; on CUDA, an allocation is tried and given back.
+/// be had, and what the limits of this process and its control groups leave; on CUDA, an allocation
+/// is tried and given back.
 ///
 /// # Errors
 /// One line with what is needed and what there is.
@@ -34,22 +37,43 @@ pub fn require(device: Device, needed: u64, what: &str) -> Result<()> {
     }
 }
 
-/// Bytes that can still be had on this machine, where it says so.
+/// Bytes that this process can still have, where that is said: the least that the machine, the
+/// control groups and `ulimit -v` leave.
 fn available() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let machine = meminfo(&text)?;
-    let number = |file: &str| -> Option<u64> {
-        fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?.trim().parse().ok()
-    };
-    let group = number("memory.max")
-        .zip(number("memory.current"))
-        .map(|(most, now)| most.saturating_sub(now));
-    Some(group.map_or(machine, |group| group.min(machine)))
+    let machine = bytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
+    [left_in_groups(), left_of_limit()].into_iter().flatten().chain([machine]).min()
 }
 
-/// The line `MemAvailable`, in bytes.
-fn meminfo(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// What the limit of this process on its address space leaves.
+fn left_of_limit() -> Option<u64> {
+    let most = getrlimit(Resource::As).current?;
+    let now = bytes(&fs::read_to_string("/proc/self/status").ok()?, "VmSize:")?;
+    Some(most.saturating_sub(now))
+}
+
+/// What the limits of the control groups leave: a job's is inside those of others.
+fn left_in_groups() -> Option<u64> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let inside = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let root = Path::new("/sys/fs/cgroup");
+    let group = root.join(inside);
+    group.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(left_in_group).min()
+}
+
+/// What the limit of one control group leaves; files that it keeps in memory give way.
+fn left_in_group(folder: &Path) -> Option<u64> {
+    let read = |file: &str| fs::read_to_string(folder.join(file)).ok();
+    let number = |file: &str| read(file)?.trim().parse::<u64>().ok();
+    let (most, now) = (number("memory.max")?, number("memory.current")?);
+    let all = read("memory.stat").unwrap_or_default();
+    let part = |name: &str| all.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+    let files = part("active_file ").unwrap_or(0u64) + part("inactive_file ").unwrap_or(0);
+    Some(most.saturating_sub(now.saturating_sub(files)))
+}
+
+/// The number of kilobytes on the line of a name, in bytes.
+fn bytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -68,8 +92,21 @@ mod tests {
     #[test]
     fn the_kernels_word() {
         let text = "MemTotal:       24 kB\nMemAvailable:   23456 kB\n";
-        assert_eq!(meminfo(text), Some(23456 * 1024));
-        assert_eq!(meminfo("MemTotal: 1 kB"), None);
+        assert_eq!(bytes(text, "MemAvailable:"), Some(23456 * 1024));
+        assert_eq!(bytes("MemTotal: 1 kB", "MemAvailable:"), None);
         assert!(available().is_some_and(|bytes| bytes > 1 << 20));
+    }
+
+    #[test]
+    fn files_in_memory_do_not_count_against_a_control_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+        write("memory.max", "max\n");
+        write("memory.current", "900\n");
+        assert_eq!(left_in_group(folder.path()), None);
+        write("memory.max", "1000\n");
+        assert_eq!(left_in_group(folder.path()), Some(100));
+        write("memory.stat", "anon 300\ninactive_file 500\nactive_file 100\n");
+        assert_eq!(left_in_group(folder.path()), Some(700));
     }
 }

@@ -14,8 +14,9 @@ use super::resume::resume;
 use super::start::start;
 use crate::lab::cli::command;
 use crate::lab::error::{backtrace, exit_code, one_line};
-use crate::lab::log::console::Console;
+use crate::lab::log::console::{Console, output_failure};
 use crate::lab::panic::{from_panic, install_hook};
+use crate::lab::tensor::libtorch;
 
 /// The `main` of an experiment's binary. It sets environment variables, so `main` must do nothing
 /// before it that starts a thread; [`run`] is for everyone else.
@@ -32,20 +33,31 @@ pub fn launch_action<T: Termination>(
     let console = Console::new(quiet, false);
     // A panic is a mistake of ours: one line, and a backtrace only for who asks for one.
     install_hook();
-    let ran = std::panic::catch_unwind(AssertUnwindSafe(|| action(std::env::args_os())));
+    let work = || {
+        libtorch::check()?;
+        action(std::env::args_os())
+    };
+    let ran = std::panic::catch_unwind(AssertUnwindSafe(work));
     let error = match ran.unwrap_or_else(|payload| Err(from_panic(&*payload))) {
-        Ok(ended) => return ended.report(),
+        Ok(ended) => return answered(&console, ended.report()),
         Err(error) => error,
     };
     if let Some(help) = error.downcast_ref::<clap::Error>() {
         console.print(help.to_string().trim_end());
-        return ExitCode::SUCCESS;
+        return answered(&console, ExitCode::SUCCESS);
     }
     console.fail(&one_line(&error));
     if let Some(frames) = backtrace(&error) {
         console.detail(frames.trim_end());
     }
     exit_code(&error)
+}
+
+/// The exit code of a program that has done its work, unless nobody can read its answer.
+fn answered(console: &Console, code: ExitCode) -> ExitCode {
+    let Some(reason) = output_failure() else { return code };
+    console.fail(&format!("writing to standard output: {reason}"));
+    ExitCode::FAILURE
 }
 
 /// Does what a command line asks for, in a process with threads of its own: it leaves the

@@ -1,0 +1,61 @@
+//! The allocator of every program: where there is no memory left, one line and exit code 1.
+//!
+//! Without it Rust aborts, which looks like a fault of the program, and waits for ever where it
+//! happens while a backtrace is made. A run that ends so goes on from its last checkpoint.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
+use std::os::fd::AsFd;
+
+use signal_hook::low_level;
+
+#[global_allocator]
+static ALLOCATOR: SystemOrEnd = SystemOrEnd;
+
+/// The system's allocator, which ends the process where it has no memory to give.
+struct SystemOrEnd;
+
+// SAFETY: each call is the system allocator's own, with the arguments as they came; where that has
+// nothing to give, the call does not return.
+unsafe impl GlobalAlloc for SystemOrEnd {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps to the contract of this very method.
+        given(unsafe { System.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        given(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        given(unsafe { System.realloc(old, layout, size) }, size)
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+/// The memory that was asked for, where it was given.
+fn given(memory: *mut u8, size: usize) -> *mut u8 {
+    if memory.is_null() { end(size) } else { memory }
+}
+
+/// Says what was missing and ends the process, without allocating, locking or unwinding.
+#[cold]
+fn end(size: usize) -> ! {
+    let mut line = [0; 200];
+    let mut rest = &mut line[..];
+    let _ = writeln!(
+        rest,
+        "error: not enough memory: {size} more bytes can't be had; use a smaller network or batch, \
+         or fewer --replicates"
+    );
+    let left = rest.len();
+    let said = &line[..line.len() - left];
+    let _ = rustix::io::write(std::io::stderr().as_fd(), said);
+    low_level::exit(1)
+}
