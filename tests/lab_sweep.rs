@@ -127,14 +127,16 @@ fn nothing_starts_where_a_point_is_refused() {
         ("selector_mnist --data digits --grid lr=0.1,1e-1", "lr=1e-1 has the settings of lr=0.1"),
         ("--resume nothing", "no sweep nothing"),
         ("selector_mnist --data digits --grid seed=0,2 --together", "--together"),
+        ("selector_mnist --grid seed=0..99999 --grid lr=1,2", "100000 x 2 points"),
+        ("selector_mnist --data digits --grid lr=0.1 --per-gpu 0", "--per-gpu"),
     ] {
         let out = lab(&bench, &format!("sweep {line}")).expect(2);
         assert!(out.error().contains(words), "{line}: {out:#?}");
     }
     assert!(!bench.path("runs").exists());
     let line = "sweep selector_mnist --data digits --epochs 2 --grid lr=0.1,0.2 --dry-run";
-    let out = lab(&bench, line).expect(2);
-    assert!(out.stdout.contains("lr=0.2  46 steps"), "{out:#?}");
+    let out = lab(&bench, line).expect(0);
+    assert!(out.stdout.contains("lr=0.2  46 steps") && out.stderr.is_empty(), "{out:#?}");
     assert!(!bench.path("runs").exists());
 }
 
@@ -177,6 +179,18 @@ fn seeds_that_are_trained_together_have_the_same_spread() {
             assert!((a - b).abs() < 1e-3 * a.abs().max(1e-2), "{apart:?} {together:?}");
         }
     }
+}
+
+#[test]
+fn many_seeds_have_a_spread_however_long_the_lines_of_their_log_are() {
+    let bench = Bench::new();
+    let line = "selector_mnist --data digits --steps 3 --hidden 4 --device cpu --grid lr=0.1";
+    lab(&bench, &format!("sweep {line} --grid seed=0..127 --together --name s --quiet")).expect(0);
+    let log = bench.path("runs/sweeps/s/selector_mnist/lr=0.1/metrics.jsonl");
+    let log = fs::read_to_string(log);
+    assert!(log.unwrap().lines().any(|line| line.len() > 1 << 16), "the lines are short");
+    let table = fs::read_to_string(bench.path("runs/sweeps/s/table.csv")).unwrap();
+    assert_eq!(table.matches('±').count(), 3, "{table}");
 }
 
 #[test]
@@ -236,6 +250,32 @@ fn a_task_goes_back_into_the_queue_once_slurm_answers() {
     Command::new("kill").args(["-USR1", &task.id().to_string()]).status().unwrap();
     assert_eq!(task.wait().unwrap().code(), Some(138));
     assert_eq!(fs::read_to_string(bench.path("told")).unwrap(), "requeue 7_0\nrequeue 7_0\n");
+}
+
+#[test]
+fn the_files_of_a_sweep_on_slurm_say_how_it_stands_where_there_is_no_slurm() {
+    let bench = Bench::new();
+    stand_in(&bench, "sbatch", "echo 7");
+    let path = format!("{}:{}", bench.path("tools").display(), std::env::var("PATH").unwrap());
+    let line = "selector_mnist --data digits --epochs 2 --hidden 8 --device cpu --grid seed=0..1";
+    let submit = |rest: &str| {
+        let line = format!("PATH={path} {LAB} sweep {line} --launcher slurm --quiet {rest}");
+        bench.execute("sh", &["-c", &line])
+    };
+    // A line of the script begins with the path of the sweep's folder.
+    let refused = submit("--name s --runs \"$(printf 'a\\n#SBATCH --wrap=b')\"").expect(2);
+    assert!(refused.error().contains("no path for a job script"), "{refused:#?}");
+    assert_eq!(bench.names(""), ["tools"]);
+    submit("--name s").expect(0);
+    lab(&bench, "member runs/sweeps/s 1").expect(0);
+    let out = lab(&bench, "sweep status s").expect(0);
+    assert!(out.stdout.contains("not begun") && out.stdout.contains("1 of 2 are over"), "{out:#?}");
+    assert!(out.warnings()[0].contains("squeue"), "{out:#?}");
+    // Who submits has to know what is in the queue.
+    let refused = lab(&bench, "sweep --resume s --launcher slurm").expect(1);
+    assert!(refused.error().contains("squeue"), "{refused:#?}");
+    lab(&bench, "sweep --resume s --dry-run").expect(0);
+    assert_eq!(bench.names("runs/sweeps/s/selector_mnist"), ["seed=1"]);
 }
 
 #[test]

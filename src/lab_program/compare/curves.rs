@@ -1,7 +1,6 @@
 //! Curves of runs, from `metrics.jsonl`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
@@ -9,21 +8,30 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::regular;
 
 /// (step, value), in the order in which they were logged.
 pub type Curve = Vec<(u64, f64)>;
 
-/// The curves of some tags in a run folder; a line that is torn ends them.
+/// The curves of some tags in a run folder, and how many lines of its log are damaged and left out.
+/// A last line that is torn is no damage: the run was killed while it wrote it, or writes it now.
 ///
 /// # Errors
 /// Where there is no log.
-pub fn read(run: &Path, tags: &[String]) -> Result<BTreeMap<String, Curve>> {
+pub fn read(run: &Path, tags: &[String]) -> Result<(BTreeMap<String, Curve>, usize)> {
     let path = run.join("metrics.jsonl");
-    let file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
-    let mut curves: BTreeMap<String, Curve> = BTreeMap::new();
-    for line in BufReader::new(file).lines() {
-        let Ok(entry) = serde_json::from_str::<Value>(&line?) else { break };
-        let Some(step) = entry["step"].as_u64() else { break };
+    let read = || format!("reading {}", path.display());
+    let mut file = BufReader::new(regular::open(&path).with_context(read)?);
+    let (mut curves, mut damaged) = (BTreeMap::<String, Curve>::new(), 0);
+    let mut line = Vec::new();
+    while file.read_until(b'\n', &mut line).with_context(read)? > 0 {
+        let torn = !line.ends_with(b"\n");
+        let entry = serde_json::from_slice::<Value>(&line).unwrap_or_default();
+        line.clear();
+        let Some(step) = entry["step"].as_u64() else {
+            damaged += usize::from(!torn);
+            continue;
+        };
         for tag in tags {
             if let Some(value) = entry["values"].get(tag) {
                 let value = value.as_f64().unwrap_or(f64::NAN);
@@ -31,7 +39,7 @@ pub fn read(run: &Path, tags: &[String]) -> Result<BTreeMap<String, Curve>> {
             }
         }
     }
-    Ok(curves)
+    Ok((curves, damaged))
 }
 
 /// Several curves as one.
@@ -79,13 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_ends_a_curve() {
+    fn a_damaged_line_costs_itself() {
         let folder = tempfile::tempdir().unwrap();
-        let lines =
-            "{\"step\":1,\"values\":{\"a\":1}}\n{\"step\":2,\"values\":{\"a\":null}}\n{\"st";
+        let lines = b"{\"step\":1,\"values\":{\"a\":1}}\n{\"step\":2,\"values\":{\"a\xff\":7}}\n\
+            {\"step\":3,\"values\":{\"a\":null}}\n{\"st";
         std::fs::write(folder.path().join("metrics.jsonl"), lines).unwrap();
-        let curves = read(folder.path(), &["a".into()]).unwrap();
-        assert_eq!(curves["a"][0], (1, 1.0));
+        let (curves, damaged) = read(folder.path(), &["a".into()]).unwrap();
+        assert_eq!((curves["a"][0], damaged), ((1, 1.0), 1));
         assert!(curves["a"][1].1.is_nan() && curves["a"].len() == 2);
     }
 }

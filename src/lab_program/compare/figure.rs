@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-
 use super::curves::{self, Curve, MeanCurve};
 use super::groups::Group;
+use crate::lab::error::one_line;
 use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::log::console::Console;
+use crate::lab_program::find::run::Run;
 
 /// Curves in one picture, beyond which they can't be told apart.
 const MOST_CURVES: usize = 7;
 
 /// A panel for each result: its curve over the steps, mean over the runs of a group, with a band of
-/// one standard deviation. None where there is no curve.
-///
-/// # Errors
-/// Where a log can't be read.
-pub fn curve_panels(title: &str, groups: &[Group], tags: &[String]) -> Result<Option<Panels>> {
+/// one standard deviation. None where there is no curve. What can't be read of a log is said, and
+/// left out.
+pub fn curve_panels(title: &str, groups: &[Group], tags: &[String]) -> Option<Panels> {
     let shown = &groups[..groups.len().min(MOST_CURVES)];
     let mut panels = Vec::new();
     let mut read = Vec::new();
@@ -26,7 +25,7 @@ pub fn curve_panels(title: &str, groups: &[Group], tags: &[String]) -> Result<Op
             let results: Vec<(&String, Vec<String>)> =
                 tags.iter().map(|tag| (tag, run.tags_of(tag))).collect();
             let all: Vec<String> = results.iter().flat_map(|(_, tags)| tags.clone()).collect();
-            let mut found = curves::read(&run.path, &all)?;
+            let mut found = known_curves(run, &all);
             for (tag, tags) in &results {
                 let known = tags.iter().filter_map(|tag| found.remove(tag));
                 curves.entry(*tag).or_default().extend(known);
@@ -65,5 +64,22 @@ pub fn curve_panels(title: &str, groups: &[Group], tags: &[String]) -> Result<Op
         if more > 0 { format!("; {more} more settings are in the table") } else { String::new() };
     let subtitle = format!("{seeds}{more}").trim_start_matches("; ").to_string();
     let title = title.to_string();
-    Ok((!panels.is_empty()).then_some(Panels { title, subtitle, columns: 2, panels }))
+    (!panels.is_empty()).then_some(Panels { title, subtitle, columns: 2, panels })
+}
+
+/// The curves of a run, as far as its log can be read.
+fn known_curves(run: &Run, tags: &[String]) -> BTreeMap<String, Curve> {
+    let console = Console::new(false, false);
+    match curves::read(&run.path, tags) {
+        Ok((curves, 0)) => curves,
+        Ok((curves, damaged)) => {
+            let path = run.path.join("metrics.jsonl");
+            console.warn(&format!("{}: {damaged} damaged lines are left out", path.display()));
+            curves
+        }
+        Err(error) => {
+            console.warn(&one_line(&error));
+            BTreeMap::new()
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::lab::log::console::printable;
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab_program::find::run::Run;
@@ -21,7 +22,7 @@ impl Group {
     pub fn label(&self) -> String {
         let words: Vec<String> =
             self.settings.iter().map(|(key, value)| format!("{key} {}", plain(value))).collect();
-        words.join(", ")
+        printable(&words.join(", "))
     }
 
     /// The last values of a result, one a network that has it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use super::layout;
+use super::layout::{self, Candidate};
 use super::run::Run;
 use super::scan::{self, Scan};
 use crate::lab::error::refuse;
@@ -37,10 +37,10 @@ pub struct RunFilter {
 /// # Errors
 /// Where there is no folder of runs, or a filter can't be understood.
 pub fn select(filter: &RunFilter) -> Result<Scan> {
-    let mut candidates = layout::candidates(&filter.runs)?;
+    let mut candidates = layout::distinct(layout::candidates(&filter.runs)?);
     if let Some(which) = &filter.which {
         let root = filter.runs.join(layout::SWEEPS);
-        candidates.retain(|(path, _)| {
+        candidates.retain(|Candidate { path, .. }| {
             let inside = path.strip_prefix(&root).or(path.strip_prefix(&filter.runs));
             inside.unwrap_or(path).to_string_lossy().contains(which.as_str())
         });

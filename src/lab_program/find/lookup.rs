@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::layout;
+use super::layout::{self, Candidate};
 use super::run::Run;
 use crate::lab::error::{closest, refuse};
 
@@ -21,20 +21,23 @@ pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
         }
     }
     let all = layout::candidates(root)?;
-    let ids: Vec<String> =
-        all.iter().map(|(path, sweep)| layout::id(path, sweep.as_deref())).collect();
-    let exact = |id: &&String| *id == asked || id.ends_with(&format!("/{asked}"));
-    let mut found: Vec<&String> = ids.iter().filter(exact).collect();
+    let ids: Vec<String> = all.iter().map(Candidate::id).collect();
+    // Of several names of one run, all but one are links.
+    let named_so = |fits: &dyn Fn(&str) -> bool| {
+        let found = all.iter().zip(&ids).filter(|(_, id)| fits(id));
+        layout::distinct(found.map(|(folder, _)| folder.clone()).collect())
+    };
+    let mut found = named_so(&|id| id == asked || id.ends_with(&format!("/{asked}")));
     if found.is_empty() {
-        found = ids.iter().filter(|id| id.contains(asked)).collect();
+        found = named_so(&|id| id.contains(asked));
     }
-    let [only] = found[..] else {
+    let [only] = &found[..] else {
         if found.is_empty() {
             let names = ids.iter().map(|id| id.rsplit('/').next().unwrap_or_default());
             let hint = closest(asked, names.chain(ids.iter().map(String::as_str)));
             return Err(refuse(format!("{asked}: no such run in {}{hint}", root.display())));
         }
-        let some: Vec<&str> = found.iter().take(5).map(|id| id.as_str()).collect();
+        let some: Vec<String> = found.iter().take(5).map(Candidate::id).collect();
         let count = found.len();
         return Err(refuse(format!(
             "{asked}: {count} runs are called so: {}{}",
@@ -42,18 +45,27 @@ pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
             if count > 5 { ", ..." } else { "" }
         )));
     };
-    let place = ids.iter().position(|id| id == only).unwrap_or_default();
-    let (path, sweep) = &all[place];
-    Run::read(path, sweep.as_deref())
+    let mut every = layout::distinct(all.clone()).into_iter();
+    let own = every.find(|folder| folder.is(only)).unwrap_or(only.clone());
+    let path = named(&own.path);
+    let sweep = if path == own.path { own.sweep } else { sweep_of(&path) };
+    Run::read(&path, sweep.as_deref())
         .ok_or_else(|| refuse(format!("{} is not a run folder", path.display())))
 }
 
 /// The path of a run folder that has the names of the run, of its experiment and of the folder that
-/// both are in, which may be a sweep: a path such as `.` has none of them.
+/// both are in, which may be a sweep: a path such as `.` has none of them, and a symbolic link such as
+/// `latest` has another, by which no checkpoint is found.
 fn named(path: &Path) -> PathBuf {
+    let mut path = path.to_path_buf();
+    // A link may lead to another.
+    for _ in 0..8 {
+        let Ok(target) = std::fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
     let complete = path.ancestors().take(3).all(|part| part.file_name().is_some());
     let whole = if complete { None } else { path.canonicalize().ok() };
-    whole.unwrap_or_else(|| path.into())
+    whole.unwrap_or(path)
 }
 
 /// The sweep that a run folder belongs to, by its place.

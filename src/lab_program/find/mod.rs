@@ -5,3 +5,4 @@ pub mod layout;
 pub mod lookup;
 pub mod run;
 pub mod scan;
+mod tail;

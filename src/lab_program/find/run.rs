@@ -1,22 +1,17 @@
 //! What one run folder says: status, settings, results, size.
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::layout;
+use super::{layout, tail};
 use crate::lab::error::one_line;
 use crate::lab::log::metrics::is_replicate;
 use crate::lab::store::folder;
 use crate::lab::store::record::{Best, Configuration, Provenance, RecordFile, Status, Summary};
 use crate::lab_program::text::table::plain;
-
-/// Bytes at the end of `metrics.jsonl` in which the last values are looked for.
-const TAIL: u64 = 1 << 16;
 
 /// A run, as far as its folder can be read.
 #[derive(Debug, Clone, Serialize)]
@@ -28,8 +23,10 @@ pub struct Run {
     /// The sweep that it is a point of.
     pub sweep: Option<String>,
     /// The run folder.
+    #[serde(serialize_with = "layout::serialize_path")]
     pub path: PathBuf,
     /// The folder of its checkpoints.
+    #[serde(serialize_with = "layout::serialize_path")]
     pub checkpoints: PathBuf,
     /// How it stands.
     pub status: Status,
@@ -107,18 +104,35 @@ impl Run {
         Some(run)
     }
 
-    /// The numbers of a run whose summary is not there, or is of its beginning.
+    /// The numbers of a run whose summary is not there, or is of its beginning: the last of each.
     fn follow_metrics(&mut self) {
         let path = self.path.join("metrics.jsonl");
-        let Ok(text) = tail(&path) else { return };
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        for line in lines {
-            self.steps = line["step"].as_u64().or(self.steps);
-            self.seconds = line["time"].as_f64().or(self.seconds);
-            let values = line["values"].as_object().into_iter().flatten();
+        let Ok(entries) = tail::entries(&path) else { return };
+        let mut missing = self.results.clone();
+        let (mut steps, mut seconds, mut last) = (None, None, Map::new());
+        let mut damaged = 0;
+        for entry in entries {
+            let Some(entry) = entry else {
+                damaged += 1;
+                continue;
+            };
+            steps = steps.or(entry["step"].as_u64());
+            seconds = seconds.or(entry["time"].as_f64());
+            let values = entry["values"].as_object().into_iter().flatten();
             for (tag, value) in values.filter(|(tag, _)| is_result(&self.results, tag)) {
-                self.last.insert(tag.clone(), value.clone());
+                last.entry(tag).or_insert(value.clone());
+                missing.retain(|result| result != tag);
             }
+            if missing.is_empty() {
+                break;
+            }
+        }
+        self.steps = steps.or(self.steps);
+        self.seconds = seconds.or(self.seconds);
+        self.last.extend(last);
+        if damaged > 0 {
+            let path = path.display();
+            self.problems.push(format!("{path}: {damaged} damaged lines are left out"));
         }
     }
 
@@ -187,23 +201,8 @@ fn status(path: &Path, locked: bool, summary: Option<&Summary>) -> Status {
 
 /// The step of the last whole entry of `metrics.jsonl`.
 fn last_step(path: &Path) -> Option<u64> {
-    let text = tail(&path.join("metrics.jsonl")).ok()?;
-    let entry = |line| serde_json::from_str::<Value>(line).ok()?["step"].as_u64();
-    text.lines().rev().find_map(entry)
-}
-
-/// The whole lines at the end of a file of JSON lines.
-fn tail(path: &Path) -> Result<String> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let from = length.saturating_sub(TAIL);
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    // The first line of a part is torn, and so may be the last of a run that was killed.
-    let torn = if from > 0 { bytes.iter().position(|byte| *byte == b'\n') } else { None };
-    let whole = bytes.split_off(torn.map_or(0, |end| end + 1));
-    Ok(String::from_utf8_lossy(&whole).into_owned())
+    let mut entries = tail::entries(&path.join("metrics.jsonl")).ok()?;
+    entries.find_map(|entry| entry?["step"].as_u64())
 }
 
 /// Bytes of the files in a folder and the folders in it.

@@ -18,7 +18,9 @@ pub struct Scan {
 pub fn read(candidates: &[Candidate]) -> Scan {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = candidates.len().div_ceil(cores).max(1);
-    let one = |(path, sweep): &Candidate| Run::read(path, sweep.as_deref()).ok_or(path.clone());
+    let one = |Candidate { path, sweep, .. }: &Candidate| {
+        Run::read(path, sweep.as_deref()).ok_or(path.clone())
+    };
     let parts: Vec<Vec<Result<Run, PathBuf>>> = std::thread::scope(|scope| {
         let work = |part: &[Candidate]| part.iter().map(one).collect::<Vec<_>>();
         let threads: Vec<_> =

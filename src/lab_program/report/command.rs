@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::markdown::markdown;
+use super::markdown::{Report, markdown};
 use super::page;
 use crate::lab::log::console::Console;
 use crate::lab::store::durable;
@@ -43,12 +43,15 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     let stem = args.out.file_stem().context("--out needs the name of a file")?.to_os_string();
     let mut assets = stem.clone();
     assets.push("-figures");
-    let text = markdown(&title, scan.runs, args.figures, &home.join(assets))?;
-    let page = page::html(&title, &text)?;
+    let console = Console::new(false, false);
+    let problems: Vec<String> = scan.runs.iter().flat_map(|run| run.problems.clone()).collect();
+    problems.iter().for_each(|problem| console.warn(problem));
+    let Report { text, pictures } = markdown(&title, scan.runs, args.figures, &home.join(assets))?;
+    let page = page::html(&title, &text, &pictures);
     // Links in the Markdown count from its own folder.
     let here = format!("]({}/", page::link(home));
     durable::write(&home.join(&stem).with_extension("md"), text.replace(&here, "](").as_bytes())?;
     durable::write(&args.out, page.as_bytes())?;
-    Console::new(false, false).print(&args.out.display().to_string());
+    console.print(&args.out.display().to_string());
     Ok(())
 }

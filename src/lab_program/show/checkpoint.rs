@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use crate::lab::error::refuse;
-use crate::lab::log::console::Console;
-use crate::lab::store::checkpoint::{self, Checkpoint};
+use crate::lab::log::console::{Console, printable};
+use crate::lab::store::checkpoint::Checkpoint;
 use crate::lab::store::durable;
 use crate::lab::store::state_writer::is_model;
 use crate::lab::tensor::to_host;
@@ -68,15 +68,19 @@ fn line(name: &str, tensor: &Tensor) -> Result<Line> {
 /// # Errors
 /// Where it is not there, not what its manifest says, or can't be written.
 pub fn show(args: &CheckpointArgs) -> Result<()> {
+    let writes = args.to_torch.is_some() || args.to_numpy.is_some();
+    if let Some(index) = args.replicate.filter(|_| !writes) {
+        let how = "give --to-torch FILE or --to-numpy FILE, where it is to be written";
+        return Err(refuse(format!("--replicate {index}: {how}")));
+    }
     let path = PathBuf::from(&args.which);
     let asked = if path.exists() && !path.join("config.json").exists() {
         path
     } else {
         find_run(&args.runs, &args.which)?.checkpoints
     };
-    let manifest = checkpoint::find(&asked, args.best)?;
-    let checkpoint = Checkpoint::read(&manifest)?;
-    if args.to_torch.is_none() && args.to_numpy.is_none() {
+    let checkpoint = Checkpoint::open(&asked, args.best)?;
+    if !writes {
         return print(&checkpoint, args.json);
     }
     let tensors = state_dict(&checkpoint, args.replicate)?;
@@ -144,20 +148,18 @@ fn print(checkpoint: &Checkpoint, as_json: bool) -> Result<()> {
             })
         };
         let tensors: Vec<Value> = lines.iter().map(tensor).collect();
-        let whole = json!({"file": checkpoint.path, "manifest": manifest, "tensors": tensors});
+        let file = checkpoint.path.display().to_string();
+        let whole = json!({"file": file, "manifest": manifest, "tensors": tensors});
         console.print(&whole.to_string());
         return Ok(());
     }
     let (experiment, run, step) = (&manifest.experiment, &manifest.run, manifest.step);
     let best = if manifest.best { ", the best" } else { "" };
-    console.print(&format!(
-        "{}: whole, {}",
-        checkpoint.path.display(),
-        units::bytes(manifest.bytes)
-    ));
-    console.print(&format!("{experiment}/{run}, step {step}{best}, saved {}", manifest.saved));
+    let say = |line: &str| console.print(&printable(line));
+    say(&format!("{}: whole, {}", checkpoint.path.display(), units::bytes(manifest.bytes)));
+    say(&format!("{experiment}/{run}, step {step}{best}, saved {}", manifest.saved));
     if let Some(score) = &manifest.score {
-        console.print(&format!("{} {}", score.tag, number(score.value)));
+        say(&format!("{} {}", score.tag, number(score.value)));
     }
     let mut table = Table::new(&["tensor", "shape", "kind", "norm", "finite"]);
     for line in &lines {

@@ -33,7 +33,8 @@ impl Details {
     /// Reads what there is.
     pub fn read(run: Run) -> Self {
         let mut figures = files(&run.path.join("figures"));
-        figures.retain(|path| path.extension().is_some_and(|kind| kind == "png"));
+        let is_png = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "png");
+        figures.retain(|path| is_png(path) && path.is_file());
         Self {
             config: Configuration::read(&run.path).unwrap_or_default().0,
             provenance: Provenance::read(&run.path).unwrap_or_default(),

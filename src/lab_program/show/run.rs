@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::details::Details;
 use crate::lab::error::one_line;
-use crate::lab::log::console::Console;
+use crate::lab::log::console::{Console, printable};
 use crate::lab::store::checkpoint::Manifest;
 use crate::lab_program::find::lookup::find_run;
 use crate::lab_program::text::table::{Table, number, plain};
@@ -26,8 +26,8 @@ pub fn show_run(root: &Path, asked: &str, as_json: bool) -> Result<()> {
             "config": details.config,
             "provenance": details.provenance,
             "summary": details.summary,
-            "figures": details.figures,
-            "checkpoints": details.checkpoints,
+            "figures": displayed(&details.figures),
+            "checkpoints": displayed(&details.checkpoints),
             "repeat": details.repeat(),
             "resume": details.resume(),
         });
@@ -37,6 +37,11 @@ pub fn show_run(root: &Path, asked: &str, as_json: bool) -> Result<()> {
     console.print(text(&details).trim_end());
     details.run.problems.iter().for_each(|problem| console.warn(problem));
     Ok(())
+}
+
+/// Paths as text; what is no UTF-8 in them is replaced.
+fn displayed(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
 }
 
 /// A titled table of two columns without its row of headings.
@@ -52,7 +57,8 @@ fn text(details: &Details) -> String {
     let steps = run.steps.map(|steps| format!(" after {steps} steps")).unwrap_or_default();
     let took = run.seconds.map(|time| format!(", {}", units::short(time))).unwrap_or_default();
     let size = units::bytes(run.bytes);
-    let mut text = format!("{}: {}{steps}{took}, {size}\n", run.id(), run.status.name());
+    let id = printable(&run.id());
+    let mut text = format!("{id}: {}{steps}{took}, {size}\n", run.status.name());
     let changed = |(key, value): (&String, &Value)| {
         let mark = if run.changed.contains_key(key) { "*" } else { " " };
         (format!("{mark} {key}"), plain(value))
@@ -66,26 +72,24 @@ fn text(details: &Details) -> String {
     text += &section("last values", &rows);
     if let Some(best) = &run.best {
         let value = number(best.value.unwrap_or(f64::NAN));
-        text += &format!("\nbest {} {value} at step {}\n", best.tag, best.step);
+        text += &format!("\nbest {} {value} at step {}\n", printable(&best.tag), best.step);
     }
-    let paths = |paths: &[PathBuf]| -> String {
-        paths.iter().map(|path| format!("  {}\n", path.display())).collect()
-    };
-    text += &format!("\nfigures\n{}", paths(&details.figures));
+    text += "\nfigures\n";
+    text.extend(displayed(&details.figures).iter().map(|path| format!("  {}\n", printable(path))));
     text += "\ncheckpoints\n";
     for path in &details.checkpoints {
         text += &match Manifest::read(path) {
             Ok(manifest) => {
                 let best = if manifest.best { ", the best" } else { "" };
-                let file = path.with_file_name(&manifest.file);
-                format!("  {}  {}{best}\n", file.display(), units::bytes(manifest.bytes))
+                let file = path.with_file_name(&manifest.file).display().to_string();
+                format!("  {}  {}{best}\n", printable(&file), units::bytes(manifest.bytes))
             }
-            Err(error) => format!("  {}\n", one_line(&error)),
+            Err(error) => format!("  {}\n", printable(&one_line(&error))),
         };
     }
-    text += &format!("\nrepeat   {}\n", details.repeat());
+    text += &format!("\nrepeat   {}\n", printable(&details.repeat()));
     if run.status.is_broken_off() {
-        text += &format!("resume   {}\n", details.resume());
+        text += &format!("resume   {}\n", printable(&details.resume()));
     }
     text
 }

@@ -27,7 +27,7 @@ pub struct SweepArgs {
     #[arg(long, value_delimiter = ',')]
     pub gpus: Vec<String>,
     /// Points that share a GPU
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..).map(usize::from))]
     pub per_gpu: usize,
     /// Where the points run: on this machine, or as a job array of a Slurm cluster
     #[arg(long, value_enum, default_value = "local")]
@@ -76,6 +76,17 @@ const WITH_VALUE: [&str; 9] = [
 
 /// Flags of `lab sweep` that take none.
 const ALONE: [&str; 5] = ["--quiet", "--together", "--dry-run", "--help", "-h"];
+
+/// Flags that the sweep sets itself, or that make no sense in one: neither for all points nor on an
+/// axis of the grid.
+const RESERVED: [&str; 8] =
+    ["--resume", "--eval", "--check", "--json", "--name", "--runs", "--checkpoints", "--quiet"];
+
+/// The first of some words for the experiment that is not for a sweep.
+pub fn reserved<'a>(words: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
+    let flag = |word: &str| word.split('=').next().unwrap_or_default().to_string();
+    words.into_iter().find(|word| RESERVED.contains(&flag(word).as_str()))
+}
 
 /// Takes the experiment's flags out of the words after `lab sweep`: those that are left, and those
 /// that were taken. The first word that is no flag is the experiment, and ours.

@@ -1,14 +1,16 @@
 //! An experiment's binary, found by its name and asked what it is.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use rustix::fs::{MemfdFlags, memfd_create};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::lab::error::{closest, refuse};
-use crate::lab::store::durable;
 
 /// What an experiment says of some command lines.
 #[derive(Debug, Clone, Deserialize)]
@@ -70,12 +72,13 @@ pub fn find(experiment: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// Where it is no experiment of this project.
-pub fn check(program: &PathBuf, lines: &[Vec<String>]) -> Result<Answer> {
-    let name = format!("lab-check-{}-{}.json", std::process::id(), lines.len());
-    let file = std::env::temp_dir().join(name);
-    durable::write_json(&file, &lines)?;
-    let output = Command::new(program).arg("--check").arg(&file).output();
-    let _ = std::fs::remove_file(&file);
+pub fn check(program: &Path, lines: &[Vec<String>]) -> Result<Answer> {
+    // A file in memory, so that it needs no folder and nobody else can put one in its place.
+    let asked = memfd_create("lines", MemfdFlags::CLOEXEC).context("making a file in memory")?;
+    let mut asked = File::from(asked);
+    asked.write_all(&serde_json::to_vec(lines)?)?;
+    let mut command = Command::new(program);
+    let output = command.args(["--check", "/proc/self/fd/0"]).stdin(asked).output();
     let output = output.with_context(|| format!("starting {}", program.display()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_string();

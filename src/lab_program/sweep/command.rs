@@ -24,6 +24,13 @@ pub fn sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<ExitCode> {
         Some(asked) => plan::resume_sweep(own_args, asked, &passed)?,
         None => plan::new_sweep(own_args, passed)?,
     };
+    if own_args.dry_run {
+        plan::say_points(&sweep);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if own_args.resume.is_none() {
+        plan::begin(&sweep)?;
+    }
     let _lock = folder::lock(&sweep.home())?;
     match own_args.launcher {
         Launcher::Local => run(&sweep, own_args, &stop),
@@ -33,7 +40,7 @@ pub fn sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<ExitCode> {
 
 fn run(sweep: &Sweep, own_args: &SweepArgs, stop: &StopSignal) -> Result<ExitCode> {
     let console = Console::new(own_args.quiet, false);
-    let mut pool = Pool::new(sweep, slots(sweep, own_args));
+    let mut pool = Pool::new(sweep, slots(sweep, own_args))?;
     let ended = pool.run(stop, own_args.quiet);
     if let Err(error) = &ended
         && let Some(Failure::Interrupted { .. }) = error.downcast_ref::<Failure>()
@@ -73,7 +80,7 @@ fn slots(sweep: &Sweep, own_args: &SweepArgs) -> Vec<Slot> {
         gpus = (0..count).map(|index| index.to_string()).collect();
     }
     if !gpus.is_empty() {
-        let each = own_args.per_gpu.max(1);
+        let each = own_args.per_gpu;
         let places = (0..each).flat_map(|_| gpus.iter().map(|gpu| Slot { gpu: Some(gpu.clone()) }));
         let places: Vec<Slot> = places.collect();
         return places[..own_args.jobs.unwrap_or(places.len()).clamp(1, places.len())].to_vec();

@@ -1,5 +1,7 @@
 //! The points of a grid.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,9 @@ use crate::lab::store::folder::check_name;
 
 /// Most values of a range.
 const LONGEST_RANGE: i64 = 100_000;
+
+/// Most points of a grid.
+const MOST_POINTS: usize = 100_000;
 
 /// A setting and the values that it takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,8 +61,9 @@ pub fn axis(text: &str) -> Result<Axis> {
     if key.is_empty() || values.iter().any(String::is_empty) {
         return Err(wrong("a name or a value is missing"));
     }
-    if let Some(twice) = (1..values.len()).find(|i| values[..*i].contains(&values[*i])) {
-        return Err(wrong(&format!("{} comes twice", values[twice])));
+    let mut known = HashSet::new();
+    if let Some(twice) = values.iter().find(|value| !known.insert(*value)) {
+        return Err(wrong(&format!("{twice} comes twice")));
     }
     Ok(Axis { key, values })
 }
@@ -70,12 +76,20 @@ fn is_range(first: i64, last: i64) -> bool {
 /// Every combination, the last axis fastest.
 ///
 /// # Errors
-/// Exit code 2 where two axes have the same key, or there is none.
+/// Exit code 2 where two axes have the same key, there is none, or there are too many points.
 pub fn points(axes: &[Axis]) -> Result<Vec<Point>> {
     let mut keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
     keys.sort_unstable();
     if axes.is_empty() || keys.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(refuse("expected --grid KEY=VALUES, once for each setting that is swept"));
+    }
+    let lengths = || axes.iter().map(|axis| axis.values.len());
+    let count = lengths().try_fold(1, |count: usize, length| count.checked_mul(length));
+    if count.is_none_or(|count| count > MOST_POINTS) {
+        let product = lengths().map(|length| length.to_string()).collect::<Vec<_>>().join(" x ");
+        return Err(refuse(format!(
+            "--grid: {product} points; at most {MOST_POINTS} are possible"
+        )));
     }
     let mut combinations: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
     for axis in axes {
@@ -132,5 +146,10 @@ mod tests {
         let odd = points(&[axis("data=my data,/a/b").unwrap()]).unwrap();
         assert_eq!(odd[1].name, "point-00001");
         assert!(points(&[axes[0].clone(), axes[0].clone()]).is_err() && points(&[]).is_err());
+        let keys = ["a", "b", "c", "d", "e"];
+        let many = keys.map(|key| axis(&format!("{key}=1..100000")).unwrap());
+        assert_eq!(points(&many[..1]).unwrap().len(), 100_000);
+        assert_eq!(exit_status(&points(&many[..2]).unwrap_err()), 2);
+        assert!(points(&many).unwrap_err().to_string().contains("100000 x 100000"));
     }
 }

@@ -1,14 +1,17 @@
 //! What a sweep is: `sweep.json` in its folder.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::args::reserved;
 use super::binary;
 use super::grid::{Axis, Point};
 use crate::lab::error::refuse;
 use crate::lab::store::durable;
+use crate::lab::store::folder::check_name;
 use crate::lab_program::find::layout::{MANIFEST, SWEEPS, start_of};
 use crate::lab_program::find::run::Run;
 
@@ -19,7 +22,7 @@ pub struct Sweep {
     pub name: String,
     /// The experiment's name.
     pub experiment: String,
-    /// Its binary.
+    /// Its binary when it was begun; see [`Sweep::find_program`] for the one that is run.
     pub program: PathBuf,
     /// The folder in which it was started; other paths count from it.
     pub folder: PathBuf,
@@ -47,20 +50,52 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Reads the manifest of a sweep's folder.
+    /// Reads the manifest of a sweep's folder. Somebody else may have written it: it leads neither to
+    /// another folder nor to any program.
     ///
     /// # Errors
     /// Where it is damaged.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        let mut sweep: Self = serde_json::from_value(durable::read_json(&path)?)
-            .with_context(|| format!("{} is damaged", path.display()))?;
+        let damaged = || format!("{} is damaged", path.display());
+        let mut sweep: Self =
+            serde_json::from_value(durable::read_json(&path)?).with_context(damaged)?;
+        sweep.check().with_context(damaged)?;
         sweep.follow(&folder.canonicalize()?)?;
         Ok(sweep)
     }
 
+    /// Refuses names that are none of a folder, points that come twice, and flags that would lead the
+    /// points elsewhere.
+    fn check(&self) -> Result<()> {
+        let mut known = HashSet::new();
+        for name in self.points.iter().map(|point| &point.name) {
+            ensure!(known.insert(name), "the point {name:?} comes twice");
+        }
+        for name in known.into_iter().chain([&self.name, &self.experiment]) {
+            ensure!(check_name(name).is_ok(), "{name:?} can't be the name of a folder");
+        }
+        let own = self.points.iter().flat_map(|point| &point.arguments);
+        let foreign = reserved(self.arguments.iter().chain(own));
+        ensure!(foreign.is_none(), "{} is not for a sweep", foreign.map_or("", String::as_str));
+        Ok(())
+    }
+
+    /// The program of the experiment: that of its name beside this one or on the path.
+    ///
+    /// # Errors
+    /// Where there is none, or it is another experiment's.
+    pub fn find_program(&self) -> Result<PathBuf> {
+        let name = self.program.file_name().unwrap_or_default().to_string_lossy();
+        let program = binary::find(&name)?;
+        let found = binary::check(&program, &[])?.experiment;
+        let (path, experiment) = (program.display(), &self.experiment);
+        ensure!(found == *experiment, "{path} is {found}, and the sweep is one of {experiment}");
+        Ok(program)
+    }
+
     /// Takes the place that the sweep's folder has now for its own. It may have been moved or copied,
-    /// alone or with the folder in which the sweep was started, and the programs too.
+    /// alone or with the folder in which the sweep was started.
     fn follow(&mut self, home: &Path) -> Result<()> {
         if !self.home().canonicalize().is_ok_and(|known| known == home) {
             match start_of(home, &self.runs.join(SWEEPS).join(&self.name)) {
@@ -70,12 +105,6 @@ impl Sweep {
             if !self.folder.is_dir() {
                 self.folder = std::env::current_dir()?;
             }
-        }
-        let name = self.program.file_name().map(|name| name.to_string_lossy().into_owned());
-        if !self.program.is_file()
-            && let Some(found) = name.and_then(|name| binary::find(&name).ok())
-        {
-            self.program = found;
         }
         Ok(())
     }

@@ -6,21 +6,17 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
-use super::args::SweepArgs;
+use super::args::{Launcher, SweepArgs, reserved};
 use super::binary::{self, Checked};
 use super::grid::{self, Axis};
 use super::manifest::{Sweep, locate};
+use super::slurm::check_home;
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab::store::folder::check_name;
 
 /// Points of which a refusal is shown.
 const SHOWN: usize = 5;
-
-/// Flags that the sweep sets itself, or that make no sense in one: neither for all points nor on an
-/// axis of the grid.
-const RESERVED: [&str; 8] =
-    ["--resume", "--eval", "--check", "--json", "--name", "--runs", "--checkpoints", "--quiet"];
 
 /// A sweep that is in its folder already.
 ///
@@ -36,23 +32,22 @@ pub fn resume_sweep(own_args: &SweepArgs, asked: &str, passed: &[String]) -> Res
     Sweep::read(&locate(&own_args.runs, asked)?)
 }
 
-/// A new sweep: checks every point, and writes the manifest.
+/// A new sweep, of which every point is checked; nothing is written.
 ///
 /// # Errors
-/// Exit code 2 where a point is refused or the sweep exists, before anything is written.
+/// Exit code 2 where a point is refused.
 pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
     let experiment = own_args.experiment.clone().ok_or_else(|| {
         refuse("expected lab sweep EXPERIMENT --grid KEY=VALUES, or lab sweep --resume NAME")
     })?;
-    let flag = |word: &String| word.split('=').next().unwrap_or_default().to_string();
-    if let Some(word) = passed.iter().find(|word| RESERVED.contains(&flag(word).as_str())) {
+    if let Some(word) = reserved(&passed) {
         return Err(refuse(format!("{word} is not for a sweep")));
     }
     let axes: Vec<Axis> =
         own_args.grid.iter().map(|text| grid::axis(text)).collect::<Result<_>>()?;
-    let reserved = |axis: &&Axis| RESERVED.contains(&format!("--{}", axis.key).as_str());
-    if let Some(Axis { key, .. }) = axes.iter().find(reserved) {
-        return Err(refuse(format!("--grid {key}: --{key} is not for a sweep")));
+    let flags: Vec<String> = axes.iter().map(|axis| format!("--{}", axis.key)).collect();
+    if let Some(flag) = reserved(&flags) {
+        return Err(refuse(format!("--grid: {flag} is not for a sweep")));
     }
     let (axes, together) = if own_args.together { together(axes)? } else { (axes, Vec::new()) };
     let mut points = grid::points(&axes)?;
@@ -89,21 +84,29 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         points,
         moved_to: None,
     };
-    let home = sweep.home();
-    if own_args.dry_run {
-        say_points(&sweep);
-        return Err(refuse("nothing was started: that was --dry-run"));
+    match own_args.launcher {
+        Launcher::Local => {}
+        Launcher::Slurm => check_home(&sweep.home())?,
     }
+    Ok(sweep)
+}
+
+/// Writes the manifest of a new sweep into a folder of its own.
+///
+/// # Errors
+/// Exit code 2 where the sweep exists; exit code 1 where the folder can't be written.
+pub fn begin(sweep: &Sweep) -> Result<()> {
+    let home = sweep.home();
     if home.exists() {
         let (home, name) = (home.display(), &sweep.name);
         return Err(refuse(format!("{home} exists already: --resume {name}, or another --name")));
     }
     fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
-    sweep.write()?;
-    Ok(sweep)
+    sweep.write()
 }
 
-fn say_points(sweep: &Sweep) {
+/// Says which points a sweep has, a line for each.
+pub fn say_points(sweep: &Sweep) {
     let console = Console::new(false, false);
     for point in &sweep.points {
         let steps = point.steps.map(|steps| format!("  {steps} steps")).unwrap_or_default();
@@ -159,7 +162,7 @@ fn together(mut axes: Vec<Axis>) -> Result<(Vec<Axis>, Vec<String>)> {
         .map(|s| s.parse())
         .collect::<Result<_, _>>()
         .map_err(|_| wrong())?;
-    if seeds.windows(2).any(|pair| pair[1] != pair[0] + 1) {
+    if seeds.windows(2).any(|pair| pair[0].checked_add(1) != Some(pair[1])) {
         return Err(wrong());
     }
     let count = seeds.len();

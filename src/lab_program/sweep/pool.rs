@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ use super::grid::Point;
 use super::manifest::{Sweep, is_over};
 use crate::lab::error::Failure;
 use crate::lab::log::console::Console;
-use crate::lab::store::folder;
 use crate::lab::store::record::Status;
-use crate::lab::train::signals::StopSignal;
+use crate::lab::store::{folder, regular};
+use crate::lab::train::signals::{StopSignal, is_interruption};
 use crate::lab_program::find::run::Run;
 
 /// Times that a point is begun again after its process was killed.
@@ -42,6 +43,7 @@ struct Member {
 /// Runs the points that are not finished, as many at a time as there are slots.
 pub struct Pool<'a> {
     sweep: &'a Sweep,
+    program: PathBuf,
     free: Vec<Slot>,
     waiting: VecDeque<Point>,
     running: Vec<Member>,
@@ -54,9 +56,13 @@ pub struct Pool<'a> {
 
 impl<'a> Pool<'a> {
     /// A pool with the points of a sweep that are not over.
-    pub fn new(sweep: &'a Sweep, slots: Vec<Slot>) -> Self {
+    ///
+    /// # Errors
+    /// Where there are any, and no program of their experiment.
+    pub fn new(sweep: &'a Sweep, slots: Vec<Slot>) -> Result<Self> {
         let mut pool = Self {
             sweep,
+            program: PathBuf::new(),
             free: slots,
             waiting: VecDeque::new(),
             running: Vec::new(),
@@ -71,7 +77,10 @@ impl<'a> Pool<'a> {
                 None => pool.waiting.push_back(point.clone()),
             }
         }
-        pool
+        if !pool.waiting.is_empty() {
+            pool.program = sweep.find_program()?;
+        }
+        Ok(pool)
     }
 
     fn note(&mut self, point: &Point, run: &Run) {
@@ -136,7 +145,7 @@ impl<'a> Pool<'a> {
         std::fs::create_dir_all(&logs)?;
         let path = logs.join(format!("{}.txt", point.name));
         let log = File::options().create(true).append(true).open(&path)?;
-        let mut command = Command::new(&self.sweep.program);
+        let mut command = Command::new(&self.program);
         command.args(self.sweep.command(point)).current_dir(&self.sweep.folder);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         if let Some(gpu) = &slot.gpu {
@@ -147,7 +156,7 @@ impl<'a> Pool<'a> {
         unsafe {
             command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?));
         }
-        command.spawn().with_context(|| format!("starting {}", self.sweep.program.display()))
+        command.spawn().with_context(|| format!("starting {}", self.program.display()))
     }
 
     /// Takes in the processes that have ended.
@@ -169,7 +178,7 @@ impl<'a> Pool<'a> {
     fn ended(&mut self, point: Point, status: ExitStatus) {
         let tries = self.tries.entry(point.name.clone()).or_default();
         *tries += 1;
-        let asked = matches!(status.code(), Some(130 | 138 | 143));
+        let asked = status.code().is_some_and(is_interruption);
         if (status.signal().is_some() || asked) && *tries <= TRIES {
             self.waiting.push_back(point);
             return;
@@ -177,7 +186,9 @@ impl<'a> Pool<'a> {
         self.finished += 1;
         self.steps += point.steps.unwrap_or(0);
         match status.code() {
-            Some(0) => {}
+            // Any program may end well: a run says so in its summary.
+            Some(0) if self.sweep.run(&point).is_some_and(|run| run.status.is_done()) => {}
+            Some(0) => self.failed.push((point.name, "it ended well, but left no result".into())),
             Some(3) => self.failed.push((point.name, Status::NonFinite.name().into())),
             _ => self.failed.push((point.name.clone(), self.last_words(&point, status))),
         }
@@ -186,7 +197,8 @@ impl<'a> Pool<'a> {
     /// The last line that a process wrote, or how it ended.
     fn last_words(&self, point: &Point, status: ExitStatus) -> String {
         let path = self.sweep.home().join("logs").join(format!("{}.txt", point.name));
-        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let text = regular::read(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         let last = text.lines().rev().find_map(|line| line.strip_prefix("error: "));
         last.map_or_else(|| status.to_string(), str::to_string)
     }

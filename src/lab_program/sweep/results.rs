@@ -23,7 +23,7 @@ pub fn runs(sweep: &Sweep) -> Vec<Run> {
 /// Writes `table.md`, `table.csv` and the figures into the sweep's folder, and gives the table.
 ///
 /// # Errors
-/// Where a log can't be read or a file can't be written.
+/// Where a file can't be written.
 pub fn write(sweep: &Sweep) -> Result<Table> {
     let groups = group_runs(runs(sweep));
     let tags = result_tags(&groups);
@@ -35,7 +35,7 @@ pub fn write(sweep: &Sweep) -> Result<Table> {
     events.text("sweep", 0, &table.markdown())?;
     let figures = home.join("figures");
     fs::create_dir_all(&figures)?;
-    if let Some(panels) = curve_panels(&title, &groups, &tags)? {
+    if let Some(panels) = curve_panels(&title, &groups, &tags) {
         keep(&mut events, &figures, "curves", &panels.render()?, &panels.to_csv())?;
     }
     if let Some(panels) = response(&title, &groups, &tags) {

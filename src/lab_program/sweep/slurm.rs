@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::manifest::{Sweep, is_over};
 use crate::lab::error::refuse;
-use crate::lab::store::durable;
+use crate::lab::store::{durable, regular};
 use crate::lab::train::summary::quoted;
 
 /// The script that is submitted where no other is given.
@@ -65,6 +66,21 @@ fn fill(template: &str, values: &[(&str, String)]) -> Result<String> {
     }
 }
 
+/// Refuses a sweep's folder whose path can't stand in a job script: an end of a line in it would begin
+/// a line of the script's own.
+///
+/// # Errors
+/// Exit code 2.
+pub fn check_home(home: &Path) -> Result<()> {
+    match home.to_str() {
+        Some(path) if !path.contains(char::is_control) => Ok(()),
+        Some(_) | None => {
+            let path = home.display();
+            Err(refuse(format!("{path}: no path for a job script; choose another --runs")))
+        }
+    }
+}
+
 /// Submits the points that are neither over nor under way, and gives the job's number; none where
 /// there is nothing to do.
 ///
@@ -75,7 +91,10 @@ pub fn submit(
     template: Option<&Path>,
     jobs: Option<usize>,
 ) -> Result<Option<String>> {
-    let busy = queued(&known_jobs(sweep))?;
+    let home = sweep.home();
+    check_home(&home)?;
+    let mut jobs_known = known_jobs(sweep)?;
+    let busy = queued(&jobs_known)?;
     let missing: Vec<usize> = (0..sweep.points.len())
         .filter(|index| !sweep.run(&sweep.points[*index]).is_some_and(|run| is_over(&run)))
         .filter(|index| !busy.contains_key(index))
@@ -89,7 +108,6 @@ pub fn submit(
         }
         None => TEMPLATE.into(),
     };
-    let home = sweep.home();
     let at_most = jobs.map(|jobs| format!("%{jobs}")).unwrap_or_default();
     let lab = std::env::current_exe().context("finding this program")?;
     let word = |path: &Path| quoted(&path.display().to_string());
@@ -110,16 +128,25 @@ pub fn submit(
     command.arg("--parsable").arg("--chdir").arg(&sweep.folder).arg(&path);
     let said = output(&mut command)?;
     let job = said.trim().split(';').next().unwrap_or_default().to_string();
-    let mut all = known_jobs(sweep);
-    all.push(job.clone());
-    durable::write(&home.join(JOBS), (all.join("\n") + "\n").as_bytes())?;
+    jobs_known.push(job.clone());
+    durable::write(&home.join(JOBS), (jobs_known.join("\n") + "\n").as_bytes())?;
     Ok(Some(job))
 }
 
 /// The numbers of the jobs that were submitted for a sweep, in order.
-pub fn known_jobs(sweep: &Sweep) -> Vec<String> {
-    let text = fs::read_to_string(sweep.home().join(JOBS)).unwrap_or_default();
-    text.lines().map(str::to_string).collect()
+///
+/// # Errors
+/// Where they were written down and can't be read: the points would be submitted again.
+pub fn known_jobs(sweep: &Sweep) -> Result<Vec<String>> {
+    let path = sweep.home().join(JOBS);
+    let text = match regular::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.with_context(|| format!("reading {}", path.display()))?,
+    };
+    let text = String::from_utf8_lossy(&text);
+    let is_digit = |byte: u8| byte.is_ascii_digit();
+    let is_number = |line: &&str| !line.is_empty() && line.bytes().all(is_digit);
+    Ok(text.lines().filter(is_number).map(str::to_string).collect())
 }
 
 /// What a command prints.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::manifest::{Sweep, is_over, locate};
 use super::{results, slurm};
-use crate::lab::error::refuse;
+use crate::lab::error::{one_line, refuse};
 use crate::lab::log::console::Console;
 use crate::lab::store::folder;
 use crate::lab_program::text::table::{Table, number};
@@ -21,11 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Shows how a sweep stands. Once every point is over, the table and the figures are written.
 ///
 /// # Errors
-/// Where there is no such sweep, or it was submitted to Slurm and there is no squeue.
+/// Where there is no such sweep, or its results can't be written.
 pub fn status(runs: &Path, asked: &str, as_json: bool) -> Result<()> {
     let sweep = Sweep::read(&locate(runs, asked)?)?;
-    let jobs = slurm::known_jobs(&sweep);
-    let queued = slurm::queued(&jobs)?;
+    let console = Console::new(false, false);
+    let jobs = slurm::known_jobs(&sweep)?;
+    // The files say as much without the cluster, on a laptop that has a copy of them, for example.
+    let queued = slurm::queued(&jobs).unwrap_or_else(|error| {
+        console.warn(&format!("nothing is known of the queue: {}", one_line(&error)));
+        Default::default()
+    });
     let accounts = if jobs.is_empty() { Default::default() } else { slurm::accounted(&jobs) };
     let mut header = vec!["point", "status", "steps", "last"];
     if !jobs.is_empty() {
@@ -60,7 +65,6 @@ pub fn status(runs: &Path, asked: &str, as_json: bool) -> Result<()> {
         }
         table.rows.push(row);
     }
-    let console = Console::new(false, false);
     let all = sweep.points.len();
     if as_json {
         let whole = json!({"sweep": sweep.name, "points": rows, "over": over});
@@ -94,8 +98,9 @@ pub fn member(home: &Path, index: usize) -> Result<()> {
     if sweep.run(point).is_some_and(|run| is_over(&run)) {
         return Ok(());
     }
-    let mut command = Command::new(&sweep.program);
+    let program = sweep.find_program()?;
+    let mut command = Command::new(&program);
     command.args(sweep.command(point)).current_dir(&sweep.folder);
     // Only an error comes back.
-    Err(command.exec()).with_context(|| format!("starting {}", sweep.program.display()))
+    Err(command.exec()).with_context(|| format!("starting {}", program.display()))
 }

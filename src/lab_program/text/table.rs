@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::lab::figure::csv_text;
+use crate::lab::log::console::printable;
+
 /// A table of text.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
@@ -32,7 +35,10 @@ impl Table {
     /// Aligned columns. Where `width` characters are not enough, the widest column is cut.
     pub fn text(&self, width: Option<usize>) -> String {
         let length = |text: &String| text.chars().count();
-        let lines = || std::iter::once(&self.header).chain(&self.rows);
+        let line = |row: &Vec<String>| row.iter().map(|cell| printable(cell)).collect();
+        let all: Vec<Vec<String>> =
+            std::iter::once(&self.header).chain(&self.rows).map(line).collect();
+        let lines = || all.iter();
         let mut widths: Vec<usize> = (0..self.header.len())
             .map(|column| lines().map(|row| length(&row[column])).max().unwrap_or(0))
             .collect();
@@ -65,12 +71,8 @@ impl Table {
 
     /// Comma-separated values.
     pub fn csv(&self) -> String {
-        let quoted = |cell: &String| match cell.contains([',', '"', '\n']) {
-            true => format!("\"{}\"", cell.replace('"', "\"\"")),
-            false => cell.clone(),
-        };
         let line = |cells: &Vec<String>| {
-            let cells: Vec<String> = cells.iter().map(quoted).collect();
+            let cells: Vec<String> = cells.iter().map(|cell| csv_text(cell)).collect();
             cells.join(",") + "\n"
         };
         std::iter::once(&self.header).chain(&self.rows).map(line).collect()
@@ -79,14 +81,22 @@ impl Table {
 
 /// Text for Markdown to show as it is, on one line: no tag, entity, link or emphasis of its own.
 pub fn escaped(text: &str) -> String {
-    let one = |c: char| match c {
+    let all: Vec<char> = text.chars().collect();
+    // An underscore within a word is no emphasis.
+    let in_word = |i: usize| i > 0 && [i - 1, i + 1].iter().all(|i| is_word(all.get(*i)));
+    let one = |(i, c): (usize, &char)| match c {
         '&' => "&amp;".into(),
         '<' => "&lt;".into(),
-        '\\' | '|' | '[' | '*' | '`' => format!("\\{c}"),
+        '\\' | '|' | '[' | ']' | '*' | '`' | '~' => format!("\\{c}"),
+        '_' if !in_word(i) => "\\_".into(),
         _ if c.is_control() => " ".into(),
-        _ => c.into(),
+        _ => String::from(*c),
     };
-    text.chars().map(one).collect()
+    all.iter().enumerate().map(one).collect()
+}
+
+fn is_word(character: Option<&char>) -> bool {
+    character.is_some_and(|character| character.is_alphanumeric())
 }
 
 fn cut(text: &str, width: usize) -> String {
@@ -141,6 +151,14 @@ mod tests {
         assert_eq!(table.markdown(), page);
         table.rows[0][0] = "a|b\n<i>&amp;".into();
         assert!(table.markdown().contains("| a\\|b &lt;i>&amp;amp; |"), "{}", table.markdown());
+        table.rows[0][0] = "\x1b[2Ja\nb".into();
+        assert!(table.text(None).ends_with("\n\\u001b[2Ja\\nb  lr=0.1 and much more than fits\n"));
+        assert_eq!(
+            escaped("![x](/a) _b_c_ **d** ~~e~~"),
+            r"!\[x\](/a) \_b_c\_ \*\*d\*\* \~\~e\~\~"
+        );
+        table.rows[0] = vec!["=1+1".into(), "-1 ± 0.5".into()];
+        assert_eq!(table.csv(), "run,settings\n'=1+1,-1 ± 0.5\n");
     }
 
     #[test]
