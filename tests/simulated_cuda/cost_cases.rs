@@ -8,9 +8,6 @@ pub struct Case {
     pub doubled: &'static [(&'static str, u64)],
     /// The most launches a step.
     pub launches: f64,
-    /// The most uploads a step for which the host waits, with their place: a known fault, whose line
-    /// goes when it does.
-    pub uploads: Option<(f64, &'static str)>,
 }
 
 const STEADY: &str = "--loss-seconds 60 --steady-window 20 --pretrain-seconds 60";
@@ -25,7 +22,6 @@ pub const CASES: [Case; 16] = [
         fixed: "--data digits --batch-size 4",
         doubled: &[("--steps", 40), ("--log-every", 20)],
         launches: 76.0,
-        uploads: None,
     },
     Case {
         experiment: "selector_mnist",
@@ -33,7 +29,6 @@ pub const CASES: [Case; 16] = [
                 --explore gumbel --balance bias",
         doubled: &[("--steps", 10), ("--log-every", 5)],
         launches: 130.0,
-        uploads: Some((4.0, "src/selector/layer/noise.rs:64")),
     },
     Case {
         experiment: "selector_continual",
@@ -41,7 +36,6 @@ pub const CASES: [Case; 16] = [
                 --probe-samples 40",
         doubled: &[("--epochs", 1), ("--log-every", 3)],
         launches: 82.0,
-        uploads: Some((0.12, "src/lab/tensor/nn.rs:112, once a pass")),
     },
     Case {
         experiment: "selector_continual",
@@ -49,7 +43,6 @@ pub const CASES: [Case; 16] = [
                 --probe-samples 40",
         doubled: &[("--epochs", 1), ("--log-every", 3)],
         launches: 85.8,
-        uploads: Some((0.92, "src/selector/task_sequence/batches.rs:150")),
     },
     Case {
         experiment: "selector_transformer",
@@ -57,21 +50,18 @@ pub const CASES: [Case; 16] = [
                 --batch-size 4 --eval-sequences 6 --sample-words 5",
         doubled: &[("--steps", 20), ("--log-every", 10), ("--evaluate-every", 20)],
         launches: 584.0,
-        uploads: Some((1.0, "src/selector/language_model/corpus.rs:69")),
     },
     Case {
         experiment: "depth_width",
         fixed: "--data digits --depths 1,3 --widths 16",
         doubled: &[("--descent-steps", 10)],
         launches: 32.0,
-        uploads: None,
     },
     Case {
         experiment: "one_neuron",
         fixed: "--engine tensors --optimizer adam --lr 0.05",
         doubled: &RECORDS,
         launches: 57.0,
-        uploads: None,
     },
     Case {
         experiment: "one_neuron",
@@ -79,55 +69,42 @@ pub const CASES: [Case; 16] = [
                 --lr 0.05",
         doubled: &RECORDS,
         launches: 284.0,
-        uploads: Some((2.0, "src/one_neuron/model/tensors.rs:67")),
     },
     Case {
         experiment: "steady_state",
         fixed: STEADY,
         doubled: &[("--train-seconds", 120), ("--steady-seconds", 120), ("--log-every", 2)],
         launches: 535.0,
-        uploads: Some((
-            2.0,
-            "src/steady_state/signal/sinusoids.rs:62, src/steady_state/learning/stage.rs:213",
-        )),
     },
     Case {
         experiment: "steady_state_theory",
         fixed: STEADY,
         doubled: &[("--train-seconds", 120), ("--steady-seconds", 120), ("--log-every", 2)],
         launches: 545.0,
-        uploads: Some((
-            2.0,
-            "src/steady_state/signal/sinusoids.rs:62, src/steady_state/learning/stage.rs:213",
-        )),
     },
     Case {
         experiment: "steady_state_init",
         fixed: STEADY,
         doubled: &[("--train-seconds", 120), ("--steady-seconds", 120), ("--log-every", 2)],
         launches: 429.0,
-        uploads: Some((1.0, "src/steady_state/signal/sinusoids.rs:62")),
     },
     Case {
         experiment: "apical_toy",
         fixed: "--trials 50",
         doubled: &[("--steps", 40), ("--log-every", 20)],
         launches: 153.0,
-        uploads: None,
     },
     Case {
         experiment: "apical_train",
         fixed: "--data digits --hidden 24,16 --epochs 2",
         doubled: &[("--steps-per-phase", 12), ("--log-every", 12)],
         launches: 26.0,
-        uploads: None,
     },
     Case {
         experiment: "apical_characterize",
         fixed: "--data digits --hidden 16,12 --grid-batch 1,60 --grid-lr 0.001,0.1",
         doubled: &[("--steps", 4), ("--log-every", 2)],
         launches: 156.0,
-        uploads: None,
     },
     Case {
         experiment: "efficient_coding",
@@ -135,13 +112,11 @@ pub const CASES: [Case; 16] = [
                 --covariance-batches 5 --image-every 0 --lr 0.01",
         doubled: &[("--steps", 20), ("--log-every", 10), ("--evaluate-every", 20)],
         launches: 132.0,
-        uploads: Some((1.0, "src/efficient_coding/retina/state.rs:80")),
     },
     Case {
         experiment: "two_loss_toy",
         fixed: "--map-size 3 --map-steps 20",
         doubled: &[("--steps", 400), ("--log-every", 200), ("--print-every", 200)],
         launches: 0.0,
-        uploads: None,
     },
 ];

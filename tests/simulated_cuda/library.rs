@@ -25,7 +25,7 @@ const FLAGS: [&str; 8] = [
 /// Whether a device can be simulated: not where libtorch has CUDA itself. Otherwise the test under way
 /// says that it is skipped, and returns.
 pub fn fits() -> bool {
-    let real = Path::new(env!("NEURON_LAB_LIBTORCH")).join("libtorch_cuda.so").exists();
+    let real = libraries().join("libtorch_cuda.so").exists();
     if real {
         common::skip("this libtorch has CUDA itself, which can't be simulated beside it");
     }
@@ -45,12 +45,20 @@ fn compiler() -> String {
     std::env::var("CXX").unwrap_or_else(|_| "c++".into())
 }
 
+/// The folder of the libtorch that this process has loaded.
+fn libraries() -> PathBuf {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let loaded = maps.lines().find(|line| line.ends_with("/libtorch_cpu.so"));
+    let path = loaded.and_then(|line| line.find('/').map(|start| &line[start..]));
+    Path::new(path.expect("libtorch is loaded")).parent().unwrap().to_path_buf()
+}
+
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulated_cuda/library")
 }
 
 fn build() -> PathBuf {
-    let libraries = Path::new(env!("NEURON_LAB_LIBTORCH"));
+    let libraries = libraries();
     let libtorch = libraries.parent().unwrap();
     let yaml = libtorch.join("../torchgen/packaged/ATen/native/native_functions.yaml");
     let yaml = fs::read_to_string(&yaml).unwrap_or_else(|error| {
@@ -75,7 +83,7 @@ fn build() -> PathBuf {
         let is_code = |file: &&PathBuf| file.extension().is_some_and(|end| end == "cpp");
         let code: Vec<&PathBuf> = files.iter().filter(is_code).collect();
         compile(&code, &folder, libtorch);
-        link(&code, &folder, libraries, &library);
+        link(&code, &folder, &libraries, &library);
     }
     library
 }

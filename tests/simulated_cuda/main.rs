@@ -17,7 +17,6 @@ mod cost_cases;
 mod costs;
 mod devices;
 mod endings;
-mod known_faults;
 mod library;
 mod operators;
 mod operators_agree;

@@ -11,6 +11,7 @@ use crate::apical::learning::trainer::{LearningRates, Trainer};
 use crate::data::ImageData;
 use crate::lab::error::refuse;
 use crate::lab::store::{Persist, StateReader, StateWriter};
+use crate::lab::tensor::to_device::upload;
 use crate::lab::tensor::{rng, to_host};
 
 /// The samples of D_W in the order of one pass of phase 2.
@@ -130,7 +131,7 @@ impl ApicalTrain {
         let known = self.order.take().filter(|order| order.pass == pass);
         let order = known.unwrap_or_else(|| {
             let samples = rng::permutation(self.split.w.len(), self.seed, "data", pass);
-            PassOrder { pass, samples: samples.to_device(self.trainer.device()) }
+            PassOrder { pass, samples: upload(&samples, self.trainer.device()) }
         });
         let samples = order.samples.shallow_clone();
         self.order = Some(order);

@@ -17,6 +17,7 @@ use crate::efficient_coding::coding::rule::ConstraintRule;
 use crate::efficient_coding::data::PatchSource;
 use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::rng;
+use crate::lab::tensor::to_device::upload;
 use crate::lab::train::experiment::RunSchedule;
 
 /// The experiment's name.
@@ -77,7 +78,7 @@ impl EfficientCoding {
         let patches = self.source.patches(count, self.seed, stream, t)?;
         rng::seed_torch(self.seed, &format!("{stream}-noise"), t);
         let noise = patches.randn_like() * self.config.input_noise;
-        Ok((patches + noise).to_device(self.device))
+        Ok(upload(&(patches + noise), self.device))
     }
 
     /// Whether the evaluation after so many steps comes with images and histograms.

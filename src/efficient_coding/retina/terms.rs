@@ -8,6 +8,7 @@ use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::efficient_coding::coding::information::{Information, output_bits};
 use crate::efficient_coding::coding::rule::{ConstraintRule, KL_WEIGHT};
 use crate::lab::tensor::rng;
+use crate::lab::tensor::to_device::upload;
 use crate::lab::train::experiment::Step;
 
 /// The sum of lambda h, and rho / 2 times the sum of h^2: `[]` each.
@@ -55,7 +56,7 @@ pub fn log(run: &EfficientCoding, step: &mut Step, batch: &BatchTerms, loss: &Te
     let kl = mean(&information.kl());
     rng::seed_torch(run.seed, "output-noise", step.index);
     let noise = Tensor::randn(pass.above.size(), (Kind::Float, tch::Device::Cpu));
-    let noise = noise.to_device(run.device) * run.config.output_noise;
+    let noise = upload(&noise, run.device) * run.config.output_noise;
     step.last("terms/z", &mean(&(&pass.above * &pass.gain + noise)));
     step.last("terms/r", &mean(&rates));
     step.last("terms/logdet_numerator", &(mean(&information.numerator.logdet) + constant));

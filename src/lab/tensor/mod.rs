@@ -4,9 +4,11 @@
 pub mod device;
 pub mod host_memory;
 pub mod init;
+pub mod libtorch;
 pub mod memory;
 pub mod nn;
 pub mod optim;
 pub mod params;
 pub mod rng;
+pub mod to_device;
 pub mod to_host;

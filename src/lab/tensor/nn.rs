@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::{Device, Kind, Reduction, Tensor, no_grad_guard};
 
 use super::params::{Params, ParamsBuilder};
+use super::to_device::upload;
 use super::{init, rng};
 
 /// `x W^T + b`, for each replicate its own.
@@ -114,7 +115,7 @@ pub fn epoch_order(seed: u64, replicates: i64, samples: i64, epoch: u64, device:
     let orders: Vec<Tensor> = (0..replicates as u64)
         .map(|replicate| rng::permutation(samples, seed.wrapping_add(replicate), "data", epoch))
         .collect();
-    Tensor::stack(&orders, 0).to_device(device)
+    upload(&Tensor::stack(&orders, 0), device)
 }
 
 #[cfg(test)]

@@ -72,7 +72,9 @@ pub trait Figures {
     /// The curves that belong on one chart.
     fn charts(&self) -> Vec<Chart>;
 
-    /// Draws the figures of a run that has ended, from the log's history and the model.
+    /// Draws the figures of a run that has ended, from the log's history, the state, and what the
+    /// last evaluation found: this process has evaluated after the last step, and where the run was
+    /// resumed there, as `--eval` does. All figures and numbers must come out the same then.
     ///
     /// # Errors
     /// Where a figure can't be drawn; that doesn't fail the run.
@@ -156,6 +158,17 @@ impl Step<'_> {
     pub fn finite(&mut self, finite: &Tensor) -> Result<Option<Tensor>> {
         self.guard.check(self.index, finite)
     }
+
+    /// Says how many of this call's steps were finite, in place of [`Step::finite`]: the experiment
+    /// itself changes nothing from the first on that was not, in this call and later ones.
+    ///
+    /// - good: `[]` i64, steps before the first that was not finite; 0 once there was one
+    ///
+    /// # Errors
+    /// [`crate::lab::error::Failure::NonFinite`] where the host looks at once, as on the CPU.
+    pub fn finite_steps(&mut self, good: &Tensor) -> Result<()> {
+        self.guard.check_steps(self.index, self.count, good)
+    }
 }
 
 /// An evaluation, as the experiment sees it.
@@ -163,7 +176,8 @@ pub struct Evaluation<'a> {
     /// Steps done.
     pub step: u64,
     /// Which evaluation of the run this is, from 1: the epoch, where evaluations are at the end of
-    /// epochs. 0 where a checkpoint is evaluated and nothing is trained (`--eval`).
+    /// epochs. 0 where a checkpoint is evaluated and nothing is trained: for `--eval`, and for the
+    /// figures of a run that was resumed at its end.
     pub number: u64,
     /// Means of the steps' values since the last evaluation.
     pub train: Vec<Reading>,
@@ -175,7 +189,21 @@ pub struct Evaluation<'a> {
     pub(super) ended: Option<String>,
 }
 
-impl Evaluation<'_> {
+impl<'a> Evaluation<'a> {
+    /// That of a checkpoint after so many steps, with nothing trained before it.
+    pub(super) fn of_checkpoint(step: u64, log: &'a mut Log, console: &'a Console) -> Self {
+        Self {
+            step,
+            number: 0,
+            train: Vec::new(),
+            readings: Vec::new(),
+            logging: Duration::ZERO,
+            log,
+            console,
+            ended: None,
+        }
+    }
+
     /// Says that the run is over with this evaluation, and why: it is saved and done.
     pub fn end_run(&mut self, reason: impl Into<String>) {
         self.ended = Some(reason.into());

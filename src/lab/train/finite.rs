@@ -28,6 +28,15 @@ impl FinitePolicy {
     }
 }
 
+/// What a step said of itself, on the device.
+#[derive(Debug)]
+enum Checked {
+    /// Whether it was finite, which `ok` has taken.
+    Flag,
+    /// How many of the call's steps came before the first that was not finite: `[]` i64.
+    Steps(Tensor),
+}
+
 /// Remembers whether every step so far was finite.
 #[derive(Debug)]
 pub struct FiniteGuard {
@@ -37,7 +46,7 @@ pub struct FiniteGuard {
     ok: Tensor,
     /// `[]` i64: steps before the first non-finite one, since `first`.
     good: Tensor,
-    checked: bool,
+    checked: Option<Checked>,
 }
 
 impl FiniteGuard {
@@ -45,7 +54,7 @@ impl FiniteGuard {
     pub fn new(policy: FinitePolicy, device: Device, first: u64) -> Self {
         let ok = Tensor::full([], 1, (Kind::Bool, device));
         let good = Tensor::zeros([], (Kind::Int64, device));
-        Self { policy, first, ok, good, checked: false }
+        Self { policy, first, ok, good, checked: None }
     }
 
     /// Takes the flag of a step: whether its loss and gradients are all finite.
@@ -66,8 +75,32 @@ impl FiniteGuard {
             FinitePolicy::WhenLogging => {
                 let _guard = no_grad_guard();
                 let _ = self.ok.logical_and_(finite);
-                self.checked = true;
+                self.checked = Some(Checked::Flag);
                 Ok(Some(self.ok.shallow_clone()))
+            }
+        }
+    }
+
+    /// Takes how many of a call's steps were finite, of an experiment that itself holds back
+    /// everything from the first that is not on, in this call and later ones.
+    ///
+    /// - step: the first step of the call
+    /// - count: its steps
+    /// - good: `[]` i64, those before the first that is not finite; 0 once one was
+    ///
+    /// # Errors
+    /// [`Failure::NonFinite`] where the policy is to look now, and not all were.
+    pub fn check_steps(&mut self, step: u64, count: u64, good: &Tensor) -> Result<()> {
+        match self.policy {
+            FinitePolicy::EveryStep => match to_host::scalar(good)? as u64 {
+                good if good >= count => Ok(()),
+                good => Err(Failure::NonFinite { step: step + good + 1 }.into()),
+            },
+            FinitePolicy::WhenLogging => {
+                let _guard = no_grad_guard();
+                let _ = self.ok.logical_and_(&good.ge(count as i64));
+                self.checked = Some(Checked::Steps(good.shallow_clone()));
+                Ok(())
             }
         }
     }
@@ -75,14 +108,12 @@ impl FiniteGuard {
     /// Ends a step, or a call that took `count` of them: of one that was not finite, the first is
     /// named.
     pub fn end_step(&mut self, count: u64) {
-        if std::mem::take(&mut self.checked) {
-            let _guard = no_grad_guard();
-            let _ = self.good.g_add_(&(&self.ok * count as i64));
-            return;
-        }
-        match self.policy {
-            FinitePolicy::EveryStep => {}
-            FinitePolicy::WhenLogging => self.first += count,
+        let _guard = no_grad_guard();
+        match (self.checked.take(), self.policy) {
+            (Some(Checked::Flag), _) => _ = self.good.g_add_(&(&self.ok * count as i64)),
+            (Some(Checked::Steps(good)), _) => _ = self.good.g_add_(&good),
+            (None, FinitePolicy::EveryStep) => {}
+            (None, FinitePolicy::WhenLogging) => self.first += count,
         }
     }
 
@@ -182,5 +213,21 @@ mod tests {
         }
         let pending = to_host::values(&guard.pending().unwrap()).unwrap();
         assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 151);
+    }
+
+    #[test]
+    fn of_a_call_that_counts_its_steps_the_bad_one_is_named() {
+        let good = |count: i64| Tensor::from(count);
+        let mut guard = FiniteGuard::new(FinitePolicy::WhenLogging, Device::Cpu, 10);
+        for (first, finite) in [(10, 100), (110, 23), (210, 0)] {
+            guard.check_steps(first, 100, &good(finite)).unwrap();
+            guard.end_step(100);
+        }
+        let pending = to_host::values(&guard.pending().unwrap()).unwrap();
+        assert_eq!(step_of(&guard.verify(&pending).unwrap_err()), 134);
+
+        let mut guard = FiniteGuard::new(FinitePolicy::EveryStep, Device::Cpu, 10);
+        guard.check_steps(10, 100, &good(100)).unwrap();
+        assert_eq!(step_of(&guard.check_steps(110, 100, &good(23)).unwrap_err()), 134);
     }
 }

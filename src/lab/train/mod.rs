@@ -2,9 +2,11 @@
 
 mod beginning;
 mod check;
+mod drawing;
 mod drive;
 mod evaluate;
 pub mod experiment;
+mod failed_saves;
 pub mod finite;
 pub mod launch;
 pub mod learner;
@@ -12,6 +14,7 @@ pub mod phase;
 pub mod prepare;
 pub mod progress;
 mod resume;
+mod same_run;
 mod saving;
 pub mod session;
 pub mod signals;

@@ -8,6 +8,7 @@ use tch::{Kind, Tensor};
 use super::architecture::Model;
 use super::network::{BIASES, HIDDEN, OUTPUT};
 use super::rule::GradientRule;
+use crate::lab::tensor::to_device::upload;
 use crate::one_neuron::data::task::INPUTS;
 
 const KIND: Kind = Kind::Double;
@@ -64,7 +65,7 @@ fn neuron(rule: GradientRule, params: &Tensor, x: &Tensor, labels: &Tensor) -> B
             let size = x.size()[2];
             let n = size as f64;
             let shares: Vec<f64> = (0..size).map(|i| n.powf((i - size) as f64)).collect();
-            let shares = Tensor::from_slice(&shares).to_device(x.device());
+            let shares = upload(&Tensor::from_slice(&shares), x.device());
             -(products * x * shares).sum_dim_intlist(-1, false, KIND)
         }
         GradientRule::Correct | GradientRule::Package115 => -mean(&(products * x)),

@@ -48,12 +48,15 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Whether it computes on CUDA.
-    fn runs_on_cuda(self) -> bool {
-        match self {
+    /// Notes an engine that does not compute on CUDA where the device is one.
+    pub(super) fn check(self, on_cuda: bool, refusals: &mut Refusals) {
+        let fits = match self {
             Self::Auto | Self::Tensors => true,
-            Self::Rows => false,
-        }
+            Self::Rows => !on_cuda,
+        };
+        refusals.unless(fits, || {
+            "--engine rows is for the CPU: use --engine tensors on CUDA, or --device cpu".into()
+        });
     }
 }
 
@@ -142,10 +145,8 @@ impl Config for OneNeuronConfig {
                 "--seed {seed}: NumPy's generator takes seeds up to 4294967295 with --rng package"
             )
         });
-        let misplaced = !self.engine.runs_on_cuda() && run.device.starts_with("cuda");
-        refusals.unless(!misplaced, || {
-            "--engine rows is for the CPU: use --engine tensors on CUDA".into()
-        });
+        // Which device `auto` is, is known only when the model is built, which checks again.
+        self.engine.check(run.device.starts_with("cuda"), refusals);
         self.validate_lists(refusals);
         self.validate_numbers(refusals);
         self.validate_rules(refusals);

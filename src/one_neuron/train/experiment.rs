@@ -11,7 +11,6 @@ use crate::lab::error::Failure;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
-use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
 use crate::lab::{Absent, Settings, Spec};
@@ -63,12 +62,7 @@ impl Experiment for OneNeuron {
         } else {
             let good = step.time(Phase::Forward, || self.run_on_device(first))?;
             self.note_finite(&good, step.count);
-            if let Err(error) = step.finite(self.finite()) {
-                // Of the steps of this call, the one that was not finite.
-                let named = matches!(error.downcast_ref(), Some(Failure::NonFinite { .. }));
-                let exact = Failure::NonFinite { step: first + to_host::scalar(&good)? as u64 + 1 };
-                return Err(if named { exact.into() } else { error });
-            }
+            step.finite_steps(&good)?;
         }
         if end == self.next_record(first) {
             let record = self.end_record();

@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use super::group::PointGroup;
+use crate::lab::tensor::to_device::upload;
 use crate::lab::tensor::to_host;
 use crate::one_neuron::data::batches::Batches;
 use crate::one_neuron::learning::trainer::{Trainer, TrainerState};
@@ -109,9 +110,9 @@ impl PointGroup {
     ) -> DeviceSteps {
         let TensorBatches { inputs, labels } = batches;
         let device = self.params.device();
-        let lr = Tensor::from_slice(&self.lr).to_device(device).view([-1, 1, 1]);
+        let lr = upload(&Tensor::from_slice(&self.lr), device).view([-1, 1, 1]);
         let width = self.model.width() as i64;
-        let scale = Tensor::from_slice(&self.scale.concat()).to_device(device);
+        let scale = upload(&Tensor::from_slice(&self.scale.concat()), device);
         let scale = scale.view([-1, 1, width]);
         let mut sums = loss_sums.copy();
         let mut ok = ok.shallow_clone();

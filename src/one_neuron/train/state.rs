@@ -10,7 +10,9 @@ use super::group::{PointGroup, groups};
 use super::group_steps::TensorBatches;
 use super::points::{Point, points};
 use super::streams::{Streams, initial};
+use crate::lab::Refusals;
 use crate::lab::store::{Persist, StateReader, StateWriter};
+use crate::lab::tensor::to_device::upload;
 use crate::lab::tensor::to_host;
 use crate::one_neuron::data::batches::Batches;
 use crate::one_neuron::data::task::INPUTS;
@@ -49,7 +51,8 @@ impl OneNeuron {
     /// A grid of neurons before its first step, with seeds `seed`, `seed` + 1, ...
     ///
     /// # Errors
-    /// Fails if libtorch can't give back the random numbers of the data.
+    /// Exit code 2 where the engine doesn't compute on the device; 1 where libtorch can't give back the
+    /// random numbers of the data.
     pub fn new(
         config: OneNeuronConfig,
         seed: u64,
@@ -57,6 +60,9 @@ impl OneNeuron {
         steps: u64,
         device: Device,
     ) -> Result<Self> {
+        let mut refusals = Refusals::default();
+        config.engine.check(device.is_cuda(), &mut refusals);
+        refusals.finish()?;
         let points = points(&config);
         let seeds: Vec<u64> = (0..u64::from(replicates)).map(|r| seed.wrapping_add(r)).collect();
         let groups = groups(&config, &points, device, |rule| {
@@ -96,11 +102,6 @@ impl OneNeuron {
     /// Notes whether as many steps were finite as have been taken.
     pub(super) fn note_finite(&mut self, good: &Tensor, steps: u64) {
         let _ = self.finite.logical_and_(&good.eq(steps as i64));
-    }
-
-    /// Whether every step so far was finite: `[]` bool.
-    pub(super) fn finite(&self) -> &Tensor {
-        &self.finite
     }
 
     /// Whether steps are taken in plain Rust.
@@ -149,14 +150,14 @@ impl OneNeuron {
                 let each = batches.iter().map(|batches| part(batches));
                 let each: Vec<Tensor> =
                     each.map(|values| Tensor::from_slice(values).view(shape)).collect();
-                Tensor::stack(&each, 1).to_device(self.device)
+                upload(&Tensor::stack(&each, 1), self.device)
             };
             let batches = TensorBatches {
                 inputs: stack(|batches| &batches.inputs, &[-1, INPUTS as i64, size]),
                 labels: stack(|batches| &batches.labels, &[-1, size]),
             };
             let index: Vec<i64> = group.points.iter().map(|point| *point as i64).collect();
-            let index = Tensor::from_slice(&index).to_device(self.device);
+            let index = upload(&Tensor::from_slice(&index), self.device);
             let sums = self.loss_sums.index_select(0, &index);
             let steps = group.run_on_device(first, &batches, &sums, &self.finite);
             let _ = self.loss_sums.index_copy_(0, &index, &steps.loss_sums);

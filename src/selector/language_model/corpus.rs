@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::data::text::TextData;
 use crate::lab::tensor::rng;
+use crate::lab::tensor::to_device::upload;
 
 /// Sequences of words.
 #[derive(Debug)]
@@ -66,7 +67,7 @@ impl Corpus {
 
     fn sequences(&self, tokens: &Tensor, starts: &[i64]) -> TokenBatch {
         let device = tokens.device();
-        let starts = Tensor::from_slice(starts).to_device(device).unsqueeze(1);
+        let starts = upload(&Tensor::from_slice(starts), device).unsqueeze(1);
         let places = starts + Tensor::arange(self.sequence, (Kind::Int64, device));
         TokenBatch { tokens: tokens.take(&places), next: tokens.take(&(places + 1)) }
     }

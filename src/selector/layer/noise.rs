@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::lab::tensor::rng;
+use crate::lab::tensor::to_device::upload;
 
 /// The law of the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -61,7 +62,7 @@ impl Noise {
             true => Tensor::stack(&(0..replicates).map(of_replicate).collect::<Vec<_>>(), 0),
             false => of_replicate(0),
         };
-        noise.to_device(z.device()).to_kind(z.kind()) * self.scale
+        upload(&noise, z.device()).to_kind(z.kind()) * self.scale
     }
 
     fn draw(&self, size: &[i64], half_spaces: bool) -> Tensor {

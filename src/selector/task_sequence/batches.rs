@@ -6,6 +6,7 @@ use super::tasks::{TASKS, TaskBatch, Tasks};
 use crate::data::LabelledImages;
 use crate::lab::tensor::nn::epoch_order;
 use crate::lab::tensor::rng::{self, Seeds};
+use crate::lab::tensor::to_device::upload;
 
 /// Where the images of a step come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +149,7 @@ impl Batches {
             Tensor::randint(task * kept, [self.batch_size], (Kind::Int64, Device::Cpu))
         };
         let rows: Vec<Tensor> = (0..self.seeds.count as u64).map(draw).collect();
-        let at = Tensor::stack(&rows, 0).to_device(self.device);
+        let at = upload(&Tensor::stack(&rows, 0), self.device);
         let earlier = memory.narrow(1, 0, task).reshape([self.seeds.count, -1]);
         TaskPlaces { places: earlier.gather(1, &at, false), tasks: at.floor_divide_scalar(kept) }
     }
@@ -178,7 +179,7 @@ pub fn sample(tasks: &Tasks, task: i64, count: i64, seeds: Seeds, stream: &str) 
     let draw = |replicate: u64| {
         let seed = seeds.first.wrapping_add(replicate);
         let order = rng::permutation(length, seed, stream, task as u64);
-        places.index_select(0, &order.narrow(0, 0, count.min(length)).to_device(places.device()))
+        places.index_select(0, &upload(&order.narrow(0, 0, count.min(length)), places.device()))
     };
     Tensor::stack(&(0..seeds.count as u64).map(draw).collect::<Vec<_>>(), 0)
 }

@@ -8,6 +8,7 @@ use super::expansion_mask::ExpansionMask;
 use super::lms::{LmsSettings, Runs, advance};
 use super::task::Task;
 use crate::lab::tensor::rng;
+use crate::lab::tensor::to_device::upload;
 use crate::steady_state::plant::setup::{Segment, Setup};
 
 /// Updates in a segment, which is one step of a sweep.
@@ -210,6 +211,6 @@ impl Stage {
             }
         }
         let shape = [group.seeds.len() as i64, repeats, blocks, cells];
-        Tensor::stack(&drawn, 0).view(shape).to_device(device)
+        upload(&Tensor::stack(&drawn, 0).view(shape), device)
     }
 }

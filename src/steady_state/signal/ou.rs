@@ -6,6 +6,7 @@
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
+use crate::lab::tensor::to_device::upload;
 use crate::lab::tensor::{rng, to_host};
 
 /// Rate θ at which the process returns to 0, 1/s.
@@ -51,7 +52,7 @@ impl OuPath {
     /// - returns: `[seed, time, 1 + lead]`, r(t) first
     pub fn with_leads(&self, time: &Tensor, leads: &[f64]) -> Tensor {
         let leads: Vec<f64> = [&[0.0], leads].concat();
-        let leads = Tensor::from_slice(&leads).to_device(time.device());
+        let leads = upload(&Tensor::from_slice(&leads), time.device());
         let at = (time.unsqueeze(1) + leads) / Self::SPACING;
         let last = self.values.size()[1] - 2;
         let knot = at.floor().clamp(0.0, last as f64);

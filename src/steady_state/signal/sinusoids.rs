@@ -6,6 +6,7 @@ use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use super::kind::ReferenceKind;
+use crate::lab::tensor::to_device::upload;
 use crate::lab::tensor::{rng, to_host};
 
 /// Number of sinusoids in a sum of sines.
@@ -59,7 +60,7 @@ impl Sinusoids {
     fn mixing(&self, leads: &[f64]) -> Tensor {
         let device = self.omega.device();
         let leads: Vec<f64> = [&[0.0], leads].concat();
-        let leads = Tensor::from_slice(&leads).to_device(device);
+        let leads = upload(&Tensor::from_slice(&leads), device);
         let angle = self.omega.unsqueeze(-1) * leads + self.phase.unsqueeze(-1);
         let amplitude = self.amplitude.unsqueeze(-1);
         Tensor::cat(&[&amplitude * angle.cos(), amplitude * angle.sin()], 1)

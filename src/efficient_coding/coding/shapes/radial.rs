@@ -6,6 +6,7 @@ use super::FilterShape;
 use super::profile::{Profile, squared_distances, unit};
 use crate::efficient_coding::data::PatchShape;
 use crate::lab::tensor::rng;
+use crate::lab::tensor::to_device::upload;
 
 /// Tries of a centre to remain in the disc before it is drawn anew near the middle.
 const TRIES: i64 = 10;
@@ -85,7 +86,7 @@ impl FilterShape for Radial {
         let centres = parameters[0].reshape([-1, 2]);
         let neurons = centres.size()[0];
         let steps = Tensor::randn([TRIES + 1, neurons, 2], (Kind::Float, Device::Cpu));
-        let steps = steps.to_device(centres.device()).to_kind(centres.kind());
+        let steps = upload(&steps, centres.device()).to_kind(centres.kind());
         let middle = self.middle();
         let mut moved = steps.select(0, TRIES) + middle;
         // The first try that stays in the disc counts, so it is written last.
