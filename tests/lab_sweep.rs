@@ -283,11 +283,11 @@ fn interrupted_it_saves_every_run_and_says_how_to_go_on() {
     let bench = Bench::new();
     let line = "sweep selector_mnist --data digits --epochs 500 --hidden 8 --device cpu";
     let mut process = spawn(&bench, &format!("{line} --grid seed=0..1 --jobs 2 --name s"));
-    let running = || {
-        let names = bench.names_or_none("checkpoints/sweeps/s/selector_mnist/seed=1");
+    let saved = |point: &str| {
+        let names = bench.names_or_none(&format!("checkpoints/sweeps/s/selector_mnist/{point}"));
         names.iter().any(|name| name.ends_with(".json"))
     };
-    wait_until("the second run has saved", running);
+    wait_until("both runs have saved", || saved("seed=0") && saved("seed=1"));
     Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(130));
     let statuses: Vec<Value> = runs(&bench).iter().map(|run| run["status"].clone()).collect();
