@@ -8,10 +8,13 @@ use rustix::io::Errno;
 
 use crate::lab::log::console::Console;
 
+/// ENOTSUPP, which Linux keeps to itself, but which NFS lets through.
+const NOT_SUPPORTED: Errno = Errno::from_raw_os_error(524);
+
 /// Whether an error says that the file system does not have what was asked of it, and not that it
 /// failed.
 pub(super) fn is_lacking(error: &io::Error) -> bool {
-    let lacking = [Errno::NOSYS, Errno::NOLCK, Errno::OPNOTSUPP, Errno::INVAL];
+    let lacking = [Errno::NOSYS, Errno::NOLCK, Errno::OPNOTSUPP, Errno::INVAL, NOT_SUPPORTED];
     Errno::from_io_error(error).is_some_and(|errno| lacking.contains(&errno))
 }
 
@@ -31,6 +34,7 @@ mod tests {
     fn a_failure_is_no_lack() {
         let is = |errno: Errno| is_lacking(&errno.into());
         assert!(is(Errno::NOSYS) && is(Errno::NOLCK) && is(Errno::INVAL));
+        assert!(is_lacking(&io::Error::from_raw_os_error(524)));
         assert!(!is(Errno::IO) && !is(Errno::NOSPC) && !is(Errno::WOULDBLOCK));
         assert!(!is_lacking(&io::Error::other("something else")));
     }
