@@ -1,0 +1,111 @@
+"""The short form of `scripts/torture`, and whether it finds faults that are there.
+
+Usage: pytest scripts/checks/test_torture.py
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PROGRAMS = TARGET / "release"
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "bin").glob("*.rs"))
+SHORT = {"kills": 8, "signals": 4, "errors": 6, "files": 41}
+
+# A program that does what the real one does, with a fault. It has the real one's path, `program`, and
+# its command line, `words`.
+FAKE = """#!{python} -B
+import os, pathlib, resource, signal, subprocess, sys
+program, words = {program!r}, sys.argv[1:]
+{fault}
+"""
+# The log ends in its middle once a run was resumed.
+LOSES_ITS_LOG = """
+code = subprocess.run([program, *words]).returncode
+if "--resume" in words:
+    for log in pathlib.Path("runs").rglob("metrics.jsonl"):
+        lines = log.read_text().splitlines(keepends=True)
+        log.write_text("".join(lines[: len(lines) // 2]))
+sys.exit(code)
+"""
+# The one figure that was drawn last is half there.
+LOSES_A_FIGURE = """
+code = subprocess.run([program, *words]).returncode
+if "--resume" in words:
+    figure = sorted(pathlib.Path("runs").rglob("figures/*.png"))[-1]
+    figure.write_bytes(figure.read_bytes()[:100])
+sys.exit(code)
+"""
+# Whoever asked it to stop is told that it has finished.
+HIDES_SIGNALS = """
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, lambda *_: None)
+subprocess.run([program, *words])
+sys.exit(0)
+"""
+# A disk error ends it as a fault of its own does.
+DIES_OF_DISKS = """
+limited = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+if limited or os.environ.get("TORTURE_FAULT"):
+    os.abort()
+os.execv(program, [program, *words])
+"""
+# What it can't read ends it with the words of a panic.
+PANICS = """
+ended = subprocess.run([program, *words])
+if ended.returncode != 0:
+    print("error: internal error: called `Option::unwrap()` on a `None` value", file=sys.stderr)
+sys.exit(ended.returncode)
+"""
+# A damaged file is told with what it holds.
+SHOWS_ESCAPES = """
+print("\\x1b[2J")
+os.execv(program, [program, *words])
+"""
+
+
+def torture(*arguments, programs=PROGRAMS):
+    command = [sys.executable, ROOT / "scripts/torture", "--bin", programs, *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    assert not ended.stderr, ended.stderr
+    rows = re.findall(r"^(\w+) +(\d+) +(\d+) +(\d+) +(\d+)$", ended.stdout, re.M)
+    return ended.returncode, ended.stdout, {kind: [int(n) for n in rest] for kind, *rest in rows}
+
+
+def test_short_form_finds_nothing():
+    code, said, table = torture(*(f"--{kind}={number}" for kind, number in SHORT.items()))
+    assert code == 0, said
+    for kind, least in SHORT.items():
+        tried, cases, passed, failed = table[kind]
+        assert tried >= least and passed == cases and failed == 0, said
+
+
+@pytest.mark.parametrize(
+    ("program", "fault", "kind", "number", "message"),
+    [
+        ("selector_mnist", LOSES_ITS_LOG, "kills", 2, "log: "),
+        ("selector_mnist", LOSES_A_FIGURE, "kills", 2, "figures: "),
+        ("selector_mnist", HIDES_SIGNALS, "signals", 2, "summary.json does not say `done`"),
+        ("selector_mnist", DIES_OF_DISKS, "errors", 1, "exit code -6 of"),
+        ("selector_mnist", PANICS, "files", 20, "internal error"),
+        ("lab", SHOWS_ESCAPES, "files", 1, "a control character on the terminal"),
+    ],
+    ids=["log", "figure", "signal", "disk", "panic", "escapes"],
+)
+def test_planted_fault_is_found(tmp_path, program, fault, kind, number, message):
+    for name in EXPERIMENTS:
+        (tmp_path / name).symlink_to(PROGRAMS / name)
+    fake = tmp_path / program
+    fake.unlink()
+    fake.write_text(FAKE.format(python=sys.executable, program=str(PROGRAMS / program), fault=fault))
+    fake.chmod(0o755)
+    code, said, table = torture(f"--{kind}", str(number), "selector_mnist/threshold", programs=tmp_path)
+    assert code == 1 and table[kind][3] > 0, said
+    (first, *_) = [line for line in said.splitlines() if line.startswith(f"FAILED {kind}: ")]
+    assert message in said, said
+    assert f"scripts/torture --seed 0 --case {kind}:" in first and first.endswith(" selector_mnist/threshold")
