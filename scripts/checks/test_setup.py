@@ -1,4 +1,5 @@
-"""scripts/setup in a copy of the repository, with stand-ins for pip, nvidia-smi and libtorch.
+"""scripts/setup in a copy of the repository, with stand-ins for pip, nvidia-smi and libtorch; the real
+pip is there for the build that comes from an index, which is a folder here.
 
 The libraries are small ones that need one another as the real ones do, and the crate is a small
 one that finds them as torch-sys does; setup, build.rs and .cargo/config.toml are the real ones. So
@@ -11,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,7 @@ CRATE = {
 # Unpacks the wheels when setup calls pip to install, and is Python otherwise.
 PYTHON = """#!/bin/sh
 case "$*" in
+  *"--index-url "*) echo "$@" >> "{log}"; exec "{python}" "$@" --no-deps ;;
   "-m pip install --target "*)
     echo "$@" >> "{log}"
     if [ -e "{log}.fail" ]; then mkdir -p "$5/torch"; echo "no network" >&2; exit 1; fi
@@ -89,15 +92,49 @@ def wheels(tmp_path_factory):
     header = folder / "torch/include/torch/csrc/api/include/torch/torch.h"
     header.parent.mkdir(parents=True)
     header.touch()
-    (folder / "torch/version.py").write_text("__version__ = '2.13.0+cu130'\n")
-    record = folder / "torch-2.13.0.dist-info" / "RECORD"
+    (folder / "torch/version.py").write_text(VERSION_FILE.format("130", "13.0"))
+    record(folder, "2.13.0")
+    return folder
+
+
+VERSION_FILE = "__version__ = '2.13.0+cu{}'\ncuda: Optional[str] = '{}'\n"
+
+
+def record(folder, version):
+    """Writes what pip keeps of a wheel: the digests of its libraries."""
+    lib = folder / "torch/lib"
+    record = folder / f"torch-{version}.dist-info" / "RECORD"
     record.parent.mkdir()
     lines = []
     for path in sorted(lib.iterdir()):
         digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
         lines.append(f"torch/lib/{path.name},sha256={digest},{path.stat().st_size}\n")
     record.write_text("".join(lines))
-    return folder
+
+
+@pytest.fixture(scope="session")
+def index(wheels, tmp_path_factory):
+    """A package index in a folder, as file:// takes it, with the build for CUDA 12.6 and a wrong one."""
+    folder = tmp_path_factory.mktemp("index")
+    unpacked, version = folder / "unpacked", "2.13.0+cu126"
+    shutil.copytree(wheels, unpacked)
+    shutil.rmtree(unpacked / "torch-2.13.0.dist-info")
+    (unpacked / "torch/version.py").write_text(VERSION_FILE.format("126", "12.6"))
+    record(unpacked, version)
+    about = unpacked / f"torch-{version}.dist-info"
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+    (about / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    with open(about / "RECORD", "a") as file:
+        # pip keeps these lines as they are, and installs what is in the archive.
+        file.write("torch/version.py,,\n")
+    page = folder / "simple/torch/index.html"
+    page.parent.mkdir(parents=True)
+    name = f"torch-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(page.parent / name, "w") as wheel:
+        for path in sorted(unpacked.rglob("*")):
+            wheel.write(path, path.relative_to(unpacked))
+    page.write_text(f'<a href="{name.replace("+", "%2B")}">{name}</a>')
+    return (folder / "simple").as_uri()
 
 
 class Repository:
@@ -123,9 +160,18 @@ class Repository:
         (self.tools / name).write_text(text)
         (self.tools / name).chmod(0o755)
 
-    def gpu(self, driver):
-        listing = f'[ "$1" = -L ] && echo "GPU 0: one" || echo {driver}.65.06' if driver else "exit 9"
-        self.tool("nvidia-smi", f"#!/bin/sh\n{listing}\n")
+    def gpu(self, driver, *capabilities):
+        """GPUs of some compute capabilities. A driver before 470 doesn't know what that is."""
+        rows = [(f"{driver}.65.06", capability) for capability in capabilities or ["8.6"]]
+        both = "\n".join(", ".join(row) for row in rows) if driver and driver >= 470 else None
+        answers = {
+            "-L": "\n".join(f"GPU {n}: one" for n in range(len(rows))),
+            "--query-gpu=driver_version": "\n".join(driver for driver, _ in rows),
+            "--query-gpu=driver_version,compute_cap": both if both else 'Field "compute_cap" is not a valid field to query.',
+        }
+        cases = "\n".join(f"  {option}) echo '{answer}' ;;" for option, answer in answers.items())
+        known = f'case "$1" in\n{cases}\n  *) exit 2 ;;\nesac' if driver else "exit 9"
+        self.tool("nvidia-smi", f"#!/bin/sh\n{known}\n")
 
     def setup(self, *options, fails=False, **environment):
         command = [self.folder / "scripts/setup", *options]
@@ -193,13 +239,97 @@ def test_a_second_call_installs_nothing_and_a_damaged_one_is_repaired(repository
 
 
 def test_a_gpu_chooses_cuda_and_an_old_driver_is_named(repository):
+    repository.gpu(590)
+    said = repository.setup()
+    assert "taking libtorch with CUDA 13: driver 590.65.06, compute capability 8.6, and CUDA 13 can use 1" in said
+    assert "libtorch: cuda 13.0" in said and "driver 590.65.06 found, 580 or newer needed (CUDA 13.0)" in said
+    assert "too old" not in said
     repository.gpu(570)
     said = repository.setup()
-    assert "libtorch: cuda" in said and "driver 570.65.06 found, 580 or newer needed" in said
-    assert "too old" in said
+    assert "this driver is too old" in said and "or: scripts/setup --cuda 12.6" in said
+    assert repository.installs() == 1, "what with CUDA is there stays until another is asked for"
     repository.gpu(590)
-    assert "too old" not in repository.setup()
     assert "run scripts/setup --cuda" in repository.setup("--cpu")
+
+
+@pytest.mark.parametrize(
+    ("driver", "capabilities", "words"),
+    [
+        (580, ["7.5"], "CUDA 13: driver 580.65.06, compute capability 7.5, and CUDA 13 can use 1 of 1"),
+        (590, ["12.0"], "CUDA 13: "),
+        (579, ["8.0"], "CUDA 12.6: driver 579.65.06, compute capability 8.0, of which CUDA 12.6 can use 1 of 1"),
+        (525, ["6.1"], "CUDA 12.6: "),
+        (590, ["7.0"], "and CUDA 13 0"),
+        (590, ["7.0", "9.0", "8.6"], "capability 7.0 8.6 9.0, of which CUDA 12.6 can use 3 of 3 GPUs, and CUDA 13 2"),
+        (590, ["7.0", "12.0"], "CUDA 13: driver 590.65.06, compute capability 7.0 12.0, and CUDA 13 can use 1 of 2"),
+        (535, ["[N/A]"], "CUDA 12.6: driver 535.65.06; nvidia-smi tells no compute capability"),
+    ],
+)
+def test_the_build_is_chosen_by_driver_and_compute_capability(repository, index, driver, capabilities, words):
+    repository.gpu(driver, *capabilities)
+    said = repository.setup("--cuda", NEURON_LAB_TORCH_INDEX=index)
+    assert words in said and "too old" not in said and "no code" not in said
+
+
+@pytest.mark.parametrize(
+    ("driver", "capability", "words"),
+    [
+        (390, "6.1", "driver 390.65.06 is too old: CUDA 12.6 needs 525 or newer, CUDA 13 580"),
+        (520, "8.6", "driver 520.65.06 is too old: CUDA 12.6 needs 525 or newer, CUDA 13 580"),
+        (570, "12.0", "compute capability 12.0: CUDA 13 needs driver 580 or newer and 7.5 or newer"),
+        (590, "3.7", "compute capability 3.7: CUDA 13 needs driver 580 or newer and 7.5 or newer"),
+    ],
+)
+def test_a_gpu_that_no_build_can_use_is_one_line(repository, driver, capability, words):
+    repository.gpu(driver, capability)
+    said = repository.setup("--cuda", fails=True)
+    assert said.startswith("error: no libtorch with CUDA for this machine: ") and words in said
+    assert said.count("\n") == 1
+    said = repository.setup()
+    assert "libtorch: cpu" in said and words in said, "without an option the CPU's is taken, and why is said"
+
+
+def test_the_build_for_cuda_12_6_comes_from_its_index_and_stays(repository, index):
+    where = {"NEURON_LAB_TORCH_INDEX": index}
+    said = repository.setup("--cuda", "12.6", **where)
+    assert "libtorch: cuda 12.6, version 2.13.0" in said
+    assert "2.13.0+cu126" in repository.log.read_text()
+    assert {"libtorch_cuda.so", "libc10_cuda.so"} < repository.needed()
+    repository.setup(**where)
+    repository.setup("--cuda", "12.6", **where)
+    repository.gpu(535, "7.0")
+    said = repository.setup("--cuda", **where)
+    assert "525 or newer needed (CUDA 12.6)" in said and "too old" not in said
+    assert repository.installs() == 1
+    assert "libtorch: cuda 13.0" in repository.setup("--cuda", "13", **where)
+    said = repository.setup("--cuda=13", **where)
+    assert "this driver is too old" in said and "or: scripts/setup --cuda 12.6" in said
+    assert repository.installs() == 2
+
+
+def test_a_build_without_code_for_the_gpu_is_named(repository):
+    repository.setup("--cuda", "13")
+    repository.gpu(590, "7.0")
+    assert "no code for these GPUs, or: scripts/setup --cuda 12.6" in repository.setup()
+
+
+def test_an_index_without_the_build_is_one_line_after_pip_has_spoken(repository, tmp_path):
+    (tmp_path / "empty").mkdir()
+    where = (tmp_path / "empty").as_uri()
+    said = repository.setup("--cuda", "12.6", NEURON_LAB_TORCH_INDEX=where, PIP_FIND_LINKS="", fails=True)
+    assert "error: pip couldn't install" in said.splitlines()[-1] and where in said
+    assert not (repository.folder / ".libtorch").exists()
+
+
+WRONG = [["--cuda", "11"], ["--cuda=11"], ["--cuda", "--cpu"], ["--cuda", "13", "more"], ["--cpu", "13"], ["x"]]
+
+
+@pytest.mark.parametrize("options", WRONG, ids=" ".join)
+def test_a_wrong_option_is_one_line(repository, options):
+    said = repository.setup(*options, fails=True)
+    assert said.startswith("error: ") and said.count("\n") == 1
+    assert "scripts/setup [--cpu | --cuda [13 | 12.6 | auto]]" in said
+    assert repository.installs() == 0
 
 
 def test_a_failed_install_leaves_what_was_there(repository):
@@ -232,7 +362,7 @@ def test_a_damaged_wheel_is_refused(repository, damage, words):
 
 def test_an_own_libtorch_is_respected_and_checked(repository):
     own = repository.wheels / "torch"
-    assert f"libtorch: cuda, version 2.13.0, in {own}" in repository.setup(LIBTORCH=str(own))
+    assert f"libtorch: cuda 13.0, version 2.13.0, in {own}" in repository.setup(LIBTORCH=str(own))
     assert "unset it first" in repository.setup("--cpu", LIBTORCH=str(own), fails=True)
     (own / "version.py").write_text("__version__ = '2.9.1'\n")
     assert "is version 2.9.1, needed 2.13.0" in repository.setup(LIBTORCH=str(own), fails=True)
@@ -240,6 +370,23 @@ def test_an_own_libtorch_is_respected_and_checked(repository):
     assert "no libtorch at /nowhere" in repository.setup(LIBTORCH="/nowhere", fails=True)
     assert "absolute path" in repository.setup(LIBTORCH="here", fails=True)
     assert repository.installs() == 0
+
+
+def test_an_own_libtorch_of_cuda_12_needs_its_own_driver(repository):
+    own = repository.wheels / "torch"
+    repository.gpu(535)
+    assert "too old" in repository.setup(LIBTORCH=str(own))
+    (own / "version.py").unlink()
+    for build, words in [
+        ("2.13.0+cu126", "525 or newer needed (CUDA 12.6)"),
+        ("2.13.0", "doesn't say which CUDA it is for"),
+    ]:
+        (own / "build-version").write_text(build + "\n")
+        said = repository.setup(LIBTORCH=str(own))
+        assert words in said and "too old" not in said
+    repository.gpu(520)
+    (own / "build-version").write_text("2.13.0+cu126\n")
+    assert "this driver is too old" in repository.setup(LIBTORCH=str(own))
 
 
 def test_a_missing_tool_is_named_with_how_to_get_it(repository):
