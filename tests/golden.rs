@@ -2,28 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use common::EXPERIMENTS;
 use serde_json::{Value, json};
-
-/// Every experiment; each has configurations, results, and a run of format 1.
-const EXPERIMENTS: [&str; 13] = [
-    "apical_characterize",
-    "apical_toy",
-    "apical_train",
-    "depth_width",
-    "efficient_coding",
-    "one_neuron",
-    "selector_continual",
-    "selector_mnist",
-    "selector_transformer",
-    "steady_state",
-    "steady_state_init",
-    "steady_state_theory",
-    "two_loss_toy",
-];
 
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -11,7 +11,6 @@
 
 mod images;
 mod manifest;
-pub mod regular_file;
 pub mod text;
 
 pub use images::{ImageData, LabelledImages, load};

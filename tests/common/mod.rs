@@ -18,6 +18,23 @@ use neuron_lab::data::{self, ImageData};
 use serde_json::Value;
 use tch::Device;
 
+/// Every experiment.
+pub const EXPERIMENTS: [&str; 13] = [
+    "apical_characterize",
+    "apical_toy",
+    "apical_train",
+    "depth_width",
+    "efficient_coding",
+    "one_neuron",
+    "selector_continual",
+    "selector_mnist",
+    "selector_transformer",
+    "steady_state",
+    "steady_state_init",
+    "steady_state_theory",
+    "two_loss_toy",
+];
+
 /// Says that the test under way can't do its work on this machine, before it returns: `scripts/test`
 /// counts the line. It goes past the test harness, which shows what a test prints only if it fails.
 pub fn skip(reason: &str) {

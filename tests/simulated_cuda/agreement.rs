@@ -10,7 +10,8 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use crate::bench::{EXPERIMENTS, On, Trial, in_parallel};
+use crate::bench::{On, Trial, in_parallel};
+use crate::common::EXPERIMENTS;
 use crate::configurations::{self, Configuration};
 use crate::library;
 

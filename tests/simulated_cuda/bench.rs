@@ -11,23 +11,6 @@ use serde_json::Value;
 use crate::common::{Bench, Outcome, words};
 use crate::library;
 
-/// The experiments.
-pub const EXPERIMENTS: [&str; 13] = [
-    "apical_characterize",
-    "apical_toy",
-    "apical_train",
-    "depth_width",
-    "efficient_coding",
-    "one_neuron",
-    "selector_continual",
-    "selector_mnist",
-    "selector_transformer",
-    "steady_state",
-    "steady_state_init",
-    "steady_state_theory",
-    "two_loss_toy",
-];
-
 /// Where a run computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::bench::{EXPERIMENTS, finish, program, quietly};
-use crate::common::words;
+use crate::bench::{finish, program, quietly};
+use crate::common::{EXPERIMENTS, words};
 
 /// Commands of one experiment, run one after another.
 #[derive(Debug, Clone)]

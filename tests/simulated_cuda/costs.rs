@@ -4,7 +4,8 @@
 
 use std::io::Write;
 
-use crate::bench::{Counts, EXPERIMENTS, On, Trial, in_parallel};
+use crate::bench::{Counts, On, Trial, in_parallel};
+use crate::common::EXPERIMENTS;
 use crate::cost_cases::{CASES, Case};
 use crate::library;
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::agreement;
-use crate::bench::{EXPERIMENTS, On, Trial, finish, in_parallel, simulate};
-use crate::common::cut;
+use crate::bench::{On, Trial, finish, in_parallel, simulate};
+use crate::common::{EXPERIMENTS, cut};
 use crate::library;
 
 /// A short run of an experiment with a checkpoint in its middle.

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::gzip::Members;
-use crate::data::regular_file;
+use crate::lab::store::regular;
 
 /// The type byte of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path, axes: usize, shape: Option<&[usize]>) -> Result<
 }
 
 fn read_checked(path: &Path, axes: usize, shape: Option<&[usize]>) -> Result<Idx> {
-    let file = regular_file::open(path)?;
+    let file = regular::open(path)?;
     let size = file.metadata()?.len();
     let mut reader = BufReader::new(file);
     if reader.fill_buf()?.starts_with(&GZIP_MAGIC) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::tokens::plain;
-use crate::data::regular_file;
+use crate::lab::store::regular;
 
 /// The bytes of a text, and what to call them.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl RawText {
     /// If it is no regular file or can't be read.
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
-        let bytes = regular_file::read(path).with_context(|| format!("reading {file}"))?;
+        let bytes = regular::read_any_length(path).with_context(|| format!("reading {file}"))?;
         Ok(Self { bytes, file, plain })
     }
 }

@@ -10,8 +10,8 @@ use super::images::Images;
 use super::patch::PatchShape;
 use super::window::Planes;
 use super::{kyoto, picture};
-use crate::data::regular_file;
 use crate::lab::store::durable::sha256_of;
+use crate::lab::store::regular;
 
 /// The photographs of `scripts/data photos`, with the SHA-256 of each.
 const PHOTOS: [(&str, &str); 7] = [
@@ -55,7 +55,7 @@ pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Re
     let mut files = Vec::new();
     for (name, expected) in PHOTOS {
         let path = folder.join(name);
-        let bytes = regular_file::read(&path).map_err(|error| {
+        let bytes = regular::read_any_length(&path).map_err(|error| {
             anyhow!("the photograph {} can't be read: {error}; {advice}", path.display())
         })?;
         let found = sha256_of(&[&bytes]);
@@ -93,7 +93,7 @@ pub fn own(path: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Im
         bail!("--data {}: no .jpg, .png or .mat file in it", path.display());
     }
     paths.sort();
-    let read = |path: PathBuf| match regular_file::read(&path) {
+    let read = |path: PathBuf| match regular::read_any_length(&path) {
         Ok(bytes) => Ok((path, bytes)),
         Err(error) => Err(anyhow!("the image {} can't be read: {error}", path.display())),
     };

@@ -3,7 +3,7 @@
 //! Opening a named pipe waits for a writer, for ever where there is none, and a device may never
 //! end.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -18,13 +18,27 @@ const LONGEST: u64 = 256 << 20;
 /// # Errors
 /// What the file system says, or that it is something else: a pipe, a device, a socket, a folder.
 pub fn open(path: &Path) -> io::Result<File> {
-    // A pipe without a writer then opens at once; a regular file is read as ever.
+    let expect_file = |found: fs::Metadata| match found.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file")),
+    };
+    expect_file(fs::metadata(path)?)?;
+    // Another one may have taken its place meanwhile. A pipe without a writer then opens at once; a
+    // regular file is read as ever.
     let at_once = OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(at_once).open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file"))
+    expect_file(file.metadata()?)?;
+    Ok(file)
+}
+
+/// The bytes of a regular file of any length, as data are that the user named.
+///
+/// # Errors
+/// Those of [`open`], or what the file system says while it is read.
+pub fn read_any_length(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The bytes of a regular file that is small, as records and pictures are: one of any length would
@@ -63,9 +77,13 @@ mod tests {
         mknodat(CWD, path("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let _socket = UnixListener::bind(path("socket")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", path("device")).unwrap();
-        for name in ["pipe", "socket", "device", "", "nothing"] {
-            assert!(read(&path(name)).is_err(), "{name}");
+        assert_eq!(read_any_length(&path("file")).unwrap(), b"one");
+        for name in ["pipe", "socket", "device", ""] {
+            for said in [read(&path(name)), read_any_length(&path(name))] {
+                assert_eq!(said.unwrap_err().to_string(), "this is not a regular file", "{name}");
+            }
         }
+        assert_eq!(read(&path("nothing")).unwrap_err().kind(), io::ErrorKind::NotFound);
         File::create(path("long")).unwrap().set_len(LONGEST + 1).unwrap();
         assert_eq!(read(&path("long")).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }
