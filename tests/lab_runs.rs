@@ -71,7 +71,6 @@ fn every_way_that_a_run_can_stand() {
         ("--status non-finite,done", 2),
         ("--where lr=5e-2", 1),
         ("--where hidden=8", 3),
-        ("--where nothing=8", 0),
         ("--newer 1h", 3),
         ("whole", 1),
         ("selector_mnist/ki", 1),

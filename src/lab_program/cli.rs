@@ -8,6 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use super::compare::diff;
+use super::keep::{archive, export, label, remove};
 use super::report::command as report;
 use super::show::run::show_run;
 use super::show::{checkpoint, list};
@@ -57,6 +58,16 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Show or change the note of a run
+    Note(label::NoteArgs),
+    /// Show or change the tags of a run
+    Tag(label::TagArgs),
+    /// Write runs, or their logs, as comma-separated values
+    Export(export::ExportArgs),
+    /// Pack runs with their checkpoints into archives
+    Archive(archive::ArchiveArgs),
+    /// Remove runs with their checkpoints
+    Rm(remove::RemoveArgs),
     /// Show the tensors of a checkpoint, verify it, write it for PyTorch or NumPy
     Checkpoint(checkpoint::CheckpointArgs),
     /// Run an experiment at every point of a grid, each with a run folder of its own
@@ -141,6 +152,11 @@ pub fn run(cli: Lab, passed: Vec<String>) -> Result<ExitCode> {
         Task::Runs(args) => list::list(&args)?,
         Task::Show { run, runs, json } => show_run(&runs, &run, json)?,
         Task::Diff { a, b, runs, all, json } => diff::diff(&runs, [&a, &b], all, json)?,
+        Task::Note(args) => label::note(&args)?,
+        Task::Tag(args) => label::tag(&args)?,
+        Task::Export(args) => export::export(&args)?,
+        Task::Archive(args) => archive::archive(&args)?,
+        Task::Rm(args) => remove::remove(&args)?,
         Task::Checkpoint(args) => checkpoint::show(&args)?,
         Task::SweepStatus { sweep, runs, json } => sweep_status::status(&runs, &sweep, json)?,
         Task::Member { sweep, index } => sweep_status::member(&sweep, index)?,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use clap::builder::NonEmptyStringValueParser;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, FromArgMatches, Parser};
 use serde_json::{Map, Value};
@@ -98,7 +98,7 @@ pub fn parse<C: Config>(
                 Some(absent) => format!("{} does not apply: {}", flag(absent), absent.reason),
                 None => {
                     suggest_what_applies(spec, &command, &mut error);
-                    message_of(&error)
+                    message_of(&error) + stray_word(&error)
                 }
             }));
         }
@@ -140,6 +140,20 @@ fn absent_in<'a>(spec: &'a Spec, error: &clap::Error) -> Option<&'a Absent> {
     let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else { return None };
     let named = named.split([' ', '=']).next()?;
     spec.absent.iter().find(|absent| flag(absent) == named)
+}
+
+/// How a value is written that was taken for a word of its own.
+fn stray_word(error: &clap::Error) -> &'static str {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return "" };
+    if error.kind() != ErrorKind::UnknownArgument {
+        ""
+    } else if word.starts_with('-') && word.parse::<f64>().is_ok() {
+        "; a negative value follows an equals sign: --flag=-1"
+    } else if !word.starts_with('-') {
+        "; several values of one flag are separated by commas: --flag 1,2"
+    } else {
+        ""
+    }
 }
 
 /// Where an unknown flag's error suggests one that does not apply, puts the closest of those that

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod config;
 pub mod layers;
+pub mod naming;
 pub mod settings;
 pub mod spec;
 

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::lab::refusals::Refusals;
+use crate::lab::store::record::Labels;
 use crate::lab::tensor::device::Tf32;
 
 /// The most threads that libtorch is asked for.
@@ -156,12 +158,31 @@ pub struct Actions {
     /// stands for; writes nothing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["init_from", "eval", "resume"])]
     pub check: Option<PathBuf>,
+    /// A remark on the run, for people; `lab note` changes it later
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["eval", "check"])]
+    pub note: Option<String>,
+    /// Words to find the run by, separated by commas; `lab tag` changes them later
+    #[arg(long, value_name = "TAG", value_delimiter = ',', conflicts_with_all = ["eval", "check"])]
+    pub tag: Vec<String>,
     /// No progress and no reports; warnings and errors only
     #[arg(long)]
     pub quiet: bool,
     /// Print the summary as JSON on standard output, and everything else on standard error
     #[arg(long)]
     pub json: bool,
+}
+
+impl Actions {
+    /// Adds what the command line says of a run to what is said of it already.
+    ///
+    /// # Errors
+    /// Exit code 2 where a note is too long or a tag can't be one.
+    pub fn label(&self, labels: &mut Labels) -> Result<()> {
+        if let Some(note) = &self.note {
+            labels.set_note(note)?;
+        }
+        labels.add_tags(&self.tag)
+    }
 }
 
 #[cfg(test)]

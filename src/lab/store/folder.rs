@@ -67,8 +67,8 @@ impl RunFolder {
         folder.map(|folder| Self { made, ..folder })
     }
 
-    /// Makes the folders of a new run under its default name. Of runs that begin in the same
-    /// millisecond, the later ones take the names of the next.
+    /// Makes the folders of a new run under its default name, `<what>-s<seed>-<UTC time>`. Of runs
+    /// that begin in the same millisecond, the later ones take the names of the next.
     ///
     /// # Errors
     /// Exit code 1 where the folders can't be written.
@@ -76,12 +76,12 @@ impl RunFolder {
         runs: &Path,
         checkpoints: &Path,
         experiment: &str,
-        preset: Option<&str>,
+        what: &str,
         seed: u64,
     ) -> Result<Self> {
         let now = jiff::Timestamp::now();
         let names = (0..MOST_NAMES)
-            .map(|later| default_name(preset, seed, now + Duration::from_millis(later)));
+            .map(|later| default_name(what, seed, now + Duration::from_millis(later)));
         Self::create_first_free(runs, checkpoints, experiment, names)
     }
 
@@ -217,10 +217,9 @@ pub fn locate(runs: &Path, experiment: &str, asked: &str, name: Option<&str>) ->
     Err(refuse(format!("--resume {asked}: no such run in {}{hint}", home.display())))
 }
 
-/// A run's default name: `<preset>-s<seed>-<UTC time>`.
-fn default_name(preset: Option<&str>, seed: u64, time: jiff::Timestamp) -> String {
-    let time = time.strftime("%Y%m%dT%H%M%S%3fZ");
-    format!("{}-s{seed}-{time}", preset.unwrap_or("default"))
+/// A run's default name.
+fn default_name(what: &str, seed: u64, time: jiff::Timestamp) -> String {
+    format!("{what}-s{seed}-{}", time.strftime("%Y%m%dT%H%M%S%3fZ"))
 }
 
 #[cfg(test)]

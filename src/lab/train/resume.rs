@@ -22,7 +22,7 @@ use crate::lab::store::checkpoint::{self, Checkpoint, Skipped};
 use crate::lab::store::durable;
 use crate::lab::store::folder::{self, RunFolder};
 use crate::lab::store::record::{
-    Configuration, Process, Provenance, RecordFile, Resumption, Summary, libtorch_version,
+    Configuration, Labels, Process, Provenance, RecordFile, Resumption, Summary, libtorch_version,
 };
 use crate::lab::tensor::device;
 
@@ -48,6 +48,11 @@ pub(super) fn resume<E: Experiment>(
     );
     let stop = StopSignal::install()?;
     let folder = RunFolder::open(&path, &run.checkpoints, E::SPEC.name)?;
+    if actions.note.is_some() || !actions.tag.is_empty() {
+        let mut labels = Labels::of(&path)?;
+        actions.label(&mut labels)?;
+        labels.write(&path)?;
+    }
     let console = Console::new(actions.quiet, actions.json);
     let experiment = E::build(&settings, device).map_err(|error| match &missing {
         Some(data) => {

@@ -12,11 +12,11 @@ use super::prepare::{Environment, configure, prepare};
 use super::session::{RunContext, Session};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::{RunConfig, changed};
-use crate::lab::cli::{Invocation, layers};
+use crate::lab::cli::{Invocation, layers, naming};
 use crate::lab::log::console::Console;
 use crate::lab::store::Purpose;
 use crate::lab::store::folder::RunFolder;
-use crate::lab::store::record::{Configuration, InitFrom, Process, Provenance, RecordFile};
+use crate::lab::store::record::{Configuration, InitFrom, Labels, Process, Provenance, RecordFile};
 use crate::lab::tensor::device;
 
 /// Begins a run under a name of its own, and takes it to its end.
@@ -29,6 +29,8 @@ pub(super) fn start<E: Experiment>(
     environment: Environment,
 ) -> Result<()> {
     let actions = &invocation.actions;
+    let mut labels = Labels::default();
+    actions.label(&mut labels)?;
     let map = layers::layers::<E::Config>(invocation, &E::SPEC)?;
     let (mut settings, device) = prepare::<E>(&map, environment)?;
     let stop = StopSignal::install()?;
@@ -43,8 +45,8 @@ pub(super) fn start<E: Experiment>(
     let folder = match &settings.run.name {
         Some(name) => RunFolder::create(runs, checkpoints, E::SPEC.name, name),
         None => {
-            let preset = actions.preset.as_deref();
-            RunFolder::create_unnamed(runs, checkpoints, E::SPEC.name, preset, *seed)
+            let what = naming::describe(&E::SPEC, invocation, &map);
+            RunFolder::create_unnamed(runs, checkpoints, E::SPEC.name, &what, *seed)
         }
     }?;
     settings.run.name = Some(folder.name.clone());
@@ -58,6 +60,7 @@ pub(super) fn start<E: Experiment>(
     };
     let written = record
         .write(&folder.path)
+        .and_then(|()| if labels.is_empty() { Ok(()) } else { labels.write(&folder.path) })
         .and_then(|()| Configuration(settings.to_map()?).write(&folder.path));
     if let Err(error) = written {
         folder.abandon();

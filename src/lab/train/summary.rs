@@ -11,6 +11,7 @@ use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::store::checkpoint::{Manifest, find};
 use crate::lab::store::record::{Best, RecordFile, Status, Summary};
+use crate::lab::tensor::device;
 
 /// A word of a command as a POSIX shell reads it back.
 pub fn quoted(word: &str) -> String {
@@ -37,6 +38,12 @@ impl<E: Experiment> Session<E> {
     /// Says and writes what is true of the whole run: hyper-parameters, chart layout, what each tag
     /// means.
     pub fn introduce(&mut self) {
+        let (run, steps) = (&self.settings().run, self.experiment.schedule().steps);
+        let threads =
+            if run.threads == 1 { "1 thread" } else { &format!("{} threads", run.threads) };
+        let (device, path) = (device::name(self.device), self.folder.path.display());
+        self.console
+            .report(&format!("{} on {device}, {threads}: {steps} steps, {path}", E::SPEC.name));
         for line in self.experiment.summary_lines() {
             self.console.report(&line);
         }
@@ -120,6 +127,17 @@ impl<E: Experiment> Session<E> {
 
     /// The last lines of a run that is done.
     pub fn say_where_everything_is(&self) {
+        let result =
+            E::SPEC.metrics.iter().find_map(|tag| Some((tag, self.log.latest().get(*tag)?)));
+        if let Some((tag, value)) = result {
+            let best = self.progress.best.as_ref().filter(|(score, _)| score.tag == *tag);
+            // In as many digits as a single-precision number has.
+            let value = value.as_f64().unwrap_or(f64::NAN) as f32;
+            let best =
+                best.map(|(score, step)| format!(", best {} at step {step}", score.value as f32));
+            self.console.report(&format!("result       {tag} {value}{}", best.unwrap_or_default()));
+        }
+        self.console.report(&format!("took         {:.1} s", self.seconds()));
         let path = self.folder.path.display();
         self.console.report(&format!("run          {path}"));
         self.console.report(&format!("figures      {path}/figures"));

@@ -19,27 +19,40 @@ pub type Curve = Vec<(u64, f64)>;
 /// # Errors
 /// Where there is no log.
 pub fn read(run: &Path, tags: &[String]) -> Result<(BTreeMap<String, Curve>, usize)> {
-    let path = run.join("metrics.jsonl");
-    let read = || format!("reading {}", path.display());
-    let mut file = BufReader::new(regular::open(&path).with_context(read)?);
-    let (mut curves, mut damaged) = (BTreeMap::<String, Curve>::new(), 0);
-    let mut line = Vec::new();
-    while file.read_until(b'\n', &mut line).with_context(read)? > 0 {
-        let torn = !line.ends_with(b"\n");
-        let entry = serde_json::from_slice::<Value>(&line).unwrap_or_default();
-        line.clear();
-        let Some(step) = entry["step"].as_u64() else {
-            damaged += usize::from(!torn);
-            continue;
-        };
+    let mut curves = BTreeMap::<String, Curve>::new();
+    let damaged = for_each_entry(run, |entry| {
+        let step = entry["step"].as_u64().unwrap_or_default();
         for tag in tags {
             if let Some(value) = entry["values"].get(tag) {
                 let value = value.as_f64().unwrap_or(f64::NAN);
                 curves.entry(tag.clone()).or_default().push((step, value));
             }
         }
-    }
+        Ok(())
+    })?;
     Ok((curves, damaged))
+}
+
+/// Gives every entry of a run's log, from the first to the last, to `take`; returns how many damaged
+/// lines were left out, as [`read`] does.
+///
+/// # Errors
+/// Where there is no log, and those of `take`.
+pub fn for_each_entry(run: &Path, mut take: impl FnMut(&Value) -> Result<()>) -> Result<usize> {
+    let path = run.join("metrics.jsonl");
+    let read = || format!("reading {}", path.display());
+    let mut file = BufReader::new(regular::open(&path).with_context(read)?);
+    let (mut line, mut damaged) = (Vec::new(), 0);
+    while file.read_until(b'\n', &mut line).with_context(read)? > 0 {
+        let entry = serde_json::from_slice::<Value>(&line).unwrap_or_default();
+        if entry["step"].is_u64() {
+            take(&entry)?;
+        } else {
+            damaged += usize::from(line.ends_with(b"\n"));
+        }
+        line.clear();
+    }
+    Ok(damaged)
 }
 
 /// Several curves as one.

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::layout::{self, Candidate};
 use super::run::Run;
 use super::scan::{self, Scan};
-use crate::lab::error::refuse;
+use crate::lab::error::{closest, refuse};
 use crate::lab::store::record::{Configuration, RecordFile, Status};
 use crate::lab_program::text::table::plain;
 use crate::lab_program::text::units;
@@ -27,6 +28,9 @@ pub struct RunFilter {
     /// Only runs with this setting, as config.json has it; may be repeated
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub settings: Vec<String>,
+    /// Only runs with all of these tags, separated by commas
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub tag: Vec<String>,
     /// Only runs that began within this time: 90s, 15m, 6h, 2d
     #[arg(long, value_name = "TIME")]
     pub newer: Option<String>,
@@ -54,19 +58,27 @@ pub fn select(filter: &RunFilter) -> Result<Scan> {
         let young = |run: &Run| run.started.as_deref().and_then(units::since) <= Some(limit);
         scan.runs.retain(|run| run.started.is_some() && young(run));
     }
+    scan.runs.retain(|run| filter.tag.iter().all(|tag| run.labels.tags.contains(tag)));
     for setting in &filter.settings {
         let (key, value) = setting
             .split_once('=')
             .ok_or_else(|| refuse(format!("--where {setting}: expected KEY=VALUE")))?;
         let key = key.replace('-', "_");
-        scan.runs.retain(|run| has_setting(run, &key, value));
+        let config = |run: &Run| Configuration::read(&run.path).unwrap_or_default().0;
+        let configs: Vec<_> = scan.runs.iter().map(config).collect();
+        let keys = configs.iter().flat_map(|config| config.keys());
+        if !configs.is_empty() && !keys.clone().any(|known| *known == key) {
+            let hint = closest(&key, keys.map(String::as_str));
+            return Err(refuse(format!("--where {setting}: no run has such a setting{hint}")));
+        }
+        let mut configs = configs.iter();
+        scan.runs.retain(|_| configs.next().is_some_and(|config| has_setting(config, &key, value)));
     }
     Ok(scan)
 }
 
-fn has_setting(run: &Run, key: &str, value: &str) -> bool {
-    let Ok(config) = Configuration::read(&run.path) else { return false };
-    let Some(found) = config.0.get(key) else { return false };
+fn has_setting(config: &Map<String, Value>, key: &str, value: &str) -> bool {
+    let Some(found) = config.get(key) else { return false };
     let equal = found.as_f64().zip(value.parse().ok()).is_some_and(|(a, b): (f64, f64)| a == b);
     equal || plain(found) == value
 }

@@ -3,13 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use jiff::Timestamp;
 
 use super::layout::{self, Candidate};
 use super::run::Run;
+use super::scan;
 use crate::lab::error::{closest, refuse};
 
-/// The run that a word means: a path, `<experiment>/<name>`, a name, or a part of it that only one
-/// run has.
+/// The word for the run that began last.
+const LATEST: &str = "latest";
+
+/// The run that a word means: a path, `<experiment>/<name>`, a name, a part of it that only one run
+/// has, or `latest`, the run that began last where no run is called so.
 ///
 /// # Errors
 /// Exit code 2 where there is no such run, naming the closest, or more than one.
@@ -30,6 +35,14 @@ pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
     let mut found = named_so(&|id| id == asked || id.ends_with(&format!("/{asked}")));
     if found.is_empty() {
         found = named_so(&|id| id.contains(asked));
+    }
+    if found.is_empty() && asked == LATEST {
+        let runs = scan::read(&layout::distinct(all.clone())).runs;
+        let begun =
+            |run: &Run| run.started.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+        if let Some(newest) = runs.into_iter().max_by_key(begun) {
+            return Ok(newest);
+        }
     }
     let [only] = &found[..] else {
         if found.is_empty() {

@@ -10,7 +10,9 @@ use super::{layout, tail};
 use crate::lab::error::one_line;
 use crate::lab::log::metrics::is_replicate;
 use crate::lab::store::folder;
-use crate::lab::store::record::{Best, Configuration, Provenance, RecordFile, Status, Summary};
+use crate::lab::store::record::{
+    Best, Configuration, Labels, Provenance, RecordFile, Status, Summary,
+};
 use crate::lab_program::text::table::plain;
 
 /// A run, as far as its folder can be read.
@@ -32,6 +34,8 @@ pub struct Run {
     pub status: Status,
     /// Its seed.
     pub seed: Option<u64>,
+    /// What people say of it.
+    pub labels: Labels,
     /// The settings that differ from the experiment's defaults.
     pub changed: Map<String, Value>,
     /// Steps done, as far as they were logged.
@@ -70,6 +74,7 @@ impl Run {
         let config: Configuration = part(path, !locked, &mut problems).unwrap_or_default();
         let origin: Provenance = part(path, !locked, &mut problems).unwrap_or_default();
         let summary: Option<Summary> = part(path, false, &mut problems);
+        let labels: Option<Labels> = part(path, false, &mut problems);
         let status = status(path, locked, summary.as_ref());
         let (experiment, name) =
             (path.parent().map(layout::name).unwrap_or_default(), layout::name(path));
@@ -83,6 +88,7 @@ impl Run {
             checkpoints,
             status,
             seed: config.seed(),
+            labels: labels.unwrap_or_default(),
             changed: origin.changed,
             steps: summary.as_ref().map(|summary| summary.steps),
             results: origin.results,

@@ -78,6 +78,12 @@ impl Report {
         let mut origin = Table::new(&["", ""]);
         origin.rows = details.origin().into_iter().map(|(key, value)| vec![key, value]).collect();
         origin.rows.push(vec!["settings".into(), run.settings()]);
+        if let Some(note) = &run.labels.note {
+            origin.rows.push(vec!["note".into(), note.clone()]);
+        }
+        if !run.labels.tags.is_empty() {
+            origin.rows.push(vec!["tags".into(), run.labels.tags.join(", ")]);
+        }
         self.text.push_str(&origin.markdown());
         let _ = write!(self.text, "\nRepeat it with\n\n{}", code(&details.repeat()));
         for figure in &details.figures {

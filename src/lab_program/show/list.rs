@@ -1,11 +1,13 @@
 //! `lab runs`.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab_program::find::filter::{RunFilter, select};
 use crate::lab_program::find::run::Run;
@@ -31,6 +33,9 @@ pub struct ListArgs {
     /// Everything that is known of each run, as JSON
     #[arg(long)]
     pub json: bool,
+    /// Show them anew every two seconds, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
 }
 
 /// Orders of `lab runs`.
@@ -46,11 +51,33 @@ pub enum Sort {
     Size,
 }
 
-/// Lists runs.
+/// Time between two looks of `--watch`.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// Clears a terminal and goes to its first line.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+/// Lists runs, once or again and again.
 ///
 /// # Errors
-/// Where there is no folder of runs, or a filter can't be understood.
+/// Where there is no folder of runs, a filter can't be understood, or there is no terminal to watch
+/// them on.
 pub fn list(args: &ListArgs) -> Result<()> {
+    if !args.watch {
+        return list_once(args);
+    }
+    let mut terminal = std::io::stdout();
+    if !terminal.is_terminal() {
+        return Err(refuse("--watch needs a terminal: leave it out"));
+    }
+    loop {
+        terminal.write_all(CLEAR.as_bytes())?;
+        list_once(args)?;
+        std::thread::sleep(WATCH_EVERY);
+    }
+}
+
+fn list_once(args: &ListArgs) -> Result<()> {
     let mut scan = select(&args.filter)?;
     match args.sort {
         Sort::Name => {}
@@ -98,7 +125,8 @@ fn problems(scan: &Scan) -> Vec<String> {
 /// A row for each run.
 pub fn runs_table(runs: &[Run]) -> Table {
     let mut table = Table::new(&[
-        "run", "status", "seed", "steps", "last", "best", "age", "took", "size", "settings",
+        "run", "status", "seed", "steps", "last", "best", "age", "took", "size", "tags", "note",
+        "settings",
     ]);
     for run in runs {
         let text = |value: Option<String>| value.unwrap_or_default();
@@ -118,6 +146,8 @@ pub fn runs_table(runs: &[Run]) -> Table {
             text(run.started.as_deref().and_then(units::since).map(units::short)),
             text(run.seconds.map(units::short)),
             units::bytes(run.bytes),
+            run.labels.tags.join(","),
+            text(run.labels.note.clone()),
             run.settings(),
         ]);
     }

@@ -59,6 +59,12 @@ fn text(details: &Details) -> String {
     let size = units::bytes(run.bytes);
     let id = printable(&run.id());
     let mut text = format!("{id}: {}{steps}{took}, {size}\n", run.status.name());
+    if let Some(note) = &run.labels.note {
+        text += &format!("note     {}\n", printable(note));
+    }
+    if !run.labels.tags.is_empty() {
+        text += &format!("tags     {}\n", printable(&run.labels.tags.join(", ")));
+    }
     let changed = |(key, value): (&String, &Value)| {
         let mark = if run.changed.contains_key(key) { "*" } else { " " };
         (format!("{mark} {key}"), plain(value))

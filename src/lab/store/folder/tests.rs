@@ -27,7 +27,7 @@ fn runs_that_begin_at_one_moment_have_names_of_their_own() {
     let barrier = std::sync::Barrier::new(60);
     let begin = || {
         barrier.wait();
-        RunFolder::create_unnamed(&runs, &checkpoints, "toy", None, 7).unwrap()
+        RunFolder::create_unnamed(&runs, &checkpoints, "toy", "default", 7).unwrap()
     };
     let folders: Vec<RunFolder> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..60).map(|_| scope.spawn(begin)).collect();
@@ -91,7 +91,7 @@ fn names_that_leave_the_folder_are_refused() {
     for name in ["", "..", "a/b", ".hidden", "a b"] {
         assert_eq!(exit_status(&check_name(name).unwrap_err()), 2, "{name}");
     }
-    let named = default_name(None, 0, jiff::Timestamp::UNIX_EPOCH);
+    let named = default_name("default", 0, jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(named, "default-s0-19700101T000000000Z");
     check_name(&named).unwrap();
 }

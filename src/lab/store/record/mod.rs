@@ -5,12 +5,14 @@
 //! what may be missing is an [`Option`] or has a default, and keys that are unknown are skipped.
 
 mod configuration;
+mod labels;
 mod package;
 mod provenance;
 mod status;
 mod summary;
 
 pub use configuration::Configuration;
+pub use labels::Labels;
 pub use package::Package;
 pub use provenance::{InitFrom, Process, Provenance, Resumption, libtorch_version};
 pub use status::Status;
