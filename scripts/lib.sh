@@ -14,7 +14,15 @@ die() {
 # need TOOL HOW: stops with what is missing and how to get it.
 need() { command -v "$1" >/dev/null || die "no '$1' found: $2"; }
 
-need_cargo() { need cargo 'install Rust from https://rustup.rs and open a new shell'; }
+need_cargo() {
+  local have wanted
+  need cargo 'install Rust from https://rustup.rs and open a new shell'
+  # An older one would say so after the downloads, and in words of its own.
+  have="$(cargo --version | cut -d' ' -f2)" || die "cargo does not start (above)"
+  wanted="$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' "$ROOT/Cargo.toml")"
+  [[ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -1)" == "$wanted" ]] ||
+    die "Rust $have is too old, $wanted or newer is needed: rustup update"
+}
 need_python() {
   need python3 'install Python 3.10 or newer (Debian, Ubuntu: apt install python3 python3-pip python3-venv)'
 }

@@ -6,12 +6,14 @@ import hashlib
 import http.server
 import importlib.machinery
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import numpy
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,3 +171,23 @@ def test_the_real_mnist_from_a_mirror(server, tmp_path):
 def test_an_unknown_name_is_refused_with_the_closest():
     done = subprocess.run([sys.executable, str(SCRIPT), "mnits"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "error: unknown data set 'mnits': did you mean 'mnist'?\n")
+
+
+def test_the_converter_of_the_page_makes_data_that_train(tmp_path):
+    page = (ROOT / "docs/data.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    calls = page.split("```python\n")[1].split("```\n")[2].split("target/release")[0]
+    random = numpy.random.default_rng(0)
+    names = {"images": random.integers(0, 256, (40, 9, 7)), "labels": numpy.arange(40) % 3}
+    (tmp_path / "mine").mkdir()
+    here = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        exec(code + calls + calls.replace("train", "t10k"), names)
+    finally:
+        os.chdir(here)
+    program = ROOT / "target/release/selector_mnist"
+    command = [program, *"--data mine --hidden 4 --steps 2 --batch-size 8 --device cpu --quiet --name run".split()]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    record = json.loads((tmp_path / "runs/selector_mnist/run/provenance.json").read_text())
+    assert len(record["data"]["files"]) == 4

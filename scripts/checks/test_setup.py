@@ -402,6 +402,16 @@ def test_a_missing_tool_is_named_with_how_to_get_it(repository):
         assert f"error: no '{missing}' found" in said and words in said
 
 
+def test_a_rust_that_is_too_old_is_told_before_anything_is_downloaded(repository):
+    manifest = repository.folder / "Cargo.toml"
+    manifest.write_text(manifest.read_text().replace("[dependencies]", '\nrust-version = "1.95"\n[dependencies]'))
+    for version, fails in [("1.94.9", True), ("1.95.0", False), ("2.0.0-nightly", False)]:
+        repository.tool("cargo", f"#!/bin/sh\necho 'cargo {version} (0 2026-01-01)'\n")
+        said = repository.setup(fails=fails)
+        assert ("error: Rust 1.94.9 is too old, 1.95 or newer is needed: rustup update" in said) == fails
+        assert repository.log.exists() != fails
+
+
 @pytest.mark.skipif(not (ROOT / "target/release/selector_mnist").exists(), reason="selector_mnist is not built")
 def test_the_real_program_finds_the_libtorch_it_was_linked_with():
     binary = ROOT / "target/release/selector_mnist"

@@ -15,6 +15,11 @@ pub(super) struct Manifest {
     files: BTreeMap<String, KnownFile>,
 }
 
+/// What to do where the files of a data set are not where they are looked for, or not as they should be.
+pub fn advice(name: &str) -> String {
+    format!("fetch it with `scripts/data {name}`, or say with --data-dir where it is")
+}
+
 /// The content of a file, uncompressed.
 #[derive(Debug, Deserialize)]
 struct KnownFile {
@@ -32,9 +37,9 @@ impl Manifest {
         serde_json::from_str(manifest).context("a manifest that is compiled into the program")
     }
 
-    /// The command that fetches the files, as a user reads it.
-    pub fn command(&self) -> String {
-        format!("`scripts/data {}`", self.name)
+    /// What to do where the files are not as they should be.
+    pub fn advice(&self) -> String {
+        advice(&self.name)
     }
 
     /// The SHA-256 that a file must have.

@@ -14,3 +14,4 @@ mod manifest;
 pub mod text;
 
 pub use images::{ImageData, LabelledImages, load};
+pub use manifest::advice;

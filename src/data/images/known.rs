@@ -20,8 +20,9 @@ pub(super) fn load_known(
     device: Device,
 ) -> Result<ImageData> {
     let manifest = Manifest::parse(manifest)?;
-    let folder = data_dir.join(&manifest.name);
-    let advice = format!("fetch it with {}", manifest.command());
+    // In full: a relative one counts from wherever the program was started.
+    let folder = std::path::absolute(data_dir).unwrap_or(data_dir.into()).join(&manifest.name);
+    let advice = manifest.advice();
     ensure!(folder.is_dir(), "no folder {}: {advice}", folder.display());
     let raw = read_splits(&folder, Some(&manifest));
     let raw = raw.map_err(|error| anyhow!("{error:#}; {advice}"))?;
@@ -49,7 +50,7 @@ mod tests {
     fn a_missing_or_foreign_set_says_what_to_do() {
         let data_dir = tempfile::tempdir().unwrap();
         let folder = data_dir.path().join("letters");
-        let advice = "fetch it with `scripts/data letters`";
+        let advice = "fetch it with `scripts/data letters`, or say with --data-dir where it is";
         let line = refusal(data_dir.path());
         assert_eq!(line, format!("no folder {}: {advice}", folder.display()));
         fs::create_dir(&folder).unwrap();

@@ -69,6 +69,7 @@ fn suggestion(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::advice;
 
     #[test]
     fn an_unknown_name_or_path_is_refused_with_the_closest() {
@@ -90,8 +91,7 @@ mod tests {
             match (set.load)(folder.path(), Device::Cpu) {
                 Ok(data) => assert_eq!(data.name, set.name),
                 Err(error) => {
-                    let advice = format!("fetch it with `scripts/data {}`", set.name);
-                    assert!(error.to_string().ends_with(&advice), "{error}");
+                    assert!(error.to_string().ends_with(&advice(set.name)), "{error}");
                 }
             }
         }

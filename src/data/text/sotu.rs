@@ -29,13 +29,14 @@ pub(super) const SOTU: NamedText = NamedText { name: "sotu", read };
 /// Reads and checks the file.
 fn read(data_dir: &Path) -> Result<RawText> {
     let manifest = Manifest::parse(MANIFEST)?;
-    let path = data_dir.join(&manifest.name).join(FILE);
-    let command = manifest.command();
-    ensure!(path.is_file(), "no file {}: run {command}, or use --data built-in", path.display());
+    let home = std::path::absolute(data_dir).unwrap_or(data_dir.into());
+    let path = home.join(&manifest.name).join(FILE);
+    let advice = manifest.advice();
+    ensure!(path.is_file(), "no file {}: {advice}, or use --data built-in", path.display());
     let mut text = RawText::read(&path)?;
     let (sum, expected) = (sha256_of(&[&text.bytes]), manifest.sha256(FILE)?);
     let file = &text.file;
-    ensure!(sum == expected, "{file}: its SHA-256 is {sum}, expected {expected}: run {command}");
+    ensure!(sum == expected, "{file}: its SHA-256 is {sum}, expected {expected}: {advice}");
     text.plain = plain_as_ever;
     Ok(text)
 }

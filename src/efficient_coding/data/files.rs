@@ -10,6 +10,7 @@ use super::images::Images;
 use super::patch::PatchShape;
 use super::window::Planes;
 use super::{kyoto, picture};
+use crate::data::advice;
 use crate::lab::store::durable::sha256_of;
 use crate::lab::store::regular;
 
@@ -50,8 +51,8 @@ const PHOTO_DOWNSAMPLE: usize = 3;
 /// # Errors
 /// Where a photograph is missing or not the known one; as [`Images::new`].
 pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Images> {
-    let folder = data_dir.join("photos");
-    let advice = "fetch it with `scripts/data photos`";
+    let folder = std::path::absolute(data_dir).unwrap_or(data_dir.into()).join("photos");
+    let advice = advice("photos");
     let mut files = Vec::new();
     for (name, expected) in PHOTOS {
         let path = folder.join(name);
