@@ -41,7 +41,7 @@ def check_data(base, name, run):
     plain = [tag for plugin in ("scalars", "images", "histograms")
              for tag, info in shown.get(plugin, {}).items() if not info.get("description")]
     # What every experiment has is explained once, in the text panel of tags or here.
-    plain = [tag for tag in plain if not tag.startswith(("time/", "figures/"))]
+    plain = [tag for tag in plain if not tag.startswith(("time/", "system/", "figures/"))]
     assert not plain, f"{name}: nothing explains {plain[:5]}"
     charts = [chart for section in board_http.layout(base).get("category", [])
               for chart in section["chart"]]

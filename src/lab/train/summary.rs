@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::experiment::Experiment;
 use super::session::Session;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::store::checkpoint::{Manifest, find};
-use crate::lab::store::record::{Best, RecordFile, Status, Summary};
+use crate::lab::store::record::{Best, Provenance, RecordFile, Status, Summary};
 use crate::lab::tensor::device;
 
 /// A word of a command as a POSIX shell reads it back.
@@ -48,10 +48,22 @@ impl<E: Experiment> Session<E> {
             self.console.report(&line);
         }
         let config = self.config().clone();
-        let mut hparams = config.clone();
-        hparams.retain(|key, _| !is_bookkeeping(key));
+        // What sets this run apart comes first: TensorBoard's table shows the first columns alone.
+        let record = Provenance::read(&self.folder.path).unwrap_or_default();
+        let first = record.changed.keys().map(String::as_str).chain(["seed"]);
+        let mut hparams: Map<String, Value> =
+            first.filter_map(|key| Some((key.into(), config.get(key)?.clone()))).collect();
+        let others = config.iter().filter(|(key, _)| !is_bookkeeping(key));
+        for (key, value) in others {
+            hparams.entry(key).or_insert(value.clone());
+        }
         self.log.hparams(&hparams, E::SPEC.metrics);
-        self.log.charts(&self.experiment.charts());
+        // Sections of one name would be one section, where several experiments are looked at.
+        let mut charts = self.experiment.charts();
+        for chart in &mut charts {
+            chart.category = format!("{}: {}", E::SPEC.name, chart.category);
+        }
+        self.log.charts(&charts);
         let rows = E::SPEC.tags.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
         let table: String = rows.collect();
         self.log.text("tags", 0, &format!("| tag | meaning |\n|---|---|\n{table}"));
