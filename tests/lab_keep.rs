@@ -178,7 +178,7 @@ fn an_archive_unpacks_to_a_run_that_goes_on() {
     let unpacked =
         Command::new("tar").args(["xzf", archive]).current_dir(bench.path("")).status().unwrap();
     assert!(unpacked.success());
-    assert_eq!(names(&bench, "--status done"), ["packed", "whole"]);
+    assert_eq!(names(&bench, "--status done"), ["whole", "packed"]);
     // What exists is not written over.
     lab(&bench, "archive packed").expect(2).error();
     bench.run("--resume packed --epochs 3 --quiet").expect(0);
