@@ -77,7 +77,7 @@ fn metrics(home: &Path, name: &str) -> Vec<Value> {
         let mut entry: Value = serde_json::from_str(line).unwrap();
         entry.as_object_mut().unwrap().shift_remove("time");
         let values = entry["values"].as_object_mut().unwrap();
-        values.retain(|tag, _| !tag.starts_with("time/"));
+        values.retain(|tag, _| !tags::is_of_machine(tag));
         entry
     };
     text.lines().map(clean).collect()

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use common::{Bench, Outcome, words};
 use neuron_lab::lab::Experiment;
-use neuron_lab::lab::log::tags::meaning;
+use neuron_lab::lab::log::tags::{is_of_machine, meaning};
 use neuron_lab::one_neuron::OneNeuron;
 use serde_json::Value;
 
@@ -24,14 +24,14 @@ fn checkpoint(bench: &Bench, run: &str, step: u64, extension: &str) -> PathBuf {
     bench.path(format!("checkpoints/one_neuron/{run}/step-{step:08}.{extension}"))
 }
 
-/// The lines of `metrics.jsonl` without what depends on the clock.
+/// The lines of `metrics.jsonl` without what depends on the machine.
 fn metrics(bench: &Bench, run: &str) -> Vec<Value> {
     let text = fs::read_to_string(bench.path(format!("runs/one_neuron/{run}/metrics.jsonl")));
     let lines = text.unwrap();
     let entry = |line: &str| {
         let mut entry: Value = serde_json::from_str(line).unwrap();
         let values = entry["values"].as_object_mut().unwrap();
-        values.retain(|tag, _| !tag.starts_with("time/"));
+        values.retain(|tag, _| !is_of_machine(tag));
         (!values.is_empty()).then(|| entry["values"].take())
     };
     lines.lines().filter_map(entry).collect()

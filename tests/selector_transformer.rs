@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use common::{Bench, Outcome, words};
+use neuron_lab::lab::log::tags::is_of_machine;
 use neuron_lab::lab::open_session;
 use neuron_lab::lab::tensor::to_host;
 use neuron_lab::lab::train::finite::FinitePolicy;
@@ -30,14 +31,14 @@ fn tensors(bench: &Bench, run: &str, step: u64) -> Vec<u8> {
     fs::read(folder(bench, "checkpoints", run).join(format!("step-{step:08}.safetensors"))).unwrap()
 }
 
-/// The lines of `metrics.jsonl` without what depends on the clock.
+/// The lines of `metrics.jsonl` without what depends on the machine.
 fn metrics(bench: &Bench, run: &str) -> Vec<Value> {
     let text = fs::read_to_string(folder(bench, "runs", run).join("metrics.jsonl")).unwrap();
     let entry = |line: &str| {
         let mut entry: Value = serde_json::from_str(line).unwrap();
         entry.as_object_mut().unwrap().shift_remove("time");
         let values = entry["values"].as_object_mut().unwrap();
-        values.retain(|tag, _| !tag.starts_with("time/"));
+        values.retain(|tag, _| !is_of_machine(tag));
         entry
     };
     text.lines().map(entry).collect()

@@ -119,7 +119,8 @@ def test_a_resumed_run_logs_what_one_in_one_go_does(folders):
         for tag, points in whole.items():
             if tag.startswith("time/"):
                 assert [step for step, _ in resumed[tag]] == [step for step, _ in points], tag
-            else:
+            # What the run used of the machine is logged by the clock, at most once a second.
+            elif not tag.startswith("system/"):
                 assert resumed[tag] == points, tag
         ends = [folders.read(name, "summary.json") for name in (run, "whole")]
         for key in ("status", "steps", "best", "exit_code"):

@@ -52,7 +52,7 @@ class Place:
         found["log"] = entries(self.run / "metrics.jsonl")
         found["metrics"] = {tag: value for _, values in found["log"] for tag, value in values.items()}
         last = self.summary().get("metrics") or {}
-        found["last"] = {tag: value for tag, value in last.items() if not tag.startswith("time/")}
+        found["last"] = {tag: value for tag, value in last.items() if not tag.startswith(golden.OF_MACHINE)}
         return found
 
     def leftovers(self):
@@ -66,13 +66,13 @@ class Place:
 
 
 def entries(path):
-    """The entries of a log, without the times."""
+    """The entries of a log, without what is of the machine."""
     if not path.exists():
         return []
     found = []
     for line in path.read_text(errors="replace").splitlines():
         entry = json.loads(line)
-        values = {tag: value for tag, value in entry["values"].items() if not tag.startswith("time/")}
+        values = {tag: value for tag, value in entry["values"].items() if not tag.startswith(golden.OF_MACHINE)}
         found.append([entry["step"], values])
     return found
 

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use neuron_lab::lab::log::tags::is_of_machine;
 use serde_json::Value;
 
 use crate::common::{Bench, Outcome, words};
@@ -51,14 +52,14 @@ impl Program {
         serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
     }
 
-    /// The lines of `metrics.jsonl` without what depends on the clock.
+    /// The lines of `metrics.jsonl` without what depends on the machine.
     pub fn metrics(&self, run: &str) -> Vec<String> {
         let text = fs::read_to_string(self.folder("runs", run).join("metrics.jsonl")).unwrap();
         let entry = |line: &str| {
             let mut entry: Value = serde_json::from_str(line).unwrap();
             entry.as_object_mut().unwrap().shift_remove("time");
             let values = entry["values"].as_object_mut().unwrap();
-            values.retain(|tag, _| !tag.starts_with("time/"));
+            values.retain(|tag, _| !is_of_machine(tag));
             entry.to_string()
         };
         text.lines().map(entry).collect()

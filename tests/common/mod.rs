@@ -15,6 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use neuron_lab::data::{self, ImageData};
+use neuron_lab::lab::log::tags::is_of_machine;
 use serde_json::Value;
 use tch::Device;
 
@@ -194,14 +195,14 @@ impl Bench {
         self.json(self.run_file(run, "summary.json"))
     }
 
-    /// The lines of `metrics.jsonl` without what depends on the clock.
+    /// The lines of `metrics.jsonl` without what depends on the machine.
     pub fn metrics(&self, run: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.run_file(run, "metrics.jsonl")).unwrap();
         let lines = text.lines().map(|line| {
             let mut entry: Value = serde_json::from_str(line).unwrap();
             entry.as_object_mut().unwrap().shift_remove("time");
             let values = entry["values"].as_object_mut().unwrap();
-            values.retain(|tag, _| !tag.starts_with("time/"));
+            values.retain(|tag, _| !is_of_machine(tag));
             entry
         });
         lines.filter(|entry| !entry["values"].as_object().unwrap().is_empty()).collect()

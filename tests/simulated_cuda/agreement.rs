@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use neuron_lab::lab::log::tags::is_of_machine;
 use serde_json::Value;
 
 use crate::bench::{On, Trial, in_parallel};
@@ -20,12 +21,12 @@ use crate::library;
 const RELATIVE: f64 = 1e-4;
 const ABSOLUTE: f64 = 1e-6;
 
-/// The values of a run by step and tag, without those that depend on the clock.
+/// The values of a run by step and tag, without those that depend on the machine.
 fn values(trial: &Trial, experiment: &str) -> BTreeMap<String, Option<f64>> {
     let mut found = BTreeMap::new();
     for entry in trial.entries(experiment, "run") {
         for (tag, value) in entry["values"].as_object().unwrap() {
-            if !tag.starts_with("time/") {
+            if !is_of_machine(tag) {
                 found.insert(format!("step {} {tag}", entry["step"]), value.as_f64());
             }
         }

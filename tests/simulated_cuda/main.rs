@@ -21,3 +21,4 @@ mod library;
 mod operators;
 mod operators_agree;
 mod strictness;
+mod system;

@@ -3,6 +3,7 @@
 pub mod console;
 pub mod metrics;
 pub mod run_log;
+pub mod system;
 pub mod tags;
 pub mod tensorboard;
 

@@ -1,10 +1,34 @@
 //! What each tag means.
 
-/// The meaning of a tag by a list of patterns, in which `*` stands for any part; the first pattern
-/// that fits counts. The spread of a tag over replicates, `<tag>/sd`, means what the tag does.
+/// What the lab itself logs of every run, about once a second.
+pub const SYSTEM: [(&str, &str); 6] = [
+    ("system/process_memory_gb", "resident memory of the process, in GB of 10^9 bytes"),
+    (
+        "system/gpu_process_memory_gb",
+        "GPU memory of the process, by the driver, in GB: what libtorch has reserved, and CUDA itself",
+    ),
+    ("system/gpu_memory_gb", "memory of the GPU in use by all processes, by the driver, in GB"),
+    (
+        "system/gpu_utilization_percent",
+        "share of the last second, or less, in which the GPU computed at all, by the driver",
+    ),
+    ("system/gpu_temperature_c", "temperature of the GPU, in degrees Celsius"),
+    ("system/gpu_power_w", "electric power that the GPU takes, in watts"),
+];
+
+/// The meaning of a tag by a list of patterns, in which `*` stands for any part, and by [`SYSTEM`]; the
+/// first pattern that fits counts. The spread of a tag over replicates, `<tag>/sd`, means what the tag
+/// does.
 pub fn meaning<'a>(patterns: &[(&str, &'a str)], tag: &str) -> Option<&'a str> {
     let tag = tag.strip_suffix("/sd").unwrap_or(tag);
-    patterns.iter().find(|(pattern, _)| fits(pattern, tag)).map(|(_, meaning)| *meaning)
+    let mut all = patterns.iter().copied().chain(SYSTEM);
+    all.find(|(pattern, _)| fits(pattern, tag)).map(|(_, meaning)| meaning)
+}
+
+/// Whether a tag is one of the machine: what the clock says (`time/`), and what the run used
+/// (`system/`). Their values are others each time that a run is made again, and are no results.
+pub fn is_of_machine(tag: &str) -> bool {
+    ["time/", "system/"].iter().any(|kind| tag.starts_with(kind))
 }
 
 fn fits(pattern: &str, tag: &str) -> bool {
@@ -29,5 +53,12 @@ mod tests {
         assert_eq!(meaning(&patterns, "selection/test/layer1/B"), None);
         assert_eq!(meaning(&patterns, "time/data_ms"), Some("c"));
         assert_eq!(meaning(&patterns, "eval/losses"), None);
+        assert_eq!(meaning(&patterns, "system/gpu_power_w"), Some(SYSTEM[5].1));
+    }
+
+    #[test]
+    fn what_the_machine_says_is_no_result() {
+        assert!(SYSTEM.iter().all(|(tag, _)| is_of_machine(tag)) && is_of_machine("time/data_ms"));
+        assert!(!is_of_machine("eval/time/x") && !is_of_machine("systems"));
     }
 }

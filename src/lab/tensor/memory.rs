@@ -37,6 +37,11 @@ pub fn require(device: Device, needed: u64, what: &str) -> Result<()> {
     }
 }
 
+/// Bytes of this process that are in memory now, where the kernel says it.
+pub fn resident() -> Option<u64> {
+    bytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+}
+
 /// Bytes that this process can still have, where that is said: the least that the machine, the
 /// control groups and `ulimit -v` leave.
 fn available() -> Option<u64> {

@@ -18,6 +18,7 @@ use crate::lab::error::Failure;
 use crate::lab::log::console::Console;
 use crate::lab::log::metrics::{Metrics, Reading};
 use crate::lab::log::run_log::Log;
+use crate::lab::log::system::SystemMonitor;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::store::folder::RunFolder;
 use crate::lab::store::record::ProcessStamp;
@@ -66,6 +67,7 @@ pub struct Session<E: Experiment> {
     /// Time that drawing the figures took.
     pub(super) drawing: Duration,
     interval_begun: (u64, Instant),
+    system: SystemMonitor,
 }
 
 impl<E: Experiment> Session<E> {
@@ -98,6 +100,7 @@ impl<E: Experiment> Session<E> {
             scored: None,
             evaluated: None,
             drawing: Duration::ZERO,
+            system: SystemMonitor::new(device),
             experiment,
             folder,
             log,
@@ -239,6 +242,7 @@ impl<E: Experiment> Session<E> {
         let loss = E::SPEC.loss.and_then(|tag| readings.iter().find(|reading| reading.tag == tag));
         let loss = loss.map(|reading| crate::lab::statistics::mean_and_sd(&reading.values).0);
         readings.extend(self.time_readings());
+        readings.extend(self.system.readings());
         self.log.scalars(step, self.seconds(), &readings);
         self.log.flush();
         self.warn_of_log();

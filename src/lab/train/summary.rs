@@ -9,6 +9,7 @@ use super::experiment::Experiment;
 use super::session::Session;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
+use crate::lab::log::tags::SYSTEM;
 use crate::lab::store::checkpoint::{Manifest, find};
 use crate::lab::store::record::{Best, Provenance, RecordFile, Status, Summary};
 use crate::lab::tensor::device;
@@ -64,7 +65,8 @@ impl<E: Experiment> Session<E> {
             chart.category = format!("{}: {}", E::SPEC.name, chart.category);
         }
         self.log.charts(&charts);
-        let rows = E::SPEC.tags.iter().map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
+        let tags = E::SPEC.tags.iter().copied().chain(SYSTEM);
+        let rows = tags.map(|(tag, meaning)| format!("| `{tag}` | {meaning} |\n"));
         let table: String = rows.collect();
         self.log.text("tags", 0, &format!("| tag | meaning |\n|---|---|\n{table}"));
         let rows = config.iter().map(|(key, value)| format!("| `{key}` | `{value}` |\n"));

@@ -8,6 +8,7 @@ use anyhow::Result;
 use serde_json::{Map, Value, json};
 
 use crate::lab::log::console::Console;
+use crate::lab::log::tags::is_of_machine;
 use crate::lab_program::find::lookup::find_run;
 use crate::lab_program::show::details::Details;
 use crate::lab_program::text::table::{Table, number, plain};
@@ -43,12 +44,13 @@ fn changed_files(a: Option<&str>, b: Option<&str>) -> Option<String> {
     (output.status.success() && !text.trim().is_empty()).then_some(text)
 }
 
-/// The last values of two runs by their tags; results alone, or everything but times.
+/// The last values of two runs by their tags; results alone, or everything but
+/// what the machine says.
 fn values(a: &Details, b: &Details, all: bool) -> Vec<(String, [Option<f64>; 2])> {
     let (x, y) = (a.last_values(), b.last_values());
     let wanted = |tag: &&String| {
         let result = a.run.results.contains(tag) || b.run.results.contains(tag);
-        if all { !tag.starts_with("time/") } else { result }
+        if all { !is_of_machine(tag) } else { result }
     };
     let tags: BTreeSet<&String> = x.keys().chain(y.keys()).filter(wanted).collect();
     let both = |tag: &String| [x, y].map(|map| map.get(tag).and_then(Value::as_f64));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::details::Details;
 use crate::lab::error::one_line;
 use crate::lab::log::console::{Console, printable};
+use crate::lab::log::tags::is_of_machine;
 use crate::lab::store::checkpoint::Manifest;
 use crate::lab_program::find::lookup::find_run;
 use crate::lab_program::text::table::{Table, number, plain};
@@ -72,7 +73,7 @@ fn text(details: &Details) -> String {
     let config: Vec<_> = details.config.iter().map(changed).collect();
     text += &section("settings (* differs from the default)", &config);
     text += &section("provenance", &details.origin());
-    let shown = details.last_values().iter().filter(|(tag, _)| !tag.starts_with("time/"));
+    let shown = details.last_values().iter().filter(|(tag, _)| !is_of_machine(tag));
     let value = |value: &Value| number(value.as_f64().unwrap_or(f64::NAN));
     let rows: Vec<_> = shown.map(|(tag, last)| (tag.clone(), value(last))).collect();
     text += &section("last values", &rows);
