@@ -190,7 +190,9 @@ fn a_run_that_exists_or_is_in_use() {
     wait_until("it logs", || bench.run_file("busy", "metrics.jsonl").exists());
     for line in ["--resume busy", "--data digits --name busy --runs other"] {
         let outcome = bench.run(line).expect(2);
-        assert!(outcome.error().contains(&format!("in use by process {}", busy.id())));
+        let host = rustix::system::uname();
+        let holder = format!("process {} on {}", busy.id(), host.nodename().to_str().unwrap());
+        assert!(outcome.error().contains(&format!("in use by {holder}: ")), "{outcome:?}");
     }
     let outcome = bench.run("--resume buzy").expect(2);
     assert!(outcome.error().contains("\"busy\""), "{outcome:?}");

@@ -63,8 +63,9 @@ fn killed_twice_and_resumed_it_ends_with_ten_runs() {
     let running = runs(&bench).into_iter().find(|run| run["status"] == "running");
     if let Some(run) = running {
         let lock = bench.path(run["path"].as_str().unwrap()).join(".lock");
-        let pid = fs::read_to_string(lock).unwrap();
-        let _ = Command::new("kill").args(["-9", pid.trim()]).status();
+        let holder = fs::read_to_string(lock).unwrap();
+        let pid = holder.split_whitespace().next().unwrap();
+        let _ = Command::new("kill").args(["-9", pid]).status();
     }
     process.kill().unwrap();
     process.wait().unwrap();

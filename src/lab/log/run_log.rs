@@ -113,12 +113,12 @@ impl Log {
         let path = self.folder.join("metrics.jsonl");
         let mut options = File::options();
         options.create(true).truncate(false).read(true).write(true);
-        options.open(&path)?;
+        regular::open_with(&path, &mut options)?;
         let kept = match resumed_at {
             Some(step) => self.recall(&path, step)?,
             None => 0,
         };
-        let lines = WholeLines::new(options.open(&path)?, kept)?;
+        let lines = WholeLines::new(regular::open_with(&path, &mut options)?, kept)?;
         let mut events = EventWriter::create(&self.folder).context("creating the event file")?;
         // TensorBoard's loader in Python acts on the second start that it sees, not on the first.
         events.session_start(resumed_at.map_or(0, |step| step as i64 + 1))?;

@@ -1,9 +1,9 @@
-//! Opens files that somebody else may have put into a folder: regular files alone.
+//! Opens files that somebody else may have put into a folder, to read or to write: regular files alone.
 //!
-//! Opening a named pipe waits for a writer, for ever where there is none, and a device may never
+//! Opening a named pipe waits for its other end, for ever where there is none, and a device may never
 //! end.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -18,15 +18,27 @@ const LONGEST: u64 = 256 << 20;
 /// # Errors
 /// What the file system says, or that it is something else: a pipe, a device, a socket, a folder.
 pub fn open(path: &Path) -> io::Result<File> {
+    open_with(path, File::options().read(true))
+}
+
+/// As [`open`], by options of the caller's, which may make the file where it is missing.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let expect_file = |found: fs::Metadata| match found.is_file() {
         true => Ok(()),
         false => Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file")),
     };
-    expect_file(fs::metadata(path)?)?;
-    // Another one may have taken its place meanwhile. A pipe without a writer then opens at once; a
-    // regular file is read as ever.
+    match fs::metadata(path) {
+        Ok(found) => expect_file(found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    // Another one may have taken its place meanwhile. A pipe without another end then opens at once, or
+    // not at all; a regular file is read and written as ever.
     let at_once = OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(at_once).open(path)?;
+    let file = options.custom_flags(at_once).open(path)?;
     expect_file(file.metadata()?)?;
     Ok(file)
 }
@@ -82,8 +94,11 @@ mod tests {
             for said in [read(&path(name)), read_any_length(&path(name))] {
                 assert_eq!(said.unwrap_err().to_string(), "this is not a regular file", "{name}");
             }
+            let written = open_with(&path(name), File::options().create(true).append(true));
+            assert_eq!(written.unwrap_err().to_string(), "this is not a regular file", "{name}");
         }
         assert_eq!(read(&path("nothing")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        open_with(&path("new"), File::options().create(true).append(true)).unwrap();
         File::create(path("long")).unwrap().set_len(LONGEST + 1).unwrap();
         assert_eq!(read(&path("long")).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     }

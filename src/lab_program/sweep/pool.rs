@@ -144,12 +144,13 @@ impl<'a> Pool<'a> {
         let logs = self.sweep.home().join("logs");
         std::fs::create_dir_all(&logs)?;
         let path = logs.join(format!("{}.txt", point.name));
-        let log = File::options().create(true).append(true).open(&path)?;
+        let log = regular::open_with(&path, File::options().create(true).append(true))
+            .with_context(|| format!("opening {}", path.display()))?;
         let mut command = Command::new(&self.program);
         command.args(self.sweep.command(point)).current_dir(&self.sweep.folder);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         if let Some(gpu) = &slot.gpu {
-            command.env("CUDA_VISIBLE_DEVICES", gpu);
+            command.env(VISIBLE, gpu);
         }
         // SAFETY: between fork and exec the child makes one system call, which takes no lock and
         // allocates nothing, so that it can't wait for a thread that is not there any more.

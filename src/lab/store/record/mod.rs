@@ -14,6 +14,7 @@ mod summary;
 pub use configuration::Configuration;
 pub use labels::Labels;
 pub use package::Package;
+pub(super) use provenance::host;
 pub use provenance::{InitFrom, Process, Provenance, Resumption, libtorch_version};
 pub use status::Status;
 pub use summary::{Best, ProcessStamp, Summary};

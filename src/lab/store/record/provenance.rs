@@ -115,7 +115,7 @@ pub struct Resumption {
 }
 
 /// The name of this machine.
-pub(super) fn host() -> String {
+pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
