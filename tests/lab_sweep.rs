@@ -130,6 +130,7 @@ fn nothing_starts_where_a_point_is_refused() {
         ("selector_mnist --data digits --grid seed=0,2 --together", "--together"),
         ("selector_mnist --grid seed=0..99999 --grid lr=1,2", "100000 x 2 points"),
         ("selector_mnist --data digits --grid lr=0.1 --per-gpu 0", "--per-gpu"),
+        ("selector_mnist --data digits --grid lr=0.1 --device cuda:1", "--device cuda --gpus 1"),
     ] {
         let out = lab(&bench, &format!("sweep {line}")).expect(2);
         assert!(out.error().contains(words), "{line}: {out:#?}");

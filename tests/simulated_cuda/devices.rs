@@ -1,12 +1,13 @@
 //! Runs that change their device, and devices besides the first.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::agreement;
-use crate::bench::{On, Trial, finish, in_parallel, simulate};
+use crate::bench::{On, Trial, finish, in_parallel, program, simulate};
 use crate::common::{EXPERIMENTS, cut};
 use crate::library;
 
@@ -191,4 +192,44 @@ fn a_run_on_the_second_device_stays_there() {
         command.env("SIMULATED_CUDA_DEVICES", "2");
         finish(command).expect(0);
     });
+}
+
+#[test]
+fn points_of_a_sweep_go_round_over_the_gpus_that_the_environment_lists() {
+    if !library::fits() {
+        return;
+    }
+    for (visible, flags, expected) in [
+        (Some("5,GPU-8a1f"), "", ["5", "GPU-8a1f"]),
+        (None, "", ["0", "1"]),
+        (Some("5,6,7"), "--gpus 7,5", ["5", "7"]),
+    ] {
+        let trial = Trial::new();
+        let path = |name: &str| trial.bench.path(name);
+        // The experiment, which notes what it can see.
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --check ] || echo \"$CUDA_VISIBLE_DEVICES\" >>{}\nexec {} \"$@\"\n",
+            path("seen").display(),
+            program("selector_mnist").display()
+        );
+        fs::create_dir(path("tools")).unwrap();
+        fs::write(path("tools/noting"), script).unwrap();
+        fs::set_permissions(path("tools/noting"), fs::Permissions::from_mode(0o755)).unwrap();
+        let line =
+            "sweep noting --data digits --epochs 1 --hidden 8 --device cuda --grid seed=0..3";
+        let mut command = trial.command("lab", &format!("{line} --name s --quiet {flags}"));
+        simulate(&mut command);
+        let tools = format!("{}:{}", path("tools").display(), std::env::var("PATH").unwrap());
+        command.env("PATH", tools).env("SIMULATED_CUDA_DEVICES", "2");
+        if let Some(visible) = visible {
+            command.env("CUDA_VISIBLE_DEVICES", visible);
+        }
+        finish(command).expect(0);
+        let seen = fs::read_to_string(path("seen")).unwrap();
+        let mut seen: Vec<&str> = seen.lines().collect();
+        assert_eq!(seen.len(), 4, "{seen:?}");
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, expected);
+    }
 }

@@ -23,7 +23,8 @@ pub struct SweepArgs {
     /// Points that run at a time; by default as many as there are cores for, or places on GPUs
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..).map(usize::from))]
     pub jobs: Option<usize>,
-    /// GPUs to use, separated by commas; by default all, unless the device is cpu
+    /// GPUs to use, separated by commas, as CUDA_VISIBLE_DEVICES takes them; by default those that it
+    /// has, or all, unless the device is cpu
     #[arg(long, value_delimiter = ',')]
     pub gpus: Vec<String>,
     /// Points that share a GPU

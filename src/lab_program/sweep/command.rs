@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::args::{Launcher, SweepArgs};
 use super::manifest::Sweep;
-use super::pool::{Pool, Slot};
+use super::pool::{Pool, Slot, VISIBLE};
 use super::{plan, results, slurm};
 use crate::lab::error::{Failure, exit_code};
 use crate::lab::log::console::Console;
@@ -72,12 +72,21 @@ fn submit(sweep: &Sweep, own_args: &SweepArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The names by which a process of its own can be given each of the GPUs that CUDA sees here, of which
+/// there are `count`: those that `CUDA_VISIBLE_DEVICES` has for them, where it is set.
+fn visible_gpus(visible: Option<&str>, count: usize) -> Vec<String> {
+    match visible {
+        Some(names) => names.split(',').take(count).map(|name| name.trim().to_string()).collect(),
+        None => (0..count).map(|index| index.to_string()).collect(),
+    }
+}
+
 /// Places to run in: so many for each GPU, or the cores shared out by threads.
 fn slots(sweep: &Sweep, own_args: &SweepArgs) -> Vec<Slot> {
     let mut gpus = own_args.gpus.clone();
-    if gpus.is_empty() && sweep.gpu {
-        let count = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
-        gpus = (0..count).map(|index| index.to_string()).collect();
+    if gpus.is_empty() && sweep.gpu && tch::Cuda::is_available() {
+        let count = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
+        gpus = visible_gpus(std::env::var(VISIBLE).ok().as_deref(), count);
     }
     if !gpus.is_empty() {
         let each = own_args.per_gpu;
@@ -88,4 +97,20 @@ fn slots(sweep: &Sweep, own_args: &SweepArgs) -> Vec<Slot> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = own_args.jobs.unwrap_or(cores / sweep.threads.max(1)).max(1);
     vec![Slot { gpu: None }; jobs]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gpus_have_the_names_that_the_environment_has_for_them() {
+        assert_eq!(visible_gpus(None, 3), ["0", "1", "2"]);
+        assert_eq!(visible_gpus(Some("5,GPU-8a1f"), 2), ["5", "GPU-8a1f"]);
+        assert_eq!(visible_gpus(Some(" 3 , 1"), 2), ["3", "1"]);
+        assert_eq!(visible_gpus(Some("MIG-4c, MIG-4d"), 1), ["MIG-4c"]);
+        // CUDA sees none from the first on that there is not.
+        assert_eq!(visible_gpus(Some("2,-1,3"), 1), ["2"]);
+        assert!(visible_gpus(Some(""), 0).is_empty() && visible_gpus(None, 0).is_empty());
+    }
 }

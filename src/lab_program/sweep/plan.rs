@@ -85,7 +85,7 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         moved_to: None,
     };
     match own_args.launcher {
-        Launcher::Local => {}
+        Launcher::Local => refuse_numbered_gpus(&configs)?,
         Launcher::Slurm => check_home(&sweep.home())?,
     }
     Ok(sweep)
@@ -137,6 +137,17 @@ fn accepted(
     refused.iter().take(SHOWN).for_each(|line| console.warn(line));
     let (count, all) = (refused.len(), names.len());
     Err(refuse(format!("{count} of {all} points can't be run, so none was started")))
+}
+
+/// Refuses devices besides the first: on this machine each point sees one GPU alone.
+fn refuse_numbered_gpus(configs: &[Map<String, Value>]) -> Result<()> {
+    let device = |config: &Map<String, Value>| {
+        let number = config.get("device")?.as_str()?.strip_prefix("cuda:")?;
+        (number != "0").then(|| number.to_string())
+    };
+    let Some(number) = configs.iter().find_map(device) else { return Ok(()) };
+    let why = "a point of a sweep sees one GPU, as cuda:0";
+    Err(refuse(format!("--device cuda:{number}: {why}; use --device cuda --gpus {number}")))
 }
 
 /// Refuses points of equal settings, such as those of `lr=0.1,1e-1`: they would pass for different

@@ -20,6 +20,9 @@ use crate::lab::store::{folder, regular};
 use crate::lab::train::signals::{StopSignal, is_interruption};
 use crate::lab_program::find::run::Run;
 
+/// The variable by which CUDA shows a process some of the GPUs.
+pub const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
+
 /// Times that a point is begun again after its process was killed.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -30,7 +33,7 @@ const LOOK_EVERY: u64 = 10;
 /// A place in which a point can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
-    /// The GPU that its process sees; none for the CPU alone.
+    /// The GPU that its process sees, as `CUDA_VISIBLE_DEVICES` names it; none where that stays as it is.
     pub gpu: Option<String>,
 }
 
