@@ -264,10 +264,12 @@ fn the_files_of_a_sweep_on_slurm_say_how_it_stands_where_there_is_no_slurm() {
         let line = format!("PATH={path} {LAB} sweep {line} --launcher slurm --quiet {rest}");
         bench.execute("sh", &["-c", &line])
     };
-    // A line of the script begins with the path of the sweep's folder.
-    let refused = submit("--name s --runs \"$(printf 'a\\n#SBATCH --wrap=b')\"").expect(2);
-    assert!(refused.error().contains("no path for a job script"), "{refused:#?}");
-    assert_eq!(bench.names(""), ["tools"]);
+    // A line of the script begins with the path of the sweep's folder, and Slurm fills in %j.
+    for runs in ["\"$(printf 'a\\n#SBATCH --wrap=b')\"", "a%j"] {
+        let refused = submit(&format!("--name s --runs {runs}")).expect(2);
+        assert!(refused.error().contains("no path for a job script"), "{refused:#?}");
+        assert_eq!(bench.names(""), ["tools"]);
+    }
     submit("--name s").expect(0);
     lab(&bench, "member runs/sweeps/s 1").expect(0);
     let out = lab(&bench, "sweep status s").expect(0);

@@ -67,16 +67,18 @@ fn fill(template: &str, values: &[(&str, String)]) -> Result<String> {
 }
 
 /// Refuses a sweep's folder whose path can't stand in a job script: an end of a line in it would begin
-/// a line of the script's own.
+/// a line of the script's own, and where output goes Slurm puts a number or a name in place of `%`.
 ///
 /// # Errors
 /// Exit code 2.
 pub fn check_home(home: &Path) -> Result<()> {
+    let foreign = |character: char| character.is_control() || character == '%';
     match home.to_str() {
-        Some(path) if !path.contains(char::is_control) => Ok(()),
+        Some(path) if !path.contains(foreign) => Ok(()),
         Some(_) | None => {
             let path = home.display();
-            Err(refuse(format!("{path}: no path for a job script; choose another --runs")))
+            let why = "% and control characters mean something there";
+            Err(refuse(format!("{path}: no path for a job script ({why}); choose another --runs")))
         }
     }
 }
