@@ -313,7 +313,12 @@ fn a_report_is_one_file() {
     for (name, flags) in [("a", "--seed 0"), ("b", "--seed 1"), ("c", "--lr 0.1")] {
         bench.run(&format!("{RUN} --name {name} {flags}")).expect(0);
     }
-    lab(&bench, "report selector_mnist --out out/page.html").expect(0);
+    // Half-written, and a desktop's own.
+    for hidden in [".tmp-figure.png", "._confusion.png"] {
+        fs::write(bench.run_file("a", "figures").join(hidden), "no picture").unwrap();
+    }
+    let out = lab(&bench, "report selector_mnist --out out/page.html").expect(0);
+    assert!(out.warnings().is_empty(), "{out:#?}");
     let page = fs::read_to_string(bench.path("out/page.html")).unwrap();
     assert!(
         !page.contains("src=\"runs") && !page.contains("http:") && !page.contains("https:"),
@@ -322,6 +327,7 @@ fn a_report_is_one_file() {
     assert!(page.matches("data:image/png;base64,").count() >= 4);
     let text = fs::read_to_string(bench.path("out/page.md")).unwrap();
     assert!(text.contains("| 0.01 | 2 of 2 |") && text.contains("±"), "{text}");
+    assert!(!text.contains("/figures/."), "{text}");
     for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         assert!(bench.path("out").join(link).is_file(), "{link}");
     }

@@ -34,7 +34,8 @@ impl Details {
     pub fn read(run: Run) -> Self {
         let mut figures = files(&run.path.join("figures"));
         let is_png = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "png");
-        figures.retain(|path| is_png(path) && path.is_file());
+        // Hidden ones are no figures of the run: half-written, or a desktop's own.
+        figures.retain(|path| is_png(path) && !is_hidden(path) && path.is_file());
         Self {
             config: Configuration::read(&run.path).unwrap_or_default().0,
             provenance: Provenance::read(&run.path).unwrap_or_default(),
@@ -93,6 +94,10 @@ impl Details {
         }));
         rows.into_iter().map(|(key, value)| (key.into(), value)).collect()
     }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn known(value: &Option<impl Display>) -> String {
