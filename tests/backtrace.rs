@@ -98,7 +98,7 @@ fn what_a_limit_of_the_shell_leaves_is_what_there_is() {
     command.args(program.get_args());
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
-    let free = said.strip_prefix("error: a model needs 8.6 GB of memory, and ").unwrap();
+    let free = said.strip_prefix("error: not enough memory: a model needs 8.6 GB, and ").unwrap();
     let free: f64 = free.split(' ').next().unwrap().parse().unwrap();
     assert!(free > 0.0 && free < 4.1, "{said}");
 }

@@ -155,10 +155,14 @@ fn bad_input_is_one_line() {
         ("--vocab 1", 2, "--vocab 1: expected 2 or more"),
         ("--selector threshold", 2, "--selector threshold"),
         ("--compute gather", 2, "--compute gather computes only what is selected"),
-        ("--d-model 8192 --feedforward 90000 --num-computation 900", 1, " GB of memory, and "),
-        ("--batch-size 9223372036854775807", 1, "needs 9223372036.9 GB of memory, and "),
-        ("--feedforward 9223372036854775807", 1, "needs 9223372036.9 GB of memory, and "),
-        ("--d-model 4294967296 --heads 1", 1, "needs 9223372036.9 GB of memory, and "),
+        (
+            "--d-model 8192 --feedforward 90000 --num-computation 900",
+            1,
+            " GB are free; use a smaller --d-model, ",
+        ),
+        ("--batch-size 9223372036854775807", 1, "this transformer needs 9223372036.9 GB, and "),
+        ("--feedforward 9223372036854775807", 1, "this transformer needs 9223372036.9 GB, and "),
+        ("--d-model 4294967296 --heads 1", 1, "this transformer needs 9223372036.9 GB, and "),
         ("--ste-sign as-printed", 2, "--ste-sign as-printed"),
         (
             "--replicates 2",

@@ -122,6 +122,21 @@ fn absent_flags_are_refused<E: Experiment>() {
     }
 }
 
+fn sizes_are_flags<E: Experiment>() {
+    let help = command::parse::<E::Config>(&E::SPEC, words(&["program", "--help"]));
+    let help = help.map(drop).unwrap_err().to_string();
+    assert!(!E::SPEC.sizes.is_empty(), "{}", E::SPEC.name);
+    for flag in E::SPEC.sizes {
+        let offered = help.split(|c: char| !c.is_alphanumeric() && c != '-');
+        assert!(offered.into_iter().any(|w| w == format!("--{flag}")), "{} {flag}", E::SPEC.name);
+    }
+}
+
+#[test]
+fn what_makes_a_run_smaller_are_flags_of_its_own() {
+    for_each_experiment!(sizes_are_flags);
+}
+
 #[test]
 fn a_flag_that_does_not_apply_is_not_offered_and_refused_with_its_reason() {
     for_each_experiment!(absent_flags_are_refused);

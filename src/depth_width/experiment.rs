@@ -30,6 +30,7 @@ impl Experiment for DepthWidth {
         presets: PRESETS,
         metrics: &["network/end"],
         tags: report::TAGS,
+        sizes: &["widths", "depths"],
         absent: &[
             Absent { key: "steps", reason: LENGTH },
             Absent { key: "epochs", reason: LENGTH },

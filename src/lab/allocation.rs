@@ -9,6 +9,8 @@ use std::os::fd::AsFd;
 
 use signal_hook::low_level;
 
+use crate::lab::tensor::memory::Remedy;
+
 #[global_allocator]
 static ALLOCATOR: SystemOrEnd = SystemOrEnd;
 
@@ -47,12 +49,11 @@ fn given(memory: *mut u8, size: usize) -> *mut u8 {
 /// Says what was missing and ends the process, without allocating, locking or unwinding.
 #[cold]
 fn end(size: usize) -> ! {
-    let mut line = [0; 200];
+    let mut line = [0; 400];
     let mut rest = &mut line[..];
     let _ = writeln!(
         rest,
-        "error: not enough memory: {size} more bytes can't be had; use a smaller network or batch, \
-         or fewer --replicates"
+        "error: not enough memory: {size} more bytes were asked for, and can't be had; {Remedy}"
     );
     let left = rest.len();
     let said = &line[..line.len() - left];

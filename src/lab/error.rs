@@ -4,7 +4,10 @@ use std::backtrace::BacktraceStatus;
 use std::fmt;
 use std::process::ExitCode;
 
+use tch::TchError;
+
 use super::panic::Panicked;
+use super::tensor::memory;
 
 /// A failure with an exit code of its own; every other error exits with 1.
 #[derive(Debug)]
@@ -95,12 +98,16 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 }
 
 /// The whole chain of an error on one line. Of each cause only the first line is kept, since an
-/// error of libtorch carries a C++ backtrace of thousands of characters behind it.
+/// error of libtorch carries a C++ backtrace of thousands of characters behind it. One that is about
+/// memory says what to do.
 pub fn one_line(error: &anyhow::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        let line = text.lines().next().unwrap_or_default().trim().to_string();
+        let mut line = text.lines().next().unwrap_or_default().trim().to_string();
+        if cause.is::<TchError>() && memory::is_shortage(&line) {
+            line = memory::shortage(&line);
+        }
         if !parts.iter().any(|part| part.contains(&line)) {
             parts.push(line);
         }
@@ -153,6 +160,17 @@ mod tests {
         let line = one_line(&error);
         assert!(line.starts_with("first layer: "), "{line}");
         assert!(!line.contains('\n') && line.len() < 250, "{line}");
+    }
+
+    #[test]
+    fn a_lack_of_memory_says_what_to_do_and_a_name_does_not() {
+        let float = (tch::Kind::Float, tch::Device::Cpu);
+        let torch = tch::Tensor::f_zeros([1 << 40, 1 << 20], float).unwrap_err();
+        let error = Err::<(), _>(torch).context("first layer").unwrap_err();
+        let line = one_line(&error);
+        assert!(line.starts_with("first layer: not enough memory: "), "{line}");
+        let named = anyhow::anyhow!("out of memory.txt: no such file");
+        assert_eq!(one_line(&named), "out of memory.txt: no such file");
     }
 
     #[test]

@@ -10,13 +10,7 @@ use std::fmt;
 use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
-/// What libtorch and C++ say where there is not enough memory, on the CPU and on CUDA.
-const NO_MEMORY: [&str; 4] = [
-    "can't allocate memory",
-    "out of memory",
-    "Storage size calculation overflowed",
-    "std::bad_alloc",
-];
+use crate::lab::tensor::memory;
 
 /// Parts of paths that belong to the toolchain or to downloaded packages.
 const FOREIGN: [&str; 4] = ["/rustc/", "/rustlib/src/", "/registry/src/", "/git/checkouts/"];
@@ -60,7 +54,7 @@ pub fn install_hook() {
 
 fn note(panic: &PanicHookInfo<'_>) {
     // Looking frames up takes memory itself, and the line about it names no place.
-    if is_no_memory(message_of(panic.payload())) {
+    if memory::is_shortage(message_of(panic.payload())) {
         return;
     }
     let backtrace = Backtrace::force_capture();
@@ -80,9 +74,8 @@ pub fn from_panic(payload: &(dyn Any + Send)) -> anyhow::Error {
     let said = line.split_once("Torch(\"").map_or(line, |(_, said)| said);
     let noted = NOTED.lock().ok().and_then(|mut noted| noted.take());
     let place = noted.as_ref().and_then(|noted| noted.place.as_ref());
-    let line = if is_no_memory(said) {
-        let said = said.trim_end_matches("\")");
-        format!("not enough memory: use a smaller network or batch, or fewer --replicates ({said})")
+    let line = if memory::is_shortage(said) {
+        memory::shortage(said.trim_end_matches("\")"))
     } else {
         let place = place.map(|place| format!(" (at {place})")).unwrap_or_default();
         format!("internal error, please report it: {said}{place}")
@@ -97,11 +90,6 @@ pub fn from_panic(payload: &(dyn Any + Send)) -> anyhow::Error {
 fn message_of(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("unknown")
-}
-
-/// Whether a message is about memory that could not be had.
-fn is_no_memory(message: &str) -> bool {
-    NO_MEMORY.iter().any(|words| message.contains(words))
 }
 
 /// Whether a source file is neither the toolchain's nor a downloaded package's.

@@ -18,6 +18,9 @@ use crate::lab::error::refuse;
 const LENGTH: &str = "use --pretrain-seconds, --train-seconds and --steady-seconds";
 const DRAWN: &str = "no data set: the references are drawn";
 
+/// The flags that decide how much memory a run takes.
+pub const SIZES: &[&str] = &["expansions", "batch-runs", "replicates", "train-seconds"];
+
 /// The shared flags that mean nothing to these experiments.
 pub const ABSENT: &[Absent] = &[
     Absent { key: "steps", reason: LENGTH },

@@ -115,3 +115,36 @@ fn what_is_of_the_cpu_is_refused_where_auto_takes_cuda() {
         assert!(refused("auto", experiment, flags), "{experiment} {flags}");
     }
 }
+
+#[test]
+fn a_run_that_does_not_fit_says_what_is_free_and_what_makes_it_smaller() {
+    if !library::fits() {
+        return;
+    }
+    const MNIST: &str = "--hidden, --num-computation, --batch-size or --replicates";
+    for (experiment, flags, start, end) in [
+        (
+            "selector_mnist",
+            "--data digits --hidden 4096,4096 --num-computation 1",
+            "not enough memory on GPU 0: 66.00 MiB more were asked for, and ",
+            MNIST,
+        ),
+        (
+            "selector_transformer",
+            "--steps 1",
+            "not enough memory on GPU 0: this transformer needs ",
+            "--vocab, --sequence or --batch-size",
+        ),
+    ] {
+        let trial = Trial::new();
+        let mut command =
+            trial.command(experiment, &format!("{flags} --name run --quiet --device cuda:0"));
+        simulate(&mut command);
+        command.env("SIMULATED_CUDA_MEMORY", "50000000");
+        let outcome = finish(command).expect(1);
+        let error = outcome.error().trim_start_matches("error: ");
+        assert!(error.starts_with(start) && error.ends_with(end), "{error}");
+        assert!(error.contains(" MiB are free; use a smaller --"), "{error}");
+        assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
+    }
+}

@@ -29,6 +29,7 @@ impl Experiment for Characterize {
         metrics: report::METRICS,
         tags: report::TAGS,
         loss: Some("train/loss"),
+        sizes: &["hidden", "grid-lr", "grid-batch", "batch-size", "replicates"],
         absent: &[
             Absent { key: "epochs", reason: "a run is one pass of phase 2; --steps shortens it" },
             Absent {

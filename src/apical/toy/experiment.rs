@@ -26,6 +26,7 @@ impl Experiment for Toy {
         presets: presets::PRESETS,
         metrics: report::METRICS,
         tags: report::TAGS,
+        sizes: &["neurons", "inputs", "trials"],
         absent: &[
             Absent { key: "replicates", reason: "use --trials for more layers" },
             Absent { key: "epochs", reason: "time has no epochs; use --steps" },

@@ -31,6 +31,7 @@ impl Experiment for ApicalTrain {
         metrics: report::METRICS,
         tags: report::TAGS,
         loss: Some("train/loss"),
+        sizes: &["hidden", "lr-a", "lr-w", "batch-size", "replicates"],
         ..Spec::EMPTY
     };
 

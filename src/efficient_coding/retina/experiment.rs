@@ -41,6 +41,7 @@ impl Experiment for EfficientCoding {
         presets: PRESETS,
         metrics: &["eval/MI", "eval/bits_per_spike", "terms/KL"],
         tags: report::TAGS,
+        sizes: &["neurons", "kernel-size", "batch-size", "eval-patches"],
         absent: &[
             Absent {
                 key: "replicates",

@@ -25,6 +25,7 @@ impl Experiment for TwoLossToy {
         presets: PRESETS,
         metrics: &["f/two-losses", "f/multiplier", "f/eliminate", "excess/two-losses"],
         tags: report::TAGS,
+        sizes: &["map-size"],
         absent: &[
             Absent {
                 key: "replicates",

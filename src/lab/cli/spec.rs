@@ -104,6 +104,9 @@ pub struct Spec {
     pub tags: &'static [(&'static str, &'static str)],
     /// Tag of the metric that the progress bar shows as the loss, if any.
     pub loss: Option<&'static str>,
+    /// The flags on whose values it depends how much memory a run takes, for the line that says that
+    /// there is not enough.
+    pub sizes: &'static [&'static str],
     /// The shared flags that mean nothing here.
     pub absent: &'static [Absent],
     /// What can be done besides training, evaluating and checking.
@@ -121,6 +124,7 @@ impl Spec {
         metrics: &[],
         tags: &[],
         loss: None,
+        sizes: &[],
         absent: &[],
         actions: &[],
     };

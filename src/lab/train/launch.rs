@@ -16,7 +16,7 @@ use crate::lab::cli::command;
 use crate::lab::error::{backtrace, exit_code, one_line};
 use crate::lab::log::console::{Console, output_failure};
 use crate::lab::panic::{from_panic, install_hook};
-use crate::lab::tensor::libtorch;
+use crate::lab::tensor::{libtorch, memory};
 
 /// The `main` of an experiment's binary. It sets environment variables, so `main` must do nothing
 /// before it that starts a thread; [`run`] is for everyone else.
@@ -74,6 +74,7 @@ fn run_in<E: Experiment>(
     arguments: impl IntoIterator<Item = OsString>,
     environment: Environment,
 ) -> Result<()> {
+    memory::note_sizes(E::SPEC.sizes);
     let invocation = command::parse::<E::Config>(&E::SPEC, arguments)?;
     if let Some((action, request)) = &invocation.asked {
         return (action.run)(request);

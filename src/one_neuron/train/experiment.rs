@@ -26,6 +26,7 @@ impl Experiment for OneNeuron {
         metrics: &["train/end", "eval/loss", "eval/accuracy"],
         tags: report::TAGS,
         loss: Some("train/loss"),
+        sizes: &["batch-size", "replicates", "record-every"],
         absent: &[
             Absent {
                 key: "epochs",

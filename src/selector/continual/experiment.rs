@@ -35,6 +35,7 @@ impl Experiment for SelectorContinual {
         metrics: &["eval/average_accuracy", "eval/forgetting", "eval/backward_transfer"],
         tags: report::TAGS,
         loss: Some("train/loss"),
+        sizes: &["hidden", "num-computation", "batch-size", "memory", "replicates"],
         absent: &[
             Absent { key: "steps", reason: "the length is in passes through each task, --epochs" },
             Absent { key: "patience", reason: "a run learns all its tasks" },

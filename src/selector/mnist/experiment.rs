@@ -32,6 +32,7 @@ impl Experiment for SelectorMnist {
         metrics: &["eval/accuracy", "eval/loss", "train/epoch_loss"],
         tags: report::TAGS,
         loss: Some("train/loss"),
+        sizes: &["hidden", "num-computation", "batch-size", "replicates"],
         ..Spec::EMPTY
     };
 

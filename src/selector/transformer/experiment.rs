@@ -40,6 +40,15 @@ impl Experiment for SelectorTransformer {
         metrics: &["eval/loss", "train/average_loss"],
         tags: report::TAGS,
         loss: Some("train/loss"),
+        sizes: &[
+            "d-model",
+            "feedforward",
+            "layers",
+            "num-computation",
+            "vocab",
+            "sequence",
+            "batch-size",
+        ],
         absent: &[
             Absent { key: "replicates", reason: "a transformer trains alone; use --seed" },
             Absent { key: "epochs", reason: "use --steps" },

@@ -11,7 +11,7 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::{Settings, Spec};
-use crate::steady_state::config::{ABSENT, SteadyStateConfig};
+use crate::steady_state::config::{ABSENT, SIZES, SteadyStateConfig};
 use crate::steady_state::trade_off::SteadyState;
 
 impl Experiment for SteadyStateTheory {
@@ -25,6 +25,7 @@ impl Experiment for SteadyStateTheory {
         presets: PRESETS,
         metrics: &report::METRICS,
         tags: report::TAGS,
+        sizes: SIZES,
         absent: ABSENT,
         ..Spec::EMPTY
     };

@@ -12,7 +12,7 @@ use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
 use crate::lab::{Settings, Spec};
-use crate::steady_state::config::{ABSENT, SteadyStateConfig};
+use crate::steady_state::config::{ABSENT, SIZES, SteadyStateConfig};
 use crate::steady_state::measure::results::Results;
 
 impl Experiment for SteadyState {
@@ -25,6 +25,7 @@ impl Experiment for SteadyState {
         presets: PRESETS,
         metrics: &report::METRICS,
         tags: report::TAGS,
+        sizes: SIZES,
         absent: ABSENT,
         ..Spec::EMPTY
     };

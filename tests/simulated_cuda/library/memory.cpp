@@ -5,10 +5,13 @@
 
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "counters.h"
@@ -25,6 +28,16 @@ constexpr size_t DEFAULT_SIZE = size_t{16} << 30;
 size_t rounded(size_t bytes) {
   const size_t step = bytes > LARGE_STEP ? LARGE_STEP : SMALL_STEP;
   return std::max(step, (bytes + step - 1) / step * step);
+}
+
+std::string in_words(size_t bytes) {
+  constexpr std::array<const char*, 4> UNITS = {"bytes", "KiB", "MiB", "GiB"};
+  size_t unit = 0;
+  double number = static_cast<double>(bytes);
+  for (; number >= 1024 && unit + 1 < UNITS.size(); ++unit) number /= 1024;
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.2f %s", number, UNITS[unit]);
+  return text.data();
 }
 
 class Arena {
@@ -50,9 +63,12 @@ class Arena {
     } else if (bytes <= size_ - used_) {
       used_ += bytes;
     } else {
-      TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate ", bytes,
-                       " bytes. GPU 0 has a total capacity of ", size_, " bytes of which ", size_ - used_,
-                       " bytes are free.");
+      // In the words of a real one, whose numbers programs read.
+      TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate ", in_words(bytes),
+                       ". GPU 0 has a total capacity of ", in_words(size_), " of which ",
+                       in_words(size_ - used_), " is free. Of the allocated memory ", in_words(allocated_),
+                       " is allocated by PyTorch, and ", in_words(used_ - allocated_),
+                       " is reserved by PyTorch but unallocated.");
     }
     allocated_ += bytes;
     note_memory(allocated_);
