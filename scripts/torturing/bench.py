@@ -7,48 +7,26 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
+from ended import PATIENCE, Ended
 from runs import ROOT, RUN, Place, golden
+from served import Server
 
-# Seconds after which a program hangs, and what one may take: of addresses, which libtorch takes in
-# gigabytes, and of memory.
-PATIENCE, ADDRESSES, MEMORY = 60, 8 << 30, 1536 << 20
+# What a program may take of addresses, which libtorch takes in gigabytes.
+ADDRESSES = 8 << 30
+# Those that ask a run to save and end.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
 # How often a program is looked after, in seconds.
 GLANCE = 0.002
-# Words of a program that a fault of its own has ended.
-INTERNAL = ("internal error", "panicked at", "RUST_BACKTRACE", "terminate called")
 # About so many checkpoints are in a run.
 CHECKPOINTS = 8
-
-
-@dataclass
-class Ended:
-    """How a program ended: the exit code is negative for a signal, None where it had to be stopped."""
-
-    words: list
-    code: int | None
-    output: str
-    errors: str
-    memory: int
-
-    def __str__(self):
-        how = "no end" if self.code is None else f"exit code {self.code}"
-        last = [line for line in self.errors.splitlines() if line.strip()][-1:]
-        return f"{how} of `{shlex.join(self.words)}`" + "".join(f": {line[:300]}" for line in last)
-
-
-@dataclass
-class Outcome:
-    """What one case tried, by its parts, and what it found, a line for each."""
-
-    tried: Counter = field(default_factory=Counter)
-    found: list = field(default_factory=list)
 
 
 @dataclass
@@ -62,19 +40,35 @@ class Whole:
     figures: float
     every: int
     print: dict
-    operations: dict
+
+
+class Once:
+    """What is made once for each key, by whoever asks first."""
+
+    def __init__(self, make):
+        self.make, self.made, self.locks, self.lock = make, {}, defaultdict(threading.Lock), threading.Lock()
+
+    def get(self, key):
+        with self.lock:
+            lock = self.locks[key]
+        with lock:
+            if key not in self.made:
+                self.made[key] = self.make(key)
+            return self.made[key]
 
 
 class Bench:
     """The programs, and the undisturbed runs that others are compared with."""
 
-    def __init__(self, binaries, names, shim):
+    def __init__(self, binaries, names, shim, server, plain):
         self.binaries = binaries
-        self.shim = shim
+        self.shim, self.server, self.plain = shim, server, plain
+        self.idle = defaultdict(list)
         table = golden.chosen(golden.configurations(golden.CONFIGURATIONS), names)
         # Of a configuration of several steps, the first is a whole run as well.
         self.table = {key: steps[0] for key, steps in table.items() if steps[0].startswith(key[0])}
-        self.wholes, self.locks, self.lock = {}, {}, threading.Lock()
+        self.wholes, self.counts = Once(self.make_whole), Once(self.count)
+        self.lock = threading.Lock()
         self.environment = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
         for name in ("RUST_BACKTRACE", "TORTURE_FAULT", "TORTURE_COUNT"):
             self.environment.pop(name, None)
@@ -83,13 +77,6 @@ class Bench:
         """A configuration, each experiment as often as any other."""
         experiment = random.choice(sorted({experiment for experiment, _ in self.table}))
         return random.choice([key for key in self.table if key[0] == experiment])
-
-    @contextlib.contextmanager
-    def home(self):
-        """An empty folder, in memory where there is such a place."""
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        with tempfile.TemporaryDirectory(prefix="torture-", dir=memory) as folder:
-            yield Path(folder)
 
     def begin(self, key, every=None):
         """The command line that begins a configuration's run."""
@@ -111,18 +98,10 @@ class Bench:
     def start(self, words, home, environment=None, size=None):
         """Starts a program in a process group of its own, with every signal as a terminal leaves it."""
 
-        def prepare():
-            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
-            if size is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
         process = subprocess.Popen(
             [self.binaries / words[0], *words[1:]], cwd=home, env={**self.environment, **(environment or {})},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True, preexec_fn=prepare,
+            start_new_session=True, preexec_fn=lambda: prepare(size),
         )  # fmt: skip
         process.words, process.said, process.begun = words, [[], []], time.monotonic()
         process.readers = [
@@ -154,17 +133,41 @@ class Bench:
     def call(self, words, home, environment=None, size=None):
         return self.finish(self.start(words, home, environment, size))
 
+    def fork(self, words, home):
+        """As `call`, in a child of a process that has loaded the program's libraries before."""
+        if self.server is None:
+            return self.call(words, home)
+        name, *rest = [str(word) for word in words]
+        with self.lock:
+            server = self.idle[name].pop() if self.idle[name] else None
+        if server is None:
+            server = Server(self.binaries / name, self.server, self.environment, prepare)
+        code, said, memory = server.call(rest, home, PATIENCE)
+        # One that has failed is not asked again.
+        with self.lock:
+            self.idle[name].append(server)
+        return Ended([name, *rest], code, *(text.decode(errors="replace") for text in said), memory)
+
+    def either(self, random, outcome):
+        """A way to call programs that forks them, or now and then starts them anew, and counts both."""
+
+        def call(words, home):
+            plain = random.random() < self.plain or self.server is None
+            outcome.starts["plain" if plain else "forked"] += 1
+            return (self.call if plain else self.fork)(words, home)
+
+        return call
+
     def whole(self, key):
         """The undisturbed run of a configuration, made once."""
-        with self.lock:
-            lock = self.locks.setdefault(key, threading.Lock())
-        with lock:
-            if key not in self.wholes:
-                self.wholes[key] = self.make_whole(key)
-            return self.wholes[key]
+        return self.wholes.get(key)
+
+    def operations(self, key):
+        """How many writes, syncs, renames and new files such a run makes, counted once."""
+        return self.counts.get(key) if self.shim else {}
 
     def make_whole(self, key):
-        with self.home() as home:
+        with new_folder() as home:
             begun = time.monotonic()
             ended = self.call(self.begin(key), home)
             seconds = time.monotonic() - begun
@@ -175,17 +178,36 @@ class Bench:
             figures = summary["phase_seconds"]["figures"]
             steps = summary["steps"]
             found = place.print()
-        every, operations = max(1, steps // CHECKPOINTS), {}
-        if self.shim:
-            with self.home() as home:
-                counted = home / "operations"
-                counting = {"LD_PRELOAD": self.shim, "TORTURE_COUNT": str(counted)}
-                self.call(self.begin(key, every), home, counting)
-                if counted.exists():
-                    pairs = [line.split() for line in counted.read_text().splitlines()]
-                    operations = {kind: int(number) for kind, number in pairs if int(number) > 0}
+        every = max(1, steps // CHECKPOINTS)
         training = max(summary["wall_seconds"], 0.01)
-        return Whole(ended.code, steps, seconds, training, figures, every, found, operations)
+        return Whole(ended.code, steps, seconds, training, figures, every, found)
+
+    def count(self, key):
+        with new_folder() as home:
+            counted = home / "operations"
+            self.call(self.begin(key, self.whole(key).every), home,
+                      {"LD_PRELOAD": self.shim, "TORTURE_COUNT": str(counted)})  # fmt: skip
+            lines = counted.read_text().splitlines() if counted.exists() else []
+        pairs = [line.split() for line in lines]
+        return {kind: int(number) for kind, number in pairs if int(number) > 0}
+
+
+@contextlib.contextmanager
+def new_folder():
+    """An empty folder, in memory where there is such a place; it is gone afterwards."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="torture-", dir=memory) as folder:
+        yield Path(folder)
+
+
+def prepare(size=None):
+    """What a new process does before it becomes a program: signals and limits."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+    if size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def drain(stream, said):
@@ -210,31 +232,12 @@ def running(process):
     return False
 
 
-def wrong(ended, codes):
-    """What no program may do, whatever happens to it: a line for each."""
-    lines = []
-    if ended.code is None:
-        return [f"no end within {PATIENCE} s: {ended}"]
-    if ended.code not in codes:
-        lines.append(f"{ended}")
-    if any(word in ended.errors for word in INTERNAL):
-        lines.append(f"an internal error: {ended}")
-    refusals = sum(line.startswith("error:") for line in ended.errors.splitlines())
-    # A sweep names each point that failed in a warning.
-    names_points = ended.words[:2] == ["lab", "sweep"] and "warning:" in ended.errors
-    if ended.code in (1, 2) and refusals != 1 and not names_points:
-        lines.append(f"not one line that begins with `error:`: {ended}")
-    if ended.memory > MEMORY:
-        lines.append(f"{ended.memory >> 20} MiB of memory: {ended}")
-    return lines
-
-
-def compile_shim(folder):
-    """The library that makes disk errors; none where there is no C compiler."""
-    if shutil.which("cc") is None:
+def compile_library(name, folder):
+    """A library to be preloaded; none where there is no C compiler, or another system than Linux."""
+    if shutil.which("cc") is None or sys.platform != "linux":
         return None
-    library = folder / "faults.so"
-    command = ["cc", "-O1", "-shared", "-fPIC", "-o", library, ROOT / "scripts/torturing/faults.c", "-ldl"]
+    library, source = folder / f"{name}.so", ROOT / f"scripts/torturing/{name}.c"
+    command = ["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"]
     if subprocess.run(command, capture_output=True).returncode != 0:
         return None
     return str(library)

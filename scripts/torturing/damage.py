@@ -51,6 +51,8 @@ def spoil(random, path):
         path.unlink()
         return f"{path.name}: {stranger(random, path)}"
     data, said = damage(random, path.read_bytes())
+    # Elsewhere the same bytes may have another name.
+    path.unlink()
     path.write_bytes(data)
     return f"{path.name}: {said}"
 

@@ -5,13 +5,13 @@ import os
 import signal
 import time
 
-from bench import GLANCE, PATIENCE, Outcome, running, wrong
+from bench import GLANCE, SIGNALS, new_folder, running
+from ended import PATIENCE, Outcome, wrong
 from runs import Place, differences
 
 # All that a killed run must have in the end.
 ALL = ("status", "checkpoint", "tensors", "log", "figures")
 STAGES = ("at the start", "in training", "while figures are drawn")
-SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 # Errors of a disk: full, broken, over the quota.
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 
@@ -65,7 +65,7 @@ def end(bench, key, home, parts=ALL):
 def kills(bench, random):
     """SIGKILL up to four times, then the end."""
     key, outcome = bench.any(random), Outcome()
-    with bench.home() as home:
+    with new_folder() as home:
         whole = bench.whole(key)
         for _ in range(random.randint(1, 4)):
             process = bench.start(bench.next(key, home, whole.every), home)
@@ -84,16 +84,16 @@ def signals(bench, random):
     """A signal that asks a run to save and end, then the end."""
     key, outcome = bench.any(random), Outcome()
     number = random.choice(sorted(SIGNALS))
-    with bench.home() as home:
+    with new_folder() as home:
         place = Place(home, key[0])
         process = bench.start(bench.begin(key, bench.whole(key).every), home)
         stage = strike(bench, random, key, home, process, number)
         ended = bench.finish(process)
         if stage == STAGES[0]:
             # Nothing was there to be saved yet, and the handlers need not have been.
-            outcome.found += wrong(ended, {0, -number, SIGNALS[number]})
+            outcome.found += wrong(ended, {0, -number, 128 + number})
         elif stage is not None:
-            outcome.found += wrong(ended, {0, SIGNALS[number]})
+            outcome.found += wrong(ended, {0, 128 + number})
             expected = "done" if ended.code == 0 else "interrupted"
             if place.summary().get("status") != expected:
                 outcome.found.append(f"summary.json does not say `{expected}`: {ended}")
@@ -109,9 +109,10 @@ def errors(bench, random):
     key, outcome = bench.any(random), Outcome()
     whole = bench.whole(key)
     fault, size = {}, None
-    if whole.operations and random.random() < 0.8:
-        kind = random.choice(sorted(whole.operations))
-        number = random.randint(1, whole.operations[kind])
+    operations = bench.operations(key)
+    if operations and random.random() < 0.8:
+        kind = random.choice(sorted(operations))
+        number = random.randint(1, operations[kind])
         error, times = random.choice(ERRORS), random.choice((1, 1, 3, 0))
         text = f"{kind} {number} {error} {times}"
         fault = {"LD_PRELOAD": bench.shim, "TORTURE_FAULT": text}
@@ -120,7 +121,7 @@ def errors(bench, random):
     else:
         size = int(10 ** random.uniform(1, 5.5))
         name, text = "limit of a file's size", f"files of at most {size} bytes"
-    with bench.home() as home:
+    with new_folder() as home:
         place = Place(home, key[0])
         ended = bench.call(bench.begin(key, whole.every), home, fault, size)
         outcome.tried[name] += 1

@@ -2,22 +2,37 @@
 
 import gzip
 import json
+import os
 import re
 import shutil
 import threading
+from pathlib import Path
 
-from bench import Outcome, wrong
+from bench import new_folder
 from damage import damage, spoil
 from data import make_data, reader
+from ended import Outcome, wrong
 from runs import RUN, Place, golden
 
 # Damaged files of one case.
-BATCH = 20
+BATCH = 40
+# How often a case is about runs, sweeps and data.
+CASES = (95, 1, 4)
+# Runs that were cut off, of all; sweeps that are resumed.
+CUT_OFF, SWEEPS_RESUMED = 0.2, 0.05
+# What is done with a damaged run by itself, in hundreds. Those whose checkpoint is damaged are mostly
+# loaded; for the others it is often enough that they were in a list and in a report.
+STEPS = ("show", "eval", "resume", None)
+OF_CHECKPOINTS, OF_OTHERS = (10, 30, 20, 40), (20, 6, 8, 66)
+# Experiments whose figures take long; their runs are a third as often.
+SLOW = ("apical_toy", "steady_state")
 # 2 and 3 are refused settings and numbers that are not finite, which damage can make.
 CODES = {0, 1, 2, 3}
 # Without MNIST and its like, so that a case needs no data but the project's own.
 SWEEP = ["sweep", "selector_mnist", "--data", "digits", "--hidden", "8", "--epochs", "1", "--device", "cpu",
          "--jobs", "1", "--grid", "lr=0.02,0.2", "--name", "four"]  # fmt: skip
+# The files of a checkpoint.
+CHECKPOINT = ("safetensors", "manifest")
 # What a report writes.
 PAGE = ["page.html", "page.md", "page-figures"]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -49,31 +64,33 @@ class Templates:
         def make(place):
             make_data(place)
             for path in sorted(place.iterdir()):
-                with self.bench.home() as home:
+                with new_folder() as home:
                     self.call([*reader(path), "--name", RUN], home)
 
         return self.get("data", make)
 
     def call(self, words, place):
-        ended = self.bench.call(words, place)
+        ended = self.bench.fork(words, place)
         if ended.code != 0:
             raise RuntimeError(f"undisturbed: {ended}")
 
 
 def files(bench, random, templates):
     """A batch of damaged files of one kind."""
-    case = random.choices((of_runs, of_sweeps, of_data), (6, 1, 2))[0]
+    case = random.choices((of_runs, of_sweeps, of_data), CASES)[0]
     outcome = Outcome()
-    with bench.home() as home:
-        case(bench, random, templates, home, outcome)
+    call = bench.either(random, outcome)
+    with new_folder() as home:
+        case(bench, call, random, templates, home, outcome)
     return outcome
 
 
-def kind_of(path):
+def kind_of(name):
     """What a file is, in a word for the table."""
-    if path.suffix in (".safetensors", ".jsonl", ".png", ".csv", ".gz", ".mat", ".jpg", ".txt"):
-        return path.suffix[1:]
-    return "manifest" if path.name.startswith("step-") else path.name.split(".out")[0].removesuffix(".json")
+    suffix = name.rpartition(".")[2]
+    if suffix in ("safetensors", "jsonl", "png", "csv", "gz", "mat", "jpg", "txt"):
+        return suffix
+    return "manifest" if name.startswith("step-") else name.split(".out")[0].removesuffix(".json")
 
 
 def judge(ended, codes=CODES):
@@ -84,50 +101,76 @@ def judge(ended, codes=CODES):
     return found
 
 
-def of_runs(bench, random, templates, home, outcome):
+def of_runs(bench, call, random, templates, home, outcome):
     """Copies of a finished or a killed run, each with a damaged file."""
     key = bench.any(random)
+    while key[0] in SLOW and len(bench.table) > 1 and random.random() < 2 / 3:
+        key = bench.any(random)
     template, experiment = templates.run(key), key[0]
-    whole, said = bench.whole(key), {}
+    source = Place(template, experiment)
+    sources, before, said = (source.run, source.checkpoints), contents(template), {}
     for name in (f"r{number}" for number in range(BATCH)):
-        place, source = Place(home, experiment, name), Place(template, experiment)
-        shutil.copytree(source.run, place.run)
-        shutil.copytree(source.checkpoints, place.checkpoints)
-        steps = sorted(int(path.stem[5:]) for path in place.checkpoints.glob("step-*.json"))
-        if random.random() < 0.6 and len(steps) > 1:
-            golden.cut(place.run, place.checkpoints, steps[-2])
-        groups = {}
-        for path in [*place.run.rglob("*"), *place.checkpoints.rglob("step-*")]:
-            if path.is_file() and path.name != ".lock":
-                groups.setdefault(kind_of(path), []).append(path)
-        kind = random.choice(sorted(groups))
-        path = random.choice(sorted(groups[kind]))
-        log, newest = place.run / "metrics.jsonl", place.newest()
-        before = lines(log)
-        text = f"{'/'.join(key)}, {spoil(random, path)}"
-        # Entries after the newest checkpoint are made again.
-        intact = {line for line in lines(log) & before if json.loads(line)["step"] <= newest}
-        said[name] = (kind, text, intact if kind == "jsonl" else set())
-        outcome.tried[kind] += 1
-    for words in (["lab", "runs"], ["lab", "report", "--out", PAGE[0]]):
-        ended = bench.call(words, home)
-        # A damaged run costs its own row and never the others'.
-        all_of_them = "; ".join(text for _, text, _ in said.values())
-        outcome.found += [f"{line} (one of: {all_of_them})" for line in judge(ended, {0})]
-    for name, (kind, text, intact) in said.items():
         place = Place(home, experiment, name)
-        choice = random.choice(("show", "eval", "resume", "resume"))
-        if choice == "show":
-            ended = bench.call(["lab", "show", f"runs/{experiment}/{name}"], home)
-        elif choice == "eval":
-            checkpoints = f"checkpoints/{experiment}/{name}"
-            ended = bench.call([experiment, "--eval", checkpoints, "--device", "cpu"], home)
-        else:
-            ended = bench.call([experiment, "--resume", name, "--quiet"], home)
+        for to, source in zip((place.run, place.checkpoints), sources, strict=True):
+            copy(source, to)
+        kind, text, intact = damaged(random, place)
+        said[name] = kind, f"{'/'.join(key)}, {text}", intact
+        outcome.tried[kind] += 1
+    # A damaged run costs its own row and never the others'.
+    every_text = "; ".join(text for _, text, _ in said.values())
+    for words in (["lab", "runs"], ["lab", "report", "--out", PAGE[0]]):
+        outcome.found += [f"{line} (one of: {every_text})" for line in judge(call(words, home), {0})]
+    for name, (kind, text, intact) in said.items():
+        weights = OF_CHECKPOINTS if kind in CHECKPOINT else OF_OTHERS
+        step = random.choices(STEPS, weights)[0]
+        if step is None:
+            continue
+        words = {
+            "show": ["lab", "show", f"runs/{experiment}/{name}"],
+            "eval": [experiment, "--eval", f"checkpoints/{experiment}/{name}", "--device", "cpu"],
+            "resume": [experiment, "--resume", name, "--quiet"],
+        }[step]
+        ended = call(words, home)
         found = judge(ended)
-        if choice == "resume" and not found:
-            found = after_resume(kind, ended, place, intact, whole)
+        if step == "resume" and not found:
+            found = after_resume(kind, ended, Place(home, experiment, name), intact, bench.whole(key))
         outcome.found += [f"{line} ({text})" for line in found]
+    if contents(template) != before:
+        outcome.found.append(f"{'/'.join(key)}: a file was changed where it lies, not replaced")
+
+
+def damaged(random, place):
+    """Cuts some runs off and damages a file: its kind, what was done, and the entries of the log that are
+    still sound."""
+    steps = sorted(int(path.stem[5:]) for path in place.checkpoints.glob("step-*.json"))
+    if random.random() < CUT_OFF and len(steps) > 1:
+        golden.cut(place.run, place.checkpoints, steps[-2])
+    groups = {}
+    for folder in (place.run, place.run / "figures", place.checkpoints):
+        for entry in os.scandir(folder) if folder.is_dir() else ():
+            if entry.name != ".lock" and entry.is_file():
+                groups.setdefault(kind_of(entry.name), []).append(entry.path)
+    kind = random.choice(sorted(groups))
+    path = Path(random.choice(sorted(groups[kind])))
+    if kind != "jsonl":
+        return kind, spoil(random, path), set()
+    before, newest = lines(path), place.newest()
+    text = spoil(random, path)
+    # Entries after the newest checkpoint are made again.
+    return kind, text, {line for line in lines(path) & before if json.loads(line)["step"] <= newest}
+
+
+def copy(source, to):
+    """Copies a folder. What is only ever replaced as a whole is a link to the same bytes."""
+    os.makedirs(to)
+    for entry in os.scandir(source):
+        path = os.path.join(to, entry.name)
+        if entry.is_dir():
+            copy(entry.path, path)
+        elif entry.name.endswith((".jsonl", ".txt", ".lock")) or ".tfevents." in entry.name:
+            shutil.copyfile(entry.path, path)
+        else:
+            os.link(entry.path, path)
 
 
 def lines(path):
@@ -141,44 +184,46 @@ def after_resume(kind, ended, place, intact, whole):
     kept = set().union(*(lines(path) for path in place.run.glob("*metrics*")))
     if lost := intact - kept:
         found.append(f"{len(lost)} of {len(intact)} sound lines of the log are lost after {ended}")
-    if kind in ("safetensors", "manifest") and ended.code == 0:
+    if kind in CHECKPOINT and ended.code == 0:
         now = sorted(path for path in place.checkpoints.glob("step-*.safetensors") if path.is_file())
         if not now or golden.sha256_of_model(now[-1]) != whole.print["tensors"]:
             found.append(f"other tensors after {ended}")
     return found
 
 
-def of_sweeps(bench, random, templates, home, outcome):
+def of_sweeps(bench, call, random, templates, home, outcome):
     """A damaged file of a sweep, and what is done with sweeps; several, one after another."""
     before = contents(templates.sweep())
-    for number in range(BATCH // 4):
+    for number in range(BATCH):
         top = home / str(number)
-        shutil.copytree(templates.sweep(), top)
+        copy(templates.sweep(), top)
         sweep = top / "runs/sweeps/four"
         paths = [path for path in sorted(sweep.rglob("*.json*")) if path.is_file()]
         paths += [sweep / "sweep.json"] * 5
         path = random.choice(paths)
         text = f"sweep, {spoil(random, path)}"
-        outcome.tried[kind_of(path)] += 1
-        for words in (["sweep", "status", "four"], ["report", "four", "--out", PAGE[0]],
-                      ["sweep", "--resume", "four"]):  # fmt: skip
-            ended = bench.call(["lab", *words], top)
-            outcome.found += [f"{line} ({text})" for line in judge(ended)]
+        outcome.tried[kind_of(path.name)] += 1
+        steps = [["sweep", "status", "four"], ["report", "four", "--out", PAGE[0]]]
+        if random.random() < SWEEPS_RESUMED:
+            steps.append(["sweep", "--resume", "four"])
+        for words in steps:
+            outcome.found += [f"{line} ({text})" for line in judge(call(["lab", *words], top))]
         # As copied and reported on; a sweep's name and flags may lead nowhere else.
         strange = sorted({path.name for path in top.iterdir()} - {"runs", "checkpoints", *PAGE})
         strange += sorted({path.name for path in home.iterdir()} - {str(number) for number in range(BATCH)})
         # Its old place, which sweep.json names, is not its own any more.
-        strange += sorted(str(path) for path, _ in contents(templates.sweep()) ^ before)
+        strange += sorted(str(path) for path, *_ in contents(templates.sweep()) ^ before)
         if strange:
             outcome.found.append(f"{', '.join(strange[:4])} outside of the sweep's folder ({text})")
 
 
 def contents(folder):
-    """The files below a folder with their lengths."""
-    return {(path, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
+    """The files below a folder with their lengths and times."""
+    found = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
+    return {(path, about.st_size, about.st_mtime_ns) for path, about in found}
 
 
-def of_data(bench, random, templates, home, outcome):
+def of_data(bench, call, random, templates, home, outcome):
     """Damaged data, each begun with by the experiment that reads it."""
     names = sorted(path.name for path in templates.data().iterdir())
     for number in range(BATCH):
@@ -198,8 +243,8 @@ def of_data(bench, random, templates, home, outcome):
             path.parent.mkdir()
             victim = shutil.copy(templates.data() / name, path)
             said = spoil(random, victim)
-        outcome.tried[kind_of(victim)] += 1
+        outcome.tried[kind_of(os.path.basename(victim))] += 1
         words = [*reader(path), "--name", f"{RUN}{number}"]
-        outcome.found += [f"{line} ({said})" for line in judge(bench.call(words, home))]
+        outcome.found += [f"{line} ({said})" for line in judge(call(words, home))]
 
 

@@ -1,0 +1,59 @@
+"""A process that has loaded a program's libraries, and runs its `main` in a child for each call (serve.c)."""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+# Bytes that are kept of what a program says.
+KEPT = 1 << 20
+# Two numbers of serve.c.
+ANSWER = struct.Struct("ll")
+
+
+class Server:
+    """The process; one call at a time. It ends when nobody holds the other end of its socket."""
+
+    def __init__(self, program, library, environment, prepare):
+        self.program = program
+        self.said = [os.memfd_create(name) for name in ("output", "errors")]
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        more = {"LD_PRELOAD": library, "TORTURE_REQUESTS": str(theirs.fileno())}
+        with theirs:
+            self.process = subprocess.Popen(
+                [program], cwd="/", env={**environment, **more}, stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()], start_new_session=True, preexec_fn=prepare,
+            )  # fmt: skip
+
+    def __del__(self):
+        for file in self.said:
+            os.close(file)
+        self.socket.close()
+        self.process.wait()
+
+    def call(self, words, home, patience):
+        """Runs `main` with words in a folder: the exit code, None where it had to be stopped, what it
+        said, and the memory that it took."""
+        for file in self.said:
+            os.truncate(file, 0)
+        paths = [f"/proc/{os.getpid()}/fd/{file}" for file in self.said]
+        self.socket.send(b"".join(os.fsencode(part) + b"\0" for part in (home, *paths, *words)))
+        child, _ = self.answer()
+        self.socket.settimeout(patience)
+        try:
+            status, memory = self.answer()
+            code = os.waitstatus_to_exitcode(status)
+        except TimeoutError:
+            os.killpg(child, signal.SIGKILL)
+            self.socket.settimeout(None)
+            _, memory = self.answer()
+            code = None
+        self.socket.settimeout(None)
+        return code, [os.pread(file, KEPT, 0) for file in self.said], memory * 1024
+
+    def answer(self):
+        found = self.socket.recv(ANSWER.size)
+        if len(found) != ANSWER.size:
+            raise RuntimeError(f"{self.program} does not serve: exit code {self.process.wait()}")
+        return ANSWER.unpack(found)
