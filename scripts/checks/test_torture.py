@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAMS = TARGET / "release"
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "bin").glob("*.rs"))
-SHORT = {"kills": 8, "signals": 4, "errors": 6, "files": 41}
+SHORT = {"kills": 6, "signals": 3, "errors": 4, "races": 2, "sweeps": 2, "files": 160}
 
 # A program that does what the real one does, with a fault. It has the real one's path, `program`, and
 # its command line, `words`.
@@ -47,6 +47,18 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda *_: None)
 subprocess.run([program, *words])
 sys.exit(0)
+"""
+# Who comes second is told that all is well.
+HIDES_REFUSALS = """
+subprocess.run([program, *words])
+sys.exit(0)
+"""
+# A point of a sweep that was done is done again.
+FORGETS_A_POINT = """
+if "--resume" in words:
+    for summary in sorted(pathlib.Path("runs/sweeps").rglob("summary.json"))[:1]:
+        summary.unlink()
+os.execv(program, [program, *words])
 """
 # A disk error ends it as a fault of its own does.
 DIES_OF_DISKS = """
@@ -92,10 +104,12 @@ def test_short_form_finds_nothing():
         ("selector_mnist", LOSES_A_FIGURE, "kills", 2, "figures: "),
         ("selector_mnist", HIDES_SIGNALS, "signals", 2, "summary.json does not say `done`"),
         ("selector_mnist", DIES_OF_DISKS, "errors", 1, "exit code -6 of"),
-        ("selector_mnist", PANICS, "files", 20, "internal error"),
+        ("selector_mnist", HIDES_REFUSALS, "races", 3, "0 of two are refused"),
+        ("lab", FORGETS_A_POINT, "sweeps", 3, "run again"),
+        ("selector_mnist", PANICS, "files", 120, "internal error"),
         ("lab", SHOWS_ESCAPES, "files", 1, "a control character on the terminal"),
     ],
-    ids=["log", "figure", "signal", "disk", "panic", "escapes"],
+    ids=["log", "figure", "signal", "disk", "race", "sweep", "panic", "escapes"],
 )
 def test_planted_fault_is_found(tmp_path, program, fault, kind, number, message):
     for name in EXPERIMENTS:

@@ -15,7 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from ended import PATIENCE, Ended
+from ended import Ended, hangs
 from runs import ROOT, RUN, Place, golden
 from served import Server
 
@@ -116,7 +116,7 @@ class Bench:
     def finish(self, process):
         """Waits for a program's end, and stops it where there is none."""
         while running(process):
-            if time.monotonic() - process.begun > PATIENCE:
+            if hangs(process.pid, process.begun):
                 os.killpg(process.pid, signal.SIGKILL)
                 while running(process):
                     time.sleep(GLANCE)
@@ -142,7 +142,7 @@ class Bench:
             server = self.idle[name].pop() if self.idle[name] else None
         if server is None:
             server = Server(self.binaries / name, self.server, self.environment, prepare)
-        code, said, memory = server.call(rest, home, PATIENCE)
+        code, said, memory = server.call(rest, home)
         # One that has failed is not asked again.
         with self.lock:
             self.idle[name].append(server)

@@ -6,7 +6,7 @@ import signal
 import time
 
 from bench import GLANCE, SIGNALS, new_folder, running
-from ended import PATIENCE, Outcome, wrong
+from ended import Outcome, hangs, wrong
 from runs import Place, differences
 
 # All that a killed run must have in the end.
@@ -32,7 +32,7 @@ def strike(bench, random, key, home, process, number):
     span = (whole.seconds, max(whole.training - whole.figures, 0.005), whole.figures + 0.01)[stage]
     wait = random.random() * span
     while running(process) and not reached(stage, place, whole.steps):
-        if time.monotonic() - process.begun > PATIENCE:
+        if hangs(process.pid, process.begun):
             return None
         time.sleep(GLANCE)
     until = time.monotonic() + wait
@@ -132,5 +132,31 @@ def errors(bench, random):
             lost = sorted(set(whole.print["figures"]) ^ set(place.figures()))
             found.append(f"figures lost or more: {', '.join(lost[:4])}")
         outcome.found += [f"{line} ({text})" for line in found]
+    outcome.found = [f"{'/'.join(key)}: {line}" for line in outcome.found]
+    return outcome
+
+
+def races(bench, random):
+    """Two processes that begin a run, or go on with a killed one, at once: one of them is refused."""
+    key, outcome = bench.any(random), Outcome()
+    with new_folder() as home:
+        whole, begins = bench.whole(key), random.random() < 0.5
+        if not begins:
+            process = bench.start(bench.begin(key, whole.every), home)
+            strike(bench, random, key, home, process, signal.SIGKILL)
+            bench.finish(process)
+        words = bench.next(key, home, whole.every)
+        first = bench.start(words, home)
+        time.sleep(random.random() * 0.03)
+        both = [bench.finish(process) for process in (first, bench.start(words, home))]
+        outcome.tried["begun" if begins else "resumed"] += 1
+        refused = sorted(ended.code != whole.code for ended in both)
+        for ended in both:
+            outcome.found += wrong(ended, {whole.code, 1, 2})
+        # Whoever comes when the other has finished with a run is told so.
+        late = "--resume" in words and not any(refused)
+        if refused != [False, True] and not late:
+            outcome.found.append(f"{sum(refused)} of two are refused: {both[0]}; {both[1]}")
+        outcome.found += end(bench, key, home)
     outcome.found = [f"{'/'.join(key)}: {line}" for line in outcome.found]
     return outcome

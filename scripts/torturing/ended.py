@@ -1,10 +1,14 @@
 """How programs ended, what a case found, and what no program may do."""
 
+import contextlib
 import shlex
+import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
-# Seconds after which a program hangs, and the memory that one may take.
+# Seconds after which a program hangs, without those in which it waited for a processor, and the memory
+# that one may take.
 PATIENCE, MEMORY = 60, 1536 << 20
 # Words of a program that a fault of its own has ended.
 INTERNAL = ("internal error", "panicked at", "RUST_BACKTRACE", "terminate called")
@@ -33,6 +37,28 @@ class Outcome:
     tried: Counter = field(default_factory=Counter)
     starts: Counter = field(default_factory=Counter)
     found: list = field(default_factory=list)
+
+
+def children(number):
+    """The process ids of a process's children, where the system tells them."""
+    with contextlib.suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{number}/task/{number}/children").read_text().split()]
+    return []
+
+
+def starved(number):
+    """Seconds in which a process and its children could have computed, and had no processor."""
+    waited = 0
+    for one in [number, *children(number)]:
+        with contextlib.suppress(OSError):
+            waited += int(Path(f"/proc/{one}/schedstat").read_text().split()[1])
+    return waited / 1e9
+
+
+def hangs(number, begun):
+    """Whether a process that began at a time should have ended by now."""
+    passed = time.monotonic() - begun
+    return passed > PATIENCE and passed - starved(number) > PATIENCE
 
 
 def wrong(ended, codes):

@@ -36,8 +36,7 @@ class Place:
 
     def figures(self):
         """The pictures and tables of a run, each with a digest of its bytes."""
-        paths = self.run.glob("figures/*")
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        return digests(self.run.glob("figures/*"))
 
     def newest(self):
         """The step of the newest checkpoint."""
@@ -63,6 +62,11 @@ class Place:
         if len(list(self.checkpoints.glob("step-*.safetensors"))) > 3:
             lines.append("more checkpoints than --keep and the best")
         return lines
+
+
+def digests(paths):
+    """Digests of the bytes of files, by name."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def entries(path):

@@ -5,9 +5,14 @@ import signal
 import socket
 import struct
 import subprocess
+import time
+
+from ended import hangs
 
 # Bytes that are kept of what a program says.
 KEPT = 1 << 20
+# Seconds between two looks whether a program hangs.
+GLANCE = 2
 # Two numbers of serve.c.
 ANSWER = struct.Struct("ll")
 
@@ -19,6 +24,7 @@ class Server:
         self.program = program
         self.said = [os.memfd_create(name) for name in ("output", "errors")]
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(GLANCE)
         more = {"LD_PRELOAD": library, "TORTURE_REQUESTS": str(theirs.fileno())}
         with theirs:
             self.process = subprocess.Popen(
@@ -32,27 +38,29 @@ class Server:
         self.socket.close()
         self.process.wait()
 
-    def call(self, words, home, patience):
+    def call(self, words, home):
         """Runs `main` with words in a folder: the exit code, None where it had to be stopped, what it
         said, and the memory that it took."""
         for file in self.said:
             os.truncate(file, 0)
         paths = [f"/proc/{os.getpid()}/fd/{file}" for file in self.said]
         self.socket.send(b"".join(os.fsencode(part) + b"\0" for part in (home, *paths, *words)))
-        child, _ = self.answer()
-        self.socket.settimeout(patience)
-        try:
-            status, memory = self.answer()
-            code = os.waitstatus_to_exitcode(status)
-        except TimeoutError:
-            os.killpg(child, signal.SIGKILL)
-            self.socket.settimeout(None)
-            _, memory = self.answer()
-            code = None
-        self.socket.settimeout(None)
+        begun, child, stopped = time.monotonic(), None, False
+        while True:
+            try:
+                if child is None:
+                    child, _ = self.answer()
+                status, memory = self.answer()
+                break
+            except TimeoutError:
+                if not stopped and hangs(child or self.process.pid, begun):
+                    os.killpg(child or self.process.pid, signal.SIGKILL)
+                    stopped = True
+        code = None if stopped else os.waitstatus_to_exitcode(status)
         return code, [os.pread(file, KEPT, 0) for file in self.said], memory * 1024
 
     def answer(self):
+        """Two numbers of the process, which come in a moment or when the child has ended."""
         found = self.socket.recv(ANSWER.size)
         if len(found) != ANSWER.size:
             raise RuntimeError(f"{self.program} does not serve: exit code {self.process.wait()}")
