@@ -14,8 +14,13 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAMS = TARGET / "release"
+sys.path.insert(0, str(ROOT / "scripts/torturing"))
+
+import bench  # noqa: E402
+import ended  # noqa: E402
+
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "bin").glob("*.rs"))
-SHORT = {"kills": 6, "signals": 3, "errors": 4, "races": 2, "sweeps": 2, "files": 160}
+SHORT = {"kills": 5, "signals": 2, "errors": 3, "races": 1, "sweeps": 1, "files": 80}
 
 # A program that does what the real one does, with a fault. It has the real one's path, `program`, and
 # its command line, `words`.
@@ -43,7 +48,7 @@ sys.exit(code)
 """
 # Whoever asked it to stop is told that it has finished.
 HIDES_SIGNALS = """
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+for number in map(signal.Signals, (1, 2, 10, 12, 15, 24)):
     signal.signal(number, lambda *_: None)
 subprocess.run([program, *words])
 sys.exit(0)
@@ -67,6 +72,11 @@ if limited or os.environ.get("TORTURE_FAULT"):
     os.abort()
 os.execv(program, [program, *words])
 """
+# It never ends, and says so.
+HANGS = """
+print("waiting", flush=True)
+signal.pause()
+"""
 # What it can't read ends it with the words of a panic.
 PANICS = """
 ended = subprocess.run([program, *words])
@@ -81,6 +91,16 @@ os.execv(program, [program, *words])
 """
 
 
+def plant(folder, program, fault):
+    """The programs, one of them with a fault."""
+    for name in EXPERIMENTS:
+        (folder / name).symlink_to(PROGRAMS / name)
+    fake = folder / program
+    fake.unlink()
+    fake.write_text(FAKE.format(python=sys.executable, program=str(PROGRAMS / program), fault=fault))
+    fake.chmod(0o755)
+
+
 def torture(*arguments, programs=PROGRAMS):
     command = [sys.executable, ROOT / "scripts/torture", "--bin", programs, *arguments]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
@@ -89,9 +109,35 @@ def torture(*arguments, programs=PROGRAMS):
     return ended.returncode, ended.stdout, {kind: [int(n) for n in rest] for kind, *rest in rows}
 
 
+def bench_of(programs, folder):
+    return bench.Bench(programs, [], None, bench.compile_library("serve", folder), 0)
+
+
+def test_forked_programs_end_as_started_ones(tmp_path):
+    programs = bench_of(PROGRAMS, tmp_path)
+    for words in (["lab", "--version"], ["lab", "runs"], ["one_neuron", "--lr", "x"],
+                  ["one_neuron", "--eval", "none"], ["lab", "report", "--out", "/none/page.html"]):  # fmt: skip
+        started, forked = programs.call(words, tmp_path), programs.fork(words, tmp_path)
+        assert (started.code, started.output, started.errors) == (forked.code, forked.output, forked.errors)
+        assert started.output or started.errors and forked.memory > 1 << 20
+
+
+def test_hanging_programs_are_stopped(tmp_path, monkeypatch):
+    (tmp_path / "programs").mkdir()
+    plant(tmp_path / "programs", "lab", HANGS)
+    monkeypatch.setattr(ended, "PATIENCE", 1)
+    programs = bench_of(tmp_path / "programs", tmp_path)
+    for call in (programs.call, programs.fork):
+        stopped = call(["lab"], tmp_path)
+        assert (stopped.code, stopped.output) == (None, "waiting\n")
+        assert ended.wrong(stopped, {0}) and str(stopped).startswith("no end of")
+
+
 def test_short_form_finds_nothing():
-    code, said, table = torture(*(f"--{kind}={number}" for kind, number in SHORT.items()))
+    numbers = [f"--{kind}={number}" for kind, number in SHORT.items()]
+    code, said, table = torture(*numbers, "--jobs=2", "--plain=0.05")
     assert code == 0, said
+    assert re.search(r"^starts in files: [1-9]\d* forked, [1-9]\d* plain$", said, re.M), said
     for kind, least in SHORT.items():
         tried, cases, passed, failed = table[kind]
         assert tried >= least and passed == cases and failed == 0, said
@@ -104,22 +150,18 @@ def test_short_form_finds_nothing():
         ("selector_mnist", LOSES_A_FIGURE, "kills", 2, "figures: "),
         ("selector_mnist", HIDES_SIGNALS, "signals", 2, "summary.json does not say `done`"),
         ("selector_mnist", DIES_OF_DISKS, "errors", 1, "exit code -6 of"),
-        ("selector_mnist", HIDES_REFUSALS, "races", 3, "0 of two are refused"),
-        ("lab", FORGETS_A_POINT, "sweeps", 3, "run again"),
-        ("selector_mnist", PANICS, "files", 120, "internal error"),
+        ("selector_mnist", HIDES_REFUSALS, "races", 1, "2 of two ran"),
+        ("lab", FORGETS_A_POINT, "sweeps", 1, "run again"),
+        ("selector_mnist", PANICS, "files", 1, "internal error"),
         ("lab", SHOWS_ESCAPES, "files", 1, "a control character on the terminal"),
     ],
     ids=["log", "figure", "signal", "disk", "race", "sweep", "panic", "escapes"],
 )
 def test_planted_fault_is_found(tmp_path, program, fault, kind, number, message):
-    for name in EXPERIMENTS:
-        (tmp_path / name).symlink_to(PROGRAMS / name)
-    fake = tmp_path / program
-    fake.unlink()
-    fake.write_text(FAKE.format(python=sys.executable, program=str(PROGRAMS / program), fault=fault))
-    fake.chmod(0o755)
-    code, said, table = torture(f"--{kind}", str(number), "selector_mnist/threshold", programs=tmp_path)
+    plant(tmp_path, program, fault)
+    words = [f"--{kind}", str(number), "--seed", "1", "selector_mnist/threshold"]
+    code, said, table = torture(*words, programs=tmp_path)
     assert code == 1 and table[kind][3] > 0, said
     (first, *_) = [line for line in said.splitlines() if line.startswith(f"FAILED {kind}: ")]
     assert message in said, said
-    assert f"scripts/torture --seed 0 --case {kind}:" in first and first.endswith(" selector_mnist/threshold")
+    assert f"scripts/torture --seed 1 --case {kind}:" in first and first.endswith(" selector_mnist/threshold")

@@ -12,6 +12,8 @@ from runs import Place, differences
 # All that a killed run must have in the end.
 ALL = ("status", "checkpoint", "tensors", "log", "figures")
 STAGES = ("at the start", "in training", "while figures are drawn")
+# What a program says that is to go on with a run that is finished.
+OVER = "is finished"
 # Errors of a disk: full, broken, over the quota.
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 
@@ -145,18 +147,17 @@ def races(bench, random):
             process = bench.start(bench.begin(key, whole.every), home)
             strike(bench, random, key, home, process, signal.SIGKILL)
             bench.finish(process)
-        words = bench.next(key, home, whole.every)
+        words = [word for word in bench.next(key, home, whole.every) if word != "--quiet"]
         first = bench.start(words, home)
         time.sleep(random.random() * 0.03)
         both = [bench.finish(process) for process in (first, bench.start(words, home))]
         outcome.tried["begun" if begins else "resumed"] += 1
-        refused = sorted(ended.code != whole.code for ended in both)
         for ended in both:
             outcome.found += wrong(ended, {whole.code, 1, 2})
-        # Whoever comes when the other has finished with a run is told so.
-        late = "--resume" in words and not any(refused)
-        if refused != [False, True] and not late:
-            outcome.found.append(f"{sum(refused)} of two are refused: {both[0]}; {both[1]}")
+        # Whoever comes when a run is over is told so.
+        ran = [ended for ended in both if ended.code == whole.code and OVER not in ended.output]
+        if len(ran) != 1 and not all(OVER in ended.output for ended in both):
+            outcome.found.append(f"{len(ran)} of two ran: {both[0]}; {both[1]}")
         outcome.found += end(bench, key, home)
     outcome.found = [f"{'/'.join(key)}: {line}" for line in outcome.found]
     return outcome
