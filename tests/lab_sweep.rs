@@ -224,12 +224,26 @@ fn a_sweep_goes_on_where_its_folder_is_now() {
     assert!(!bench.path("new/runs/sweeps/s").exists());
 }
 
-/// Puts a shell script into the place of a command of Slurm's.
+/// Puts a shell script into the place of a program.
 fn stand_in(bench: &Bench, name: &str, script: &str) {
     let path = bench.path("tools").join(name);
     fs::create_dir_all(bench.path("tools")).unwrap();
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_program_that_is_killed_while_it_is_asked_is_named_with_how_it_ended() {
+    let bench = Bench::new();
+    stand_in(&bench, "killed", "kill -9 $$");
+    let path = format!("{}:{}", bench.path("tools").display(), std::env::var("PATH").unwrap());
+    let line = format!("PATH={path} {LAB} sweep killed --grid lr=1");
+    let out = bench.execute("sh", &["-c", &line]).expect(1);
+    assert!(
+        out.error()
+            .ends_with("tools/killed is no experiment that can be swept: signal: 9 (SIGKILL)"),
+        "{out:#?}"
+    );
 }
 
 #[test]

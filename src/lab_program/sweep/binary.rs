@@ -82,7 +82,9 @@ pub fn check(program: &Path, lines: &[Vec<String>]) -> Result<Answer> {
     let output = output.with_context(|| format!("starting {}", program.display()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
-        bail!("{} is no experiment that can be swept: {said}", program.display());
+        // One that was killed has said nothing.
+        let why = if said.is_empty() { output.status.to_string() } else { said };
+        bail!("{} is no experiment that can be swept: {why}", program.display());
     }
     serde_json::from_slice(&output.stdout)
         .with_context(|| format!("{} is no experiment of this project", program.display()))
