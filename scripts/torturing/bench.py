@@ -97,7 +97,6 @@ class Bench:
 
     def start(self, words, home, environment=None, size=None):
         """Starts a program in a process group of its own, with every signal as a terminal leaves it."""
-
         process = subprocess.Popen(
             [self.binaries / words[0], *words[1:]], cwd=home, env={**self.environment, **(environment or {})},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -107,12 +107,11 @@ def of_runs(bench, call, random, templates, home, outcome):
     while key[0] in SLOW and len(bench.table) > 1 and random.random() < 2 / 3:
         key = bench.any(random)
     template, experiment = templates.run(key), key[0]
-    source = Place(template, experiment)
-    sources, before, said = (source.run, source.checkpoints), contents(template), {}
+    source, before, said = Place(template, experiment), contents(template), {}
     for name in (f"r{number}" for number in range(BATCH)):
         place = Place(home, experiment, name)
-        for to, source in zip((place.run, place.checkpoints), sources, strict=True):
-            copy(source, to)
+        copy(source.run, place.run)
+        copy(source.checkpoints, place.checkpoints)
         kind, text, intact = damaged(random, place)
         said[name] = kind, f"{'/'.join(key)}, {text}", intact
         outcome.tried[kind] += 1
