@@ -10,7 +10,7 @@ use neuron_lab::lab::tensor::{rng, to_host};
 use neuron_lab::lab::{
     Absent, Chart, Config, Evaluation, Experiment, Figures, Learner, LearnerConfig, Log, Persist,
     Phase, Preset, Refusals, RunConfig, RunSchedule, Score, Settings, Spec, StateReader,
-    StateWriter, Step, launch,
+    StateWriter, Step, StepWork, launch,
 };
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad_guard};
@@ -84,6 +84,12 @@ impl Experiment for Teacher {
         ],
         ..Spec::EMPTY
     };
+
+    // One product of the batch and its gradient, and the operators around them.
+    fn step_work(settings: &Settings<TeacherConfig>) -> StepWork {
+        let config = &settings.experiment;
+        StepWork::training(config.inputs, config.batch_size, 30.0)
+    }
 
     fn build(settings: &Settings<TeacherConfig>, device: Device) -> Result<Self> {
         let (config, seed) = (settings.experiment.clone(), settings.run.seed);

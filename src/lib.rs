@@ -29,7 +29,8 @@
 //! use neuron_lab::lab::tensor::to_host;
 //! use neuron_lab::lab::{
 //!     Chart, Config, Evaluation, Experiment, Figures, Learner, LearnerConfig, Log, Persist, Refusals,
-//!     RunConfig, RunSchedule, Score, Settings, Spec, StateReader, StateWriter, Step, launch,
+//!     RunConfig, RunSchedule, Score, Settings, Spec, StateReader, StateWriter, Step, StepWork,
+//!     launch,
 //! };
 //! use tch::{Device, Kind, Tensor};
 //!
@@ -62,6 +63,10 @@
 //!         loss: Some("train/loss"),
 //!         ..Spec::EMPTY
 //!     };
+//!
+//!     fn step_work(_settings: &Settings<DescentConfig>) -> StepWork {
+//!         StepWork::training(1, 1, 20.0)
+//!     }
 //!
 //!     fn build(settings: &Settings<DescentConfig>, device: Device) -> Result<Self> {
 //!         let steps = settings.run.steps.unwrap_or(100);

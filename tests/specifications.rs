@@ -85,6 +85,39 @@ fn every_preset_resolves() {
     for_each_experiment!(presets_resolve);
 }
 
+/// Whether `--device auto` leaves a command line to the CPU where there is a GPU.
+fn stays_on_cpu<E: Experiment>(line: &str) -> bool {
+    let arguments = std::iter::once(E::SPEC.name).chain(line.split_whitespace());
+    let settings = configure::<E>(arguments.map(OsString::from)).unwrap();
+    E::step_work(&settings).stays_on_cpu(settings.run.threads).is_some()
+}
+
+#[test]
+fn auto_leaves_small_steps_to_the_cpu_and_large_ones_to_a_gpu() {
+    assert!(stays_on_cpu::<OneNeuron>("") && stays_on_cpu::<OneNeuron>("--preset table"));
+    assert!(stays_on_cpu::<TwoLossToy>(""));
+    assert!(stays_on_cpu::<Toy>("--trials 200") && !stays_on_cpu::<Toy>(""));
+    assert!(stays_on_cpu::<SelectorMnist>("--data digits"));
+    assert!(!stays_on_cpu::<SelectorMnist>("--hidden 1024,1024"));
+    assert!(!stays_on_cpu::<SelectorContinual>("--hidden 1024,1024"));
+    let transformer = "--layers 1 --d-model 16 --heads 2 --vocab 150 --sequence 12 --batch-size 4";
+    assert!(stays_on_cpu::<SelectorTransformer>(transformer));
+    assert!(!stays_on_cpu::<SelectorTransformer>("--d-model 512 --layers 6 --feedforward 2048"));
+    assert!(stays_on_cpu::<EfficientCoding>("--neurons 20 --kernel-size 8"));
+    assert!(!stays_on_cpu::<EfficientCoding>("--neurons 300 --kernel-size 18 --colours 3"));
+    assert!(stays_on_cpu::<SteadyStateInit>("") && !stays_on_cpu::<SteadyState>(""));
+    assert!(stays_on_cpu::<SteadyStateTheory>("--expansions 1 --replicates 2"));
+    assert!(stays_on_cpu::<DepthWidth>("--data digits --widths 16"));
+    assert!(!stays_on_cpu::<DepthWidth>(""));
+    assert!(stays_on_cpu::<ApicalTrain>("--data digits --hidden 16,16"));
+    assert!(!stays_on_cpu::<ApicalTrain>("--batch-size 300"));
+    assert!(stays_on_cpu::<Characterize>("--data digits --hidden 16,16"));
+    assert!(!stays_on_cpu::<Characterize>("--batch-size 3000"));
+    // More threads make the CPU faster.
+    assert!(stays_on_cpu::<SelectorMnist>("--hidden 256,256 --threads 64"));
+    assert!(!stays_on_cpu::<SelectorMnist>("--hidden 256,256"));
+}
+
 fn metrics_are_explained<E: Experiment>() {
     for metric in E::SPEC.metrics {
         let explained = meaning(E::SPEC.tags, metric).is_some();

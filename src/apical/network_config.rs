@@ -7,7 +7,7 @@ use tch::{Device, Kind};
 use super::model::activation::Activation;
 use super::model::loss::Loss;
 use super::model::network::Network;
-use crate::data::ImageData;
+use crate::data::{self, ImageData};
 use crate::lab::Refusals;
 
 /// The most neurons of a hidden layer.
@@ -45,6 +45,14 @@ impl NetworkConfig {
                  256,256,256"
             )
         });
+    }
+
+    /// Weights of a network on an image set of ten classes, before it is loaded.
+    pub fn weight_count(&self, data: &str) -> f64 {
+        let mut widths = vec![data::pixels(data)];
+        widths.extend(&self.hidden);
+        widths.push(10);
+        widths.windows(2).map(|pair| pair[0] as f64 * pair[1] as f64).sum()
     }
 
     /// Networks from the data's pixels to its classes, one for each seed.

@@ -13,5 +13,5 @@ mod images;
 mod manifest;
 pub mod text;
 
-pub use images::{ImageData, LabelledImages, load};
+pub use images::{ImageData, LabelledImages, load, pixels};
 pub use manifest::advice;

@@ -4,8 +4,9 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::descent::{Init, Point};
+use crate::data;
 use crate::lab::tensor::optim::OptimizerKind;
-use crate::lab::{Config, Refusals, RunConfig};
+use crate::lab::{Config, Refusals, RunConfig, StepWork};
 
 /// The most hidden layers: each has names and shapes in the host's memory, before anything else is
 /// known of the network's size.
@@ -14,6 +15,10 @@ const MAX_DEPTH: i64 = 10_000;
 const MAX_WIDTH: i64 = 1 << 24;
 /// The most losses of all networks of a run, which are its state: 1 GB.
 const MAX_LOSSES: u64 = 1 << 27;
+
+/// Seconds that a step of descent takes a thread of the CPU for each parameter: ten images keep it
+/// busy with reading and writing weights. Of the row of `docs/performance.md`.
+const SECONDS_A_PARAMETER: f64 = 3e-9;
 
 /// Settings of the early descent: one network is trained for every combination of the lists.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -57,6 +62,19 @@ impl DepthWidthConfig {
         let lists = [self.depths.len(), self.widths.len(), self.inits.len()];
         let lists = lists.into_iter().chain([self.optimizers.len(), self.lrs.len()]);
         lists.fold(1, |points, length| points.saturating_mul(length as u64))
+    }
+
+    /// What a step of descent of each depth and width asks for, one after another.
+    pub fn step_work(&self, run: &RunConfig) -> StepWork {
+        let (pixels, classes) = (data::pixels(&run.data) as f64, 10.0);
+        let (mut parameters, mut launches) = (0.0, 0.0);
+        for depth in self.depths.iter().map(|depth| *depth as f64) {
+            for width in self.widths.iter().map(|width| *width as f64) {
+                parameters += width * (pixels + (depth - 1.0) * width + classes);
+                launches += 20.0 + 6.0 * depth;
+            }
+        }
+        StepWork::Operators { cpu_seconds: SECONDS_A_PARAMETER * parameters, launches }
     }
 
     /// The networks of a run: every combination of optimizers, learning rates, initialisations,

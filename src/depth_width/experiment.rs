@@ -15,7 +15,7 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 
 /// Why the flags of a run's length do not apply.
 const LENGTH: &str = "a run is every network once, each of --descent-steps";
@@ -39,6 +39,10 @@ impl Experiment for DepthWidth {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<DepthWidthConfig>) -> StepWork {
+        settings.experiment.step_work(&settings.run)
+    }
 
     fn build(settings: &Settings<DepthWidthConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());

@@ -34,3 +34,4 @@ pub use train::learner::{Learner, LearnerConfig};
 pub use train::phase::Phase;
 pub use train::prepare::configure;
 pub use train::start::open_session;
+pub use train::step_work::StepWork;

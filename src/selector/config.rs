@@ -7,8 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::layer::check::{InvalidLayer, MOST_CHOICES};
 use super::layer::{Compute, Inner, LayerOptions, LayerShape, Rule, SelectorKind, SteSign};
 use super::network::NetworkShape;
+use crate::data;
 use crate::lab::error::refuse;
-use crate::lab::{LearnerConfig, Refusals};
+use crate::lab::{LearnerConfig, Refusals, RunConfig, StepWork};
+
+/// Why `--compute gather` is never a GPU's.
+pub(super) const GATHERS: StepWork = StepWork::OnHost("--compute gather is the CPU's");
+/// Classes of the image sets that are known by name.
+const CLASSES: i64 = 10;
 
 /// How the neurons of a model's layers select, and what they back-propagate.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -169,6 +175,16 @@ impl NetworkConfig {
             self.selection.shape(inputs, *neurons)
         };
         NetworkShape { inputs: pixels, hidden: self.hidden.iter().map(layer).collect(), classes }
+    }
+
+    /// What a step of training asks for.
+    pub fn step_work(&self, run: &RunConfig) -> StepWork {
+        if self.selection.compute.is_gather() {
+            return GATHERS;
+        }
+        let shape = self.shape(data::pixels(&run.data), CLASSES);
+        let all = shape.parameter_count().saturating_mul(i64::from(run.replicates));
+        StepWork::training(all, self.batch_size, 20.0 + 20.0 * self.hidden.len() as f64)
     }
 
     /// Fills in the selector and checks every value: notes those out of their ranges, and those that

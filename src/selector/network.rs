@@ -26,6 +26,13 @@ impl NetworkShape {
         self.hidden.last().map_or(self.inputs, |shape| shape.neurons)
     }
 
+    /// Numbers in all parameters of one replicate; for sizes of which no network can be made, the
+    /// largest number there is.
+    pub fn parameter_count(&self) -> i64 {
+        let output = self.features().saturating_add(1).saturating_mul(self.classes);
+        self.hidden.iter().map(LayerShape::parameter_count).fold(output, i64::saturating_add)
+    }
+
     /// Draws the parameters of the network for each replicate: `[replicate, ...]` each.
     ///
     /// # Errors

@@ -10,10 +10,17 @@ use super::learning::sweep::SweepSpec;
 use super::measure::results::Measurement;
 use super::plant::block::Timing;
 use super::plant::closed_loop::Gains;
+use super::plant::granule::CELLS;
 use super::signal::kind::ReferenceKind;
 use super::signal::reference::ReferenceSpec;
-use crate::lab::Absent;
 use crate::lab::error::refuse;
+use crate::lab::{Absent, RunConfig, StepWork};
+
+/// Seconds that a page of updates, fifty of them, takes a thread of the CPU for each granule cell of
+/// each run, of the row of `docs/performance.md`.
+const SECONDS_A_CELL: f64 = 0.43e-6;
+/// Launches of a page of updates.
+const LAUNCHES: f64 = 500.0;
 
 const LENGTH: &str = "use --pretrain-seconds, --train-seconds and --steady-seconds";
 const DRAWN: &str = "no data set: the references are drawn";
@@ -158,6 +165,14 @@ impl SteadyStateConfig {
             cutoff: self.cutoff.unwrap_or_default(),
             seconds: longest as f64 + self.lookahead.unwrap_or_default(),
         }
+    }
+
+    /// What a page of updates of all runs asks for.
+    pub fn step_work(&self, run: &RunConfig) -> StepWork {
+        let cells: f64 = self.expansions.iter().map(|q| *q as f64 * CELLS as f64).sum();
+        let rules = (self.snr.len() * self.gammas.len()) as f64;
+        let cells = cells * rules * self.repeats as f64 * f64::from(run.replicates);
+        StepWork::Operators { cpu_seconds: SECONDS_A_CELL * cells, launches: LAUNCHES }
     }
 
     /// What the sweep does along its axes.

@@ -20,5 +20,6 @@ mod endings;
 mod library;
 mod operators;
 mod operators_agree;
+mod placement;
 mod strictness;
 mod system;

@@ -9,7 +9,7 @@ use neuron_lab::lab::tensor::{rng, to_host};
 use neuron_lab::lab::{
     Absent, Chart, Config, Evaluation, Experiment, Figures, Learner, LearnerConfig, Log, Persist,
     Phase, Refusals, RunConfig, RunSchedule, Score, Settings, Spec, StateReader, StateWriter, Step,
-    launch,
+    StepWork, launch,
 };
 use serde::{Deserialize, Serialize};
 use tch::nn::{self, Module};
@@ -69,6 +69,10 @@ impl Experiment for Sine {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<SineConfig>) -> StepWork {
+        StepWork::training(3 * settings.experiment.hidden, 64, 40.0)
+    }
 
     fn build(settings: &Settings<SineConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, &settings.experiment);

@@ -16,7 +16,7 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 
 impl Experiment for Characterize {
     type Config = CharacterizeConfig;
@@ -40,6 +40,13 @@ impl Experiment for Characterize {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<CharacterizeConfig>) -> StepWork {
+        let (run, config) = (&settings.run, &settings.experiment);
+        let weights = config.model.weight_count(&run.data) * f64::from(run.replicates);
+        let launches = 68.0 + 44.0 * config.model.hidden.len() as f64;
+        StepWork::products(8.0 * weights * config.batch_size as f64, launches)
+    }
 
     fn build(settings: &Settings<CharacterizeConfig>, device: Device) -> Result<Self> {
         let _guard = no_grad_guard();

@@ -11,8 +11,13 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 
+/// Seconds that a step takes a thread of the CPU for each weight of a trial, under either law of the
+/// multipliers (`docs/performance.md`).
+const SECONDS_A_WEIGHT: f64 = 150e-9;
+/// Launches of a step.
+const LAUNCHES: f64 = 150.0;
 /// Time steps between two counts of the trials.
 const COUNT_EVERY: u64 = 100;
 
@@ -37,6 +42,12 @@ impl Experiment for Toy {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<ToyConfig>) -> StepWork {
+        let ToyConfig { trials, neurons, inputs, .. } = settings.experiment;
+        let weights = 2.0 * trials as f64 * neurons as f64 * inputs as f64;
+        StepWork::Operators { cpu_seconds: SECONDS_A_WEIGHT * weights, launches: LAUNCHES }
+    }
 
     fn build(settings: &Settings<ToyConfig>, device: Device) -> Result<Self> {
         let run = &settings.run;

@@ -8,7 +8,7 @@ use crate::apical::learning::multipliers::{AReduce, AUpdate};
 use crate::apical::learning::rule::{Pre, Target};
 use crate::apical::learning::trainer::{LearningRates, LearningRules};
 use crate::apical::network_config::{NetworkConfig, validate_cap, validate_rates};
-use crate::lab::{Config, Refusals, RunConfig};
+use crate::lab::{Config, Refusals, RunConfig, StepWork};
 
 /// The most steps of a phase, and the most phases 2 for a phase 1: a step's number has 64 bits.
 const MAX_LENGTH: u64 = 1_000_000_000;
@@ -98,6 +98,14 @@ impl ApicalTrainConfig {
             }
         }
         runs
+    }
+
+    /// What a batch of phase 2 asks for: the rates, and what the rule makes of them. A step is many.
+    pub fn step_work(&self, run: &RunConfig) -> StepWork {
+        let runs = (self.lr_a.len() * self.lr_w.len()) as f64 * f64::from(run.replicates);
+        let weights = self.model.weight_count(&run.data) * runs;
+        let launches = 16.0 + 10.0 * self.model.hidden.len() as f64;
+        StepWork::products(4.0 * weights * self.batch_size as f64, launches)
     }
 
     /// The order of the phases of a run of so many epochs.

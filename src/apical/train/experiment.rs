@@ -15,7 +15,7 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Settings, Spec};
+use crate::lab::{Settings, Spec, StepWork};
 
 /// Why a run ends before its last step.
 const ALL_EXPLODED: &str = "every run has exploded: stopped";
@@ -34,6 +34,10 @@ impl Experiment for ApicalTrain {
         sizes: &["hidden", "lr-a", "lr-w", "batch-size", "replicates"],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<ApicalTrainConfig>) -> StepWork {
+        settings.experiment.step_work(&settings.run)
+    }
 
     fn build(settings: &Settings<ApicalTrainConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());

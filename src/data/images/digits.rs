@@ -20,7 +20,7 @@ const CLASSES: u8 = 10;
 const FULL_SCALE: u8 = 16;
 
 pub(super) const DIGITS: NamedImages =
-    NamedImages { name: "digits", load: |_data_dir, device| load(device) };
+    NamedImages { name: "digits", pixels: 64, load: |_data_dir, device| load(device) };
 
 /// Loads the embedded digits, normalised by the training split.
 fn load(device: Device) -> Result<ImageData> {

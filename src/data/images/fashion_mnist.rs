@@ -40,5 +40,6 @@ const SCALE: Scale = Scale { full: 255, mean: 0.2860, std: 0.3530 };
 
 pub(super) const FASHION_MNIST: NamedImages = NamedImages {
     name: "fashion-mnist",
+    pixels: 784,
     load: |data_dir, device| load_known(MANIFEST, SCALE, data_dir, device),
 };

@@ -61,6 +61,8 @@ pub struct ImageData {
 pub(super) struct NamedImages {
     /// What `--data` takes.
     pub name: &'static str,
+    /// Pixels of an image.
+    pub pixels: i64,
     /// Loads the set, from the folder of data sets where it needs files.
     pub load: fn(data_dir: &Path, device: Device) -> Result<ImageData>,
 }

@@ -40,5 +40,6 @@ const SCALE: Scale = Scale { full: 255, mean: 0.1307, std: 0.3081 };
 
 pub(super) const MNIST: NamedImages = NamedImages {
     name: "mnist",
+    pixels: 784,
     load: |data_dir, device| load_known(MANIFEST, SCALE, data_dir, device),
 };

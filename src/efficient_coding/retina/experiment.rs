@@ -24,10 +24,13 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 
 /// Steps of a run that doesn't say how many: the notebook's.
 const STEPS: u64 = 1_000_000;
+
+/// Launches of a step, about, whatever the constraint.
+const LAUNCHES: f64 = 80.0;
 
 impl Experiment for EfficientCoding {
     type Config = EfficientCodingConfig;
@@ -52,6 +55,16 @@ impl Experiment for EfficientCoding {
         actions: &[ANALYSE],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<EfficientCodingConfig>) -> StepWork {
+        let config = &settings.experiment;
+        let (samples, neurons) = (config.batch_size as f64, config.neurons as f64);
+        let inputs = config.patch().inputs() as f64;
+        // Of a sample: two covariances factorised and inverted, and its outputs with the way back.
+        let of_sample = 2.0 * neurons.powi(3) + 4.0 * inputs * neurons;
+        let shared = 2.0 * inputs * neurons * (inputs + 4.0 * neurons);
+        StepWork::products(samples * of_sample + shared, LAUNCHES)
+    }
 
     fn build(settings: &Settings<EfficientCodingConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());

@@ -13,7 +13,7 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 
 impl Experiment for TwoLossToy {
     type Config = ToyConfig;
@@ -39,6 +39,10 @@ impl Experiment for TwoLossToy {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(_settings: &Settings<ToyConfig>) -> StepWork {
+        StepWork::OnHost("a step is a few numbers in plain Rust")
+    }
 
     fn build(settings: &Settings<ToyConfig>, _device: Device) -> Result<Self> {
         let config = settings.experiment.clone();

@@ -20,7 +20,8 @@ const MAX_REPLICATES: u32 = 4096;
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Run")]
 pub struct RunConfig {
-    /// Where to compute: auto (the first CUDA device, else the CPU), cpu, cuda:N
+    /// Where to compute: auto (the first CUDA device where a step is large enough for it, else the
+    /// CPU), cpu, cuda:N
     #[arg(long, default_value = "auto")]
     pub device: String,
     /// TensorFloat-32 in CUDA matrix products: faster, with 10 bits of mantissa

@@ -17,7 +17,10 @@ pub enum Tf32 {
     Off,
 }
 
-/// The device that `--device` names: `auto` (the first CUDA device, else the CPU), `cpu`, `cuda`
+/// What `--device` takes for whichever device is the faster one.
+pub const AUTO: &str = "auto";
+
+/// The device that `--device` names: [`AUTO`] (the first CUDA device, else the CPU), `cpu`, `cuda`
 /// or `cuda:N`.
 ///
 /// # Errors
@@ -25,8 +28,8 @@ pub enum Tf32 {
 pub fn parse(name: &str) -> Result<Device> {
     let available = if Cuda::is_available() { Cuda::device_count() } else { 0 };
     let index = match name {
-        "auto" if available == 0 => return Ok(Device::Cpu),
-        "auto" | "cuda" => 0,
+        AUTO if available == 0 => return Ok(Device::Cpu),
+        AUTO | "cuda" => 0,
         "cpu" => return Ok(Device::Cpu),
         _ => match name.strip_prefix("cuda:").map(str::parse::<usize>) {
             Some(Ok(index)) => index,

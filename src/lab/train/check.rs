@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tch::Device;
 
 use super::experiment::Experiment;
-use super::prepare::configure;
+use super::prepare::{configure, stays_on_cpu};
 use crate::lab::cli::command;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{exit_status, one_line};
@@ -62,11 +62,13 @@ fn answer<E: Experiment>(words: &[String], built: &mut Built, begun: Instant) ->
         Ok(config) => config,
         Err(error) => return refused(&error),
     };
+    // Which device a point needs is known where it is submitted from, GPU or not.
+    let on_cpu = settings.run.device == "cpu" || stays_on_cpu::<E>(&settings).is_some();
     let mut key = config.clone();
     key.retain(|key, _| key != "seed" && !is_bookkeeping(key));
     let known = built.iter().find(|(other, _)| *other == key).map(|(_, steps)| *steps);
     if known.is_some() || begun.elapsed() > BUILD_FOR {
-        return json!({"config": config, "steps": known});
+        return json!({"config": config, "steps": known, "on_cpu": on_cpu});
     }
     tch::set_num_threads(i32::from(settings.run.threads));
     let made = std::panic::catch_unwind(AssertUnwindSafe(|| E::build(&settings, Device::Cpu)));
@@ -74,7 +76,7 @@ fn answer<E: Experiment>(words: &[String], built: &mut Built, begun: Instant) ->
         Ok(experiment) => {
             let steps = experiment.schedule().steps;
             built.push((key, steps));
-            json!({"config": config, "steps": steps})
+            json!({"config": config, "steps": steps, "on_cpu": on_cpu})
         }
         Err(error) => refused(&error),
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
 use super::experiment::{Evaluation, Experiment};
-use super::prepare::{Environment, prepare};
+use super::prepare::{Environment, Prepared, prepare};
 use crate::lab::cli::{Invocation, Settings, layers};
 use crate::lab::log::console::Console;
 use crate::lab::log::run_log::Log;
@@ -63,7 +63,7 @@ pub(super) fn evaluate_only<E: Experiment>(
     // The process is made ready before the first tensor is read, by settings that are in a manifest.
     let first = checkpoint::find_manifest(path, true)?;
     check_experiment::<E>(&first, path)?;
-    let (_, device) = prepare::<E>(&settings_of(&first)?, environment)?;
+    let Prepared { device, stays_on_cpu, .. } = prepare::<E>(&settings_of(&first)?, environment)?;
     // A run that goes on may have deleted that one by now.
     let checkpoint = open_checkpoint::<E>(path, true)?;
     let manifest = &checkpoint.manifest;
@@ -71,6 +71,7 @@ pub(super) fn evaluate_only<E: Experiment>(
     let mut experiment = E::build(&settings, device)?;
     load(&mut experiment, &checkpoint, Purpose::Evaluate)?;
     let (console, mut log) = (Console::new(actions.quiet, actions.json), Log::silent());
+    stays_on_cpu.iter().for_each(|reason| console.report(reason));
     let mut evaluation = Evaluation::of_checkpoint(manifest.step, &mut log, &console);
     experiment.evaluate(&mut evaluation).context("evaluating the checkpoint")?;
     if actions.json {

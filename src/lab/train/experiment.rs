@@ -8,6 +8,7 @@ use tch::{Device, Tensor};
 
 use super::finite::FiniteGuard;
 use super::phase::{Phase, PhaseClock};
+use super::step_work::StepWork;
 use crate::lab::cli::{Config, Settings, Spec};
 use crate::lab::figure::RgbImage;
 use crate::lab::log::console::Console;
@@ -24,6 +25,10 @@ pub trait Experiment: Persist + Figures + Sized {
 
     /// Its name, tags, presets, and which of the shared flags it takes.
     const SPEC: Spec;
+
+    /// What a step asks for at these settings, about: `--device auto` takes the GPU where that is
+    /// the faster one. It is asked before any data are loaded.
+    fn step_work(settings: &Settings<Self::Config>) -> StepWork;
 
     /// Loads the data and makes the model at step 0.
     ///

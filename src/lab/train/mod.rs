@@ -19,4 +19,5 @@ mod saving;
 pub mod session;
 pub mod signals;
 pub mod start;
+pub mod step_work;
 pub mod summary;

@@ -33,6 +33,14 @@ pub(super) enum Environment {
     Shared,
 }
 
+/// A run that is about to be built.
+pub(super) struct Prepared<C> {
+    pub(super) settings: Settings<C>,
+    pub(super) device: Device,
+    /// Why it is on the CPU though there is a GPU, for a person to read.
+    pub(super) stays_on_cpu: Option<String>,
+}
+
 /// The settings that a complete map of keys stands for and the device that they name, with the
 /// process made ready to compute there.
 ///
@@ -41,7 +49,7 @@ pub(super) enum Environment {
 pub(super) fn prepare<E: Experiment>(
     map: &Map<String, Value>,
     environment: Environment,
-) -> Result<(Settings<E::Config>, Device)> {
+) -> Result<Prepared<E::Config>> {
     let settings = layers::resolve::<E::Config>(map)?;
     match environment {
         // SAFETY: this is the only thread. `main` has called `launch` and nothing else, and on the
@@ -51,9 +59,29 @@ pub(super) fn prepare<E: Experiment>(
         Environment::Shared => {}
     }
     tch::set_num_threads(i32::from(settings.run.threads));
-    let device = device::parse(&settings.run.device)?;
+    let (device, stays_on_cpu) = place::<E>(&settings)?;
     device::check_tf32(settings.run.tf32, device)?;
-    Ok((settings, device))
+    Ok(Prepared { settings, device, stays_on_cpu })
+}
+
+/// The device that `--device` stands for at these settings, and why it is the CPU where `auto` has
+/// chosen that over a GPU.
+///
+/// # Errors
+/// As [`device::parse`].
+pub(super) fn place<E: Experiment>(
+    settings: &Settings<E::Config>,
+) -> Result<(Device, Option<String>)> {
+    let device = device::parse(&settings.run.device)?;
+    let reason = stays_on_cpu::<E>(settings).filter(|_| device.is_cuda());
+    Ok((if reason.is_some() { Device::Cpu } else { device }, reason))
+}
+
+/// Why `auto` takes the CPU at these settings, if it does, on a machine that has a GPU as well.
+pub(super) fn stays_on_cpu<E: Experiment>(settings: &Settings<E::Config>) -> Option<String> {
+    let run = &settings.run;
+    let chosen = run.device == device::AUTO;
+    chosen.then(|| E::step_work(settings).stays_on_cpu(run.threads)).flatten()
 }
 
 /// Makes an error of a panic, so that the log and the summary of a run are written all the same.

@@ -10,7 +10,7 @@ use tch::Device;
 use super::beginning::Beginning;
 use super::drive::drive;
 use super::experiment::Experiment;
-use super::prepare::{Environment, prepare};
+use super::prepare::{Environment, Prepared, prepare};
 use super::same_run::{self, DATA};
 use super::session::{RunContext, Session};
 use super::signals::StopSignal;
@@ -38,7 +38,7 @@ pub(super) fn resume<E: Experiment>(
 ) -> Result<()> {
     let actions = &invocation.actions;
     let Asked { path, map, record, moved_from, missing } = merged::<E>(invocation, asked)?;
-    let (settings, device) = prepare::<E>(&map, environment)?;
+    let Prepared { settings, device, stays_on_cpu } = prepare::<E>(&map, environment)?;
     let run = &settings.run;
     let home = run.checkpoints.join(E::SPEC.name).join(path.file_name().unwrap_or_default());
     ensure!(
@@ -113,6 +113,7 @@ pub(super) fn resume<E: Experiment>(
         return Ok(());
     }
     console.report(&format!("continuing {} at step {at}", folder.name));
+    stays_on_cpu.iter().for_each(|reason| console.report(reason));
     Configuration(config).write(&path)?;
     let process = Process::current(device, tch::get_num_threads(), &E::SPEC.package);
     let resumption = Resumption { process, step: at };

@@ -8,7 +8,7 @@ use super::beginning::Beginning;
 use super::drive::drive;
 use super::evaluate::{load, open_checkpoint};
 use super::experiment::Experiment;
-use super::prepare::{Environment, configure, prepare};
+use super::prepare::{Environment, Prepared, configure, place, prepare};
 use super::session::{RunContext, Session};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::{RunConfig, changed};
@@ -17,7 +17,6 @@ use crate::lab::log::console::Console;
 use crate::lab::store::Purpose;
 use crate::lab::store::folder::RunFolder;
 use crate::lab::store::record::{Configuration, InitFrom, Labels, Process, Provenance, RecordFile};
-use crate::lab::tensor::device;
 
 /// Begins a run under a name of its own, and takes it to its end.
 ///
@@ -32,7 +31,8 @@ pub(super) fn start<E: Experiment>(
     let mut labels = Labels::default();
     actions.label(&mut labels)?;
     let map = layers::layers::<E::Config>(invocation, &E::SPEC)?;
-    let (mut settings, device) = prepare::<E>(&map, environment)?;
+    let prepared = prepare::<E>(&map, environment)?;
+    let Prepared { mut settings, device, stays_on_cpu } = prepared;
     let stop = StopSignal::install()?;
     let mut experiment = E::build(&settings, device)?;
     let mut init_from = None;
@@ -67,6 +67,7 @@ pub(super) fn start<E: Experiment>(
         return Err(error);
     }
     let console = Console::new(actions.quiet, actions.json);
+    stays_on_cpu.iter().for_each(|reason| console.report(reason));
     let begin = Beginning::new(experiment, settings.run.replicates, device);
     let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
     drive(session, actions, true)
@@ -83,7 +84,7 @@ pub fn open_session<E: Experiment>(
     let settings = configure::<E>(arguments)?;
     let run = &settings.run;
     tch::set_num_threads(i32::from(run.threads));
-    let device = device::parse(&run.device)?;
+    let (device, _) = place::<E>(&settings)?;
     let begin = Beginning::new(E::build(&settings, device)?, run.replicates, device);
     let name = run.name.as_deref().unwrap_or("session");
     let folder = RunFolder::create(&run.runs, &run.checkpoints, E::SPEC.name, name)?;

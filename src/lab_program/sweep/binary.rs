@@ -33,12 +33,25 @@ pub enum Checked {
         config: Map<String, Value>,
         /// The steps of its plan, where they are known without building it.
         steps: Option<u64>,
+        /// Whether it computes on the CPU, also where there is a GPU.
+        #[serde(default)]
+        on_cpu: bool,
     },
     /// It can't.
     Refused {
         /// One line.
         error: String,
     },
+}
+
+impl Checked {
+    /// Whether it can be run, and computes on a GPU where there is one.
+    pub fn takes_gpu(&self) -> bool {
+        match self {
+            Self::Fine { on_cpu, .. } => !on_cpu,
+            Self::Refused { .. } => false,
+        }
+    }
 }
 
 /// The binary of an experiment: beside this program, or on the path.

@@ -62,12 +62,11 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         .map(|point| arguments.iter().chain(&point.arguments).cloned().collect())
         .collect();
     let answer = binary::check(&program, &lines)?;
+    let gpu = answer.points.iter().any(Checked::takes_gpu);
     let names: Vec<String> = points.iter().map(|point| point.name.clone()).collect();
     let configs = accepted(&names, answer.points, &mut points)?;
     refuse_twins(&names, &configs)?;
     let number = |key: &str| configs.iter().filter_map(|config| config.get(key)?.as_u64()).max();
-    let device =
-        |config: &Map<String, Value>| config.get("device").and_then(Value::as_str) != Some("cpu");
     let sweep = Sweep {
         name,
         experiment: answer.experiment,
@@ -79,7 +78,7 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         checkpoints: own_args.checkpoints.clone(),
         results: answer.metrics,
         threads: number("threads").unwrap_or(1) as usize,
-        gpu: configs.iter().any(device),
+        gpu,
         started: time.to_string(),
         points,
         moved_to: None,
@@ -123,7 +122,7 @@ fn accepted(
     let (mut configs, mut refused) = (Vec::new(), Vec::new());
     for ((name, answer), point) in names.iter().zip(answers).zip(points) {
         match answer {
-            Checked::Fine { config, steps } => {
+            Checked::Fine { config, steps, .. } => {
                 point.steps = steps;
                 configs.push(config);
             }

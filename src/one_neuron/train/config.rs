@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{Config, Refusals, RunConfig};
+use crate::lab::{Config, Refusals, RunConfig, StepWork};
 use crate::one_neuron::data::batches::Normalise;
 use crate::one_neuron::data::task::Columns;
 use crate::one_neuron::learning::update::{EpsPlace, UpdateKind};
@@ -14,6 +14,12 @@ use crate::one_neuron::model::rule::{GradientRule, Sign};
 const MAX_BATCH: u32 = 65_536;
 /// The most steps between two records or two evaluations.
 const MAX_INTERVAL: u64 = 1_000_000_000_000;
+
+/// Seconds that a neuron takes a thread of the CPU for each sample, of the table's row of
+/// `docs/performance.md`.
+const SECONDS_A_SAMPLE: f64 = 15e-9;
+/// Launches of a step for the neurons that share a rule, an optimizer and a batch size.
+const LAUNCHES_A_GROUP: f64 = 45.0;
 
 /// Where the random numbers come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -154,6 +160,19 @@ impl Config for OneNeuronConfig {
 }
 
 impl OneNeuronConfig {
+    /// What a step of all rows asks for.
+    pub fn step_work(&self, run: &RunConfig) -> StepWork {
+        match self.engine {
+            Engine::Rows => return StepWork::OnHost("--engine rows is the CPU's"),
+            Engine::Auto | Engine::Tensors => {}
+        }
+        let rules = (self.gradient.len() * self.optimizer.len()) as f64;
+        let samples = self.batch_size.iter().map(|size| f64::from(*size)).sum::<f64>();
+        let samples = samples * rules * self.lr.len() as f64 * f64::from(run.replicates);
+        let launches = LAUNCHES_A_GROUP * rules * self.batch_size.len() as f64;
+        StepWork::Operators { cpu_seconds: SECONDS_A_SAMPLE * samples, launches }
+    }
+
     fn validate_lists(&self, refusals: &mut Refusals) {
         for (flag, length) in [
             ("gradient", self.gradient.len()),

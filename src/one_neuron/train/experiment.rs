@@ -13,7 +13,7 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 
 impl Experiment for OneNeuron {
     type Config = OneNeuronConfig;
@@ -37,6 +37,10 @@ impl Experiment for OneNeuron {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<OneNeuronConfig>) -> StepWork {
+        settings.experiment.step_work(&settings.run)
+    }
 
     fn build(settings: &Settings<OneNeuronConfig>, device: Device) -> Result<Self> {
         let run = &settings.run;

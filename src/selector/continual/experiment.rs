@@ -17,7 +17,7 @@ use crate::lab::tensor::rng::Seeds;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 use crate::selector::config::refuse_invalid;
 use crate::selector::network::SelectorNetwork;
 use crate::selector::task_sequence::batches::Batches;
@@ -42,6 +42,10 @@ impl Experiment for SelectorContinual {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<ContinualConfig>) -> StepWork {
+        settings.experiment.network.step_work(&settings.run)
+    }
 
     fn build(settings: &Settings<ContinualConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());

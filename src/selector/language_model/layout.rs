@@ -77,17 +77,11 @@ pub fn parameters(shape: &TransformerShape) -> Vec<(String, Sampler)> {
 /// Numbers in all parameters; for sizes of which no model can be made, the largest number there is.
 pub fn parameter_count(shape: &TransformerShape) -> i64 {
     let count = |linear: &LinearShape| {
-        let layer = linear.shape;
-        let LayerShape { inputs, neurons, choices, .. } = layer;
-        if !linear.selects {
-            return inputs.saturating_add(1).saturating_mul(neurons);
+        let LayerShape { inputs, neurons, .. } = linear.shape;
+        match linear.selects {
+            true => linear.shape.parameter_count(),
+            false => inputs.saturating_add(1).saturating_mul(neurons),
         }
-        let projects = layer.selector.projects_input();
-        let projection = if projects { layer.rank.saturating_mul(inputs) } else { 0 };
-        let selection = layer.selector_inputs().saturating_add(1).saturating_mul(layer.logits());
-        let computation = inputs.saturating_add(1).saturating_mul(choices);
-        let each = selection.saturating_add(computation);
-        each.saturating_mul(neurons).saturating_add(projection)
     };
     let embedding = shape.vocabulary.saturating_mul(shape.width);
     let norms = shape.width.saturating_mul(4).saturating_mul(shape.layers);

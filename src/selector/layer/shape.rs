@@ -32,6 +32,16 @@ impl LayerShape {
         if self.selector.projects_input() { self.rank } else { self.inputs }
     }
 
+    /// Numbers in all parameters; for sizes of which no layer can be made, the largest number there is.
+    pub fn parameter_count(&self) -> i64 {
+        let projects = self.selector.projects_input();
+        let projection = if projects { self.rank.saturating_mul(self.inputs) } else { 0 };
+        let selection = self.selector_inputs().saturating_add(1).saturating_mul(self.logits());
+        let computation = self.inputs.saturating_add(1).saturating_mul(self.choices);
+        let each = selection.saturating_add(computation);
+        each.saturating_mul(self.neurons).saturating_add(projection)
+    }
+
     /// The names of the parameters of the layer called `name`, with what draws their initial values.
     ///
     /// # Shapes

@@ -18,7 +18,7 @@ use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::rng::Seeds;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::learner::Learner;
-use crate::lab::{Settings, Spec};
+use crate::lab::{Settings, Spec, StepWork};
 use crate::selector::layer::SelectorLayer;
 
 impl Experiment for SelectorMnist {
@@ -35,6 +35,10 @@ impl Experiment for SelectorMnist {
         sizes: &["hidden", "num-computation", "batch-size", "replicates"],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<MnistConfig>) -> StepWork {
+        settings.experiment.network.step_work(&settings.run)
+    }
 
     fn build(settings: &Settings<MnistConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());

@@ -3,8 +3,9 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::{Config, LearnerConfig, Refusals, RunConfig};
-use crate::selector::config::SelectionConfig;
+use crate::lab::{Config, LearnerConfig, Refusals, RunConfig, StepWork};
+use crate::selector::config::{GATHERS, SelectionConfig};
+use crate::selector::language_model::layout::parameter_count;
 use crate::selector::language_model::shape::{Replace, TransformerShape};
 use crate::selector::layer::Inner;
 
@@ -79,6 +80,21 @@ pub struct TransformerConfig {
 }
 
 impl TransformerConfig {
+    /// What a step of training asks for, with as many words as the vocabulary may have.
+    pub fn step_work(&self) -> StepWork {
+        if self.selection.compute.is_gather() {
+            return GATHERS;
+        }
+        let embedding = self.vocab.saturating_mul(self.d_model);
+        let in_products = parameter_count(&self.shape(self.vocab)) - embedding;
+        let words = self.batch_size.saturating_mul(self.sequence);
+        let of_layer = match self.replace {
+            Replace::None => 130.0,
+            Replace::Attention | Replace::Linear | Replace::All => 200.0,
+        };
+        StepWork::training(in_products, words, 50.0 + of_layer * self.layers as f64)
+    }
+
     /// The sizes of the model, with this many words in the vocabulary.
     pub fn shape(&self, vocabulary: i64) -> TransformerShape {
         TransformerShape {

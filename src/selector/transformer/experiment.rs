@@ -17,7 +17,7 @@ use crate::lab::tensor::nn::{cross_entropy, draw_params};
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
-use crate::lab::{Absent, Settings, Spec};
+use crate::lab::{Absent, Settings, Spec, StepWork};
 use crate::selector::config::refuse_invalid;
 use crate::selector::language_model::baselines::Baselines;
 use crate::selector::language_model::corpus::{Corpus, TokenBatch};
@@ -55,6 +55,10 @@ impl Experiment for SelectorTransformer {
         ],
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<TransformerConfig>) -> StepWork {
+        settings.experiment.step_work()
+    }
 
     fn build(settings: &Settings<TransformerConfig>, device: Device) -> Result<Self> {
         let (run, config) = (&settings.run, settings.experiment.clone());

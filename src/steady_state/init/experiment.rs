@@ -10,7 +10,7 @@ use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
-use crate::lab::{Settings, Spec};
+use crate::lab::{Settings, Spec, StepWork};
 use crate::steady_state::config::{ABSENT, SIZES, SteadyStateConfig};
 use crate::steady_state::measure::initialisation::measure_initialisations;
 use crate::steady_state::trade_off::SteadyState;
@@ -31,6 +31,10 @@ impl Experiment for SteadyStateInit {
         absent: ABSENT,
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<SteadyStateConfig>) -> StepWork {
+        settings.experiment.step_work(&settings.run)
+    }
 
     fn build(settings: &Settings<SteadyStateConfig>, device: Device) -> Result<Self> {
         let base = SteadyState::build(settings, device)?;

@@ -11,7 +11,7 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::phase::Phase;
-use crate::lab::{Settings, Spec};
+use crate::lab::{Settings, Spec, StepWork};
 use crate::steady_state::config::{ABSENT, SIZES, SteadyStateConfig};
 use crate::steady_state::measure::results::Results;
 
@@ -29,6 +29,10 @@ impl Experiment for SteadyState {
         absent: ABSENT,
         ..Spec::EMPTY
     };
+
+    fn step_work(settings: &Settings<SteadyStateConfig>) -> StepWork {
+        settings.experiment.step_work(&settings.run)
+    }
 
     fn build(settings: &Settings<SteadyStateConfig>, device: Device) -> Result<Self> {
         let _guard = no_grad_guard();
