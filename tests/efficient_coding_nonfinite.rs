@@ -134,6 +134,7 @@ fn a_step_that_is_not_finite_changes_nothing() {
 
 fn run(home: &Path, line: &str) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_efficient_coding"));
+    command.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
     let output = command.args(line.split_whitespace()).current_dir(home).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
@@ -166,4 +167,30 @@ fn the_program_ends_with_exit_code_3_and_names_the_step() {
             state.iter().map(|(name, _)| (name.clone(), kept.tensors[name].copy())).collect();
         assert_eq!(changed(&state, &kept), [""; 0], "{constraint}");
     }
+}
+
+#[test]
+fn a_learning_rate_beyond_all_measure_ends_with_exit_code_3() {
+    let home = tempfile::tempdir().unwrap();
+    // With pictures of an evaluation, whose eigenvalues are of what is no number by then.
+    let flags =
+        TINY.replace("--lr 0.02", "--lr 1e30").replace("--image-every 0", "--image-every 1");
+    for (i, constraint) in CONSTRAINTS.iter().enumerate() {
+        // Under gamma-v2 rates and filters stay finite, however far a step is.
+        let expected = if constraint.starts_with("gamma-v2") { Some(0) } else { Some(3) };
+        let line = format!("{flags} --constraint {constraint} --steps 20 --name c{i} --quiet");
+        let (code, said) = run(home.path(), &line);
+        assert_eq!(code, expected, "{constraint}: {said}");
+        assert!(said.lines().count() <= 1 && !said.contains("linalg"), "{constraint}: {said}");
+    }
+}
+
+#[test]
+fn a_covariance_without_a_root_is_one_line_without_the_words_of_libtorch() {
+    let home = tempfile::tempdir().unwrap();
+    let line = "--device cpu --data dead-leaves --leaf-images 1 --image-size 32 --kernel-size 24 --steps 1";
+    let (code, said) = run(home.path(), line);
+    let expected = "error: the covariance of dead-leaves is not positive definite: more or other \
+                    patches, or a smaller --kernel-size\n";
+    assert_eq!((code, said.as_str()), (Some(1), expected));
 }

@@ -10,7 +10,7 @@ use tch::{Tensor, no_grad_guard};
 pub fn assign_where(target: &mut Tensor, new: &Tensor, apply: Option<&Tensor>) {
     let _guard = no_grad_guard();
     match apply {
-        Some(flag) => target.copy_(&new.where_self(flag, target)),
+        Some(flag) => _ = new.where_self_out(target, flag, target),
         None => target.copy_(new),
     }
 }

@@ -14,22 +14,30 @@ pub struct CovarianceTerm {
 }
 
 impl CovarianceTerm {
-    /// Factorises the covariance of every sample on any device and at any precision, by libtorch's
-    /// batched Cholesky factorisation.
+    /// Factorises the covariances of every sample on any device and at any precision, by libtorch's
+    /// batched Cholesky factorisation, of all matrices at once: a GPU is then asked half as often.
     ///
-    /// - matrix: M, `[neuron, neuron]`
+    /// - matrices: each an M, `[neuron, neuron]`
     /// - slopes: g, `[sample, neuron]`
     /// - variance: sigma_out^2
-    pub fn by_libtorch(matrix: &Tensor, slopes: &Tensor, variance: f64) -> Self {
+    pub fn by_libtorch<const N: usize>(
+        matrices: [&Tensor; N],
+        slopes: &Tensor,
+        variance: f64,
+    ) -> [Self; N] {
         let scaled = slopes / variance.sqrt();
-        let a = scaled.unsqueeze(2) * matrix * scaled.unsqueeze(1);
-        let _ = a.diagonal(0, 1, 2).g_add_scalar_(1.0);
+        let pairs = scaled.unsqueeze(2) * scaled.unsqueeze(1);
+        // [matrix, sample, neuron, neuron]
+        let a = &pairs * Tensor::stack(&matrices, 0).unsqueeze(1);
+        let _ = a.diagonal(0, 2, 3).g_add_scalar_(1.0);
         let (root, _) = a.linalg_cholesky_ex(false, false);
-        let logdet = root.diagonal(0, 1, 2).log2().sum_dim_intlist(-1, false, a.kind()) * 2.0;
+        let logdet = root.diagonal(0, 2, 3).log2().sum_dim_intlist(-1, false, a.kind()) * 2.0;
         let inverse = root.cholesky_inverse(false);
-        let diagonal = inverse.diagonal(0, 1, 2).contiguous();
-        let spread =
-            (scaled.unsqueeze(2) * inverse * scaled.unsqueeze(1)).mean_dim(0, false, None::<Kind>);
-        Self { logdet, diagonal, spread }
+        let spread = (&inverse * pairs).mean_dim(1, false, None::<Kind>);
+        std::array::from_fn(|i| {
+            let i = i as i64;
+            let diagonal = inverse.get(i).diagonal(0, 1, 2);
+            Self { logdet: logdet.get(i), diagonal, spread: spread.get(i) }
+        })
     }
 }

@@ -19,7 +19,7 @@ use tch::{Kind, Tensor};
 
 use super::information::{Information, Shared};
 use super::model::{ModelConstants, Neurons};
-use super::response::Response;
+use super::response::{Nonlinearity, Response};
 
 /// The gradient of one number, or of one number a neuron.
 pub struct Gradient {
@@ -43,6 +43,8 @@ pub struct BatchPass<'a> {
     pub gain: Tensor,
     /// exp of the threshold's log, or 0 without one: `[neuron]`.
     pub threshold: Tensor,
+    /// The negative threshold, what it adds to an output: `[neuron]`.
+    shift: Tensor,
     /// The filters' outputs above threshold: `[sample, neuron]`.
     pub above: Tensor,
     /// Rates and their derivatives at gain 1.
@@ -51,6 +53,7 @@ pub struct BatchPass<'a> {
     pub slopes: Tensor,
     /// Mean activity of each neuron over the batch: `[neuron]`.
     pub mean_activity: Tensor,
+    excess: Tensor,
     /// M and M0.
     pub shared: Shared,
 }
@@ -73,7 +76,8 @@ impl<'a> BatchPass<'a> {
             true => neurons.log_threshold.exp(),
             false => neurons.log_threshold.zeros_like(),
         };
-        let above = noisy.matmul(&filters) - &threshold;
+        let shift = -&threshold;
+        let above = shift.addmm(noisy, &filters);
         let response = nonlinearity.respond(&above);
         let kind = None::<Kind>;
         let mean = response.activity.mean_dim(0, false, kind);
@@ -83,7 +87,8 @@ impl<'a> BatchPass<'a> {
             false => neurons.log_gain.exp(),
         };
         let slopes = &response.slope * &gain;
-        let mean_activity = mean * gain.pow_tensor_scalar(exponent);
+        let mean_activity = mean * nonlinearity.activity_gain(&gain);
+        let excess = &mean_activity - constants.target;
         let covered = constants.covariance.matmul(&filters);
         let shared = Shared {
             signal: filters.tr().matmul(&covered),
@@ -98,10 +103,12 @@ impl<'a> BatchPass<'a> {
             covered,
             gain,
             threshold,
+            shift,
             above,
             response,
             slopes,
             mean_activity,
+            excess,
             shared,
         }
     }
@@ -118,7 +125,7 @@ impl<'a> BatchPass<'a> {
 
     /// What each neuron's mean activity is above its target: h, `[neuron]`.
     pub fn excess(&self) -> Tensor {
-        &self.mean_activity - self.constants.target
+        self.excess.shallow_clone()
     }
 
     /// Firing rates: `[sample, neuron]`.
@@ -128,21 +135,34 @@ impl<'a> BatchPass<'a> {
 
     /// The derivative of the mean activities by the log of the gain: `[neuron]`.
     pub fn activity_per_log_gain(&self) -> Tensor {
-        &self.mean_activity * self.constants.nonlinearity.activity_exponent()
+        match self.constants.nonlinearity.activity_exponent() {
+            1.0 => self.mean_activity.shallow_clone(),
+            exponent => &self.mean_activity * exponent,
+        }
     }
 
     /// The derivative of the activity by the filter's output: `[sample, neuron]`.
     fn activity_slopes(&self) -> Tensor {
-        let exponent = self.constants.nonlinearity.activity_exponent();
-        &self.response.activity_slope * self.gain.pow_tensor_scalar(exponent)
+        let nonlinearity = self.constants.nonlinearity;
+        match nonlinearity {
+            // The activity is the rate.
+            Nonlinearity::Softplus | Nonlinearity::Relu | Nonlinearity::Absolute => {
+                self.slopes.shallow_clone()
+            }
+            Nonlinearity::Linear => {
+                &self.response.activity_slope * nonlinearity.activity_gain(&self.gain)
+            }
+        }
     }
 
-    /// The part of dKL/dW at fixed slopes: `[input, neuron]`.
-    fn at_fixed_slopes(&self, information: &Information) -> Tensor {
-        let noise = self.constants.input_noise.powi(2);
-        let signal = self.covered.matmul(&information.numerator.spread);
-        let noise = self.filters.matmul(&information.denominator.spread) * noise;
-        (signal - noise) * (2.0 / LN_2)
+    /// The part of dKL/dW at fixed slopes, times a weight: `[input, neuron]`.
+    fn at_fixed_slopes(&self, information: &Information, weight: f64) -> Tensor {
+        let weight = weight * (2.0 / LN_2);
+        let noise =
+            &information.denominator.spread * (-weight * self.constants.input_noise.powi(2));
+        let mut sum = self.filters.matmul(&noise);
+        let _ = sum.addmm_(&self.covered, &(&information.numerator.spread * weight));
+        sum
     }
 
     /// The gradient of a mean over the batch from its derivatives by the outputs u.
@@ -150,7 +170,7 @@ impl<'a> BatchPass<'a> {
     /// - by_output: `[sample, neuron]`
     fn through_outputs(&self, by_output: &Tensor) -> (Tensor, Tensor) {
         let filters = self.noisy.tr().matmul(by_output) / self.noisy.size()[0] as f64;
-        (filters, -&self.threshold * by_output.mean_dim(0, false, None::<Kind>))
+        (filters, &self.shift * by_output.mean_dim(0, false, None::<Kind>))
     }
 
     /// The gradient of the batch's mean KL, in bits.
@@ -169,7 +189,7 @@ impl<'a> BatchPass<'a> {
     /// - c: `[neuron]`
     pub fn activity_by_scalars(&self, c: &Tensor) -> (Tensor, Tensor) {
         let by_output = self.activity_slopes().mean_dim(0, false, None::<Kind>);
-        (self.activity_per_log_gain() * c, -&self.threshold * by_output * c)
+        (self.activity_per_log_gain() * c, &self.shift * by_output * c)
     }
 
     /// The part of each column along the sphere of filters of norm 1: `[input, neuron]`.
@@ -182,17 +202,17 @@ impl<'a> BatchPass<'a> {
     ///
     /// - c: `[neuron]`
     pub fn combined(&self, information: &Information, kl_weight: f64, c: &Tensor) -> Gradient {
-        let q = information.per_log_slope();
-        let mut by_output = self.activity_slopes() * c;
+        let samples = self.noisy.size()[0] as f64;
+        let total = |each: &Tensor| each.sum_dim_intlist(0, false, None::<Kind>);
+        // Each sample's share of the means.
+        let q = information.weighted_per_log_slope(kl_weight / samples);
+        let mut by_output = self.activity_slopes() * (c / samples);
         if let Some(curvature) = &self.response.curvature {
-            by_output += &q * curvature * kl_weight;
+            let _ = by_output.addcmul_(&q, curvature);
         }
-        let (filters, log_threshold) = self.through_outputs(&by_output);
-        Gradient {
-            filters: filters + self.at_fixed_slopes(information) * kl_weight,
-            log_gain: q.mean_dim(0, false, None::<Kind>) * kl_weight
-                + self.activity_per_log_gain() * c,
-            log_threshold,
-        }
+        let mut filters = self.at_fixed_slopes(information, kl_weight);
+        let _ = filters.addmm_(&self.noisy.tr(), &by_output);
+        let log_gain = total(&q).addcmul_(&self.activity_per_log_gain(), c);
+        Gradient { filters, log_gain, log_threshold: &self.shift * total(&by_output) }
     }
 }

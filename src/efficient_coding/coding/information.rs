@@ -43,12 +43,14 @@ impl Information {
     ///
     /// - slopes: g, `[sample, neuron]`
     pub fn new(shared: &Shared, slopes: &Tensor) -> Self {
-        let term = |matrix: &Tensor| {
-            let variance = shared.output_noise * shared.output_noise;
-            kernel::covariance_term(matrix, slopes, variance)
-                .unwrap_or_else(|| CovarianceTerm::by_libtorch(matrix, slopes, variance))
+        let variance = shared.output_noise * shared.output_noise;
+        let matrices = [&shared.signal, &shared.noise];
+        let by_kernel = matrices.map(|matrix| kernel::covariance_term(matrix, slopes, variance));
+        let [numerator, denominator] = match by_kernel {
+            [Some(numerator), Some(denominator)] => [numerator, denominator],
+            _ => CovarianceTerm::by_libtorch(matrices, slopes, variance),
         };
-        Self { numerator: term(&shared.signal), denominator: term(&shared.noise) }
+        Self { numerator, denominator }
     }
 
     /// As [`Information::new`], in chunks of samples, so that memory does not grow with their
@@ -88,7 +90,12 @@ impl Information {
 
     /// q = dKL / dlog g in bits, never below 0: `[sample, neuron]`.
     pub fn per_log_slope(&self) -> Tensor {
-        (&self.denominator.diagonal - &self.numerator.diagonal) * (2.0 / LN_2)
+        self.weighted_per_log_slope(1.0)
+    }
+
+    /// q times a weight: `[sample, neuron]`.
+    pub fn weighted_per_log_slope(&self, weight: f64) -> Tensor {
+        (&self.denominator.diagonal - &self.numerator.diagonal) * (2.0 / LN_2 * weight)
     }
 
     /// What KL would lose without each neuron, in bits: `[sample, neuron]`. Exact: the determinant

@@ -52,13 +52,29 @@ impl Nonlinearity {
         }
     }
 
+    /// What a gain multiplies the activity by.
+    ///
+    /// - gain: `[neuron]`
+    pub fn activity_gain(self, gain: &Tensor) -> Tensor {
+        match self {
+            Self::Linear => gain.square(),
+            Self::Softplus | Self::Relu | Self::Absolute => gain.shallow_clone(),
+        }
+    }
+
     /// Computes the value and its derivatives.
     ///
     /// - u: output above threshold, `[sample, neuron]`
     pub fn respond(self, u: &Tensor) -> Response {
-        let (value, slope) = (self.value(u), self.slope(u));
+        let (value, slope) = match self {
+            Self::Softplus => {
+                let z = u * BETA;
+                (z.softplus() / BETA, z.sigmoid())
+            }
+            Self::Relu | Self::Linear | Self::Absolute => (self.value(u), self.slope(u)),
+        };
         let curvature = match self {
-            Self::Softplus => Some((1.0 - &slope) * BETA),
+            Self::Softplus => Some(slope.rsub_scalar(1.0) * BETA),
             Self::Relu | Self::Linear | Self::Absolute => None,
         };
         let (activity, activity_slope) = match self {
@@ -73,11 +89,8 @@ impl Nonlinearity {
     /// The rate at gain 1, of the shape of `u`.
     pub fn value(self, u: &Tensor) -> Tensor {
         match self {
-            // log(1 + e^z) = max(z, 0) + log(1 + e^-|z|) at any size of z.
-            Self::Softplus => {
-                let tail: Tensor = (u.abs() * -BETA).exp().log1p() / BETA;
-                u.relu() + tail
-            }
+            // libtorch takes z itself above 20, where log(1 + e^z) is 2e-9 larger.
+            Self::Softplus => (u * BETA).softplus() / BETA,
             Self::Relu => u.relu(),
             Self::Linear => u.shallow_clone(),
             Self::Absolute => u.abs(),

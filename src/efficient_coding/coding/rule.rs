@@ -140,8 +140,8 @@ fn joint(whole: Gradient) -> Direction {
 
 /// What a unit of h costs in KL/2 when the gain pays for it: `[neuron]`.
 fn price(pass: &BatchPass, information: &Information) -> Tensor {
-    let bits = information.per_log_slope().mean_dim(0, false, None::<Kind>);
-    bits / pass.activity_per_log_gain() * -KL_WEIGHT
+    let bits = information.weighted_per_log_slope(-KL_WEIGHT).mean_dim(0, false, None::<Kind>);
+    bits / pass.activity_per_log_gain()
 }
 
 /// -KL/2 with each filter's gradient projected off that of its h, both on the sphere where filters

@@ -1,6 +1,6 @@
 //! Gaussian images with a power spectrum 1/f^a, as natural images have for a = 2.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -46,8 +46,8 @@ impl Gaussian {
         let whole = colour::correlations(shape.colours).kron(&space);
         // The mask scales rows alone, so that its dark corners cost the root no precision.
         let mask = shape.mask();
-        let root = whole.f_linalg_cholesky(false).with_context(|| {
-            format!(
+        let root = whole.f_linalg_cholesky(false).map_err(|_| {
+            anyhow!(
                 "--slope {slope}: the covariance of the patches is not positive definite; take a \
                  smaller --kernel-size, --image-size or --slope"
             )

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 use tch::{Device, Kind, no_grad_guard};
 
@@ -71,8 +71,8 @@ impl Experiment for EfficientCoding {
         let patch = config.patch();
         let source = data::open(&run.data, &run.data_dir, patch, &config.ensemble(), run.seed)?;
         let exact = source.covariance()?;
-        let bits = entropy(&exact, patch.kernel * patch.kernel).with_context(|| {
-            format!(
+        let bits = entropy(&exact, patch.kernel * patch.kernel).map_err(|_| {
+            anyhow!(
                 "the covariance of {} is not positive definite: more or other patches, or a \
                  smaller --kernel-size",
                 run.data

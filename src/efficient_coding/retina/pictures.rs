@@ -98,14 +98,18 @@ pub fn matrix(matrix: &Tensor, title: &str, how: &str, label: &str) -> Result<Ma
 }
 
 /// Eigenvalues of a symmetric matrix from the largest down: `[neuron]` f64, NaN where an entry of
-/// the matrix is not finite, for which the decomposition would fail.
+/// the matrix is not finite, for which the decomposition would fail, and where it has not converged.
 ///
 /// # Errors
-/// Where libtorch can't decompose it.
+/// Where libtorch can't begin to decompose it.
 pub fn eigenvalues(matrix: &Tensor) -> Result<Tensor> {
     let matrix = matrix.to_kind(Kind::Double);
     let finite = matrix.isfinite().all();
-    let values = matrix.where_scalarother(&finite, 0.0).f_linalg_eigvalsh("L")?.flip([0]);
+    let values = match matrix.where_scalarother(&finite, 0.0).f_linalg_eigvalsh("L") {
+        Ok(values) => values.flip([0]),
+        Err(error) if error.to_string().contains("converge") => matrix.diagonal(0, 0, 1) * f64::NAN,
+        Err(error) => return Err(error.into()),
+    };
     Ok(values.where_scalarother(&finite, f64::NAN))
 }
 

@@ -28,8 +28,8 @@ pub fn loss(
     let loss = information.kl().mean(None::<Kind>) * KL_WEIGHT;
     match multiplier {
         Some(multiplier) => {
-            let (linear, quadratic) = penalties(rule, pass, multiplier);
-            loss + linear + quadratic
+            let h = pass.excess();
+            loss + (&h * (rule.rho / 2.0) + multiplier).dot(&h)
         }
         None => loss,
     }

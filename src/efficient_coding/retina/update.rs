@@ -11,7 +11,6 @@ use crate::efficient_coding::coding::controller::Reaction;
 use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::efficient_coding::coding::information::Information;
 use crate::efficient_coding::coding::rule::Direction;
-use crate::lab::tensor::optim::finite::all_finite;
 use crate::lab::train::experiment::Step;
 use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
@@ -26,11 +25,9 @@ pub(super) struct FormulaStep {
     reaction: Option<Reaction>,
 }
 
-/// Which learners have a gradient of this step.
+/// The norms before clipping of the gradients of the learners that have one in this step: `[]` f64.
 struct WrittenGradients {
-    /// Whether that of the rates has.
-    rates: bool,
-    /// The norm before clipping of the gradient of the main one, where it has: `[]`.
+    rates: Option<Tensor>,
     main: Option<Tensor>,
 }
 
@@ -103,17 +100,17 @@ impl EfficientCoding {
         formula: &FormulaStep,
     ) -> Result<Option<Tensor>> {
         let written = self.write_direction(direction)?;
-        let finite = step.time(Phase::Optimizer, || self.all_finite(loss, &written, formula));
-        // Both learners wait for this flag. What each checks on its own is a part of it.
+        let finite = step.time(Phase::Optimizer, || all_finite(loss, &written, formula));
+        // Both learners wait for this flag.
         let apply = step.finite(&finite)?;
-        if let Some(learner) = self.parameters.rate.as_mut().filter(|_| written.rates) {
-            learner.apply(step, loss)?;
+        if let Some(learner) = self.parameters.rate.as_mut().filter(|_| written.rates.is_some()) {
+            learner.update(step, apply.as_ref());
         }
         if let Some(norm) = written.main {
             if step.logging {
                 step.last("train/grad_norm", &norm);
             }
-            self.parameters.main.apply(step, loss)?;
+            self.parameters.main.update(step, apply.as_ref());
             self.parameters.normalise(apply.as_ref())?;
         }
         Ok(apply)
@@ -130,10 +127,9 @@ impl EfficientCoding {
             Some(_) => (scalars, Vec::new()),
             None => (Vec::new(), scalars),
         };
-        let mut written = WrittenGradients { rates: false, main: None };
+        let mut written = WrittenGradients { rates: None, main: None };
         if let Some(learner) = self.parameters.rate.as_mut().filter(|_| !rates.is_empty()) {
-            let _ = write_gradients(learner, &rates, &[], limit);
-            written.rates = true;
+            written.rates = Some(write_gradients(learner, &rates, &[], limit));
         }
         if let Some(filters) = filters {
             main.extend(self.parameters.through_shape(filters)?);
@@ -141,21 +137,6 @@ impl EfficientCoding {
             written.main = Some(write_gradients(learner, &main, &discarded, limit));
         }
         Ok(written)
-    }
-
-    /// Whether everything that a step is about to change is finite: `[]` bool.
-    fn all_finite(
-        &self,
-        loss: &Tensor,
-        written: &WrittenGradients,
-        formula: &FormulaStep,
-    ) -> Tensor {
-        let main = written.main.as_ref().map(|_| &self.parameters.main);
-        let rate = self.parameters.rate.as_ref().filter(|_| written.rates);
-        let gradients = main.into_iter().chain(rate).map(|learner| &learner.gradients.values);
-        let remembered = formula.reaction.iter().flat_map(|found| [&found.mean, &found.sum]);
-        let all = gradients.chain(&formula.log_gain).chain(remembered);
-        all.fold(all_finite(loss), |flag, next| flag.logical_and(&all_finite(next)))
     }
 
     /// Sets what follows the rates by a formula. Where `apply` is false nothing changes.
@@ -190,8 +171,19 @@ impl EfficientCoding {
     }
 }
 
+/// Whether everything that a step is about to change is finite: `[]` bool. A sum is finite where all
+/// of it is, since none in f64 of what an f32 can hold overflows.
+fn all_finite(loss: &Tensor, written: &WrittenGradients, formula: &FormulaStep) -> Tensor {
+    let remembered = formula.reaction.iter().flat_map(|found| [&found.mean, &found.sum]);
+    let totals = formula.log_gain.iter().chain(remembered).map(|each| each.sum(Kind::Double));
+    let norms = [&written.main, &written.rates].into_iter().flatten().map(Tensor::shallow_clone);
+    let sum = norms.chain(totals).fold(loss.shallow_clone(), |sum, next| sum + next);
+    // Of a number that is not finite the difference to itself is NaN.
+    sum.g_sub(&sum).eq(0.0)
+}
+
 /// Writes gradients to their places in a learner's buffer, zero where there is none, and scales
-/// them down to the norm `limit` of all of them, `discarded` ones included. Gives that norm: `[]`.
+/// them down to the norm `limit` of all of them, `discarded` ones included. Gives that norm: `[]` f64.
 fn write_gradients(
     learner: &mut Learner,
     gradients: &[(String, Tensor)],
@@ -199,20 +191,23 @@ fn write_gradients(
     limit: Option<f64>,
 ) -> Tensor {
     let Learner { params, gradients: all, .. } = learner;
-    for (name, mut place) in params.views(&all.values) {
-        match gradients.iter().find(|(known, _)| *known == name) {
-            Some((_, gradient)) => place.copy_(gradient),
-            None => _ = place.zero_(),
+    let places = params.views(&all.values);
+    let parts = places.iter().map(|(name, place)| {
+        let found = gradients.iter().find(|(known, _)| known == name);
+        found.map_or_else(|| place.zeros_like(), |(_, g)| g.shallow_clone()).reshape([1, -1])
+    });
+    let _ = Tensor::cat_out(&all.values, &parts.collect::<Vec<_>>(), 1);
+    let norm_of = |all: &Tensor| all.norm_scalaropt_dim_dtype(2.0, [0, 1], false, Kind::Double);
+    let norm = match discarded {
+        [] => norm_of(&all.values),
+        _ => {
+            let rows = discarded.iter().map(|tensor| tensor.view([1, -1]));
+            let rows: Vec<Tensor> = rows.chain([all.values.shallow_clone()]).collect();
+            norm_of(&Tensor::cat(&rows, 1))
         }
-    }
-    let mut squares = all.values.square().sum(Kind::Double);
-    for tensor in discarded {
-        squares += tensor.square().sum(Kind::Double);
-    }
-    let norm = squares.sqrt();
+    };
     if let Some(limit) = limit {
-        let scale = ((&norm + 1e-6).reciprocal() * limit).clamp_max(1.0);
-        let _ = all.values.g_mul_(&scale.to_kind(Kind::Float));
+        let _ = all.values.g_div_(&((&norm + 1e-6) / limit).clamp_min(1.0));
     }
     norm
 }

@@ -149,12 +149,21 @@ impl Learner {
     /// # Errors
     /// As [`Learner::descend`].
     pub fn apply(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
-        let Self { params, gradients, update_mask, optimizer, schedule, .. } = self;
-        let _guard = no_grad_guard();
+        let gradient = &self.gradients.values;
         let finite = step.time(Phase::Optimizer, || {
-            all_finite(&gradients.values).logical_and(&all_finite(&loss.detach()))
+            all_finite(gradient).logical_and(&all_finite(&loss.detach()))
         });
         let apply = step.finite(&finite)?;
+        self.update(step, apply.as_ref());
+        Ok(apply)
+    }
+
+    /// Clipping and the optimizer, of an update whose finite check was made by [`Step::finite`].
+    ///
+    /// - apply: the flag that came of it
+    pub fn update(&mut self, step: &mut Step, apply: Option<&Tensor>) {
+        let Self { params, gradients, update_mask, optimizer, schedule, .. } = self;
+        let _guard = no_grad_guard();
         let lr = schedule.lr(step.index);
         if step.logging {
             let device = gradients.values.device();
@@ -171,9 +180,8 @@ impl Learner {
                 let _ = clip::by_norm(&mut gradients.values, limit);
             }
             let (values, gradient) = (&mut params.values, &gradients.values);
-            optimizer.step_where(values, gradient, lr, apply.as_ref(), update_mask.as_ref());
+            optimizer.step_where(values, gradient, lr, apply, update_mask.as_ref());
         });
-        Ok(apply)
     }
 
     /// The learning rate of a step.

@@ -87,7 +87,7 @@ mod tests {
             let w = Tensor::randn([neurons + 3, neurons], options);
             let matrix = w.tr().matmul(&w) / neurons as f64 * 20.0;
             let slopes = Tensor::randn([samples, neurons], options).exp();
-            let exact = CovarianceTerm::by_libtorch(&matrix, &slopes, 9.0);
+            let [exact] = CovarianceTerm::by_libtorch([&matrix], &slopes, 9.0);
             let float = |t: &Tensor| t.to_kind(Kind::Float);
             let found = covariance_term(&float(&matrix), &float(&slopes), 9.0).unwrap();
             let name = format!("{samples} x {neurons}, {threads} threads");
