@@ -8,7 +8,7 @@
 
 #![allow(clippy::print_stdout)]
 
-use neuron_lab::lab::tensor::optim::finite::all_finite;
+use neuron_lab::lab::tensor::optim::finite::{FoundInf, all_finite};
 use neuron_lab::lab::tensor::optim::{Optimizer, OptimizerConfig, OptimizerKind};
 use rustix::time::{ClockId, clock_gettime};
 use tch::nn::{self, OptimizerConfig as _};
@@ -61,8 +61,8 @@ fn flat(kind: OptimizerKind, size: i64, weight_decay: f64, flagged: bool) -> Cal
     let gradient = Tensor::randn([1, size], OPTIONS);
     let config = OptimizerConfig { kind, weight_decay, ..Default::default() };
     let mut optimizer = Optimizer::new(config, &parameters);
-    let flag = flagged.then(|| Tensor::from(true));
-    Box::new(move || optimizer.step(&mut parameters, &gradient, 1e-3, flag.as_ref()))
+    let found = flagged.then(|| FoundInf::new(Device::Cpu));
+    Box::new(move || optimizer.step(&mut parameters, &gradient, 1e-3, found.as_ref()))
 }
 
 /// tch's step, with the parameters in `tensors` tensors.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use neuron_lab::lab::tensor::optim::OptimizerKind::{Adam, Adamw, Momentum, Nesterov, Sgd};
+use neuron_lab::lab::tensor::optim::finite::FoundInf;
 use neuron_lab::lab::tensor::optim::{Optimizer, OptimizerConfig, OptimizerKind};
 use std::collections::HashMap;
 use tch::{Device, Kind, Tensor};
@@ -120,8 +121,8 @@ fn a_true_flag_gives_the_bits_of_no_flag() {
             let g = gradient(&plain);
             a.step(&mut plain, &g, case.lr, None);
             // Flagged steps and others may alternate.
-            let flag = (step % 5 != 4).then(|| Tensor::from(true));
-            b.step(&mut flagged, &g, case.lr, flag.as_ref());
+            let found = (step % 5 != 4).then(|| FoundInf::new(Device::Cpu));
+            b.step(&mut flagged, &g, case.lr, found.as_ref());
         }
         let what = format!("{:?}, {kind:?}", case.config);
         assert_same_bits(&everything(&plain, &a), &everything(&flagged, &b), &what);
@@ -141,9 +142,11 @@ fn a_false_flag_changes_nothing_whatever_the_gradient() {
             optimizer.step(&mut p, &g, case.lr, None);
         }
         let before = everything(&p, &optimizer);
+        let mut found = FoundInf::new(Device::Cpu);
+        found.take_flag(&Tensor::from(false));
         for bad in [f64::NAN, f64::INFINITY, 1.0] {
             let g = Tensor::full([2, 5], bad, (kind, Device::Cpu));
-            optimizer.step(&mut p, &g, case.lr, Some(&Tensor::from(false)));
+            optimizer.step(&mut p, &g, case.lr, Some(&found));
         }
         let what = format!("{:?}, {kind:?} after {steps_before}", case.config);
         assert_same_bits(&before, &everything(&p, &optimizer), &what);

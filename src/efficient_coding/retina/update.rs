@@ -11,6 +11,7 @@ use crate::efficient_coding::coding::controller::Reaction;
 use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::efficient_coding::coding::information::Information;
 use crate::efficient_coding::coding::rule::Direction;
+use crate::lab::tensor::optim::finite::FoundInf;
 use crate::lab::train::experiment::Step;
 use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
@@ -102,15 +103,16 @@ impl EfficientCoding {
         let written = self.write_direction(direction)?;
         let finite = step.time(Phase::Optimizer, || all_finite(loss, &written, formula));
         // Both learners wait for this flag.
-        let apply = step.finite(&finite)?;
+        let found = step.finite(&finite)?;
         if let Some(learner) = self.parameters.rate.as_mut().filter(|_| written.rates.is_some()) {
-            learner.update(step, apply.as_ref());
+            learner.update(step, found.as_ref());
         }
+        let apply = found.as_ref().map(FoundInf::applies);
         if let Some(norm) = written.main {
             if step.logging {
                 step.last("train/grad_norm", &norm);
             }
-            self.parameters.main.update(step, apply.as_ref());
+            self.parameters.main.update(step, found.as_ref());
             self.parameters.normalise(apply.as_ref())?;
         }
         Ok(apply)

@@ -2,6 +2,7 @@
 //! optimizers, reads by the host.
 
 pub mod device;
+mod dispatcher;
 pub mod host_memory;
 pub mod init;
 pub mod libtorch;

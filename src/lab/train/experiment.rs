@@ -17,6 +17,7 @@ use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::store::{NamedTensors, Persist};
+use crate::lab::tensor::optim::finite::FoundInf;
 
 /// An experiment: how to take step t, and what its state is ([`Persist`]). The lab owns the rest.
 pub trait Experiment: Persist + Figures + Sized {
@@ -154,14 +155,26 @@ impl Step<'_> {
     }
 
     /// Says whether everything that this step is about to apply is finite. The update must be
-    /// made only where the flag that comes back is true (or is none).
+    /// made only where nothing was found, as what comes back says ([`FoundInf::applies`]), or none.
     ///
     /// - finite: `[]` bool
     ///
     /// # Errors
     /// [`crate::lab::error::Failure::NonFinite`] where the host looks at once, as on the CPU.
-    pub fn finite(&mut self, finite: &Tensor) -> Result<Option<Tensor>> {
+    pub fn finite(&mut self, finite: &Tensor) -> Result<Option<FoundInf>> {
         self.guard.check(self.index, finite)
+    }
+
+    /// As [`Step::finite`], of all these: the update must be made only where nothing was found. It is
+    /// a part of the optimizer's time.
+    ///
+    /// - tensors: of any floating kind and shape
+    ///
+    /// # Errors
+    /// As [`Step::finite`].
+    pub fn all_finite(&mut self, tensors: &[&Tensor]) -> Result<Option<FoundInf>> {
+        let (guard, index) = (&mut *self.guard, self.index);
+        self.clock.time(Phase::Optimizer, || guard.check_all(index, tensors))
     }
 
     /// Says how many of this call's steps were finite, in place of [`Step::finite`]: the experiment

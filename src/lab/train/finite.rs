@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use crate::lab::error::Failure;
 use crate::lab::store::StateWriter;
-use crate::lab::tensor::optim::finite::all_finite;
+use crate::lab::tensor::optim::finite::{FoundInf, all_finite};
 use crate::lab::tensor::to_host;
 
 /// When the host looks at the finite flag.
@@ -31,7 +31,7 @@ impl FinitePolicy {
 /// What a step said of itself, on the device.
 #[derive(Debug)]
 enum Checked {
-    /// Whether it was finite, which `ok` has taken.
+    /// Whether it was finite, which `found` has taken.
     Flag,
     /// How many of the call's steps came before the first that was not finite: `[]` i64.
     Steps(Tensor),
@@ -41,10 +41,12 @@ enum Checked {
 #[derive(Debug)]
 pub struct FiniteGuard {
     policy: FinitePolicy,
+    /// The first step, and those that were not checked or finished with a flag.
     first: u64,
-    /// `[]` bool: every check so far was true.
-    ok: Tensor,
-    /// `[]` i64: steps before the first non-finite one, since `first`.
+    found: FoundInf,
+    /// `[]` f64: steps with a flag from the first non-finite one on.
+    bad: Tensor,
+    /// `[]` i64: steps of calls that counted theirs, before the first non-finite one.
     good: Tensor,
     checked: Option<Checked>,
 }
@@ -52,31 +54,53 @@ pub struct FiniteGuard {
 impl FiniteGuard {
     /// A guard whose first step is number `first` (from 0).
     pub fn new(policy: FinitePolicy, device: Device, first: u64) -> Self {
-        let ok = Tensor::full([], 1, (Kind::Bool, device));
+        let bad = Tensor::zeros([], (Kind::Double, device));
         let good = Tensor::zeros([], (Kind::Int64, device));
-        Self { policy, first, ok, good, checked: None }
+        Self { policy, first, found: FoundInf::new(device), bad, good, checked: None }
     }
 
     /// Takes the flag of a step: whether its loss and gradients are all finite.
     ///
-    /// Gives back the flag under which the update is to be applied, or none where it is known to
-    /// be true.
+    /// Gives back what holds the update back where something was not, or none where it is known that
+    /// all were.
     ///
     /// - finite: `[]` bool
     ///
     /// # Errors
     /// [`Failure::NonFinite`] where the policy is to look now, and the flag is false.
-    pub fn check(&mut self, step: u64, finite: &Tensor) -> Result<Option<Tensor>> {
+    pub fn check(&mut self, step: u64, finite: &Tensor) -> Result<Option<FoundInf>> {
         match self.policy {
             FinitePolicy::EveryStep => match to_host::flag(finite)? {
                 true => Ok(None),
                 false => Err(Failure::NonFinite { step: step + 1 }.into()),
             },
             FinitePolicy::WhenLogging => {
-                let _guard = no_grad_guard();
-                let _ = self.ok.logical_and_(finite);
+                self.found.take_flag(finite);
                 self.checked = Some(Checked::Flag);
-                Ok(Some(self.ok.shallow_clone()))
+                Ok(Some(self.found.share()))
+            }
+        }
+    }
+
+    /// As [`FiniteGuard::check`], of all these.
+    ///
+    /// - tensors: of any floating kind and shape
+    ///
+    /// # Errors
+    /// As [`FiniteGuard::check`].
+    pub fn check_all(&mut self, step: u64, tensors: &[&Tensor]) -> Result<Option<FoundInf>> {
+        match self.policy {
+            FinitePolicy::EveryStep => {
+                let flags = tensors.iter().map(|tensor| all_finite(tensor));
+                match flags.reduce(|all, next| all.logical_and(&next)) {
+                    Some(all) => self.check(step, &all),
+                    None => Ok(None),
+                }
+            }
+            FinitePolicy::WhenLogging => {
+                self.found.test(tensors);
+                self.checked = Some(Checked::Flag);
+                Ok(Some(self.found.share()))
             }
         }
     }
@@ -97,8 +121,7 @@ impl FiniteGuard {
                 good => Err(Failure::NonFinite { step: step + good + 1 }.into()),
             },
             FinitePolicy::WhenLogging => {
-                let _guard = no_grad_guard();
-                let _ = self.ok.logical_and_(&good.ge(count as i64));
+                self.found.take_flag(&good.ge(count as i64));
                 self.checked = Some(Checked::Steps(good.shallow_clone()));
                 Ok(())
             }
@@ -110,21 +133,28 @@ impl FiniteGuard {
     pub fn end_step(&mut self, count: u64) {
         let _guard = no_grad_guard();
         match (self.checked.take(), self.policy) {
-            (Some(Checked::Flag), _) => _ = self.good.g_add_(&(&self.ok * count as i64)),
+            (Some(Checked::Flag), _) => {
+                self.first += count;
+                match count {
+                    1 => _ = self.bad.g_add_(self.found.found()),
+                    _ => _ = self.bad.g_add_(&(self.found.found() * count as f64)),
+                }
+            }
             (Some(Checked::Steps(good)), _) => _ = self.good.g_add_(&good),
             (None, FinitePolicy::EveryStep) => {}
             (None, FinitePolicy::WhenLogging) => self.first += count,
         }
     }
 
-    /// What [`FiniteGuard::verify`] needs from the device: `[2]` i64, to be read with the metrics;
+    /// What [`FiniteGuard::verify`] needs from the device: `[3]` f64, to be read with the metrics;
     /// none where every check was read at once.
     pub fn pending(&self) -> Option<Tensor> {
         let _guard = no_grad_guard();
         match self.policy {
             FinitePolicy::EveryStep => None,
             FinitePolicy::WhenLogging => {
-                Some(Tensor::stack(&[&self.ok.to_kind(Kind::Int64), &self.good], 0))
+                let parts = [self.found.found(), &self.bad, &self.good];
+                Some(Tensor::stack(&parts.map(|part| part.to_kind(Kind::Double)), 0))
             }
         }
     }
@@ -135,7 +165,10 @@ impl FiniteGuard {
     /// [`Failure::NonFinite`], naming the first step that was not finite.
     pub fn verify(&self, pending: &[f64]) -> Result<()> {
         match pending {
-            [0.0, good] => Err(Failure::NonFinite { step: self.first + *good as u64 + 1 }.into()),
+            [1.0, bad, good] => {
+                let before = self.first + *good as u64 - *bad as u64;
+                Err(Failure::NonFinite { step: before + 1 }.into())
+            }
             _ => Ok(()),
         }
     }
@@ -194,7 +227,8 @@ mod tests {
         let before = to_host::count();
         let mut applied = Vec::new();
         for (i, finite) in [true, true, true, false, true].into_iter().enumerate() {
-            applied.push(guard.check(100 + i as u64, &flag(finite)).unwrap().unwrap().copy());
+            let found = guard.check(100 + i as u64, &flag(finite)).unwrap().unwrap();
+            applied.push(found.applies());
             guard.end_step(1);
         }
         assert_eq!(to_host::count(), before);

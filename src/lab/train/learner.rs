@@ -9,7 +9,7 @@ use super::experiment::Step;
 use super::phase::Phase;
 use crate::lab::refusals::Refusals;
 use crate::lab::store::{Persist, StateReader, StateWriter};
-use crate::lab::tensor::optim::finite::all_finite;
+use crate::lab::tensor::optim::finite::FoundInf;
 use crate::lab::tensor::optim::schedule::{Schedule, ScheduleConfig};
 use crate::lab::tensor::optim::{Optimizer, OptimizerConfig, clip};
 use crate::lab::tensor::params::{Gradients, Params};
@@ -125,14 +125,14 @@ impl Learner {
     }
 
     /// One update: the gradient of `loss`, the finite check, clipping, the optimizer. Nothing
-    /// changes where the loss or the gradient is not finite. Gives the flag under which it was
-    /// applied, `[]` bool, where the host does not know it yet, for what else the step changes.
+    /// changes where the loss or the gradient is not finite. Gives what held it back then, where the
+    /// host does not know it yet, for what else the step changes.
     ///
     /// - loss: `[]` or `[replicate]`
     ///
     /// # Errors
     /// [`crate::lab::error::Failure::NonFinite`] as [`Step::finite`] has it.
-    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
+    pub fn descend(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<FoundInf>> {
         let Self { params, gradients, .. } = self;
         step.time(Phase::Backward, || match loss.dim() {
             0 => params.backward(loss, gradients),
@@ -142,26 +142,23 @@ impl Learner {
     }
 
     /// The rest of an update whose gradient is already in `gradients`, from autograd or from
-    /// a formula. Gives the flag that the update was made under, if there is one.
+    /// a formula. Gives what held it back, where the host does not know it yet.
     ///
     /// - loss: `[]` or `[replicate]`
     ///
     /// # Errors
     /// As [`Learner::descend`].
-    pub fn apply(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<Tensor>> {
-        let gradient = &self.gradients.values;
-        let finite = step.time(Phase::Optimizer, || {
-            all_finite(gradient).logical_and(&all_finite(&loss.detach()))
-        });
-        let apply = step.finite(&finite)?;
-        self.update(step, apply.as_ref());
-        Ok(apply)
+    pub fn apply(&mut self, step: &mut Step, loss: &Tensor) -> Result<Option<FoundInf>> {
+        let loss = loss.detach();
+        let found = step.all_finite(&[&self.gradients.values, &loss])?;
+        self.update(step, found.as_ref());
+        Ok(found)
     }
 
     /// Clipping and the optimizer, of an update whose finite check was made by [`Step::finite`].
     ///
-    /// - apply: the flag that came of it
-    pub fn update(&mut self, step: &mut Step, apply: Option<&Tensor>) {
+    /// - found: what came of it
+    pub fn update(&mut self, step: &mut Step, found: Option<&FoundInf>) {
         let Self { params, gradients, update_mask, optimizer, schedule, .. } = self;
         let _guard = no_grad_guard();
         let lr = schedule.lr(step.index);
@@ -180,7 +177,7 @@ impl Learner {
                 let _ = clip::by_norm(&mut gradients.values, limit);
             }
             let (values, gradient) = (&mut params.values, &gradients.values);
-            optimizer.step_where(values, gradient, lr, apply, update_mask.as_ref());
+            optimizer.step_where(values, gradient, lr, found, update_mask.as_ref());
         });
     }
 

@@ -60,11 +60,11 @@ impl SelectorContinual {
         if let Some(pull) = penalty.before_step(&before) {
             let _ = learner.gradients.values.g_add_(&pull);
         }
-        let apply = learner.apply(step, loss)?;
+        let applies = learner.apply(step, loss)?.map(|found| found.applies());
         let lr = learner.lr(step.index);
         let Learner { params, gradients, .. } = learner;
         step.time(Phase::Optimizer, || {
-            penalty.after_step(params, gradients, &before, lr, apply.as_ref());
+            penalty.after_step(params, gradients, &before, lr, applies.as_ref());
         });
         if step.logging {
             step.last("penalty/gradient_norm", &pull_norm(&penalty.gradient(&params.values)));

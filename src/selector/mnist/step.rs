@@ -40,13 +40,14 @@ impl SelectorMnist {
         let Learner { params, gradients, .. } = &mut self.learner;
         let network = &self.network;
         step.time(Phase::Backward, || network.backward(params, gradients, &pass, &delta));
-        let applied = self.learner.apply(step, &loss)?;
+        let found = self.learner.apply(step, &loss)?;
         match self.config.balance {
             Balance::Bias => {
                 let (batch_size, rate) =
                     (labels.size()[labels.dim() - 1], self.config.balance_rate);
+                let applies = found.map(|found| found.applies());
                 for (layer, counts) in self.network.layers.iter_mut().zip(&counts) {
-                    layer.update_balance_bias(counts, batch_size, rate, applied.as_ref());
+                    layer.update_balance_bias(counts, batch_size, rate, applies.as_ref());
                 }
             }
             // The layers' backward pass added the balance loss's gradient already.

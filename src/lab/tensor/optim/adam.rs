@@ -3,7 +3,8 @@
 use super::OptimizerConfig;
 use super::fused::{Buffers, Factors};
 use super::workspace::{Coefficient, Writer};
-use tch::Tensor;
+use crate::lab::tensor::dispatcher::{Argument, call};
+use tch::{Kind, Tensor};
 
 /// `torch.optim.Adam` and `torch.optim.AdamW`. With gradient g, weight decay w and rate lr, at
 /// step t:
@@ -34,6 +35,8 @@ pub(super) struct Adam {
     l2: Coefficient,
     /// 1 - lr w of AdamW.
     stay: Coefficient,
+    /// t as libtorch's fused kernel reads it: f32 `[]`.
+    step: Tensor,
 }
 
 /// What the weight decay is applied to.
@@ -59,6 +62,7 @@ impl Adam {
             eps_corrected: Coefficient::new(config.eps, parameters),
             l2: Coefficient::new(config.weight_decay, parameters),
             stay: Coefficient::new(1.0, parameters),
+            step: Tensor::zeros([], (Kind::Float, parameters.device())),
         }
     }
 
@@ -105,6 +109,44 @@ impl Adam {
             let kept = if stay == 1.0 { old } else { &old.mul_out(new, stay_factor) };
             _ = kept.addcmul_out(new, &direction, minus_c);
         });
+    }
+
+    /// The step by libtorch's fused kernel, unless `found` is 1.
+    pub(super) fn step_fused(
+        &mut self,
+        parameters: &Tensor,
+        gradient: &Tensor,
+        lr: f64,
+        step: i64,
+        found: Option<&Tensor>,
+    ) {
+        _ = self.step.fill_(step);
+        let arguments = [
+            Argument::List(&[parameters]),
+            Argument::List(&[gradient]),
+            Argument::List(&[&self.exp_avg]),
+            Argument::List(&[&self.exp_avg_sq]),
+            Argument::List(&[]),
+            Argument::List(&[&self.step]),
+            Argument::Float(lr),
+            Argument::Float(self.beta1),
+            Argument::Float(self.beta2),
+            Argument::Float(self.weight_decay),
+            Argument::Float(self.eps),
+            Argument::Bool(false),
+            Argument::Bool(false),
+            Argument::Optional(None),
+            Argument::Optional(found),
+        ];
+        let name = match self.decay {
+            WeightDecay::InGradient => c"aten::_fused_adam_",
+            WeightDecay::Decoupled => c"aten::_fused_adamw_",
+        };
+        // SAFETY: of both (Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs,
+        // Tensor[] max_exp_avg_sqs, Tensor[] state_steps, float lr, float beta1, float beta2, float
+        // weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale, Tensor? found_inf)
+        // -> ()
+        unsafe { call(name, &arguments) };
     }
 
     fn update_moments(&self, gradient: &Tensor, writer: &Writer) {

@@ -21,8 +21,9 @@ pub use config::{OptimizerConfig, OptimizerKind};
 use crate::lab::tensor::to_host;
 use adam::{Adam, WeightDecay};
 use anyhow::Result;
+use finite::FoundInf;
 use sgd::{Lookahead, Sgd};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 use workspace::{Workspace, Writer};
 
 /// An optimizer with its state, allocated once for a parameter buffer.
@@ -31,8 +32,8 @@ pub struct Optimizer {
     workspace: Workspace,
     /// Steps asked for.
     calls: i64,
-    /// Steps that a flag let through, i64 `[]`; exists from the first flagged step on.
-    applied: Option<Tensor>,
+    /// Steps of these that were held back, f64 `[]`; exists from the first on that could have been.
+    held_back: Option<Tensor>,
 }
 
 enum UpdateRule {
@@ -59,28 +60,26 @@ impl Optimizer {
                 UpdateRule::Adam(Adam::new(&config, WeightDecay::Decoupled, parameters))
             }
         };
-        Self { rule, workspace: Workspace::default(), calls: 0, applied: None }
+        Self { rule, workspace: Workspace::default(), calls: 0, held_back: None }
     }
 
     /// One step on `parameters` with `gradient` at learning rate `lr`.
     ///
     /// - parameters, gradient: `[replicate, parameter]`, contiguous, of the kind and on the device
     ///   given to [`Optimizer::new`]; `gradient` is left as it is
-    /// - apply: `[]` bool on the same device. Where it is false nothing changes, to the bit:
-    ///   neither parameters nor state nor the saved step count, whatever the gradient holds. `None`
-    ///   always applies the step and costs nothing; `Some` of true gives the same bits as `None`.
+    /// - found: on the same device. Where something was found nothing changes, to the bit: neither
+    ///   parameters nor state nor the saved step count, whatever the gradient holds. `None` always
+    ///   applies the step and costs nothing; `Some` that found nothing gives the same bits.
     ///
-    /// The flag should be sticky: once false, false for good. A flag that turns true again is
-    /// still right for SGD without dampening, but Adam's bias correction comes from the host,
-    /// which doesn't see the flag, and counts the skipped steps until the state is loaded anew.
+    /// On a GPU the step is one launch of libtorch's fused kernels.
     pub fn step(
         &mut self,
         parameters: &mut Tensor,
         gradient: &Tensor,
         lr: f64,
-        apply: Option<&Tensor>,
+        found: Option<&FoundInf>,
     ) {
-        self.step_where(parameters, gradient, lr, apply, None);
+        self.step_where(parameters, gradient, lr, found, None);
     }
 
     /// As [`Optimizer::step`], on some parameters only: the others and their state stay as they are,
@@ -92,14 +91,23 @@ impl Optimizer {
         parameters: &mut Tensor,
         gradient: &Tensor,
         lr: f64,
-        apply: Option<&Tensor>,
+        found: Option<&FoundInf>,
         only: Option<&Tensor>,
     ) {
         let _no_grad = tch::no_grad_guard();
-        self.count(apply);
+        self.count(found);
         let step = self.calls;
-        let both = apply.zip(only).map(|(apply, only)| apply.logical_and(only));
-        let apply = both.as_ref().or(only).or(apply);
+        if only.is_none() && matches!(parameters.device(), Device::Cuda(_)) {
+            let found = found.map(FoundInf::found);
+            match &mut self.rule {
+                UpdateRule::Sgd(sgd) => sgd.step_fused(parameters, gradient, lr, step, found),
+                UpdateRule::Adam(adam) => adam.step_fused(parameters, gradient, lr, step, found),
+            }
+            return;
+        }
+        let applies = found.map(FoundInf::applies);
+        let both = applies.as_ref().zip(only).map(|(applies, only)| applies.logical_and(only));
+        let apply = both.as_ref().or(only).or(applies.as_ref());
         let writer = Writer { workspace: &self.workspace, apply };
         match &mut self.rule {
             UpdateRule::Sgd(sgd) => sgd.step(parameters, gradient, lr, step, &writer),
@@ -121,8 +129,8 @@ impl Optimizer {
     /// # Errors
     /// Where the device can't be read.
     pub fn updates(&self) -> Result<i64> {
-        match &self.applied {
-            Some(applied) => Ok(to_host::scalar(applied)? as i64),
+        match &self.held_back {
+            Some(held_back) => Ok(self.calls - to_host::scalar(held_back)? as i64),
             None => Ok(self.calls),
         }
     }
@@ -130,20 +138,13 @@ impl Optimizer {
     /// Goes on from so many updates, which the buffers are those after.
     pub fn set_updates(&mut self, updates: i64) {
         self.calls = updates;
-        self.applied = None;
+        self.held_back = None;
     }
 
-    fn count(&mut self, apply: Option<&Tensor>) {
-        if let Some(flag) = apply
-            && self.applied.is_none()
-        {
-            self.applied = Some(Tensor::full([], self.calls, (Kind::Int64, flag.device())));
-        }
-        match (&mut self.applied, apply) {
-            (Some(applied), Some(flag)) => _ = applied.g_add_(flag),
-            (Some(applied), None) => _ = applied.g_add_scalar_(1),
-            (None, _) => {}
-        }
+    fn count(&mut self, found: Option<&FoundInf>) {
         self.calls += 1;
+        let Some(found) = found.map(FoundInf::found) else { return };
+        let none = || Tensor::zeros([], (Kind::Double, found.device()));
+        _ = self.held_back.get_or_insert_with(none).g_add_(found);
     }
 }

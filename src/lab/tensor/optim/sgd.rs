@@ -2,6 +2,7 @@
 
 use super::OptimizerConfig;
 use super::workspace::{Coefficient, Writer};
+use crate::lab::tensor::dispatcher::{Argument, call};
 use tch::Tensor;
 
 /// `torch.optim.SGD`. With gradient g, weight decay w, momentum mu, dampening d and rate lr:
@@ -14,6 +15,7 @@ use tch::Tensor;
 ///      p - lr (g + mu b)   with Nesterov's
 /// ```
 pub(super) struct Sgd {
+    config: OptimizerConfig,
     momentum: Option<Momentum>,
     weight_decay: Option<Coefficient>,
     minus_lr: Coefficient,
@@ -41,7 +43,8 @@ impl Sgd {
     pub(super) fn plain(config: &OptimizerConfig, parameters: &Tensor) -> Self {
         let coefficient = |value| Coefficient::new(value, parameters);
         let weight_decay = (config.weight_decay != 0.0).then(|| coefficient(config.weight_decay));
-        Self { momentum: None, weight_decay, minus_lr: coefficient(0.0) }
+        let config = config.clone();
+        Self { config, momentum: None, weight_decay, minus_lr: coefficient(0.0) }
     }
 
     pub(super) fn with_momentum(
@@ -77,6 +80,42 @@ impl Sgd {
         };
         let minus_lr = self.minus_lr.set(-lr);
         writer.write(parameters, |old, new| _ = old.addcmul_out(new, direction, minus_lr));
+    }
+
+    /// The step by libtorch's fused kernel, unless `found` is 1.
+    pub(super) fn step_fused(
+        &mut self,
+        parameters: &Tensor,
+        gradient: &Tensor,
+        lr: f64,
+        step: i64,
+        found: Option<&Tensor>,
+    ) {
+        let buffer: Vec<&Tensor> = self.momentum.iter().map(|m| &m.buffer).collect();
+        let has_momentum = self.momentum.is_some();
+        let of_momentum = |value: f64| if has_momentum { value } else { 0.0 };
+        let nesterov = self.momentum.as_ref().is_some_and(|m| match m.lookahead {
+            Lookahead::Nesterov => true,
+            Lookahead::None => false,
+        });
+        let arguments = [
+            Argument::List(&[parameters]),
+            Argument::List(&[gradient]),
+            Argument::List(&buffer),
+            Argument::Float(self.config.weight_decay),
+            Argument::Float(of_momentum(self.config.momentum)),
+            Argument::Float(lr),
+            Argument::Float(of_momentum(self.config.dampening)),
+            Argument::Bool(nesterov),
+            Argument::Bool(false),
+            Argument::Bool(has_momentum && step == 1),
+            Argument::Optional(None),
+            Argument::Optional(found),
+        ];
+        // SAFETY: (Tensor[] self, Tensor[] grads, Tensor[] momentum_buffer_list, float weight_decay,
+        // float momentum, float lr, float dampening, bool nesterov, bool maximize, bool
+        // is_first_step, Tensor? grad_scale, Tensor? found_inf) -> ()
+        unsafe { call(c"aten::_fused_sgd_", &arguments) };
     }
 
     pub(super) fn buffers(&self) -> Vec<(&'static str, &Tensor)> {
