@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use tch::Tensor;
 
 use crate::lab::tensor::nn::linear;
-use crate::lab::tensor::params::{Gradients, ParamId, Params};
+use crate::lab::tensor::params::{Gradients, ParamId, Params, Stretch};
 
 /// Consecutive rows of a map, or consecutive computation neurons: see [`Span::times`].
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +121,73 @@ impl Linear {
     pub(in crate::selector) fn gradients(&self, gradients: &mut Gradients) -> (Tensor, Tensor) {
         let alias = |id: ParamId| gradients.of(id).shallow_clone();
         (alias(self.weight), alias(self.bias))
+    }
+}
+
+/// Linear maps of one input that lie next to each other in a model's buffers: computed as one map,
+/// whose rows are theirs one after another.
+#[derive(Debug)]
+pub(in crate::selector) struct JoinedMaps {
+    weight: Stretch,
+    bias: Stretch,
+    rows: i64,
+    inputs: i64,
+}
+
+impl JoinedMaps {
+    /// These maps as one; none where they don't lie next to each other in `params`.
+    pub(in crate::selector) fn new(params: &Params, maps: &[&Linear]) -> Option<Self> {
+        let ids = |id: fn(&Linear) -> ParamId| -> Vec<ParamId> {
+            maps.iter().map(|map| id(map)).collect()
+        };
+        Some(Self {
+            weight: params.joined(&ids(|map| map.weight))?,
+            bias: params.joined(&ids(|map| map.bias))?,
+            rows: maps.iter().map(|map| map.all().count).sum(),
+            inputs: maps.first()?.size.last().copied()?,
+        })
+    }
+
+    fn weight(&self, buffer: &Tensor) -> Tensor {
+        self.weight.of(buffer, &[self.rows, self.inputs])
+    }
+
+    fn bias(&self, buffer: &Tensor) -> Tensor {
+        self.bias.of(buffer, &[self.rows])
+    }
+
+    /// w x + b: `[.., batch, row]`.
+    ///
+    /// # Shapes
+    /// - x: `[.., batch, input]`
+    pub(in crate::selector) fn outputs(&self, params: &Params, x: &Tensor) -> Tensor {
+        linear(x, &self.weight(&params.values), &self.bias(&params.values))
+    }
+
+    /// Writes the gradient of all maps.
+    ///
+    /// # Shapes
+    /// - delta: ∂L/∂(w x + b), `[.., batch, row]`
+    /// - x: `[.., batch, input]`
+    pub(in crate::selector) fn write_gradients(
+        &self,
+        gradients: &mut Gradients,
+        delta: &Tensor,
+        x: &Tensor,
+    ) {
+        let mut weight = self.weight(&gradients.values);
+        write_product(&mut weight, &delta.transpose(-2, -1), x);
+        let bias = self.bias(&gradients.values);
+        _ = delta.sum_intlist_out(&bias, -2, false, delta.kind());
+    }
+
+    /// What goes to the input through the first `rows` rows: `[.., batch, input]`.
+    ///
+    /// # Shapes
+    /// - delta: ∂L/∂(w x + b), `[.., batch, row]`
+    pub(in crate::selector) fn to_input(&self, params: &Params, delta: &Tensor, rows: i64) -> Tensor {
+        let weight = self.weight(&params.values).narrow(-2, 0, rows);
+        delta.narrow(-1, 0, rows).matmul(&weight)
     }
 }
 

@@ -29,11 +29,17 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
 ///
 /// Gives `[]`, or `[replicate]`.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
-    let log_p = logits.log_softmax(-1, logits.kind());
+    mean_negative_log_likelihood(&logits.log_softmax(-1, logits.kind()), labels)
+}
+
+fn mean_negative_log_likelihood(log_p: &Tensor, labels: &Tensor) -> Tensor {
+    if labels.dim() == 1 {
+        return log_p.nll_loss(labels);
+    }
     let classes = log_p.size()[log_p.dim() - 1];
     let rows = log_p.view([-1, classes]);
     let each = rows.g_nll_loss::<Tensor>(&labels.reshape([-1]), None, Reduction::None, -100);
-    each.view_as(labels).mean_dim(-1, false, logits.kind())
+    each.view_as(labels).mean_dim(-1, false, log_p.kind())
 }
 
 /// [`cross_entropy`], and its gradient with respect to the logits, (softmax - onehot) / batch.
@@ -43,13 +49,11 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
 pub fn cross_entropy_with_gradient(logits: &Tensor, labels: &Tensor) -> (Tensor, Tensor) {
     let _guard = no_grad_guard();
     let log_p = logits.log_softmax(-1, logits.kind());
-    let index = labels.unsqueeze(-1);
-    let rows = labels.size()[labels.dim() - 1] as f64;
-    let loss = -log_p.gather(-1, &index, false).squeeze_dim(-1).mean_dim(-1, false, logits.kind());
-    let minus_one = Tensor::full([], -1.0, (logits.kind(), logits.device()));
+    let loss = mean_negative_log_likelihood(&log_p, labels);
     let mut gradient = log_p.exp();
-    let _ = gradient.scatter_add_(-1, &index, &minus_one.expand_as(&index));
-    (loss, gradient / rows)
+    let _ = gradient.scatter_value_reduce_(-1, &labels.unsqueeze(-1), -1.0, "add");
+    let _ = gradient.g_div_scalar_(labels.size()[labels.dim() - 1] as f64);
+    (loss, gradient)
 }
 
 /// Draws the initial values of one parameter of one replicate from libtorch's global generator,
@@ -90,7 +94,9 @@ pub fn draw(
     names.zip(stacked).map(|(name, tensor)| Ok((name, tensor?))).collect()
 }
 
-/// The parameters of a model, drawn as [`draw`] has it, on `device`.
+/// The parameters of a model, drawn as [`draw`] has it, on `device`. In their buffer all biases come
+/// after everything else, both in the order of their names, so that the maps of one layer lie next to
+/// each other and can be computed as one ([`Params::joined`]).
 ///
 /// # Errors
 /// Where libtorch can't hold them.
@@ -101,7 +107,9 @@ pub fn draw_params(
     device: Device,
 ) -> Result<Params> {
     let mut builder = ParamsBuilder::default();
-    for (name, value) in draw(seed, replicates, parameters)? {
+    let mut drawn = draw(seed, replicates, parameters)?;
+    drawn.sort_by_key(|(name, _)| (name.ends_with(".bias"), name.clone()));
+    for (name, value) in drawn {
         builder.add(name, value);
     }
     builder.build(device)

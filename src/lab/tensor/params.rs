@@ -60,6 +60,26 @@ impl ParamsBuilder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParamId(usize);
 
+/// A part of the buffers of a model.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    start: i64,
+    length: i64,
+}
+
+impl Stretch {
+    /// This part of a buffer (the values, the gradient) in another shape, in its memory:
+    /// `[replicate, shape]`, or `shape` for one replicate.
+    ///
+    /// - buffer: `[replicate, parameter]`
+    pub fn of(&self, buffer: &Tensor, shape: &[i64]) -> Tensor {
+        let (replicates, row) = (buffer.size()[0], buffer.size()[1]);
+        let size = if replicates == 1 { shape.to_vec() } else { [&[replicates], shape].concat() };
+        let part = buffer.narrow(1, self.start, self.length);
+        part.as_strided(&size, strides(&size, replicates, row), None)
+    }
+}
+
 /// A model's parameters.
 #[derive(Debug)]
 pub struct Params {
@@ -138,6 +158,21 @@ impl Params {
     /// Where the model has no such parameter.
     pub fn get(&self, name: &str) -> Result<Tensor> {
         Ok(self.of(self.id(name)?).shallow_clone())
+    }
+
+    /// Where these parameters lie in the buffers, one right after another; none where something else
+    /// is between them.
+    pub fn joined(&self, ids: &[ParamId]) -> Option<Stretch> {
+        let (first, last) = (ids.first()?.0, ids.last()?.0);
+        if !ids.iter().map(|id| id.0).eq(first..=last) {
+            return None;
+        }
+        let length = |shapes: &[Vec<i64>]| {
+            let numbers: i64 = shapes.iter().map(|shape| shape.iter().product::<i64>()).sum();
+            numbers / self.replicates
+        };
+        let (start, length) = (length(&self.shapes[..first]), length(&self.shapes[first..=last]));
+        Some(Stretch { start, length })
     }
 
     /// A gradient of zeros for these parameters.
@@ -274,6 +309,21 @@ mod tests {
             assert_eq!(params.views(&gradients.values)[0].1, twice);
             let _ = gradients.of_mut(bias).fill_(3.0);
             assert_eq!(params.views(&gradients.values)[1].1, params.of(bias).full_like(3.0));
+        }
+    }
+
+    #[test]
+    fn neighbours_are_one_stretch_of_the_buffer() {
+        for replicates in [1, 3] {
+            let params = model(replicates);
+            let [weight, bias] = ["weight", "bias"].map(|name| params.id(name).unwrap());
+            assert!(params.joined(&[bias, weight]).is_none());
+            let both = params.joined(&[weight, bias]).unwrap().of(&params.values, &[4, 2]);
+            let flat = |id: ParamId| params.of(id).reshape([replicates, -1]);
+            let expected = Tensor::cat(&[flat(weight), flat(bias)], 1);
+            assert_eq!(both.reshape([replicates, -1]), expected);
+            let last = params.joined(&[bias]).unwrap().of(&params.values, &[2]);
+            assert_eq!(last, *params.of(bias));
         }
     }
 

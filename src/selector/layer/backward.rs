@@ -56,6 +56,10 @@ impl SelectorLayer {
         assert_eq!(delta.size(), pass.output.size(), "the upstream gradient is of another batch");
         let upstream = self.upstream(pass, delta);
         let model = &mut ParamsAndGradients { params, gradients };
+        if let SelectorCache::OfTwo { difference_and_logit } = &pass.selector {
+            let given = [delta, &upstream.to_selected, difference_and_logit];
+            return self.backward_of_two(model, pass, given, to_input);
+        }
         let mut dx = to_input.then(Accumulator::default);
         // Where the selector sees a projection, its path to the input adds up there.
         let mut to_projection = Accumulator::default();
@@ -128,7 +132,6 @@ impl SelectorLayer {
 
     /// Probabilities and outputs of a block, taken from what was saved or computed again.
     fn recompute_block(&self, params: &Params, pass: &LayerPass, block: Span) -> BlockValues {
-        let part = |saved: &Tensor| saved.narrow(-2, block.start, block.count);
         let (probabilities, needs_outputs) = match &self.selector {
             Selector::One => (None, false),
             Selector::Softmax { selection } | Selector::LowRank { selection, .. } => {
@@ -140,18 +143,20 @@ impl SelectorLayer {
                     (Some(tree.probabilities(q, block)), true)
                 }
                 SelectorCache::HalfSpaces { .. }
-                | SelectorCache::Softmax { .. }
+                | SelectorCache::OfTwo { .. }
+                | SelectorCache::Softmax
+                | SelectorCache::RunningSoftmax { .. }
                 | SelectorCache::None => (None, false),
             },
         };
         let outputs = needs_outputs.then(|| match &pass.saved.outputs {
-            Some(saved) => part(saved),
+            Some(saved) => saved.shallow_clone(),
             None => self.outputs(params, &pass.x, block),
         });
         BlockValues { block, probabilities, outputs }
     }
 
-    /// Writes the gradient of a block's logits and what follows from it: p_k δ (h_k - Σ_j p_j h_j),
+    /// Writes the gradient of a block's logits and what follows from it: p_k (δ h_k - Σ_j p_j δ h_j),
     /// or δ y (`1[k selected]` - p_k) where only the selected output is known.
     fn write_softmax_gradient(
         &self,
@@ -163,9 +168,12 @@ impl SelectorLayer {
         path: Option<&mut Accumulator>,
     ) {
         let mean = match &pass.selector {
-            SelectorCache::Softmax { mean, .. } => mean,
+            SelectorCache::Softmax => None,
+            SelectorCache::RunningSoftmax { mean, .. } => mean.as_ref(),
             SelectorCache::None => return,
-            SelectorCache::HalfSpaces { .. } => panic!("the pass is of a layer of half-spaces"),
+            SelectorCache::HalfSpaces { .. } | SelectorCache::OfTwo { .. } => {
+                panic!("the pass is of a layer of half-spaces")
+            }
         };
         let Some(p) = &values.probabilities else {
             unreachable!("a softmax that learns has its probabilities")
@@ -179,8 +187,12 @@ impl SelectorLayer {
             (None, Some(mean), Some(h)) => {
                 (h - mean.unsqueeze(-2)) * p * upstream.delta.unsqueeze(-2)
             }
-            (None, None, _) | (None, _, None) => {
-                unreachable!("a softmax that learns has the mean or the selected output's gradient")
+            (None, None, Some(h)) => {
+                let to_p = h * upstream.delta.unsqueeze(-2);
+                Tensor::internal_softmax_backward_data(&to_p, p, -2, p.kind())
+            }
+            (None, _, None) => {
+                unreachable!("a softmax that learns has outputs or the selected output's gradient")
             }
         };
         self.add_aux_loss_gradient(&mut dz, p, upstream.choice);
@@ -201,7 +213,10 @@ impl SelectorLayer {
         let (q, slopes) = match &pass.selector {
             SelectorCache::HalfSpaces { q, slopes } => (q, slopes),
             SelectorCache::None => return,
-            SelectorCache::Softmax { .. } => panic!("the pass is of a layer with a softmax"),
+            SelectorCache::OfTwo { .. } => unreachable!("these have a backward pass of their own"),
+            SelectorCache::Softmax | SelectorCache::RunningSoftmax { .. } => {
+                panic!("the pass is of a layer with a softmax")
+            }
         };
         let dz = match (&upstream.delta_output, slopes) {
             (Some(delta_output), _) => {

@@ -1,6 +1,6 @@
 //! The forward pass without a graph.
 
-use tch::{Tensor, no_grad_guard};
+use tch::{Kind, Tensor, no_grad_guard};
 
 use super::noise::Noise;
 use super::options::RuleOutput;
@@ -40,7 +40,10 @@ impl SelectorLayer {
         };
         LayerPass {
             output,
-            choice: choice.to_kind(self.indices.kind()),
+            choice: match choice.kind() {
+                Kind::Bool => choice.view_dtype(Kind::Uint8),
+                _ => choice.to_kind(self.indices.kind()),
+            },
             x,
             selector_input,
             selector: result.selector,

@@ -38,9 +38,6 @@ impl SelectorLayer {
         plan: ComputePlan,
     ) -> SelectionResult {
         let rule = self.options.rule;
-        if self.shape.choices == 2 && plan.save_all && rule.is_straight_through() {
-            return self.select_of_two(params, &z.squeeze_dim(-2), x);
-        }
         let choice = tree.choice(z);
         let q = z.sigmoid();
         let (mixes, selected_probability) = match rule.output() {
@@ -76,27 +73,6 @@ impl SelectorLayer {
             selected_probability,
             selector,
             saved,
-        }
-    }
-
-    /// The selection of one of two computation neurons by the straight-through estimator, in fewer
-    /// operations: Σ_k p_k h_k ∂ ln p_k/∂z is (h_B - h_A) q (1 - q).
-    ///
-    /// # Shapes
-    /// - z: `[.., batch, neuron]`
-    fn select_of_two(&self, params: &Params, z: &Tensor, x: &Tensor) -> SelectionResult {
-        let h = self.outputs(params, x, self.all());
-        let (a, b) = (h.select(-2, 0), h.select(-2, 1));
-        let choice = z.ge(0.0);
-        let q = z.sigmoid();
-        let slopes = Tensor::sigmoid_backward(&(&b - &a), &q).unsqueeze(-2);
-        SelectionResult {
-            selected: Some(b.where_self(&choice, &a)),
-            choice,
-            mixture: None,
-            selected_probability: None,
-            selector: SelectorCache::HalfSpaces { q: q.unsqueeze(-2), slopes: Some(slopes) },
-            saved: SavedForBackward::default(),
         }
     }
 

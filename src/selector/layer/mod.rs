@@ -13,8 +13,8 @@
 //! [`options`] and [`shape`] say what a layer is, [`check`] which of them go together, `plan` how a
 //! batch is gone through. `selector_kind` lists the kinds of selectors and `selector` has the parameters
 //! of one; `select` and `backward` match on it. `selector_layer` knows the layer's parameters; the
-//! forward pass is `forward`, which selects by `softmax` or by `half_spaces`, and computes the selected
-//! ones by `gather`.
+//! forward pass is `forward`, which selects by `softmax`, `running_softmax`, `half_spaces` or `of_two`, and
+//! computes the selected ones by `gather`.
 
 mod backward;
 mod balance;
@@ -25,8 +25,10 @@ mod gather;
 mod half_space_tree;
 mod half_spaces;
 mod noise;
+mod of_two;
 pub mod options;
 mod plan;
+mod running_softmax;
 mod saved;
 mod select;
 mod selector;

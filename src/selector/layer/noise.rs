@@ -62,7 +62,8 @@ impl Noise {
             true => Tensor::stack(&(0..replicates).map(of_replicate).collect::<Vec<_>>(), 0),
             false => of_replicate(0),
         };
-        upload(&noise, z.device()).to_kind(z.kind()) * self.scale
+        // Scaled before it is moved: nothing to do for a device.
+        upload(&(noise.to_kind(z.kind()) * self.scale), z.device())
     }
 
     fn draw(&self, size: &[i64], half_spaces: bool) -> Tensor {

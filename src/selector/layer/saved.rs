@@ -28,11 +28,15 @@ pub struct LayerPass {
 pub(super) enum SelectorCache {
     /// The selector has no weights, or they don't learn.
     None,
-    /// ln Σ_k exp z_k and Σ_k p_k h_k of a softmax: `[.., batch, neuron]` each.
-    Softmax { log_sum: Tensor, mean: Option<Tensor> },
+    /// A softmax over all K at once, of which nothing is needed but what the plan saves.
+    Softmax,
+    /// ln Σ_k exp z_k and Σ_k p_k h_k of a softmax in several blocks: `[.., batch, neuron]` each.
+    RunningSoftmax { log_sum: Tensor, mean: Option<Tensor> },
     /// The half-spaces' probabilities q and, where the rule needs all outputs,
     /// Σ_k p_k h_k ∂ ln p_k/∂z_l: `[.., batch, level, neuron]` each.
     HalfSpaces { q: Tensor, slopes: Option<Tensor> },
+    /// ± (h_B - h_A), and z, one after the other: `[.., batch, 2 neuron]`.
+    OfTwo { difference_and_logit: Tensor },
 }
 
 /// What the plan saves of all computation neurons.

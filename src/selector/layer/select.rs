@@ -7,6 +7,7 @@ use super::plan::ComputePlan;
 use super::saved::{SavedForBackward, SelectionResult, SelectorCache};
 use super::selector::Selector;
 use super::selector_layer::SelectorLayer;
+use super::softmax::Softmax;
 use crate::lab::tensor::params::Params;
 use crate::selector::linear::Linear;
 
@@ -45,9 +46,16 @@ impl SelectorLayer {
         match &self.selector {
             Selector::One => self.select_the_only(params, x),
             Selector::Softmax { selection } | Selector::LowRank { selection, .. } => {
-                self.select_by_softmax(params, selection, x, selector_input, plan, noise)
+                let softmax = Softmax { selection, x, selector_input, noise };
+                match plan.block >= self.shape.choices && !plan.gathers() {
+                    true => self.select_by_softmax(params, &softmax, plan),
+                    false => self.select_by_running_softmax(params, &softmax, plan),
+                }
             }
             Selector::HalfSpaces { tree, selection } => {
+                if let Some(maps) = self.selects_of_two(plan) {
+                    return self.select_of_two(params, maps, x, noise);
+                }
                 let z = self.half_space_logits(params, selection, selector_input, noise);
                 self.select_by_half_spaces(params, tree, &z, x, plan)
             }

@@ -10,7 +10,7 @@ use super::plan::{Batch, ComputePlan};
 use super::selector::Selector;
 use super::shape::LayerShape;
 use crate::lab::tensor::params::Params;
-use crate::selector::linear::{Linear, Span, leading_axes};
+use crate::selector::linear::{JoinedMaps, Linear, Span, leading_axes};
 
 /// Computation neurons up to which a comparison with each is faster than a sorting addition.
 const FEW: i64 = 8;
@@ -30,6 +30,8 @@ pub struct SelectorLayer {
     pub(super) selector: Selector,
     /// `[K N, D]`
     pub(super) computation: Linear,
+    /// The computation neurons and the one half-space of two, `[3 N, D]`, where they are neighbours.
+    pub(super) of_two: Option<JoinedMaps>,
     /// `[K, 1]`, the number of each computation neuron: u8, or i16 for K above 256.
     pub(super) indices: Tensor,
     /// `[.., K, N]`, added to the logits where the largest is taken and nowhere else.
@@ -68,6 +70,16 @@ impl SelectorLayer {
         }
         let selector = Selector::new(&shape, name, params, device)?;
         let (part, rows) = (format!("{name}.computation"), shape.choices * shape.neurons);
+        let computation = Linear::new(params, &part, rows, shape.inputs)?;
+        let of_two = match &selector {
+            Selector::HalfSpaces { selection, .. } if shape.choices == 2 => {
+                JoinedMaps::new(params, &[&computation, selection])
+            }
+            Selector::HalfSpaces { .. }
+            | Selector::One
+            | Selector::Softmax { .. }
+            | Selector::LowRank { .. } => None,
+        };
         let index_kind = if shape.choices <= 256 { Kind::Uint8 } else { Kind::Int16 };
         Ok(Self {
             shape,
@@ -75,7 +87,8 @@ impl SelectorLayer {
             kind,
             leading: leading_axes(params),
             selector,
-            computation: Linear::new(params, &part, rows, shape.inputs)?,
+            computation,
+            of_two,
             indices: Tensor::arange(shape.choices, (index_kind, device)).unsqueeze(-1),
             balance_bias: None,
             aux_loss_weight: 0.0,
@@ -93,10 +106,7 @@ impl SelectorLayer {
             let here = choice.unsqueeze(-2).eq_tensor(&self.indices);
             return here.sum_dim_intlist(-3, false, Kind::Int64).to_kind(Kind::Double);
         }
-        let mut counts = self.zero_counts();
-        let choice = choice.to_kind(Kind::Int64);
-        let one = Tensor::ones([], (Kind::Double, self.indices.device())).expand_as(&choice);
-        counts.scatter_add_(-2, &choice, &one)
+        self.zero_counts().scatter_value_reduce_(-2, &choice.to_kind(Kind::Int64), 1.0, "add")
     }
 
     /// Zeros to add selection counts to: `[.., computation, neuron]` f64.

@@ -8,6 +8,7 @@ use super::config::MnistConfig;
 use super::evaluation::{TestResult, test};
 use super::presets::PRESETS;
 use super::state::{Drawn, SelectorMnist, draw_network};
+use super::tally::Tally;
 use super::{figures, report};
 use crate::data;
 use crate::lab::error::refuse;
@@ -62,7 +63,7 @@ impl Experiment for SelectorMnist {
             config,
             network_config,
             data,
-            counts: network.layers.iter().map(SelectorLayer::zero_counts).collect(),
+            tallies: network.layers.iter().map(Tally::new).collect(),
             network,
             learner,
             seeds,

@@ -12,5 +12,6 @@ mod report;
 mod resize;
 mod state;
 mod step;
+mod tally;
 
 pub use state::SelectorMnist;

@@ -128,7 +128,7 @@ fn report_training(run: &SelectorMnist, evaluation: &mut Evaluation) -> Result<(
     let epoch = evaluation.step.div_ceil(run.schedule.evaluate_every);
     evaluation.say(&format!("Train Epoch {epoch}: Average loss: {}", number(&loss, 4)));
     evaluation.scalar("train/epoch_loss", loss);
-    for (i, counts) in run.counts.iter().enumerate() {
+    for (i, counts) in run.counts().iter().enumerate() {
         let usage = Usage::read(counts, run.seeds.count)?;
         report_usage(evaluation, "train", i, &usage);
     }

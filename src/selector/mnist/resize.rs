@@ -64,7 +64,7 @@ impl SelectorMnist {
         let change = *change;
         let Drawn { params, network } = self.draw_with_choices(change.to)?;
         let origins = Origins {
-            layers: self.counts.iter().map(|counts| growth::origins(change, counts)).collect(),
+            layers: self.counts().iter().map(|counts| growth::origins(change, counts)).collect(),
         };
         let _guard = no_grad_guard();
         self.carry_params(&params, change, &origins, step);

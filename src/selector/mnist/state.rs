@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::{Device, Tensor};
 
 use super::config::{Balance, MnistConfig};
+use super::tally::Tally;
 use crate::data::ImageData;
 use crate::lab::store::{Persist, Purpose, StateReader, StateWriter};
 use crate::lab::tensor::params::Params;
@@ -12,7 +13,6 @@ use crate::lab::train::experiment::RunSchedule;
 use crate::lab::train::learner::Learner;
 use crate::selector::config::{NetworkConfig, refuse_invalid};
 use crate::selector::growth::Change;
-use crate::selector::layer::SelectorLayer;
 use crate::selector::network::{SelectorNetwork, layer_name};
 use crate::selector::usage::Usage;
 
@@ -29,9 +29,8 @@ pub struct SelectorMnist {
     /// The parameters and what moves them.
     pub learner: Learner,
     pub(super) seeds: Seeds,
-    /// How often each computation neuron was selected in the epoch under way, for each layer, as
-    /// [`SelectorLayer::selection_counts`] counts.
-    pub(super) counts: Vec<Tensor>,
+    /// How often each computation neuron was selected in the epoch under way, for each layer.
+    pub(super) tallies: Vec<Tally>,
     /// Selections over the test set at the last evaluation, for each layer.
     pub(super) last_usage: Vec<Usage>,
     pub(super) schedule: RunSchedule,
@@ -86,6 +85,14 @@ impl SelectorMnist {
         self.network_config.selection.num_computation
     }
 
+    /// How often each computation neuron was selected in the epoch under way, for each layer, as
+    /// [`SelectorLayer::selection_counts`](crate::selector::layer::SelectorLayer::selection_counts)
+    /// counts.
+    pub(super) fn counts(&self) -> Vec<Tensor> {
+        let layers = self.tallies.iter().zip(&self.network.layers);
+        layers.map(|(tally, layer)| tally.counts(layer)).collect()
+    }
+
     /// A new network with this many computation neurons, which the settings then have.
     pub(super) fn draw_with_choices(&mut self, choices: i64) -> Result<Drawn> {
         self.network_config.selection.num_computation = choices;
@@ -94,7 +101,7 @@ impl SelectorMnist {
 
     /// Takes a network whose parameters the learner has already, with no selection counted.
     pub(super) fn take_network(&mut self, network: SelectorNetwork) {
-        self.counts = network.layers.iter().map(SelectorLayer::zero_counts).collect();
+        self.tallies = network.layers.iter().map(Tally::new).collect();
         self.network = network;
     }
 }
@@ -105,7 +112,7 @@ impl SelectorMnist {
 impl Persist for SelectorMnist {
     fn save(&self, writer: &mut StateWriter) -> Result<()> {
         self.learner.save(writer)?;
-        for (i, (counts, layer)) in self.counts.iter().zip(&self.network.layers).enumerate() {
+        for (i, (counts, layer)) in self.counts().iter().zip(&self.network.layers).enumerate() {
             let name = layer_name(i);
             writer.auxiliary(format!("state.tally.{name}"), counts);
             if let Some(bias) = layer.balance_bias() {
@@ -126,9 +133,10 @@ impl Persist for SelectorMnist {
             Purpose::Initialise => {}
         }
         self.learner.load(reader)?;
-        for (i, (counts, layer)) in self.counts.iter().zip(&self.network.layers).enumerate() {
+        let Self { tallies, network, .. } = self;
+        for (i, (tally, layer)) in tallies.iter_mut().zip(&network.layers).enumerate() {
             let name = layer_name(i);
-            reader.auxiliary(&format!("state.tally.{name}"), counts)?;
+            reader.auxiliary(&format!("state.tally.{name}"), tally.counted_mut())?;
             if let Some(bias) = layer.balance_bias() {
                 reader.model(&format!("{name}.preference"), bias)?;
             }

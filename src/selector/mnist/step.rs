@@ -5,6 +5,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::config::Balance;
 use super::state::{EpochOrder, SelectorMnist};
+use super::tally::Tally;
 use crate::lab::tensor::nn::{cross_entropy_with_gradient, epoch_order};
 use crate::lab::train::experiment::Step;
 use crate::lab::train::learner::Learner;
@@ -22,8 +23,7 @@ impl SelectorMnist {
         let index = step.index;
         self.change_before(index)?;
         if index.is_multiple_of(self.schedule.evaluate_every) {
-            let _guard = no_grad_guard();
-            self.counts.iter_mut().for_each(|counts| _ = counts.zero_());
+            self.tallies.iter_mut().for_each(Tally::clear);
         }
         let (images, labels) = step.time(Phase::Data, || self.batch(index));
         let (pass, loss, delta) = step.time(Phase::Forward, || {
@@ -33,16 +33,16 @@ impl SelectorMnist {
             (pass, loss, delta)
         });
         let counts = step.time(Phase::Logging, || self.count(&pass));
-        if self.config.lazy {
-            let mask = step.time(Phase::Optimizer, || self.selected_mask(&counts));
+        if let Some(counts) = counts.as_ref().filter(|_| self.config.lazy) {
+            let mask = step.time(Phase::Optimizer, || self.selected_mask(counts));
             self.learner.update_mask = Some(mask);
         }
         let Learner { params, gradients, .. } = &mut self.learner;
         let network = &self.network;
         step.time(Phase::Backward, || network.backward(params, gradients, &pass, &delta));
         let found = self.learner.apply(step, &loss)?;
-        match self.config.balance {
-            Balance::Bias => {
+        match (self.config.balance, counts) {
+            (Balance::Bias, Some(counts)) => {
                 let (batch_size, rate) =
                     (labels.size()[labels.dim() - 1], self.config.balance_rate);
                 let applies = found.map(|found| found.applies());
@@ -51,7 +51,7 @@ impl SelectorMnist {
                 }
             }
             // The layers' backward pass added the balance loss's gradient already.
-            Balance::None | Balance::Loss => {}
+            (Balance::None | Balance::Loss, _) | (Balance::Bias, None) => {}
         }
         step.mean("train/loss", &loss);
         if step.logging {
@@ -96,16 +96,24 @@ impl SelectorMnist {
         (scale > 0.0).then(noise)
     }
 
-    /// Counts the selections of the batch, for each layer, and adds them to the epoch's.
-    fn count(&mut self, pass: &NetworkPass) -> Vec<Tensor> {
-        let _guard = no_grad_guard();
+    /// Adds the selections of the batch to the epoch's, and gives their counts for each layer, where
+    /// the step needs them.
+    fn count(&mut self, pass: &NetworkPass) -> Option<Vec<Tensor>> {
+        let balances_by_counts = match self.config.balance {
+            Balance::Bias => true,
+            Balance::None | Balance::Loss => false,
+        };
         let layers = self.network.layers.iter().zip(&pass.layers);
-        let counts: Vec<Tensor> =
-            layers.map(|(layer, pass)| layer.selection_counts(&pass.choice)).collect();
-        for (sum, batch) in self.counts.iter_mut().zip(&counts) {
-            let _ = sum.g_add_(batch);
+        if self.config.lazy || balances_by_counts {
+            let counts = layers.map(|(layer, pass)| layer.selection_counts(&pass.choice));
+            let counts: Vec<Tensor> = counts.collect();
+            self.tallies.iter_mut().zip(&counts).for_each(|(tally, batch)| tally.add_counts(batch));
+            return Some(counts);
         }
-        counts
+        for ((layer, pass), tally) in layers.zip(&mut self.tallies) {
+            tally.add(layer, &pass.choice);
+        }
+        None
     }
 
     /// All parameters, but for those of computation neurons that no sample of the batch selected:
