@@ -185,7 +185,12 @@ impl JoinedMaps {
     ///
     /// # Shapes
     /// - delta: ∂L/∂(w x + b), `[.., batch, row]`
-    pub(in crate::selector) fn to_input(&self, params: &Params, delta: &Tensor, rows: i64) -> Tensor {
+    pub(in crate::selector) fn to_input(
+        &self,
+        params: &Params,
+        delta: &Tensor,
+        rows: i64,
+    ) -> Tensor {
         let weight = self.weight(&params.values).narrow(-2, 0, rows);
         delta.narrow(-1, 0, rows).matmul(&weight)
     }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use tch::Tensor;
 
 use super::layer::{LayerPass, Noise, SelectorLayer};
+use crate::lab::tensor::autograd::backward_from;
 use crate::lab::tensor::params::{Gradients, Params};
 
 /// The stages of one step.
@@ -104,7 +105,5 @@ impl<'a> Tape<'a> {
 /// # Errors
 /// A graph that was gone through before.
 fn flow_into(source: &Tensor, gradient: &Tensor) -> Result<()> {
-    let scalar = (source * gradient).sum(gradient.kind());
-    scalar.f_backward().context("a graph between two cuts was gone through twice")?;
-    Ok(())
+    backward_from(source, gradient).context("a graph between two cuts was gone through twice")
 }

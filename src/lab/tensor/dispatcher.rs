@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
 
+use anyhow::{Result, ensure};
 use tch::Tensor;
 use torch_sys::C_tensor;
 
@@ -51,7 +52,7 @@ impl Argument<'_> {
                 let mut place = null_mut();
                 // SAFETY: a place for one value, which is written before anyone reads it.
                 unsafe {
-                    expect("an argument", torch_new_stable_ivalue(&mut place));
+                    expect(torch_new_stable_ivalue(&mut place));
                     place.write(handle(tensor));
                 }
                 place.expose_provenance() as u64
@@ -60,9 +61,9 @@ impl Argument<'_> {
                 let mut list = null_mut();
                 // SAFETY: the list is made by the first call and owned here until the end.
                 unsafe {
-                    expect("a list", torch_new_list_reserve_size(tensors.len(), &mut list));
+                    expect(torch_new_list_reserve_size(tensors.len(), &mut list));
                     for tensor in tensors {
-                        expect("a list", torch_list_push_back(list, handle(tensor)));
+                        expect(torch_list_push_back(list, handle(tensor)));
                     }
                 }
                 list.expose_provenance() as u64
@@ -76,7 +77,7 @@ fn handle(tensor: &Tensor) -> u64 {
     let mut handle = null_mut();
     // SAFETY: a tensor of tch is a pointer to libtorch's, of which this makes another reference.
     let status = unsafe { aoti_torch_new_tensor_handle(tensor.as_ptr().cast_mut(), &mut handle) };
-    expect("a tensor", status);
+    expect(status);
     handle.expose_provenance() as u64
 }
 
@@ -86,9 +87,9 @@ fn handle(tensor: &Tensor) -> u64 {
 /// There must be as many arguments as the operator's schema has, each of the type that it has there,
 /// and the schema must have no result.
 ///
-/// # Panics
-/// Where the operator fails, with libtorch's message, as tch's functions do.
-pub(super) unsafe fn call(name: &CStr, arguments: &[Argument]) {
+/// # Errors
+/// Where the operator fails, with libtorch's message.
+pub(super) unsafe fn f_call(name: &CStr, arguments: &[Argument]) -> Result<()> {
     let mut stack: Vec<u64> = arguments.iter().map(|argument| argument.into_value()).collect();
     let overload = c"".as_ptr();
     // SAFETY: the caller has checked the stack against the schema.
@@ -96,14 +97,33 @@ pub(super) unsafe fn call(name: &CStr, arguments: &[Argument]) {
         let version = aoti_torch_abi_version();
         torch_call_dispatcher(name.as_ptr(), overload, stack.as_mut_ptr(), version)
     };
-    expect(&name.to_string_lossy(), status);
+    checked(status)
 }
 
-fn expect(what: &str, status: i32) {
-    if status != 0 {
-        // SAFETY: libtorch keeps the message until the next error of this thread.
-        let message = unsafe { CStr::from_ptr(torch_exception_get_what_without_backtrace()) };
-        panic!("{what}: {}", message.to_string_lossy());
+/// As [`f_call`], of an operator that can't fail with these arguments.
+///
+/// # Safety
+/// As [`f_call`].
+///
+/// # Panics
+/// Where it does, with libtorch's message, as tch's functions do.
+pub(super) unsafe fn call(name: &CStr, arguments: &[Argument]) {
+    // SAFETY: the caller has checked the arguments against the schema.
+    if let Err(error) = unsafe { f_call(name, arguments) } {
+        panic!("{}: {error}", name.to_string_lossy());
+    }
+}
+
+fn checked(status: i32) -> Result<()> {
+    // SAFETY: libtorch keeps the message until the next error of this thread.
+    let message = || unsafe { CStr::from_ptr(torch_exception_get_what_without_backtrace()) };
+    ensure!(status == 0, "{}", message().to_string_lossy());
+    Ok(())
+}
+
+fn expect(status: i32) {
+    if let Err(error) = checked(status) {
+        panic!("{error}");
     }
 }
 
@@ -114,11 +134,8 @@ mod tests {
     fn check(gradient: &[f32]) -> (Tensor, Tensor) {
         let gradient = Tensor::from_slice(gradient);
         let (found, scale) = (Tensor::from(0f32), Tensor::from(2f32));
-        let arguments = [
-            Argument::List(&[&gradient]),
-            Argument::Tensor(&found),
-            Argument::Tensor(&scale),
-        ];
+        let arguments =
+            [Argument::List(&[&gradient]), Argument::Tensor(&found), Argument::Tensor(&scale)];
         // SAFETY: (Tensor[] self, Tensor found_inf, Tensor inv_scale) -> ()
         unsafe { call(c"aten::_amp_foreach_non_finite_check_and_unscale_", &arguments) };
         (gradient, found)
@@ -137,11 +154,9 @@ mod tests {
         let (counts, scale) = (Tensor::from_slice(&[1i64]), Tensor::from(1f32));
         let arguments =
             [Argument::List(&[&counts]), Argument::Tensor(&counts), Argument::Tensor(&scale)];
-        let failed = std::panic::catch_unwind(|| {
-            // SAFETY: as above.
-            unsafe { call(c"aten::_amp_foreach_non_finite_check_and_unscale_", &arguments) };
-        });
-        let message = *failed.unwrap_err().downcast::<String>().unwrap();
-        assert!(message.contains("found_inf must be a float tensor"), "{message}");
+        let name = c"aten::_amp_foreach_non_finite_check_and_unscale_";
+        // SAFETY: as above.
+        let error = unsafe { f_call(name, &arguments) }.unwrap_err().to_string();
+        assert!(error.contains("found_inf must be a float tensor"), "{error}");
     }
 }

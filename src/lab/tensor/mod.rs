@@ -1,6 +1,7 @@
 //! Tensors and what computes with them: device, parameters, initialisation, random numbers,
 //! optimizers, reads by the host.
 
+pub mod autograd;
 pub mod device;
 mod dispatcher;
 pub mod host_memory;

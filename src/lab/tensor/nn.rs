@@ -33,9 +33,6 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Tensor {
 }
 
 fn mean_negative_log_likelihood(log_p: &Tensor, labels: &Tensor) -> Tensor {
-    if labels.dim() == 1 {
-        return log_p.nll_loss(labels);
-    }
     let classes = log_p.size()[log_p.dim() - 1];
     let rows = log_p.view([-1, classes]);
     let each = rows.g_nll_loss::<Tensor>(&labels.reshape([-1]), None, Reduction::None, -100);

@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use tch::nn::VarStore;
 use tch::{Device, Tensor, no_grad_guard};
 
+use super::dispatcher::{Argument, call};
+
 /// Collects the initial values of parameters.
 #[derive(Debug, Default)]
 pub struct ParamsBuilder {
@@ -187,13 +189,17 @@ impl Params {
     /// in `gradients`: zero, or what was written there by hand.
     pub fn gather_gradients(&mut self, gradients: &mut Gradients) {
         let _guard = no_grad_guard();
-        for (leaf, view) in self.leaves.iter_mut().zip(&mut gradients.views) {
-            let found = leaf.grad();
-            if found.defined() {
-                view.copy_(&found);
-                leaf.zero_grad();
-            }
+        let found: Vec<Tensor> = self.leaves.iter().map(Tensor::grad).collect();
+        let pairs = found.iter().zip(&gradients.views).filter(|(found, _)| found.defined());
+        let (found, views): (Vec<&Tensor>, Vec<&Tensor>) = pairs.unzip();
+        if found.is_empty() {
+            return;
         }
+        let arguments = [Argument::List(&views), Argument::List(&found), Argument::Bool(false)];
+        // SAFETY: (Tensor(a!)[] self, Tensor[] src, bool non_blocking) -> ()
+        unsafe { call(c"aten::_foreach_copy_", &arguments) };
+        // SAFETY: (Tensor(a!)[] self) -> ()
+        unsafe { call(c"aten::_foreach_zero_", &[Argument::List(&found)]) };
     }
 
     /// The number of replicates.

@@ -1,7 +1,7 @@
 //! Batches of a text on a device.
 
 use anyhow::{Result, ensure};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::data::text::TextData;
 use crate::lab::tensor::rng;
@@ -66,10 +66,14 @@ impl Corpus {
     }
 
     fn sequences(&self, tokens: &Tensor, starts: &[i64]) -> TokenBatch {
-        let device = tokens.device();
-        let starts = upload(&Tensor::from_slice(starts), device).unsqueeze(1);
-        let places = starts + Tensor::arange(self.sequence, (Kind::Int64, device));
-        TokenBatch { tokens: tokens.take(&places), next: tokens.take(&(places + 1)) }
+        // Of all words and of those after them, so that a device has nothing to do but to look up.
+        let place = |after: i64| {
+            starts.iter().flat_map(move |start| (start + after..).take(self.sequence as usize))
+        };
+        let places: Vec<i64> = place(0).chain(place(1)).collect();
+        let places = Tensor::from_slice(&places).view([2, starts.len() as i64, self.sequence]);
+        let both = tokens.take(&upload(&places, tokens.device()));
+        TokenBatch { tokens: both.get(0), next: both.get(1) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The forward pass without a graph.
 
-use tch::{Kind, Tensor, no_grad_guard};
+use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::noise::Noise;
 use super::options::RuleOutput;
@@ -40,8 +40,10 @@ impl SelectorLayer {
         };
         LayerPass {
             output,
-            choice: match choice.kind() {
-                Kind::Bool => choice.view_dtype(Kind::Uint8),
+            choice: match (choice.kind(), choice.device()) {
+                (Kind::Bool, _) => choice.view_dtype(Kind::Uint8),
+                // On a GPU a launch is dearer than the memory that it saves.
+                (_, Device::Cuda(_)) => choice,
                 _ => choice.to_kind(self.indices.kind()),
             },
             x,

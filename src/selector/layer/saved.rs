@@ -10,7 +10,8 @@ use super::plan::ComputePlan;
 pub struct LayerPass {
     /// `[.., batch, neuron]`
     pub output: Tensor,
-    /// Which computation neuron was selected: `[.., batch, neuron]`, u8, or i16 for K above 256.
+    /// Which computation neuron was selected: `[.., batch, neuron]`, whole numbers; on the CPU u8, or
+    /// i16 for K above 256.
     pub choice: Tensor,
     pub(super) x: Tensor,
     /// What the selector sees: x, or its projection.

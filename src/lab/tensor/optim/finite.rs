@@ -67,11 +67,8 @@ impl FoundInf {
     pub fn test(&mut self, tensors: &[&Tensor]) {
         let _no_grad = tch::no_grad_guard();
         // Made to undo a scale: of 1, which leaves the tensors as they are.
-        let arguments = [
-            Argument::List(tensors),
-            Argument::Tensor(&self.found),
-            Argument::Tensor(&self.one),
-        ];
+        let arguments =
+            [Argument::List(tensors), Argument::Tensor(&self.found), Argument::Tensor(&self.one)];
         // SAFETY: (Tensor(a!)[] self, Tensor(b!) found_inf, Tensor inv_scale) -> ()
         unsafe { call(c"aten::_amp_foreach_non_finite_check_and_unscale_", &arguments) };
     }
