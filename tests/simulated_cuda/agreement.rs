@@ -1,9 +1,9 @@
 //! Every configuration computes on the simulated device what it computes on the CPU.
 //!
 //! The device's operators are the CPU's kernels, so that where both take the same operators the bits
-//! are the same. They don't everywhere: on CUDA the finite check is a factor of the update instead of
-//! a branch before it, layers and engines of plain Rust are tensor operations, and sums are taken in
-//! another order.
+//! are the same. They don't everywhere: on CUDA the optimizers are libtorch's fused kernels, which hold a
+//! step back themselves where a number is not finite, layers and engines of plain Rust are tensor
+//! operations, and sums are taken in another order.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 /// Operators on a square matrix of positive numbers, of which each gives one tensor.
 type Operator = (&'static str, fn(&Tensor) -> Tensor);
 
-const OPERATORS: [Operator; 28] = [
+const OPERATORS: [Operator; 29] = [
     ("elementwise", |x| (x * 2.0 - x.sqrt()).exp() / (x + 1.0)),
     ("in place", |x| {
         let mut y = x.copy();
@@ -74,6 +74,15 @@ const OPERATORS: [Operator; 28] = [
         let mut y = Tensor::zeros([2], (Kind::Float, x.device()));
         y.set_data(&x.get(1));
         y
+    }),
+    ("attention", |x| {
+        let leaf = x.copy().set_requires_grad(true);
+        let (q, k, v) = (leaf.view([1, 1, 4, 4]), leaf.square(), leaf.sin());
+        let (k, v) = (k.view([1, 1, 4, 4]), v.view([1, 1, 4, 4]));
+        let y = Tensor::scaled_dot_product_attention::<Tensor>(
+            &q, &k, &v, None, 0.0, true, None, false,
+        );
+        Tensor::run_backward(&[y.square().sum(Kind::Float)], &[&leaf], false, false).remove(0)
     }),
     ("gradients", |x| {
         let leaf = x.copy().set_requires_grad(true);
