@@ -3,6 +3,7 @@
 //! A run of n steps is compared with one of 2 n that makes as many log entries and evaluations.
 
 use std::io::Write;
+use std::path::Path;
 
 use crate::bench::{Counts, On, Trial, in_parallel};
 use crate::common::EXPERIMENTS;
@@ -105,8 +106,19 @@ fn a_read_and_an_upload_in_a_step_are_caught() {
         };
         Cost::between(short, long, 40, 1).complaints(case).len()
     };
-    assert_eq!(complaints(40 * 76, 1, 0), 0);
-    assert_eq!(complaints(40 * 76, 41, 0), 1, "a read a step");
-    assert_eq!(complaints(40 * 77, 1, 0), 1, "a launch a step");
-    assert_eq!(complaints(40 * 76, 1, 40), 1, "an upload a step");
+    let launches = case.launches as i64;
+    assert_eq!(complaints(40 * launches, 1, 0), 0);
+    assert_eq!(complaints(40 * launches, 41, 0), 1, "a read a step");
+    assert_eq!(complaints(40 * (launches + 1), 1, 0), 1, "a launch a step");
+    assert_eq!(complaints(40 * launches, 1, 40), 1, "an upload a step");
+}
+
+#[test]
+fn the_page_on_performance_has_these_numbers() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let table = page.lines().skip_while(|line| *line != "| experiment | launches a step |").skip(2);
+    let table: Vec<&str> = table.take_while(|line| line.starts_with('|')).collect();
+    let expected = CASES.iter().map(|case| format!("| {} | {:.0} |", case.row, case.launches));
+    assert_eq!(table, expected.collect::<Vec<String>>());
 }

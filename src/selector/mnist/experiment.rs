@@ -20,7 +20,6 @@ use crate::lab::tensor::rng::Seeds;
 use crate::lab::train::experiment::{Evaluation, Experiment, Figures, RunSchedule, Step};
 use crate::lab::train::learner::Learner;
 use crate::lab::{Settings, Spec, StepWork};
-use crate::selector::layer::SelectorLayer;
 
 impl Experiment for SelectorMnist {
     type Config = MnistConfig;
