@@ -71,7 +71,7 @@ impl DepthWidthConfig {
         for depth in self.depths.iter().map(|depth| *depth as f64) {
             for width in self.widths.iter().map(|width| *width as f64) {
                 parameters += width * (pixels + (depth - 1.0) * width + classes);
-                launches += 20.0 + 6.0 * depth;
+                launches += 13.0 + 6.0 * depth;
             }
         }
         StepWork::Operators { cpu_seconds: SECONDS_A_PARAMETER * parameters, launches }

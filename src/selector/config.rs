@@ -184,7 +184,7 @@ impl NetworkConfig {
         }
         let shape = self.shape(data::pixels(&run.data), CLASSES);
         let all = shape.parameter_count().saturating_mul(i64::from(run.replicates));
-        StepWork::training(all, self.batch_size, 20.0 + 20.0 * self.hidden.len() as f64)
+        StepWork::training(all, self.batch_size, 16.0 + 12.0 * self.hidden.len() as f64)
     }
 
     /// Fills in the selector and checks every value: notes those out of their ranges, and those that

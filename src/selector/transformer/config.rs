@@ -88,11 +88,11 @@ impl TransformerConfig {
         let embedding = self.vocab.saturating_mul(self.d_model);
         let in_products = parameter_count(&self.shape(self.vocab)) - embedding;
         let words = self.batch_size.saturating_mul(self.sequence);
-        let of_layer = match self.replace {
-            Replace::None => 130.0,
-            Replace::Attention | Replace::Linear | Replace::All => 200.0,
+        let (rest, of_layer) = match self.replace {
+            Replace::None => (28.0, 56.0),
+            Replace::Attention | Replace::Linear | Replace::All => (38.0, 112.0),
         };
-        StepWork::training(in_products, words, 50.0 + of_layer * self.layers as f64)
+        StepWork::training(in_products, words, rest + of_layer * self.layers as f64)
     }
 
     /// The sizes of the model, with this many words in the vocabulary.
