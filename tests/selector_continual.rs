@@ -187,6 +187,41 @@ fn fisher_information_is_the_mean_squared_gradient() {
     }
 }
 
+/// What `--protect` leaves out has no importance and no pull, by every method. What it protects has,
+/// after the first task, that of a run which protects everything: until then nothing pulls.
+#[test]
+fn a_penalty_protects_what_it_is_told_to() {
+    for method in ["ewc", "ewc-online", "si"] {
+        let bench = Bench::new();
+        let learn = "--num-computation 3 --selector low-rank --rank 4 --hidden 8,6 --batch-size 32";
+        let line = format!("{learn} --method {method} --fisher-samples 20 --lambda 10");
+        let line = format!("{line} --lr 0.05 --checkpoint-every 1 --keep 100");
+        let home = bench.path("");
+        let saved = |protect: &str| {
+            run(&bench, &format!("{line} --protect {protect} --name {protect}")).expect(0);
+            let whole = cut::last(&home, NAME, protect);
+            let first = format!("{protect}-first");
+            cut::after_step(&home, NAME, protect, &first, whole.manifest.step / 5);
+            [whole.tensors, cut::last(&home, NAME, &first).tensors]
+        };
+        let [_, all] = saved("all");
+        for protect in ["selectors", "computation"] {
+            let [whole, first] = saved(protect);
+            for (key, tensor) in &whole {
+                let Some(name) = key.strip_prefix("state.importance.") else { continue };
+                let selects = name.contains("selection") || name.contains("projection");
+                let pull = &whole[&format!("state.pull.{name}")];
+                let none = [tensor, pull].map(|of| of.count_nonzero(None).int64_value(&[]) == 0);
+                let protected = selects == (protect == "selectors");
+                assert_eq!(none, [!protected; 2], "{method}, {protect}: {name}");
+                if protected {
+                    assert_eq!(first[key], all[key], "{method}, {protect}: {name}");
+                }
+            }
+        }
+    }
+}
+
 /// The pixels of a permuted task are those of the image in another order, the same for all images,
 /// another for every task and replicate; the first task has them as they are.
 #[test]
@@ -338,6 +373,8 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         ("--probe-samples 0", "--probe-samples 0"),
         ("--si-damping 0", "--si-damping 0"),
         ("--online-decay 1.5", "--online-decay 1.5"),
+        ("--protect selectors --num-computation 1", "--protect selectors: there are none that"),
+        ("--protect selectors --rule frozen", "--protect selectors: there are none that"),
         ("--num-computation 0", "--num-computation 0"),
         (
             "--steps 5",

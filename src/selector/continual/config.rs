@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::lab::tensor::optim::schedule::ScheduleKind;
 use crate::lab::{Config, Refusals, RunConfig};
 use crate::selector::config::{NetworkConfig, flag_value};
+use crate::selector::layer::{Rule, SelectorKind};
 use crate::selector::task_sequence::batches::BatchSource;
-use crate::selector::task_sequence::penalty::{Importance, PenaltyOptions, PenaltyStep};
+use crate::selector::task_sequence::penalty::{Importance, PenaltyOptions, PenaltyStep, Protect};
 use crate::selector::task_sequence::tasks::{Benchmark, Scenario};
 
 /// What is done against forgetting.
@@ -48,6 +49,9 @@ pub struct ContinualConfig {
     /// gradient
     #[arg(long, value_enum)]
     pub penalty_step: Option<PenaltyStep>,
+    /// Which parameters ewc, ewc-online and si protect
+    #[arg(long, value_enum, default_value = "all")]
+    pub protect: Protect,
     /// Images of a task for its Fisher information
     #[arg(long, default_value_t = 500)]
     pub fisher_samples: i64,
@@ -97,7 +101,8 @@ impl ContinualConfig {
             Method::EwcOnline => Importance::RunningFisher { decay: self.online_decay },
             Method::Si => Importance::PathIntegral { damping: self.si_damping },
         };
-        Some(PenaltyOptions { importance, lambda: self.lambda, step: self.penalty_step() })
+        let (lambda, step, protect) = (self.lambda, self.penalty_step(), self.protect);
+        Some(PenaltyOptions { importance, lambda, step, protect })
     }
 
     /// Where the method takes the images of a step from.
@@ -152,5 +157,12 @@ impl Config for ContinualConfig {
             | ScheduleKind::Step => {}
         }
         self.network.resolve(refusals);
+        let selection = &self.network.selection;
+        let learns = selection.kind() != SelectorKind::None && selection.rule != Rule::Frozen;
+        refusals.unless(learns || self.protect != Protect::Selectors, || {
+            "--protect selectors: there are none that learn: use --num-computation 2 or more and \
+             another --rule than frozen, or --protect all"
+                .into()
+        });
     }
 }

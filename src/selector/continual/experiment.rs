@@ -62,7 +62,7 @@ impl Experiment for SelectorContinual {
         let evaluate_every = batches.task_steps;
         let schedule =
             RunSchedule::new(evaluate_every.saturating_mul(TASKS as u64), evaluate_every);
-        let penalty = config.penalty().map(|options| Penalty::new(options, &params.values));
+        let penalty = config.penalty().map(|options| Penalty::new(options, &params));
         let learner = Learner::new(&config.network.learner, params, schedule.steps);
         let record = Record::new(seeds.count, tasks.outputs, device);
         Ok(Self {

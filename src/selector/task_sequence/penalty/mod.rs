@@ -4,12 +4,16 @@
 //! weight consolidation has A = sum_k F_k and B = sum_k F_k w*_k over the earlier tasks k
 //! (Kirkpatrick et al. 2017), which is all that its separate Fisher matrices F_k and anchors
 //! w*_k ever do; its online form A <- d A + F and B = A w* (Schwarz et al. 2018); synaptic
-//! intelligence A = 2 sum_k Omega_k and B = A w* (Zenke, Poole and Ganguli 2017).
+//! intelligence A = 2 sum_k Omega_k and B = A w* (Zenke, Poole and Ganguli 2017). Of parameters that
+//! are not protected, A and B are 0.
 //!
 //! Axes: `[replicate, parameter]`.
 
+mod protect;
 #[cfg(test)]
 mod tests;
+
+pub use protect::Protect;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -55,12 +59,16 @@ pub struct PenaltyOptions {
     pub lambda: f64,
     /// How the weights are moved.
     pub step: PenaltyStep,
+    /// Which weights are pulled at all.
+    pub protect: Protect,
 }
 
 /// A quadratic penalty, and what the task under way adds to it.
 #[derive(Debug)]
 pub struct Penalty {
     options: PenaltyOptions,
+    /// 1 where a weight is protected, else 0; none where all are.
+    mask: Option<Tensor>,
     /// A of the module's formula: how important each weight is.
     importances: Tensor,
     /// B of the module's formula: the anchors, each times its importance.
@@ -80,8 +88,9 @@ struct Path {
 
 impl Penalty {
     /// A penalty that pulls nowhere yet, for a model with these parameters.
-    pub fn new(options: PenaltyOptions, values: &Tensor) -> Self {
+    pub fn new(options: PenaltyOptions, params: &Params) -> Self {
         let _guard = no_grad_guard();
+        let (mask, values) = (options.protect.mask(params), &params.values);
         let path = match options.importance {
             Importance::Fisher | Importance::RunningFisher { .. } => None,
             Importance::PathIntegral { .. } => {
@@ -89,7 +98,7 @@ impl Penalty {
             }
         };
         let (importances, anchored) = (values.zeros_like(), values.zeros_like());
-        Self { options, importances, anchored, path }
+        Self { options, mask, importances, anchored, path }
     }
 
     /// Whether importances are Fisher matrices, for which the task's images are needed.
@@ -183,6 +192,10 @@ impl Penalty {
             }
             (Importance::PathIntegral { .. }, None, _)
             | (Importance::Fisher | Importance::RunningFisher { .. }, _, None) => return,
+        };
+        let new = match &self.mask {
+            Some(mask) => new * mask,
+            None => new,
         };
         let decay = match importance {
             Importance::RunningFisher { decay } => decay,

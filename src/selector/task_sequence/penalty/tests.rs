@@ -5,7 +5,7 @@ use crate::lab::tensor::params::ParamsBuilder;
 use tch::Device;
 
 fn options(importance: Importance, lambda: f64, step: PenaltyStep) -> PenaltyOptions {
-    PenaltyOptions { importance, lambda, step }
+    PenaltyOptions { importance, lambda, step, protect: Protect::All }
 }
 
 fn params() -> Params {
@@ -39,7 +39,7 @@ fn it_is_the_sum_over_tasks() {
         [(Importance::Fisher, separate), (Importance::RunningFisher { decay: 0.5 }, online)]
     {
         let line = format!("{importance:?}");
-        let mut penalty = Penalty::new(options(importance, 7.0, PenaltyStep::Gradient), w);
+        let mut penalty = Penalty::new(options(importance, 7.0, PenaltyStep::Gradient), &params);
         for (fisher, anchor) in &tasks {
             penalty.consolidate(anchor, Some(fisher));
         }
@@ -52,12 +52,72 @@ fn it_is_the_sum_over_tasks() {
     }
 }
 
+/// A and B are zero exactly where nothing is protected, by every method; the gradient is that of the
+/// sum over tasks in the rest, by finite differences.
+#[test]
+fn it_pulls_on_what_is_protected_alone() {
+    let double = (Kind::Double, Device::Cpu);
+    let mut builder = ParamsBuilder::default();
+    let names = ["projection.weight", "selection.bias", "computation.weight", "bias"];
+    for name in names {
+        builder.add(format!("layer1.{name}"), Tensor::randn([2, 3], double));
+    }
+    let params = builder.build(Device::Cpu).unwrap();
+    let w = &params.values;
+    for (protect, expected) in [
+        (Protect::All, [1.0, 1.0, 1.0, 1.0]),
+        (Protect::Selectors, [1.0, 1.0, 0.0, 0.0]),
+        (Protect::Computation, [0.0, 0.0, 1.0, 1.0]),
+    ] {
+        let protected = Tensor::from_slice(&expected).repeat_interleave_self_int(3, 0, None);
+        for importance in [
+            Importance::Fisher,
+            Importance::RunningFisher { decay: 0.5 },
+            Importance::PathIntegral { damping: 0.1 },
+        ] {
+            let line = format!("{protect:?}, {importance:?}");
+            let options =
+                PenaltyOptions { protect, ..options(importance, 7.0, PenaltyStep::Gradient) };
+            let mut penalty = Penalty::new(options, &params);
+            if let Some(path) = &mut penalty.path {
+                path.gain = w.rand_like() + 0.1;
+            }
+            let (fisher, anchor) = (w.rand_like() + 0.1, w.randn_like());
+            penalty.consolidate(&anchor, Some(&fisher));
+            assert_eq!(penalty.importances.gt(0.0).to_kind(Kind::Double), protected.expand_as(w));
+            let pull = (&penalty.anchored - &penalty.importances * &anchor).abs();
+            assert!(pull.max().double_value(&[]) < 1e-12, "{line}");
+            if importance != Importance::Fisher {
+                continue;
+            }
+            let energy = |w: &Tensor| {
+                let each = &protected * &fisher * (w - &anchor).square();
+                7.0 / 2.0 * each.sum(Kind::Double).double_value(&[])
+            };
+            let gradient = penalty.gradient(w).flatten(0, 1);
+            for i in 0..w.numel() as i64 {
+                let moved = |by: f64| {
+                    let copy = w.copy();
+                    let _ = copy.flatten(0, 1).get(i).g_add_scalar_(by);
+                    energy(&copy)
+                };
+                let slope = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+                let found = gradient.double_value(&[i]);
+                assert!(
+                    (slope - found).abs() < 1e-8,
+                    "{line}, {i}: {found}, by differences {slope}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_implicit_step_solves_for_it_and_is_stable() {
     for lambda in [0.1, 7.0, 1e12] {
         let mut params = params();
         let options = options(Importance::Fisher, lambda, PenaltyStep::Implicit);
-        let mut penalty = Penalty::new(options, &params.values);
+        let mut penalty = Penalty::new(options, &params);
         let anchor = params.values.randn_like();
         // Half of the weights don't matter.
         let fisher = anchor.rand_like() * anchor.gt(0.0);
@@ -84,7 +144,7 @@ fn synaptic_intelligence_finds_who_took_off_the_loss() {
         let mut params = params();
         let mut gradients = params.zero_gradients();
         let options = options(Importance::PathIntegral { damping: 0.1 }, 3.0, step);
-        let mut penalty = Penalty::new(options, &params.values);
+        let mut penalty = Penalty::new(options, &params);
         let curvature = params.values.rand_like() + 0.1;
         let begin = params.values.copy();
         // A second task, so that there is a pull that must not count.
