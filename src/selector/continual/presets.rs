@@ -14,8 +14,7 @@ pub const PRESETS: &[Preset] = &[
         name: "notebook-ewc",
         reason: "what fits the notebook's \"EWC base\" best: permuted MNIST under a penalty so \
                  strong that later tasks can't be learnt",
-        values: r#"{"num_computation": 1, "benchmark": "permuted", "method": "ewc", "lambda": 1e4,
-            "optimizer": "adam", "lr": 0.001}"#,
+        values: r#"{"num_computation": 1, "benchmark": "permuted", "method": "ewc", "lambda": 1e4}"#,
     },
     Preset {
         name: "permuted-mlp-64",
