@@ -39,7 +39,7 @@ fn a_run_that_changes_its_size_resumes_bit_for_bit() {
         bench.run(&format!("{line} --init-from {}", newest.display()))
     };
     start(3).expect(0);
-    assert!(start(2).expect(1).error().contains("layer1.selection.weight is [3, 16, 64]"));
+    assert!(start(2).expect(1).error().contains("layer1.computation.weight is [3, 16, 64]"));
 }
 
 /// The step of a change depends on the batch size, the size of a checkpoint does not.
