@@ -15,7 +15,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from ended import Ended, hangs
+from ended import Ended, Patience
 from runs import ROOT, RUN, Place, golden
 from served import Server
 
@@ -102,7 +102,7 @@ class Bench:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True, preexec_fn=lambda: prepare(size),
         )  # fmt: skip
-        process.words, process.said, process.begun = words, [[], []], time.monotonic()
+        process.words, process.said, process.patience = words, [[], []], Patience(process.pid)
         process.readers = [
             threading.Thread(target=drain, args=(stream, said), daemon=True)
             for stream, said in zip((process.stdout, process.stderr), process.said, strict=True)
@@ -115,7 +115,7 @@ class Bench:
     def finish(self, process):
         """Waits for a program's end, and stops it where there is none."""
         while running(process):
-            if hangs(process.pid, process.begun):
+            if process.patience.is_over():
                 os.killpg(process.pid, signal.SIGKILL)
                 while running(process):
                     time.sleep(GLANCE)

@@ -6,7 +6,7 @@ import signal
 import time
 
 from bench import GLANCE, SIGNALS, new_folder, running
-from ended import Outcome, hangs, wrong
+from ended import Outcome, wrong
 from runs import Place, differences
 
 # All that a killed run must have in the end.
@@ -34,7 +34,7 @@ def strike(bench, random, key, home, process, number):
     span = (whole.seconds, max(whole.training - whole.figures, 0.005), whole.figures + 0.01)[stage]
     wait = random.random() * span
     while running(process) and not reached(stage, place, whole.steps):
-        if hangs(process.pid, process.begun):
+        if process.patience.is_over():
             return None
         time.sleep(GLANCE)
     until = time.monotonic() + wait

@@ -10,6 +10,8 @@ from pathlib import Path
 # Seconds after which a program hangs, without those in which it waited for a processor, and the memory
 # that one may take.
 PATIENCE, MEMORY = 60, 1536 << 20
+# Seconds between two looks at what it waits for.
+LOOK = 1
 # Words of a program that a fault of its own has ended.
 INTERNAL = ("internal error", "panicked at", "RUST_BACKTRACE", "terminate called")
 
@@ -47,18 +49,26 @@ def children(number):
 
 
 def starved(number):
-    """Seconds in which a process and its children could have computed, and had no processor."""
-    waited = 0
-    for one in [number, *children(number)]:
-        with contextlib.suppress(OSError):
-            waited += int(Path(f"/proc/{one}/schedstat").read_text().split()[1])
-    return waited / 1e9
+    """Seconds in which a process could compute and had no processor, where the system tells them."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{number}/schedstat").read_text().split()[1]) / 1e9
+    return 0
 
 
-def hangs(number, begun):
-    """Whether a process that began at a time should have ended by now."""
-    passed = time.monotonic() - begun
-    return passed > PATIENCE and passed - starved(number) > PATIENCE
+class Patience:
+    """How long a process may still take: while it or a child of it starves, no time passes."""
+
+    def __init__(self, number):
+        self.number, self.begun, self.looked = number, time.monotonic(), 0
+        self.before, self.starved = starved(number), {}
+
+    def is_over(self):
+        now = time.monotonic()
+        if now - self.looked > LOOK:
+            self.looked = now
+            # Of a child that has ended since, the last number counts.
+            self.starved |= {one: starved(one) for one in [self.number, *children(self.number)]}
+        return now - self.begun - sum(self.starved.values()) + self.before > PATIENCE
 
 
 def wrong(ended, codes):

@@ -24,11 +24,10 @@ CUT_OFF, SWEEPS_RESUMED = 0.2, 0.05
 # loaded; for the others it is often enough that they were in a list and in a report.
 STEPS = ("show", "eval", "resume", None)
 OF_CHECKPOINTS, OF_OTHERS = (10, 30, 20, 40), (20, 6, 8, 66)
-# Experiments whose figures take long; their runs are a third as often.
+# Experiments whose figures take long come a third as often.
 SLOW = ("apical_toy", "steady_state")
 # 2 and 3 are refused settings and numbers that are not finite, which damage can make.
 CODES = {0, 1, 2, 3}
-# Without MNIST and its like, so that a case needs no data but the project's own.
 SWEEP = ["sweep", "selector_mnist", "--data", "digits", "--hidden", "8", "--epochs", "1", "--device", "cpu",
          "--jobs", "1", "--grid", "lr=0.02,0.2", "--name", "four"]  # fmt: skip
 # The files of a checkpoint.
@@ -48,7 +47,9 @@ class Templates:
         with self.lock:
             place = self.folder / name.replace("/", "+")
             if name not in self.made:
-                place.mkdir(parents=True, exist_ok=True)
+                # An attempt before may have failed half-way.
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir(parents=True)
                 make(place)
                 self.made.add(name)
             return place

@@ -5,14 +5,13 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 
-from ended import hangs
+from ended import Patience
 
 # Bytes that are kept of what a program says.
 KEPT = 1 << 20
 # Seconds between two looks whether a program hangs.
-GLANCE = 2
+GLANCE = 1
 # Two numbers of serve.c.
 ANSWER = struct.Struct("ll")
 
@@ -45,23 +44,22 @@ class Server:
             os.truncate(file, 0)
         paths = [f"/proc/{os.getpid()}/fd/{file}" for file in self.said]
         self.socket.send(b"".join(os.fsencode(part) + b"\0" for part in (home, *paths, *words)))
-        begun, child, stopped = time.monotonic(), None, False
-        while True:
-            try:
-                if child is None:
-                    child, _ = self.answer()
-                status, memory = self.answer()
-                break
-            except TimeoutError:
-                if not stopped and hangs(child or self.process.pid, begun):
-                    os.killpg(child or self.process.pid, signal.SIGKILL)
-                    stopped = True
+        (child, _), _ = self.answer(self.process.pid)
+        (status, memory), stopped = self.answer(child)
         code = None if stopped else os.waitstatus_to_exitcode(status)
         return code, [os.pread(file, KEPT, 0) for file in self.said], memory * 1024
 
-    def answer(self):
-        """Two numbers of the process, which come in a moment or when the child has ended."""
-        found = self.socket.recv(ANSWER.size)
+    def answer(self, number):
+        """Two numbers of the process, and whether the one that they wait for had to be stopped."""
+        patience, stopped = Patience(number), False
+        while True:
+            try:
+                found = self.socket.recv(ANSWER.size)
+                break
+            except TimeoutError:
+                if not stopped and patience.is_over():
+                    os.killpg(number, signal.SIGKILL)
+                    stopped = True
         if len(found) != ANSWER.size:
             raise RuntimeError(f"{self.program} does not serve: exit code {self.process.wait()}")
-        return ANSWER.unpack(found)
+        return ANSWER.unpack(found), stopped
