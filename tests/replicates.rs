@@ -94,3 +94,18 @@ fn one_has_no_axis_of_replicates() {
     let text = fs::read_to_string(bench.run_file("one", "metrics.jsonl")).unwrap();
     assert!(!text.contains("/r0\"") && !text.contains("/sd\""), "{text}");
 }
+
+#[test]
+fn samples_of_all_networks_count() {
+    let bench = Bench::new();
+    let line = "--data digits --hidden 4 --steps 4 --log-every 2 --batch-size 16 --replicates 3";
+    bench.run(&format!("{line} --quiet --name run")).expect(0);
+    let log = fs::read_to_string(bench.run_file("run", "metrics.jsonl")).unwrap();
+    let entries = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let rate =
+        |entry: &Value, what: &str| entry["values"][format!("time/{what}_per_second")].as_f64();
+    let both = |entry| Some((rate(&entry, "samples")?, rate(&entry, "steps")?));
+    let rates: Vec<(f64, f64)> = entries.filter_map(both).collect();
+    assert_eq!(rates.len(), 2, "{log}");
+    assert!(rates.iter().all(|(samples, steps)| (samples / steps - 48.0).abs() < 1e-9), "{log}");
+}

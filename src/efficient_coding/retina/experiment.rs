@@ -90,7 +90,7 @@ impl Experiment for EfficientCoding {
             controller: Controller::new(config.controller(), &parameters.get(GAIN)?),
             schedule: RunSchedule {
                 evaluate_first: true,
-                ..RunSchedule::new(steps, evaluate_every)
+                ..RunSchedule::new(steps, evaluate_every).with_samples(config.batch_size, 1)
             },
             seed: run.seed,
             log_every: run.log_every,

@@ -96,12 +96,22 @@ pub struct RunSchedule {
     pub evaluate_every: u64,
     /// Whether there is an evaluation after the very first step too.
     pub evaluate_first: bool,
+    /// Samples that a step takes, such as images, words or patches, of all networks together; none
+    /// where a step has no such thing.
+    pub samples_per_step: Option<u64>,
 }
 
 impl RunSchedule {
     /// So many steps, with an evaluation at the end of every `evaluate_every` of them.
     pub fn new(steps: u64, evaluate_every: u64) -> Self {
-        Self { steps, evaluate_every, evaluate_first: false }
+        Self { steps, evaluate_every, evaluate_first: false, samples_per_step: None }
+    }
+
+    /// The same, with so many samples in a step: `time/samples_per_second` says how fast they go.
+    #[must_use]
+    pub fn with_samples(self, batch: i64, replicates: i64) -> Self {
+        let samples = u64::try_from(batch.saturating_mul(replicates)).ok();
+        Self { samples_per_step: samples, ..self }
     }
 
     /// Whether there is an evaluation after so many steps, from 1.

@@ -268,6 +268,9 @@ impl<E: Experiment> Session<E> {
             .map(|((_, name), time)| reading(format!("time/{name}_ms"), 1e3 * time / timed))
             .collect();
         readings.push(reading("time/steps_per_second".into(), rate));
+        if let Some(samples) = self.schedule.samples_per_step {
+            readings.push(reading("time/samples_per_second".into(), samples as f64 * rate));
+        }
         readings
     }
 

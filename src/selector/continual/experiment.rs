@@ -60,8 +60,9 @@ impl Experiment for SelectorContinual {
         let source = config.batch_source();
         let batches = Batches::new(source, batch_size, &tasks, run.epochs, seeds, device);
         let evaluate_every = batches.task_steps;
+        let steps = evaluate_every.saturating_mul(TASKS as u64);
         let schedule =
-            RunSchedule::new(evaluate_every.saturating_mul(TASKS as u64), evaluate_every);
+            RunSchedule::new(steps, evaluate_every).with_samples(batch_size, seeds.count);
         let penalty = config.penalty().map(|options| Penalty::new(options, &params));
         let learner = Learner::new(&config.network.learner, params, schedule.steps);
         let record = Record::new(seeds.count, tasks.outputs, device);

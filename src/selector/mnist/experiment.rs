@@ -67,7 +67,7 @@ impl Experiment for SelectorMnist {
             learner,
             seeds,
             last_usage: Vec::new(),
-            schedule: RunSchedule::new(steps, evaluate_every),
+            schedule: RunSchedule::new(steps, evaluate_every).with_samples(batch, seeds.count),
             device,
             order: None,
         })

@@ -42,7 +42,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ),
     ("optim/lr", "learning rate"),
     ("optim/gradient_norm", "Euclidean norm of the whole gradient, before clipping"),
-    ("time/*", "milliseconds of each phase in a step, and steps a second"),
+    ("time/*", "milliseconds of each phase in a step, steps and samples a second"),
     ("figures/*", "the figures of the run's end"),
 ];
 

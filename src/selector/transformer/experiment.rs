@@ -72,7 +72,9 @@ impl Experiment for SelectorTransformer {
         let model = Transformer::new(&shape, &params, device).map_err(refuse_invalid)?;
         let linears = layout::linears(&shape);
         let norms = GradientNorms::new(&linears, &params)?;
-        let schedule = RunSchedule::new(run.steps.unwrap_or_default(), config.evaluate_every);
+        let words = config.batch_size.saturating_mul(config.sequence);
+        let schedule = RunSchedule::new(run.steps.unwrap_or_default(), config.evaluate_every)
+            .with_samples(words, 1);
         let learner = Learner::new(&config.learner, params, schedule.steps);
         Ok(Self {
             baselines: Baselines::of(&text),

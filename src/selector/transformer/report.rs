@@ -48,7 +48,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("sample", "text written by the model"),
     ("optim/lr", "learning rate"),
     ("optim/gradient_norm", "Euclidean norm of the whole gradient, before clipping"),
-    ("time/*", "milliseconds of each phase in a step, and steps a second"),
+    ("time/*", "milliseconds of each phase in a step, steps and words (as samples) a second"),
     ("figures/*", "the figures of the run's end"),
 ];
 

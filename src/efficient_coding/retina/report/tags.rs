@@ -88,7 +88,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("optim/*", "learning rates, and norms of the gradients as they are applied"),
     (
         "time/*",
-        "milliseconds of each phase in a step, and steps a second; forward ends before the \
+        "milliseconds of each phase in a step, steps and samples a second; forward ends before the \
                 determinants, whose factorisation is a phase of its own",
     ),
     ("figures/*", "the figures of the run's end"),
