@@ -38,9 +38,9 @@ struct Case {
     variables: &'static [(&'static str, &'static str)],
 }
 
-/// A run on the simulated device until it has logged two samples; the values of the second one, and
-/// what it said.
-fn sampled(case: &Case) -> (BTreeMap<String, f64>, String) {
+/// A run on the simulated device until it has logged a sample of its GPU, or two samples where
+/// nothing says one; the first values of the GPU, and what the run said.
+fn sampled(case: &Case, has_gpu: bool) -> (BTreeMap<String, f64>, String) {
     let trial = Trial::new();
     let folder: PathBuf = trial.bench.path("libraries");
     std::fs::create_dir(&folder).unwrap();
@@ -67,15 +67,21 @@ fn sampled(case: &Case) -> (BTreeMap<String, f64>, String) {
             .filter(|values: &BTreeMap<_, _>| !values.is_empty())
             .collect()
     };
-    wait_until("it has logged two samples", || samples().len() > 1);
+    // The driver's samples come by themselves, and on a busy machine late.
+    let of_gpu = |values: &BTreeMap<String, f64>| values.keys().any(|tag| tag.contains("/gpu_"));
+    wait_until("it has logged samples", || match has_gpu {
+        true => samples().iter().any(of_gpu),
+        false => samples().len() > 1,
+    });
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143));
     let samples = samples();
     let most = begun.elapsed().as_secs() as usize + 1;
     assert!(samples.len() <= most, "{} samples in {most} seconds", samples.len());
-    let mut values = samples[1].clone();
-    assert!(values.remove(MEMORY).is_some_and(|memory| memory > 0.05), "{samples:?}");
+    assert!(samples.iter().any(|values| values.get(MEMORY).is_some_and(|memory| *memory > 0.05)));
+    let mut values = samples.iter().find(|values| of_gpu(values)).cloned().unwrap_or_default();
+    values.remove(MEMORY);
     (values, String::from_utf8(output.stderr).unwrap())
 }
 
@@ -132,7 +138,7 @@ fn a_run_logs_what_its_own_gpu_says() {
         (case("cpu", both, &[("SIMULATED_CUDA_IDENTITIES", "ab")]), &nothing),
     ];
     in_parallel(&cases, |(case, expected)| {
-        let (found, said) = sampled(case);
+        let (found, said) = sampled(case, !expected.is_empty());
         let (device, variables) = (case.device, case.variables);
         assert_eq!(found, **expected, "{device} {variables:?}");
         assert!(!said.contains("warning"), "{said}");
