@@ -58,7 +58,8 @@ impl Experiment for DepthWidth {
 
     fn schedule(&self) -> RunSchedule {
         let steps = self.points.len() as u64 * self.replicates as u64;
-        RunSchedule::new(steps, steps)
+        let images = self.examples.images.size()[0] * i64::from(self.config.descent_steps);
+        RunSchedule::new(steps, steps).with_samples(images, 1)
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {

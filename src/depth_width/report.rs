@@ -19,7 +19,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("loss/*", "loss of a network after this many steps: rule, rate, initialisation, depth, width"),
     ("decrease/*", "what a network's loss has come down by at the end of its descent, in nats"),
     ("exploded/*", "1 where the loss was a tenth or more above its start after some step, else 0"),
-    ("time/*", "milliseconds of each phase a network, and networks a second"),
+    ("time/*", "milliseconds of each phase a network, networks and samples a second"),
     ("figures/*", "the figures of the run's end"),
 ];
 

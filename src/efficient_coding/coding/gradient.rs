@@ -53,6 +53,7 @@ pub struct BatchPass<'a> {
     pub slopes: Tensor,
     /// Mean activity of each neuron over the batch: `[neuron]`.
     pub mean_activity: Tensor,
+    /// What each neuron's mean activity is above its target: `[neuron]`.
     excess: Tensor,
     /// M and M0.
     pub shared: Shared,

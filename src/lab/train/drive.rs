@@ -1,7 +1,7 @@
 //! From the first step of a process to the run's summary.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::experiment::Experiment;
 use super::prepare::guard;
@@ -10,20 +10,22 @@ use super::summary;
 use crate::lab::cli::settings::Actions;
 use crate::lab::error::{Failure, exit_status};
 
-/// Trains to the end, and says how it ended. `first`: no step has been taken yet.
+/// Trains to the end, and says how it ended.
+///
+/// - changed: where no step has been taken yet, the settings that differ from the defaults
 pub(super) fn drive<E: Experiment>(
     mut session: Session<E>,
     actions: &Actions,
-    first: bool,
+    changed: Option<&Map<String, Value>>,
 ) -> Result<()> {
     session.record_start();
     let ended = guard(|| {
-        if first {
-            session.introduce();
-        }
-        // Weights that came from elsewhere could not be made again from the configuration.
-        if first && actions.init_from.is_some() {
-            session.save(true)?;
+        if let Some(changed) = changed {
+            session.introduce(changed);
+            // Weights that came from elsewhere could not be made again from the configuration.
+            if actions.init_from.is_some() {
+                session.save(true)?;
+            }
         }
         session.train()
     });

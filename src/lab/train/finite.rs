@@ -41,7 +41,7 @@ enum Checked {
 #[derive(Debug)]
 pub struct FiniteGuard {
     policy: FinitePolicy,
-    /// The first step, and those that were not checked or finished with a flag.
+    /// The number of the first step, and as many more as steps since were not checked or had a flag.
     first: u64,
     found: FoundInf,
     /// `[]` f64: steps with a flag from the first non-finite one on.

@@ -124,7 +124,7 @@ pub(super) fn resume<E: Experiment>(
     // A record that can't be written is no reason not to go on.
     let _ = record.write(&path);
     let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
-    drive(session, actions, at == 0)
+    drive(session, actions, (at == 0).then_some(&record.changed))
 }
 
 /// A run that is to go on.

@@ -70,7 +70,7 @@ pub(super) fn start<E: Experiment>(
     stays_on_cpu.iter().for_each(|reason| console.report(reason));
     let begin = Beginning::new(experiment, settings.run.replicates, device);
     let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
-    drive(session, actions, true)
+    drive(session, actions, Some(&record.changed))
 }
 
 /// A run before its first step, in the run folder that its command line names: for benchmarks and

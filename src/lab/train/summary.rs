@@ -11,7 +11,7 @@ use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::log::tags::SYSTEM;
 use crate::lab::store::checkpoint::{Manifest, find};
-use crate::lab::store::record::{Best, Provenance, RecordFile, Status, Summary};
+use crate::lab::store::record::{Best, RecordFile, Status, Summary};
 use crate::lab::tensor::device;
 
 /// A word of a command as a POSIX shell reads it back.
@@ -38,7 +38,7 @@ pub fn status(ended: &Result<()>) -> Status {
 impl<E: Experiment> Session<E> {
     /// Says and writes what is true of the whole run: hyper-parameters, chart layout, what each tag
     /// means.
-    pub fn introduce(&mut self) {
+    pub fn introduce(&mut self, changed: &Map<String, Value>) {
         let (run, steps) = (&self.settings().run, self.experiment.schedule().steps);
         let threads =
             if run.threads == 1 { "1 thread" } else { &format!("{} threads", run.threads) };
@@ -50,8 +50,7 @@ impl<E: Experiment> Session<E> {
         }
         let config = self.config().clone();
         // What sets this run apart comes first: TensorBoard's table shows the first columns alone.
-        let record = Provenance::read(&self.folder.path).unwrap_or_default();
-        let first = record.changed.keys().map(String::as_str).chain(["seed"]);
+        let first = changed.keys().map(String::as_str).chain(["seed"]);
         let mut hparams: Map<String, Value> =
             first.filter_map(|key| Some((key.into(), config.get(key)?.clone()))).collect();
         let others = config.iter().filter(|(key, _)| !is_bookkeeping(key));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::{Map, Value};
 
@@ -10,6 +10,7 @@ use super::layout::{self, Candidate};
 use super::run::Run;
 use super::scan::{self, Scan};
 use crate::lab::error::{closest, refuse};
+use crate::lab::log::console::Console;
 use crate::lab::store::record::{Configuration, RecordFile, Status};
 use crate::lab_program::text::table::plain;
 use crate::lab_program::text::units;
@@ -75,6 +76,19 @@ pub fn select(filter: &RunFilter) -> Result<Scan> {
         scan.runs.retain(|_| configs.next().is_some_and(|config| has_setting(config, &key, value)));
     }
     Ok(scan)
+}
+
+/// The runs that were asked for, of which there must be one, the first to begin before the others. What
+/// couldn't be read is said.
+///
+/// # Errors
+/// As [`select`], and where no run is left.
+pub fn select_some(filter: &RunFilter, console: &Console) -> Result<Vec<Run>> {
+    let mut runs = select(filter)?.runs;
+    runs.sort_by(|a, b| a.started.cmp(&b.started));
+    ensure!(!runs.is_empty(), "no such run in {}", filter.runs.display());
+    runs.iter().flat_map(|run| &run.problems).for_each(|problem| console.warn(problem));
+    Ok(runs)
 }
 
 fn has_setting(config: &Map<String, Value>, key: &str, value: &str) -> bool {

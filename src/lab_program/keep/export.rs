@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::lab::log::console::Console;
 use crate::lab::store::durable;
 use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab_program::compare::curves::for_each_entry;
-use crate::lab_program::find::filter::{RunFilter, select};
+use crate::lab_program::find::filter::{RunFilter, select_some};
 use crate::lab_program::find::run::Run;
 use crate::lab_program::text::table::plain;
 
@@ -39,19 +39,13 @@ pub struct ExportArgs {
 /// # Errors
 /// Where no run is chosen, or something can't be read or written.
 pub fn export(args: &ExportArgs) -> Result<()> {
-    let mut scan = select(&args.filter)?;
-    scan.runs.sort_by(|a, b| a.started.cmp(&b.started));
-    if scan.runs.is_empty() {
-        bail!("no such run in {}", args.filter.runs.display());
-    }
     let console = Console::new(false, false);
-    let problems = scan.runs.iter().flat_map(|run| &run.problems);
-    problems.for_each(|problem| console.warn(problem));
+    let runs = select_some(&args.filter, &console)?;
     if let Some(home) = args.out.parent().filter(|home| !home.as_os_str().is_empty()) {
         fs::create_dir_all(home).with_context(|| format!("creating {}", home.display()))?;
     }
     durable::atomic_write(&args.out, |draft| {
-        if args.log { log_rows(&scan.runs, &args.tags, draft) } else { run_rows(&scan.runs, draft) }
+        if args.log { log_rows(&runs, &args.tags, draft) } else { run_rows(&runs, draft) }
     })?;
     console.print(&args.out.display().to_string());
     Ok(())

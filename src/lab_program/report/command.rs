@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::markdown::{Report, markdown};
 use super::page;
 use crate::lab::log::console::Console;
 use crate::lab::store::durable;
-use crate::lab_program::find::filter::{RunFilter, select};
+use crate::lab_program::find::filter::{RunFilter, select_some};
 
 /// Which runs, and where the page goes.
 #[derive(Debug, Clone, Args)]
@@ -31,11 +31,8 @@ pub struct ReportArgs {
 /// # Errors
 /// Where no run is chosen, or something can't be written.
 pub fn report(args: &ReportArgs) -> Result<()> {
-    let mut scan = select(&args.filter)?;
-    scan.runs.sort_by(|a, b| a.started.cmp(&b.started));
-    if scan.runs.is_empty() {
-        bail!("no such run in {}", args.filter.runs.display());
-    }
+    let console = Console::new(false, false);
+    let runs = select_some(&args.filter, &console)?;
     let title = args.filter.which.clone().unwrap_or_else(|| "All runs".into());
     let home = args.out.parent().filter(|home| !home.as_os_str().is_empty());
     let home = home.unwrap_or(Path::new("."));
@@ -43,10 +40,7 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     let stem = args.out.file_stem().context("--out needs the name of a file")?.to_os_string();
     let mut assets = stem.clone();
     assets.push("-figures");
-    let console = Console::new(false, false);
-    let problems: Vec<String> = scan.runs.iter().flat_map(|run| run.problems.clone()).collect();
-    problems.iter().for_each(|problem| console.warn(problem));
-    let Report { text, pictures } = markdown(&title, scan.runs, args.figures, &home.join(assets))?;
+    let Report { text, pictures } = markdown(&title, runs, args.figures, &home.join(assets))?;
     let page = page::html(&title, &text, &pictures);
     // Links in the Markdown count from its own folder.
     let here = format!("]({}/", page::link(home));

@@ -49,7 +49,9 @@ impl Experiment for OneNeuron {
     }
 
     fn schedule(&self) -> RunSchedule {
+        let samples: usize = self.points.iter().map(|point| point.batch_size).sum();
         RunSchedule::new(self.steps, self.config.evaluate_every)
+            .with_samples(samples as i64, self.replicates as i64)
     }
 
     fn steps_per_call(&self, step: u64) -> u64 {

@@ -40,7 +40,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("moments/slope_input*", "E[e] cov(d, x)"),
     ("moments/third*", "third central moment of error, slope and input"),
     ("moments/total*", "E[e d x], the sum of the moments above"),
-    ("time/*", "milliseconds of each phase in a step, and steps a second"),
+    ("time/*", "milliseconds of each phase in a step, steps and samples a second"),
     ("figures/*", "the figures of the run's end"),
 ];
 

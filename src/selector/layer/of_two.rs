@@ -90,8 +90,8 @@ impl SelectorLayer {
     ) -> Option<Tensor> {
         let Some(maps) = &self.of_two else { panic!("the pass is of another layer") };
         let neurons = self.shape.neurons;
-        let mut size = delta.size();
-        *size.last_mut()? = 3 * neurons;
+        let size = delta.size();
+        let size = [&size[..size.len() - 1], &[3 * neurons]].concat();
         let all = Tensor::empty(size, (delta.kind(), delta.device()));
         let Parts { a, b, b_and_z, .. } = Parts::of(&all, neurons);
         _ = difference_and_logit.glu_backward_grad_input(&b_and_z, delta, -1);

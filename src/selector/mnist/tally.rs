@@ -67,3 +67,38 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::lab::tensor::nn::draw_params;
+    use crate::selector::layer::{LayerShape, SelectorKind, SteSign};
+
+    #[test]
+    fn choices_count_alike_whether_they_wait_or_not() {
+        let (inputs, neurons, choices) = (2, 64, 3);
+        let (selector, sign) = (SelectorKind::Softmax, SteSign::Consistent);
+        let shape = LayerShape { inputs, neurons, choices, selector, sign, rank: 0 };
+        let params = draw_params(0, 1, &shape.parameters("layer1"), Device::Cpu).unwrap();
+        let layer = SelectorLayer::new(shape, "layer1", &params, Device::Cpu).unwrap();
+        let (mut waiting, mut counted) = (Tally::new(&layer), Tally::new(&layer));
+        let (batches, batch) = (5, 1000);
+        assert!(batches * batch * neurons > WAITING as i64, "some have waited long enough");
+        for i in 0..batches {
+            let choice = (Tensor::arange(batch * neurons, (Kind::Int64, Device::Cpu)) + i)
+                .remainder(choices)
+                .view([batch, neurons])
+                .to_kind(Kind::Uint8);
+            waiting.add(&layer, &choice);
+            counted.add_counts(&layer.selection_counts(&choice));
+            assert_eq!(waiting.counts(&layer), counted.counts(&layer));
+        }
+        assert!(waiting.waiting.len() < batches as usize);
+        let all = waiting.counts(&layer).sum(Kind::Double).double_value(&[]);
+        assert_eq!(all, (batches * batch * neurons) as f64);
+        waiting.clear();
+        assert_eq!(waiting.counts(&layer), layer.zero_counts());
+    }
+}
