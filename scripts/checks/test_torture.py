@@ -20,7 +20,7 @@ import bench  # noqa: E402
 import ended  # noqa: E402
 
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "bin").glob("*.rs"))
-SHORT = {"kills": 5, "signals": 2, "errors": 3, "races": 1, "sweeps": 1, "files": 80}
+SHORT = {"kills": 8, "signals": 4, "errors": 6, "races": 1, "sweeps": 1, "files": 80}
 
 # A program that does what the real one does, with a fault. It has the real one's path, `program`, and
 # its command line, `words`.
