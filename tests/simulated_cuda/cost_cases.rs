@@ -127,7 +127,7 @@ pub const CASES: [Case; 16] = [
         fixed: "--kernel-size 6 --neurons 8 --batch-size 32 --eval-patches 256 \
                 --covariance-batches 5 --image-every 0 --lr 0.01",
         doubled: &[("--steps", 20), ("--log-every", 10), ("--evaluate-every", 20)],
-        launches: 72.0,
+        launches: 71.0,
         row: "`efficient_coding`, `lagrange`",
     },
     Case {
