@@ -12,6 +12,7 @@ import re
 import subprocess
 import types
 
+import checkpoint_page
 import numpy as np
 import pytest
 import selector_numpy
@@ -147,57 +148,19 @@ def test_manifests_prove_their_files(run):
         assert modes == [0o640, 0o640]
 
 
-def documented():
-    """What the tables of docs/checkpoints.md name, as regular expressions: tensors, and numbers."""
-    page = (ROOT / "docs" / "checkpoints.md").read_text().split("## Names of tensors")[1]
-    rows = re.findall(r"^\| (`[^|]+) \| (\[|tensor|number|list|word)", page, re.MULTILINE)
-    found = [], []
-    for cell, kind in rows:
-        first, *others = re.findall("`([^`]+)`", cell)
-        # After the first name of a row, `.other` is the one with another last part.
-        for name in [first, *(first.rpartition(".")[0] + other for other in others)]:
-            expression = re.compile(re.sub(r"<\w+>", ".+", name.replace(".", r"\.")))
-            found[kind not in ("[", "tensor")].append(expression)
-    return found
-
-
-def all_tensors(run):
-    return {(entry["step"], name): value for entry in selector_numpy.manifests(run.checkpoints)
-            for name, value in selector_numpy.load_file(run.checkpoints / entry["file"]).items()}
-
-
 def test_every_part_is_documented_and_finite(run):
-    tensors, numbers = documented()
-    for (step, name), value in all_tensors(run).items():
-        assert any(row.fullmatch(name) for row in tensors), name
-        assert np.isfinite(value).all(), (step, name)
-        assert value.dtype != np.float64 or name.startswith("state.")
+    table = checkpoint_page.rows()
     for entry in selector_numpy.manifests(run.checkpoints):
-        for name, value in entry["numbers"].items():
-            assert any(row.fullmatch(name) for row in numbers), name
+        path, step = run.checkpoints / entry["file"], entry["step"]
+        tensors, numbers = checkpoint_page.tensors_in(path), entry["numbers"]
+        found, _ = checkpoint_page.problems("selector_mnist", run.config, tensors, numbers, table)
+        assert found == [], step
+        for name, value in selector_numpy.load_file(path).items():
+            assert np.isfinite(value).all(), (step, name)
+        for name, value in numbers.items():
             # Nothing observed yet: any loss is better.
-            unseen = name == "optim.schedule.best" and entry["step"] < 23
-            assert value not in ("inf", "-inf", "NaN") or unseen, (entry["step"], name)
-
-
-def test_shapes_are_the_documented_ones(run):
-    k, replicates = run.config["num_computation"], run.config["replicates"]
-    lead = [] if replicates == 1 else [replicates]
-    widths = [run.pixels, *run.config["hidden"]]
-    shapes = {"output.weight": [10, widths[-1]], "output.bias": [10]}
-    for number, (d, n) in enumerate(zip(widths, widths[1:]), 1):
-        several = [] if run.config["selector"] == "threshold" else [k]
-        if run.config["selector"] != "none":
-            shapes |= {f"layer{number}.selection.weight": [*several, n, d],
-                       f"layer{number}.selection.bias": [*several, n]}
-        shapes |= {f"layer{number}.computation.weight": [k, n, d],
-                   f"layer{number}.computation.bias": [k, n]}
-    model = {name for name in run.tensors if not name.startswith(("optim.", "state."))}
-    assert model == set(shapes)
-    for (_, name), value in all_tensors(run).items():
-        bare = re.sub(r"^optim\.[a-z_]+\.(?=layer|output)", "", name)
-        if bare in shapes:
-            assert (list(value.shape), value.dtype) == (lead + shapes[bare], np.float32), name
+            unseen = name == "optim.schedule.best" and step < 23
+            assert value not in ("inf", "-inf", "NaN") or unseen, (step, name)
 
 
 def test_state_counts_what_it_says(run):

@@ -5,6 +5,9 @@
 //! run continue the same numbers. All draws are made on the CPU and then moved, so that a run has
 //! the same initial weights and data order on every device. libtorch's CPU generator uses the low
 //! 32 bits of its seed.
+//!
+//! Every stream has a line in `docs/reproducing.md`, and a function in `python/neuron_lab/` that draws
+//! it again.
 
 use tch::{Device, Kind, Tensor};
 
