@@ -250,6 +250,14 @@ def test_split_and_passes_of_apical_learning(tmp_path):
         assert found.logged["train/loss"][step + 1] == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_step_by_hand_of_the_page(tmp_path, monkeypatch):
+    page = (ROOT / "docs/reproducing.md").read_text(encoding="utf-8").split("## A step by hand")[1]
+    flags = re.search(r"one_neuron -- --name hand (.*)", page)[1]
+    run(tmp_path, "one_neuron", f"{flags} --quiet", "hand")
+    monkeypatch.chdir(tmp_path)
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+
+
 def test_layers_of_the_toy(tmp_path):
     found = run(tmp_path, "apical_toy", "--trials 3 --neurons 5 --inputs 4 --steps 1 --eta 1e-30 --seed 12 --quiet").tensors
     weight, x, apical = draws.apical_layers(12, 3, 5, 4)
