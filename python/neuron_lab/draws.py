@@ -16,7 +16,6 @@ import numpy as np
 
 from .generator import Generator, unit, words
 
-TASKS = 5
 # One neuron's task: samples of each class, and coordinates of a sample.
 PER_CLASS, INPUTS = 2500, 4
 

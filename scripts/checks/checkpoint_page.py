@@ -129,7 +129,8 @@ def _selection(config, inputs, neurons):
                config.get("grow", []) + config.get("shrink", [])]
     for change in sorted(changes, key=lambda change: int(change[2])):
         choices = int(change[1])
-    return {"D": inputs, "N": neurons, "K": choices, "levels": (choices - 1).bit_length(), "rank": config["rank"]}
+    levels = (choices - 1).bit_length()
+    return {"D": inputs, "N": neurons, "K": choices, "levels": levels, "rank": config["rank"]}
 
 
 def _networks(config, parts):

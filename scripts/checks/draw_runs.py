@@ -18,12 +18,12 @@ sys.path.insert(0, str(ROOT / "python"))
 STILL = "1e-30"
 
 
-def run(folder, experiment, flags, name="run"):
+def run(folder, experiment, flags, name="run", quiet=True):
     """A finished run: its words, its checkpoint, and what it logged, {tag: {step: value}}."""
     program = TARGET / "release" / experiment
     said = subprocess.run(
         [program, *flags.split(), "--name", name, "--device", "cpu", "--threads", "1", "--runs", folder / "runs",
-         "--checkpoints", folder / "checkpoints"],
+         "--checkpoints", folder / "checkpoints", *(["--quiet"] if quiet else [])],
         cwd=ROOT, check=True, text=True, capture_output=True, stdin=subprocess.DEVNULL)
     home = folder / "runs" / experiment / name
     logged = {}

@@ -38,15 +38,15 @@ def selector_loss(weights, hidden, selector, images, labels, noise=lambda layer:
 # Those of the others are held to the losses of the runs below.
 @pytest.mark.parametrize("selector", ["low-rank", "tree"])
 def test_initial_weights(tmp_path, selector):
-    found = run(tmp_path, "selector_mnist", f"--data digits --hidden 9,7 --selector {selector} --rank 3 --seed 11 "
-                f"--num-computation 5 --lr {STILL} --steps 1 --quiet").tensors
+    found = run(tmp_path, "selector_mnist", f"--data digits --hidden 9,7 --selector {selector} --rank 3 "
+                f"--seed 11 --num-computation 5 --lr {STILL} --steps 1").tensors
     for name, value in draws.selector_network(11, 64, [9, 7], 10, 5, selector, 3).items():
         assert value.dtype == np.float32 and np.array_equal(value, found[name]), name
 
 
 def test_epochs_of_replicates(tmp_path):
-    found = run(tmp_path, "selector_mnist", "--data digits --hidden 12 --num-computation 3 --seed 5 --replicates 2 "
-                f"--lr {STILL} --batch-size 400 --log-every 1 --steps 6 --quiet")
+    found = run(tmp_path, "selector_mnist", "--data digits --hidden 12 --num-computation 3 --seed 5 "
+                f"--replicates 2 --lr {STILL} --batch-size 400 --log-every 1 --steps 6")
     for r in range(2):
         weights = draws.selector_network(5 + r, 64, [12], 10, 3, "softmax")
         for step in range(6):
@@ -57,9 +57,9 @@ def test_epochs_of_replicates(tmp_path):
 
 @pytest.mark.parametrize("selector, law", [("softmax", "gaussian"), ("threshold", "gumbel")])
 def test_exploration(tmp_path, selector, law):
-    found = run(tmp_path, "selector_mnist", f"--data digits --hidden 12,8 --selector {selector} --seed 2 --explore {law} "
-                f"--explore-scale 0.7 --explore-epochs 3 --num-computation 2 --lr {STILL} --batch-size 500 --log-every 1 "
-                "--steps 4 --quiet")
+    found = run(tmp_path, "selector_mnist", f"--data digits --hidden 12,8 --selector {selector} --seed 2 "
+                f"--explore {law} --explore-scale 0.7 --explore-epochs 3 --num-computation 2 --lr "
+                f"{STILL} --batch-size 500 --log-every 1 --steps 4")
     weights, widths = draws.selector_network(2, 64, [12, 8], 10, 2, selector), [12, 8]
     for step in range(4):
         order = draws.epoch_order(2, 1437, step // 3)[step % 3 * 500 :][:500]
@@ -76,8 +76,9 @@ def test_exploration(tmp_path, selector, law):
 
 
 def test_growth(tmp_path):
-    found = run(tmp_path, "selector_mnist", "--data digits --hidden 12 --selector softmax --num-computation 2 "
-                f"--grow 2:3@epoch2 --grow-noise 0.1 --seed 4 --lr {STILL} --batch-size 500 --steps 4 --quiet")
+    found = run(tmp_path, "selector_mnist", "--data digits --hidden 12 --selector softmax "
+                f"--num-computation 2 --grow 2:3@epoch2 --grow-noise 0.1 --seed 4 --lr {STILL} "
+                "--batch-size 500 --steps 4")
     weights = draws.selector_network(4, 64, [12], 10, 2, "softmax")
     for name in ("layer1.selection.weight", "layer1.computation.bias"):
         grown = weights[name][[0, 1, 0]]
@@ -86,7 +87,7 @@ def test_growth(tmp_path):
 
 
 def continual(tmp_path, flags):
-    flags = f"--data digits --hidden 8 --num-computation 1 --batch-size 200 --lr {STILL} --log-every 1 --quiet {flags}"
+    flags = f"--data digits --hidden 8 --num-computation 1 --batch-size 200 --lr {STILL} --log-every 1 {flags}"
     return run(tmp_path, "selector_continual", flags)
 
 
@@ -171,9 +172,10 @@ def text(size):
 
 
 def test_sequences_and_written_words(tmp_path):
-    found = run(tmp_path, "selector_transformer", "--data built-in --layers 1 --d-model 16 --heads 2 --feedforward 24 "
-                "--vocab 150 --sequence 12 --batch-size 4 --evaluate-every 3 --eval-sequences 6 --sample-words 9 --seed 8 "
-                f"--log-every 1 --replace none --num-computation 1 --steps 3 --lr {STILL}")
+    found = run(tmp_path, "selector_transformer", "--data built-in --layers 1 --d-model 16 --heads 2 "
+                "--feedforward 24 --vocab 150 --sequence 12 --batch-size 4 --evaluate-every 3 "
+                "--eval-sequences 6 --sample-words 9 --seed 8 --log-every 1 --replace none "
+                f"--num-computation 1 --steps 3 --lr {STILL}", quiet=False)
     words, train, held_out = text(150)
     weights = draws.transformer(8, 150, 16, 24, 1, "none", 1, "none")
     for name, value in weights.items():
@@ -203,8 +205,8 @@ def test_sequences_and_written_words(tmp_path):
 
 
 def test_plain_networks(tmp_path):
-    found = run(tmp_path, "depth_width", "--data digits --depths 1,3 --widths 16 --inits default,he --descent-steps 1 "
-                "--replicates 2 --seed 9 --quiet")
+    found = run(tmp_path, "depth_width", "--data digits --depths 1,3 --widths 16 --inits default,he "
+                "--descent-steps 1 --replicates 2 --seed 9")
     first = [np.flatnonzero(TRAIN[1] == digit)[0] for digit in range(10)]
     points = [("default", 1), ("default", 3), ("he", 1), ("he", 3)]
     for r, (point, (init, depth)) in itertools.product(range(2), enumerate(points)):
@@ -225,8 +227,9 @@ def apical_loss(weights, images):
 
 
 def test_split_and_passes_of_apical_learning(tmp_path):
-    found = run(tmp_path, "apical_train", "--data digits --hidden 12 --epochs 2 --steps-per-phase 4 --batch-size 50 --seed 7 "
-                f"--samples-a 900 --replicates 2 --lr-a {STILL} --lr-w {STILL} --log-every 1 --quiet")
+    found = run(tmp_path, "apical_train", "--data digits --hidden 12 --epochs 2 --steps-per-phase 4 "
+                f"--batch-size 50 --seed 7 --samples-a 900 --replicates 2 --lr-a {STILL} --lr-w {STILL} "
+                "--log-every 1")
     d_a, d_w = draws.apical_split(7, 1437, 900)
     networks = [draws.apical_network(7 + r, [64, 12, 10]) for r in range(2)]
     for r, network in enumerate(networks):
@@ -242,8 +245,8 @@ def test_split_and_passes_of_apical_learning(tmp_path):
             expected = np.mean([apical_loss(network, batch).mean() for network in networks for batch in batches])
             assert found.logged["train/loss"][step + 1] == pytest.approx(expected, rel=1e-5), step
 
-    found = run(tmp_path, "apical_characterize", f"--data digits --hidden 12 --lr-a {STILL} --lr-w {STILL} --batch-size 100 "
-                "--seed 7 --grid-batch 60 --grid-lr 0.1 --quiet")
+    found = run(tmp_path, "apical_characterize", f"--data digits --hidden 12 --lr-a {STILL} --lr-w "
+                f"{STILL} --batch-size 100 --seed 7 --grid-batch 60 --grid-lr 0.1")
     order = draws.apical_split(7, 1437, 718)[1][draws.apical_order(7, 719, 0)]
     for step in range(8):
         expected = apical_loss(networks[0], order[step * 100 :][:100]).mean()
@@ -253,13 +256,14 @@ def test_split_and_passes_of_apical_learning(tmp_path):
 def test_the_step_by_hand_of_the_page(tmp_path, monkeypatch):
     page = (ROOT / "docs/reproducing.md").read_text(encoding="utf-8").split("## A step by hand")[1]
     flags = re.search(r"one_neuron -- --name hand (.*)", page)[1]
-    run(tmp_path, "one_neuron", f"{flags} --quiet", "hand")
+    run(tmp_path, "one_neuron", f"{flags}", "hand")
     monkeypatch.chdir(tmp_path)
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
 
 
 def test_layers_of_the_toy(tmp_path):
-    found = run(tmp_path, "apical_toy", "--trials 3 --neurons 5 --inputs 4 --steps 1 --eta 1e-30 --seed 12 --quiet").tensors
+    found = run(tmp_path, "apical_toy", "--trials 3 --neurons 5 --inputs 4 --steps 1 --eta 1e-30 "
+                "--seed 12").tensors
     weight, x, apical = draws.apical_layers(12, 3, 5, 4)
     for name, value in (("weight", weight), ("input", x), ("apical", apical)):
         for law in range(2):
@@ -271,8 +275,9 @@ def test_layers_of_the_toy(tmp_path):
 @pytest.mark.parametrize("generators, model", [("native", "one"), ("native", "multi"), ("package", "one")])
 def test_samples_and_batches_of_one_neuron(tmp_path, generators, model):
     package = generators == "package"
-    found = run(tmp_path, "one_neuron", f"--rng {generators} --model {model} --steps 20 --record-every 1 --evaluate-every 20 "
-                "--batch-size 8 --lr 1e-300 --seed 3 --log-every 5 --gradient correct,averaged --quiet")
+    found = run(tmp_path, "one_neuron", f"--rng {generators} --model {model} --steps 20 --record-every 1 "
+                "--evaluate-every 20 --batch-size 8 --lr 1e-300 --seed 3 --log-every 5 "
+                "--gradient correct,averaged")
     params = draws.neuron_parameters(3, model, package=package)
     names = ["weight", "bias"] if model == "one" else ["hidden.weight", "output.weight", "hidden.bias", "output.bias"]
     for point, shared in (("correct", False), ("averaged", True)):

@@ -49,8 +49,8 @@ class Retina:
 
 @pytest.mark.parametrize("data, colours", [("gaussian", 1), ("contrast", 3)])
 def test_gaussian_patches_and_noise(tmp_path, data, colours):
-    found = run(tmp_path, "efficient_coding", f"{SMALL} --data {data} --colours {colours} --contrast-spread 0.7 --slope 1.5 "
-                "--image-size 32 --image-every 0 --seed 5 --quiet")
+    found = run(tmp_path, "efficient_coding", f"{SMALL} --data {data} --colours {colours} "
+                "--contrast-spread 0.7 --slope 1.5 --image-size 32 --image-every 0 --seed 5")
     root = retina.gaussian_root(6, colours, image_size=32, slope=1.5)
     np.testing.assert_allclose(found.tensors["state.covariance"], root @ root.T, atol=1e-5)
     numbers = retina.parameters(5, len(root), 8)
@@ -65,8 +65,8 @@ def test_gaussian_patches_and_noise(tmp_path, data, colours):
 
 
 def test_dead_leaves_and_places(tmp_path):
-    found = run(tmp_path, "efficient_coding", f"{SMALL} --data dead-leaves --leaf-images 2 --image-size 48 --image-every 3 "
-                "--seed 5 --quiet")
+    found = run(tmp_path, "efficient_coding", f"{SMALL} --data dead-leaves --leaf-images 2 "
+                "--image-size 48 --image-every 3 --seed 5")
     images = [retina.dead_leaves(5, i, 48) for i in range(2)]
 
     def patches(stream, t, count):
@@ -89,9 +89,10 @@ def nearest(one, other):
 
 
 def test_shapes_jitter_and_mosaics(tmp_path):
-    found = run(tmp_path, "efficient_coding", "--shape difference-of-gaussian --kernel-size 12 --neurons 40 --batch-size 64 "
-                "--eval-patches 64 --covariance-batches 1 --evaluate-every 9 --image-every 0 --steps 5 --jitter-stop 9 "
-                f"--jitter-interval 3 --jitter-power 1.5 --seed 6 --lr {STILL} --quiet")
+    found = run(tmp_path, "efficient_coding", "--shape difference-of-gaussian --kernel-size 12 "
+                "--neurons 40 --batch-size 64 --eval-patches 64 --covariance-batches 1 "
+                "--evaluate-every 9 --image-every 0 --steps 5 --jitter-stop 9 --jitter-interval 3 "
+                f"--jitter-power 1.5 --seed 6 --lr {STILL}")
     numbers = retina.parameters(6, 144, 40, "difference-of-gaussian", 12)
     name = "encoder.shape_function.shape_params"
     np.testing.assert_allclose(found.tensors[name], numbers[name], atol=3e-6)
@@ -119,12 +120,13 @@ def test_shapes_jitter_and_mosaics(tmp_path):
 
 
 SWEEP = ("--replicates 2 --train-seconds 3 --loss-seconds 30 --steady-seconds 3 --steady-window 2 --pretrain exact "
-         "--pretrain-seconds 20 --seed 4 --quiet")
+         "--pretrain-seconds 20 --seed 4")
 
 
 @pytest.mark.parametrize("kind", ["sines-phase", "sines-zero", "fourier-ou", "white", "ou"])
 def test_references_and_granule_layers(tmp_path, kind):
-    found = run(tmp_path, "steady_state", f"{SWEEP} --expansions 1,3 --gammas 0.1 --snr none --reference {kind}").tensors
+    found = run(tmp_path, "steady_state", f"{SWEEP} --expansions 1,3 --gammas 0.1 --snr none "
+                f"--reference {kind}").tensors
     for r in range(2):
         np.testing.assert_allclose(found["granule.weight"][r], plant.granule_weights(4 + r, 3), atol=1e-14)
         np.testing.assert_allclose(found["initial.weight"][r], plant.output_weights(4 + r, 3), atol=1e-14)
@@ -140,7 +142,8 @@ def test_references_and_granule_layers(tmp_path, kind):
 def test_noise_of_updates(tmp_path):
     # A noise of length 0.001, a million times the learning step: the weights go where it goes.
     flags = SWEEP.replace("-seconds 3", "-seconds 53")
-    found = run(tmp_path, "steady_state", f"{flags} --expansions 1,2 --gammas 1e-9 --gamma-exponent 0 --snr 1e-6 --repeats 2").tensors
+    found = run(tmp_path, "steady_state", f"{flags} --expansions 1,2 --gammas 1e-9 --gamma-exponent 0 "
+                "--snr 1e-6 --repeats 2").tensors
     for stage, start in (("train", "initial.weight"), ("steady", "optimum.weight")):
         weights = found[f"state.{stage}.weight"]
         for r, size, repeat in np.ndindex(2, 2, 2):

@@ -92,7 +92,8 @@ def test_a_new_stream_would_be_noticed():
         "c.rs": 'rng::seed_torch(seed, &format!("grow.{name}"), t)',
         "d.rs": 'let stream = format!("noise.{}.{k}", x); rng::seed_torch(seed, &stream, t)',
     }
-    assert drawn(code) == {("init", "a.rs"), ("data", "a.rs"), ("new", "b.rs"), ("grow.<>", "c.rs"), ("noise.<>.<>", "d.rs")}
+    assert drawn(code) == {("init", "a.rs"), ("data", "a.rs"), ("new", "b.rs"), ("grow.<>", "c.rs"),
+                           ("noise.<>.<>", "d.rs")}
 
 
 def test_nothing_is_random_but_by_streams():
