@@ -149,7 +149,8 @@ pub struct Actions {
     #[arg(long, value_name = "NAME|PATH", num_args = 0..=1, default_missing_value = "",
         conflicts_with_all = ["preset", "config", "init_from", "eval"])]
     pub resume: Option<String>,
-    /// Start from the model of a checkpoint (a file, or a folder: its newest)
+    /// Start from the model of a checkpoint (a file, or a folder: its newest), or from a state dict in
+    /// a .safetensors file
     #[arg(long, value_name = "CHECKPOINT")]
     pub init_from: Option<PathBuf>,
     /// Only evaluate a checkpoint (a file, or a folder: its best); writes nothing

@@ -1,6 +1,7 @@
 //! A new run.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -14,9 +15,10 @@ use super::signals::StopSignal;
 use crate::lab::cli::settings::{RunConfig, changed};
 use crate::lab::cli::{Invocation, layers, naming};
 use crate::lab::log::console::Console;
-use crate::lab::store::Purpose;
+use crate::lab::store::checkpoint::StateDict;
 use crate::lab::store::folder::RunFolder;
 use crate::lab::store::record::{Configuration, InitFrom, Labels, Process, Provenance, RecordFile};
+use crate::lab::store::{Purpose, StateReader};
 
 /// Begins a run under a name of its own, and takes it to its end.
 ///
@@ -35,12 +37,10 @@ pub(super) fn start<E: Experiment>(
     let Prepared { mut settings, device, stays_on_cpu } = prepared;
     let stop = StopSignal::install()?;
     let mut experiment = E::build(&settings, device)?;
-    let mut init_from = None;
-    if let Some(path) = &actions.init_from {
-        let checkpoint = open_checkpoint::<E>(path, false)?;
-        load(&mut experiment, &checkpoint, Purpose::Initialise)?;
-        init_from = Some(InitFrom { file: checkpoint.path, sha256: checkpoint.manifest.sha256 });
-    }
+    let init_from = match &actions.init_from {
+        Some(path) => Some(initialise(&mut experiment, path)?),
+        None => None,
+    };
     let RunConfig { runs, checkpoints, seed, .. } = &settings.run;
     let folder = match &settings.run.name {
         Some(name) => RunFolder::create(runs, checkpoints, E::SPEC.name, name),
@@ -71,6 +71,23 @@ pub(super) fn start<E: Experiment>(
     let begin = Beginning::new(experiment, settings.run.replicates, device);
     let session = Session::new(settings, begin, folder, RunContext { console, stop, device })?;
     drive(session, actions, Some(&record.changed))
+}
+
+/// Gives an experiment the model of a checkpoint, or of a plain state dict, and says which file it was.
+///
+/// # Errors
+/// A file that is neither, or whose model is another one; each difference is named.
+fn initialise<E: Experiment>(experiment: &mut E, path: &Path) -> Result<InitFrom> {
+    if StateDict::is_at(path) {
+        let dict = StateDict::read(path)?;
+        let mut reader = StateReader::of_state_dict(&dict);
+        experiment.load(&mut reader)?;
+        reader.finish()?;
+        return Ok(InitFrom { file: dict.path, sha256: dict.sha256 });
+    }
+    let checkpoint = open_checkpoint::<E>(path, false)?;
+    load(experiment, &checkpoint, Purpose::Initialise)?;
+    Ok(InitFrom { file: checkpoint.path, sha256: checkpoint.manifest.sha256 })
 }
 
 /// A run before its first step, in the run folder that its command line names: for benchmarks and

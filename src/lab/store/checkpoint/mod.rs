@@ -8,11 +8,13 @@ mod format1;
 mod manifest;
 mod read;
 mod retention;
+mod state_dict;
 mod write;
 
 pub use manifest::{FORMAT, Manifest, Score};
 pub use read::{Checkpoint, Skipped, find, find_manifest};
 pub use retention::{finish_pruning, prune, without_manifest};
+pub use state_dict::StateDict;
 pub use write::{estimate_bytes, free_bytes, save, serialize};
 
 /// The name of the tensors' file of a step.

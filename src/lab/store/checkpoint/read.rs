@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 use tch::Tensor;
 
 use super::write::KINDS;
@@ -66,15 +67,7 @@ impl Checkpoint {
             manifest.sha256
         );
         let data = fs::read(&path).with_context(|| format!("reading {name}"))?;
-        let parsed = SafeTensors::deserialize(&data)
-            .with_context(|| format!("{name} is not a safetensors file"))?;
-        let mut tensors = BTreeMap::new();
-        for (key, view) in parsed.iter() {
-            let known = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype());
-            let (kind, _) = known.with_context(|| format!("{name}: {key} has an unknown kind"))?;
-            let shape: Vec<i64> = view.shape().iter().map(|length| *length as i64).collect();
-            tensors.insert(key.into(), Tensor::f_from_data_size(view.data(), &shape, *kind)?);
-        }
+        let mut tensors = parse_tensors(&data, &path)?;
         if manifest.format == 1 {
             format1::upgrade(&mut tensors, &mut manifest.numbers)
                 .with_context(|| format!("{name}, a checkpoint of format 1"))?;
@@ -105,6 +98,25 @@ impl Checkpoint {
         let reasons: Vec<&str> = skipped.iter().map(|(_, reason)| reason.as_str()).collect();
         bail!("no checkpoint in {} can be used: {}", folder.display(), reasons.join("; "))
     }
+}
+
+/// The tensors in the bytes of a safetensors file, on the CPU.
+///
+/// - path: of the file, for messages
+///
+/// # Errors
+/// Bytes that are no safetensors, or hold a kind of numbers that libtorch lacks.
+pub(super) fn parse_tensors(data: &[u8], path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let name = path.display();
+    let parsed = SafeTensors::deserialize(data)
+        .with_context(|| format!("{name} is not a safetensors file"))?;
+    let tensor = |(key, view): (&str, TensorView)| {
+        let known = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype());
+        let (kind, _) = known.with_context(|| format!("{name}: {key} has an unknown kind"))?;
+        let shape: Vec<i64> = view.shape().iter().map(|length| *length as i64).collect();
+        Ok((key.to_string(), Tensor::f_from_data_size(view.data(), &shape, *kind)?))
+    };
+    parsed.iter().map(tensor).collect()
 }
 
 /// The manifest that a path means: of a tensors' file, a manifest, or a folder, of which the best

@@ -205,12 +205,17 @@ fn a_wrong_shape_kind_or_name_is_named() {
         }
     }
     let mut reader = StateReader::new(&checkpoint, Purpose::Resume);
-    let error = reader.model("layer.bias", &Tensor::zeros([2], options)).unwrap_err();
+    let error = reader.tensor("layer.bias").unwrap_err();
     assert!(error.to_string().contains("lacks tensor layer.bias"), "{error}");
     let error = reader.number("optim.steps", &mut 0.0).unwrap_err();
     assert!(error.to_string().contains("lacks the number optim.steps"), "{error}");
     let error = reader.number("optim.step", &mut String::new()).unwrap_err();
     assert!(error.to_string().contains("optim.step can't be 7"), "{error}");
+    reader.model("layer.bias", &Tensor::zeros([2], options)).unwrap();
+    reader.model("layer.weight", &Tensor::zeros([6], options)).unwrap();
+    let error = reader.finish().unwrap_err().to_string();
+    let all = ["lacks tensor layer.bias", "layer.weight is [2, 3]", "state.flags", "optim.step"];
+    assert!(all.iter().all(|part| error.contains(part)), "{error}");
 }
 
 #[test]
