@@ -1,0 +1,107 @@
+"""Training goes on in PyTorch as it does here: from the checkpoint of a step, with the modules and the
+optimizers of python/neuron_lab and what the run drew, the next checkpoint follows.
+
+Usage: pytest scripts/checks/test_python_steps.py
+"""
+
+import numpy as np
+import pytest
+from python_lab import EACH_STEP, assert_next, built_in_text, descend, digits, load_torch, run
+
+torch = load_torch()
+from neuron_lab import draws  # noqa: E402
+
+DIGITS = f"--data digits --hidden 8,6 --steps 3 {EACH_STEP}"
+
+
+MNIST = {
+    "threshold": "--lr 0.1",
+    "as printed": "--lr 0.1 --ste-sign as-printed --optimizer momentum --rule hidden",
+    "softmax": "--lr 0.01 --num-computation 3 --optimizer adam --replicates 2",
+    "low rank": "--lr 0.01 --num-computation 3 --selector low-rank --rank 5 --rule switch --optimizer adamw "
+                "--weight-decay 0.1",
+    "tree": "--lr 0.1 --num-computation 5 --selector tree --rule selected-only --optimizer nesterov",
+    "tree as a mixture": "--lr 0.1 --num-computation 6 --selector tree --rule soft",
+    "one": "--lr 0.1 --num-computation 1 --schedule exponential --decay-steps 2",
+    "frozen": "--lr 0.1 --num-computation 3 --rule frozen",
+    "balance loss": "--lr 0.1 --num-computation 3 --balance loss --balance-rate 0.5",
+    "balance bias": "--lr 0.1 --num-computation 3 --balance bias --rule switch",
+    "exploring": "--lr 0.1 --num-computation 3 --explore gumbel --explore-scale 0.5",
+}
+
+
+@pytest.mark.parametrize("flags", MNIST.values(), ids=MNIST.keys())
+def test_selector_mnist(flags):
+    trained = run("selector_mnist", f"{DIGITS} {flags}")
+    (images, labels), _ = digits()
+    count = trained.config["replicates"]
+    for step in (1, 2):
+        for index in range(count):
+            model = trained.model(step, index)
+            optimizer = trained.optimizer(model, step, index)
+            batch = draws.epoch_order(index, len(images), 0)[step * 64 :][:64]
+            x, y = torch.tensor(images[batch]), torch.tensor(labels[batch])
+            noise = [draws_of_noise(trained, step, layer) for layer in (1, 2)] if "explore " in flags else None
+            descend(model, optimizer, model.loss(x, y, noise))
+            if "bias" in flags:
+                for layer in model.layers:
+                    layer.update_preference(trained.config["balance_rate"])
+            fixed = ["selection"] if "frozen" in flags else []
+            assert_next(trained, model, step, index, count, fixed=fixed)
+
+
+def draws_of_noise(trained, step, layer):
+    """The noise on a layer's logits, which falls over the first epoch of 23 steps."""
+    neurons = trained.config["hidden"][layer - 1]
+    scale = trained.config["explore_scale"] * (1 - step / 23)
+    noise = [draws.selector_noise(0, step, f"layer{layer}", k, 64, neurons, "gumbel") for k in range(3)]
+    return torch.tensor(np.stack(noise, 1) * np.float32(scale))
+
+
+def test_a_network_that_grows_keeps_its_optimizer():
+    flags = "--batch-size 1437 --selector softmax --grow 2:3@epoch2 --optimizer adam --lr 0.01"
+    trained = run("selector_mnist", f"{DIGITS} {flags}")
+    assert [trained.model(step).layer1.choices for step in (1, 2, 3)] == [2, 3, 3]
+    model, (images, labels) = trained.model(2), digits()[0]
+    optimizer = trained.optimizer(model, 2)
+    descend(model, optimizer, model.loss(torch.tensor(images), torch.tensor(labels)))
+    assert_next(trained, model, 2, tolerance=2e-5)
+
+
+def test_selector_continual():
+    trained = run("selector_continual", "--data digits --hidden 8,6 --lr 0.05 --scenario task --optimizer adam "
+                  f"--num-computation 3 --fisher-samples 9 --memory 9 --probe-samples 9 {EACH_STEP}")
+    images, labels = digits()[0]
+    steps = trained.checkpoint("last").step // 5
+    for step in (1, steps + 1):
+        task, within = divmod(step, steps)
+        own = np.flatnonzero(labels // 2 == task)
+        batch = own[draws.task_order(0, len(own), task, 0)][within * 64 :][:64]
+        model = trained.model(step)
+        optimizer = trained.optimizer(model, step)
+        # Told the task, only its own two outputs count.
+        logits = model(torch.tensor(images[batch]))[:, 2 * task : 2 * task + 2]
+        descend(model, optimizer, torch.nn.functional.cross_entropy(logits, torch.tensor(labels[batch] - 2 * task)))
+        assert_next(trained, model, step, tolerance=1e-5)
+
+
+TRANSFORMERS = ["--lr 0.01 --num-computation 3", "--replace none --num-computation 1 --optimizer momentum --lr 1",
+                "--lr 0.01 --replace linear --num-computation 4 --selector tree --rule hidden",
+                "--lr 0.01 --replace attention --num-computation 3 --rule soft --embedding-scale one"]
+
+
+@pytest.mark.parametrize("flags", TRANSFORMERS)
+def test_selector_transformer(flags):
+    trained = run("selector_transformer", "--data built-in --layers 1 --d-model 16 --heads 2 --feedforward 24 "
+                  "--vocab 150 --sequence 12 --batch-size 4 --eval-sequences 6 --sample-words 0 --steps 3 "
+                  f"{EACH_STEP} {flags}")
+    tokens = built_in_text(tuple(trained.provenance["data"]["vocabulary"]))[0]
+    for step in (1, 2):
+        starts = draws.sequence_starts(0, step, 4, len(tokens), 12)
+        places = torch.tensor(starts[:, None] + np.arange(13))
+        words = torch.tensor(tokens)[places]
+        model = trained.model(step)
+        optimizer = trained.optimizer(model, step)
+        descend(model, optimizer, model.loss(words[:, :-1], words[:, 1:]))
+        # Adam of a gradient that is nearly 0, as that of the keys' bias is, has no certain sign.
+        assert_next(trained, model, step, tolerance=2e-5, either=["k_linear"])
