@@ -4,6 +4,7 @@ A line of `metrics.jsonl` is a log entry: a step, the seconds since the run bega
 value that is not finite is null there and NaN here, as is what an entry has no value of.
 """
 
+import difflib
 import fnmatch
 import json
 import re
@@ -48,7 +49,9 @@ class Log:
         for pattern in patterns:
             fitting = fnmatch.filter(tags, pattern)
             if not fitting:
-                raise NeuronLabError(f"{self.path}: no tag {pattern} (there are {', '.join(tags)})")
+                close = difflib.get_close_matches(pattern, tags, 1)
+                hint = f": did you mean {close[0]}?" if close else " (log.tags() has all)"
+                raise NeuronLabError(f"{self.path}: no tag {pattern}{hint}")
             chosen += [tag for tag in fitting if tag not in chosen]
         return chosen
 

@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 sys.path.insert(0, str(ROOT / "python"))
 import neuron_lab  # noqa: E402, after the path is known
+from neuron_lab import draws_efficient_coding  # noqa: E402
 
 # In memory where there is such a folder, since a run syncs its files to the disk.
 HOME = pathlib.Path(tempfile.mkdtemp(prefix="python-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
@@ -80,6 +81,15 @@ def one_neuron_batches(samples, labels, size):
     """Inputs [batch, sample, 4], divided by the largest of their batch, and labels [batch, sample]."""
     samples = samples.reshape(-1, size, 4)
     return samples / samples.max((1, 2), keepdims=True), labels.reshape(-1, size).astype(np.float64)
+
+
+def noisy_patches(config, count, stream, t):
+    """Patches of the ensemble `gaussian` with the noise of their pixels."""
+    root = draws_efficient_coding.gaussian_root(
+        config["kernel_size"], config["colours"], masked=config["mask"] == "circle")
+    patches = draws_efficient_coding.gaussian_patches(root, count, config["seed"], stream, t)
+    noise = draws_efficient_coding.pixel_noise(patches.shape, config["seed"], stream, t)
+    return (patches + noise * np.float32(config["input_noise"])).astype(np.float32)
 
 
 def assert_next(run, model, step, index=0, count=1, tolerance=2e-6, fixed=(), either=()):

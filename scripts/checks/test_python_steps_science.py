@@ -6,10 +6,10 @@ Usage: pytest scripts/checks/test_python_steps_science.py
 
 import numpy as np
 import pytest
-from python_lab import EACH_STEP, assert_next, descend, digits, load_torch, one_neuron_batches, run
+from python_lab import EACH_STEP, assert_next, descend, digits, load_torch, noisy_patches, one_neuron_batches, run
 
 torch = load_torch()
-from neuron_lab import draws, draws_efficient_coding, draws_steady_state, optim  # noqa: E402
+from neuron_lab import draws, draws_steady_state, optim  # noqa: E402
 from neuron_lab.models import neuron, plain  # noqa: E402
 
 RETINA = {
@@ -30,15 +30,6 @@ RETINA = {
 }
 
 
-def noisy_patches(config, count, stream, t):
-    """Patches of the ensemble `gaussian` with the noise of their pixels."""
-    root = draws_efficient_coding.gaussian_root(
-        config["kernel_size"], config["colours"], masked=config["mask"] == "circle")
-    patches = draws_efficient_coding.gaussian_patches(root, count, config["seed"], stream, t)
-    noise = draws_efficient_coding.pixel_noise(patches.shape, config["seed"], stream, t)
-    return torch.tensor(patches + noise * np.float32(config["input_noise"]), dtype=torch.float32)
-
-
 @pytest.mark.parametrize("flags", RETINA.values(), ids=RETINA.keys())
 def test_efficient_coding(flags):
     trained = run("efficient_coding", "--kernel-size 5 --neurons 6 --batch-size 32 --eval-patches 64 --image-every 0 "
@@ -46,7 +37,7 @@ def test_efficient_coding(flags):
     for step in (1, 2):
         model = trained.model(step)
         optimizer = trained.optimizer(model, step)
-        model.backward(noisy_patches(trained.config, 32, "patches", step), step)
+        model.backward(torch.tensor(noisy_patches(trained.config, 32, "patches", step)), step)
         for group in optimizer.param_groups:
             torch.nn.utils.clip_grad_norm_(group["params"], trained.config["clip_norm"])
         optimizer.step()
