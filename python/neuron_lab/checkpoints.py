@@ -126,12 +126,10 @@ class Checkpoints:
         return self._all[index]
 
     def find(self, which):
-        """The one that is meant by "best", "last", a step, or a checkpoint itself.
+        """The one that is meant by "best", "last", or a step.
 
         "best" is the newest where none is marked, as in runs that were not evaluated.
         """
-        if isinstance(which, Checkpoint):
-            return which
         if not self._all:
             why = f": {'; '.join(self.damaged.values())}" if self.damaged else ": it is gone or was never saved"
             raise NeuronLabError(f"no checkpoint in {self.folder}{why}")

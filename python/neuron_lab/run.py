@@ -94,7 +94,11 @@ class Run:
         return Checkpoints(self._checkpoints)
 
     def checkpoint(self, which="best"):
-        """One checkpoint: "best", "last", or a step."""
+        """One checkpoint: "best", "last", a step, or one itself."""
+        if isinstance(which, Checkpoint):
+            return which
+        if isinstance(which, int) and (path := self._checkpoints / f"step-{which:08}.json").is_file():
+            return Checkpoint(path)
         return self.checkpoints.find(which)
 
     def model(self, checkpoint="best", index=0, **options):
@@ -108,7 +112,7 @@ class Run:
 
         if self.experiment == "depth_width":
             return models.build(self.experiment, self.config, None, index, **options)
-        found = checkpoint if isinstance(checkpoint, Checkpoint) else self.checkpoint(checkpoint)
+        found = self.checkpoint(checkpoint)
         return models.build(self.experiment, found.config, found, index, **options)
 
     def optimizer(self, model, checkpoint="best", index=0, **options):

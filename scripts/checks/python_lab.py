@@ -2,10 +2,8 @@
 
 import atexit
 import functools
-import gzip
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 sys.path.insert(0, str(ROOT / "python"))
 import neuron_lab  # noqa: E402, after the path is known
-from neuron_lab import draws_efficient_coding  # noqa: E402
+from neuron_lab import data, draws_efficient_coding  # noqa: E402
 
 # In memory where there is such a folder, since a run syncs its files to the disk.
 HOME = pathlib.Path(tempfile.mkdtemp(prefix="python-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
@@ -47,12 +45,7 @@ def run(experiment, flags):
 @functools.cache
 def digits():
     """Images [image, pixel] f32 as the networks see them, and labels: of training, and of testing."""
-    with gzip.open(ROOT / "assets" / "digits.csv.gz") as file:
-        table = np.loadtxt(file, delimiter=",")
-    pixels, labels = table[:, :-1] / 16, table[:, -1].astype(np.int64)
-    train = pixels[:1437]
-    images = ((pixels - train.mean()) / train.std()).astype(np.float32)
-    return (images[:1437], labels[:1437]), (images[-360:], labels[-360:])
+    return data.images("digits", ROOT)
 
 
 def logged(run, step):
@@ -64,17 +57,9 @@ def logged(run, step):
     return values
 
 
-@functools.cache
-def built_in_text(vocabulary):
-    """The tokens to learn from and those held out, as numbers of these words; 0 is the unknown one."""
-    text = (ROOT / "assets" / "built_in_text.txt").read_text().lower()
-    tokens = re.findall(r"[a-z]+(?:'[a-z]+)*|\d+|[.,;:!?]", text)
-    number = {word: i for i, word in enumerate(vocabulary)}
-    parts = [], []
-    for piece in range(100):
-        part = tokens[piece * len(tokens) // 100 : (piece + 1) * len(tokens) // 100]
-        parts[piece % 10 == 9].extend(number.get(token, 0) for token in part)
-    return tuple(np.array(part, np.int64) for part in parts)
+def built_in_text(trained):
+    """The tokens that a transformer learnt from and those held out, as numbers of its words."""
+    return data.built_in_text(trained.provenance["data"]["vocabulary"], ROOT)
 
 
 def one_neuron_batches(samples, labels, size):

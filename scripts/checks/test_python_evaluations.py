@@ -62,7 +62,7 @@ def test_selector_transformer(flags):
     trained = run("selector_transformer", "--data built-in --d-model 16 --heads 2 --feedforward 24 --vocab 150 "
                   "--sequence 12 --batch-size 4 --evaluate-every 20 --eval-sequences 6 --sample-words 0 --steps 40 "
                   f"--lr 0.01 {'' if '--layers' in flags else '--layers 1'} {flags}")
-    tokens = built_in_text(tuple(trained.provenance["data"]["vocabulary"]))[1]
+    tokens = built_in_text(trained)[1]
     free = len(tokens) - 1
     count = min(6, free // 12)
     places = np.arange(count)[:, None] * (free // count) + np.arange(13)

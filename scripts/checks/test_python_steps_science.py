@@ -189,19 +189,19 @@ def test_steady_state():
                                    "--gradient correct,averaged,package-1.1.5 --sign ascend --factor 2"])
 def test_one_neuron(flags):
     trained = run("one_neuron", f"--steps 4 --record-every 1 {EACH_STEP} {flags}")
-    config = trained.config
+    config, before, after = trained.config, trained.checkpoint(2), trained.checkpoint(3)
     for index in range(config["replicates"]):
         samples = draws.neuron_samples(index)
         chosen = draws.neuron_batch(index, 2, 8)
         x, y = one_neuron_batches(samples[chosen], chosen >= 2500, 8)
         for point in range(len(neuron.points(config))):
-            model = trained.model(2, index, point=point)
-            optimizer = trained.optimizer(model, 2, index, point=point)
+            model = trained.model(before, index, point=point)
+            optimizer = trained.optimizer(model, before, index, point=point)
             model.backward(torch.tensor(x[0]), torch.tensor(y[0]))
             optimizer.step()
             own, prefix = neuron.point_of(config, point)
             for name, value in model.state_dict().items():
-                old, new = (trained.checkpoint(step).tensors[prefix + name] for step in (2, 3))
+                old, new = (found.tensors[prefix + name] for found in (before, after))
                 old, new = (old, new) if config["replicates"] == 1 else (old[index], new[index])
                 assert np.allclose(value, new, rtol=0, atol=1e-13), (prefix, name)
                 still = own["gradient"] == "package-1.1.5" and name == "output.bias"
