@@ -35,7 +35,8 @@ def information(patches):
 
 # %% What the run logged of its held-out patches, and that again
 held_out = noisy(config["eval_patches"], "held-out", 0)
-print(f"{run}: {information(held_out)[0]:.4f} bits, logged {run.series('eval/MI')[1][-1]:.4f}")
+bits, off = information(held_out)
+print(f"{run}: {bits:.4f} bits, logged {run.series('eval/MI')[1][-1]:.4f}; rates off by {off:.4f} (rms)")
 
 # %% The steps that the run itself would have gone on with
 for step in range(checkpoint.step, checkpoint.step + 100):

@@ -1,7 +1,7 @@
 """Trains a language model with computation neurons on from its checkpoint.
 
     target/release/selector_transformer --data built-in --layers 1 --d-model 32 --num-computation 3 \
-        --vocab 500 --sequence 16 --steps 100 --sample-words 0 --lr 0.003 --name first
+        --vocab 500 --sequence 16 --steps 40 --sample-words 0 --lr 0.003 --name first
     python python/examples/selector_transformer.py runs/selector_transformer/first
 """
 

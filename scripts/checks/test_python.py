@@ -146,7 +146,7 @@ def test_the_checkpoints_of_format_1_open():
 def test_each_wrong_input_gets_one_line(copy, trained, monkeypatch):
     assert "give the folder of a run" in said(lambda: neuron_lab.open(copy / "nothing"))
     assert "it has no config.json" in said(lambda: neuron_lab.open(copy / "runs"))
-    assert "did you mean eval/accuracy?" in said(lambda: trained.metrics("eval/acuracy"))
+    assert "did you mean eval/accuracy?" in said(lambda: trained.metrics("eval/accurac"))
     assert "ask for best, last, or a step of 23, 46, 69" in said(lambda: trained.checkpoint(50))
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "pip install torch" in said(trained.model)
