@@ -24,8 +24,8 @@ def loss():
         return model.loss(*test).item()
 
 
-print(f"{run}: test loss {loss():.5f}, logged {run.series('run0/loss')[1][-1]:.5f}"
-      if "run0/loss" in run.log.tags() else f"{run}: test loss {loss():.5f}, logged {run.series('eval/loss')[1][-1]:.5f}")
+tag = "run0/loss" if "run0/loss" in run.log.tags() else "eval/loss"
+print(f"{run}: test loss {loss():.5f}, logged {run.series(tag)[1][-1]:.5f}")
 
 # %% Phase 1: the multipliers follow the gradient of the loss, from 1
 with torch.no_grad():

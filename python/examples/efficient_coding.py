@@ -30,7 +30,8 @@ def noisy(count, stream, t):
 def information(patches):
     """Bits a patch, every neuron at its budget; and how far the rates are off it."""
     with torch.no_grad():
-        return model.kl(patches, eliminate=True).mean().item() / 2, model.excess(patches).square().mean().sqrt().item()
+        off = model.excess(patches).square().mean().sqrt()
+        return model.kl(patches, eliminate=True).mean().item() / 2, off.item()
 
 
 # %% What the run logged of its held-out patches, and that again

@@ -12,6 +12,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -77,7 +78,7 @@ class WithoutDistributed:
 def load():
     """The module `torch`.
 
-    Where neither is there this raises `ImportError`.
+    Where neither is there this raises `ModuleNotFoundError`.
     """
     try:
         import torch
@@ -85,6 +86,8 @@ def load():
     except ModuleNotFoundError:
         pass
     folder = HOME / "torch"
+    if not (folder / f"_C.{sysconfig.get_config_var('SOABI')}.so").exists():
+        raise ModuleNotFoundError(f"{HOME} has no PyTorch for this Python: remove it, and run scripts/setup")
     sys.path.append(str(HOME))
     if not (folder / "lib" / "libtorch_cuda.so").exists():
         for library in HOME.glob("nvidia/*/lib/libcudart.so.*"):

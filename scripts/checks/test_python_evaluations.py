@@ -79,7 +79,8 @@ def test_selector_transformer(flags):
 @torch.no_grad()
 def test_efficient_coding(flags):
     trained = run("efficient_coding", "--kernel-size 5 --neurons 6 --batch-size 32 --eval-patches 200 --image-every 0 "
-                  f"--covariance-batches 1 --lr 0.02 --steps 40 --evaluate-every 40 --log-every 10 --checkpoint-every 39 {flags}")
+                  "--covariance-batches 1 --lr 0.02 --steps 40 --evaluate-every 40 --log-every 10 "
+                  f"--checkpoint-every 39 {flags}")
     model, known = trained.model("last"), logged(trained, 40)
     held_out = torch.tensor(noisy_patches(trained.config, 200, "held-out", 0))
     kl, own = model.kl(held_out, eliminate=True).mean().item(), model.kl(held_out).mean().item()
@@ -147,9 +148,11 @@ def test_apical_toy():
 @pytest.mark.parametrize("experiment", ["steady_state", "steady_state_init", "steady_state_theory"])
 @torch.no_grad()
 def test_steady_state(experiment):
-    flags = "--replicates 2 --pretrain-seconds 50 --loss-seconds 30 --train-seconds 50 --steady-seconds 50 --steady-window 20"
-    more = "" if experiment == "steady_state_init" else "--expansions 1,2 --gammas 0.02,0.1 --snr none"
-    trained = run(experiment, f"{flags} {more} --reference {'ou' if not more else 'sines-zero'}")
+    flags = ("--replicates 2 --pretrain-seconds 50 --loss-seconds 30 --train-seconds 50 --steady-seconds 50 "
+             "--steady-window 20")
+    alone = experiment == "steady_state_init"
+    more = "" if alone else "--expansions 1,2 --gammas 0.02,0.1 --snr none"
+    trained = run(experiment, f"{flags} {more} --reference {'ou' if alone else 'sines-zero'}")
     tensors = trained.checkpoint("last").tensors
     for index in range(2):
         model = trained.model("last", index)
@@ -163,7 +166,8 @@ def test_steady_state(experiment):
             assert abs(tensors["train.loss"][index, size, 0, 0, -1] / known - 1) > 1e-6
 
 
-@pytest.mark.parametrize("flags", ["--lr 0.01,0.05 --gradient correct,averaged --replicates 2", "--model multi --lr 0.05"])
+@pytest.mark.parametrize("flags", ["--lr 0.01,0.05 --gradient correct,averaged --replicates 2",
+                                   "--model multi --lr 0.05"])
 @torch.no_grad()
 def test_one_neuron(flags):
     trained = run("one_neuron", f"--steps 400 --optimizer sgd-plus --batch-size 8 {flags}")

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 import pytest
-from python_lab import HOME, ROOT, TARGET, load_torch, neuron_lab, run
+from python_lab import EACH_STEP, HOME, ROOT, TARGET, load_torch, neuron_lab, run
 
 torch = load_torch()
 EXAMPLES = sorted((ROOT / "python" / "examples").glob("*.py"))
@@ -48,7 +48,7 @@ def test_an_example_trains_on(path, tmp_path, monkeypatch, capsys):
 
 
 def test_a_model_comes_back_by_init_from():
-    trained = run("selector_mnist", "--data digits --hidden 8,6 --steps 3 --checkpoint-every 1 --keep 999 --log-every 1")
+    trained = run("selector_mnist", f"--data digits --hidden 8,6 --steps 3 {EACH_STEP}")
     model = trained.model("last")
     with torch.no_grad():
         for value in model.parameters():

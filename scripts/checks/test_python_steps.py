@@ -9,7 +9,7 @@ import pytest
 from python_lab import EACH_STEP, assert_next, built_in_text, descend, digits, load_torch, run
 
 torch = load_torch()
-from neuron_lab import draws  # noqa: E402
+from neuron_lab import NeuronLabError, draws  # noqa: E402
 
 DIGITS = f"--data digits --hidden 8,6 --steps 3 {EACH_STEP}"
 
@@ -105,3 +105,18 @@ def test_selector_transformer(flags):
         descend(model, optimizer, model.loss(words[:, :-1], words[:, 1:]))
         # Adam of a gradient that is nearly 0, as that of the keys' bias is, has no certain sign.
         assert_next(trained, model, step, tolerance=2e-5, either=["k_linear"])
+
+
+def test_what_is_not_there_is_one_line():
+    trained = run("selector_mnist", f"{DIGITS} {MNIST['softmax']}")
+    apical = run("apical_toy", "--trials 5 --steps 2")
+    depths = run("depth_width", "--data digits --depths 1 --widths 4 --descent-steps 1")
+    for call, expected in [
+        (lambda: trained.model(index=2), "index 2: the run has 2 networks"),
+        (lambda: apical.model("last", index=1), "index 1: the run has 1 network,"),
+        (lambda: depths.model(point=1), "point 1: the run has 1 networks"),
+        (lambda: apical.optimizer(apical.model("last"), "last"), "apical_toy has an update rule of its own"),
+    ]:
+        with pytest.raises(NeuronLabError) as found:
+            call()
+        assert expected in str(found.value) and "\n" not in str(found.value)

@@ -166,7 +166,8 @@ def test_steady_state():
                 gamma = gamma / (size + 1) ** noisy.config["gamma_exponent"]
                 weight, state = model.learn(start, gamma, 50, noise=noise, eta=eta * gamma)
                 known = tensors["state.train.weight"][index, size, 0, rule, :cells]
-                assert np.allclose(weight, known, rtol=0, atol=1e-9) and not np.allclose(start.detach(), known, atol=1e-3)
+                assert np.allclose(weight, known, rtol=0, atol=1e-9)
+                assert not np.allclose(start.detach(), known, atol=1e-3)
                 assert np.allclose(state, tensors["state.train.plant"][index, size, 0, rule], rtol=0, atol=1e-9)
     # Gradient descent on the task loss, by autograd through the plant.
     exact = run("steady_state", f"--replicates 1 --snr none --reference ou --pretrain gd-iterated {flags}")

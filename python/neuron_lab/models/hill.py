@@ -23,7 +23,7 @@ class Climbers(nn.Module):
     def height(self, x):
         """f at points [.., 2]."""
         tilt = self.config["tilt"]
-        a, b = (x - torch.tensor(self.config["top"], dtype=x.dtype)).unbind(-1)
+        a, b = (x - torch.tensor(self.config["top"], dtype=x.dtype, device=x.device)).unbind(-1)
         return torch.exp(-(a * (a + tilt * b) + b * (tilt * a + b)))
 
     def excess(self, x):

@@ -50,7 +50,7 @@ class OneNeuron(nn.Linear):
         if self.rule.startswith("averaged"):
             weight = averaged * x.mean(0)
         elif self.rule == "per-sample-1.1.3":
-            shares = float(n) ** (torch.arange(n, dtype=x.dtype) - n)
+            shares = float(n) ** (torch.arange(n, dtype=x.dtype, device=x.device) - n)
             weight = -((e * d * shares).unsqueeze(1) * x).sum(0)
         else:
             weight = -((e * d).unsqueeze(1) * x).mean(0)

@@ -45,7 +45,8 @@ class SteadyStateNetwork(nn.Module):
         self.reference = Named(buffers={name.split(".")[1]: value for name, value in tensors.items()
                                         if name.startswith("reference.")})
         # What follows from the settings alone: the exact step of the loop.
-        self._transition, self._before, self._after = sampled(config)
+        for name, value in zip(("transition", "before", "after"), sampled(config)):
+            self.register_buffer(name, value, persistent=False)
 
     def r(self, time):
         """The reference at times of any shape."""
@@ -59,13 +60,14 @@ class SteadyStateNetwork(nn.Module):
 
     def answers(self, time):
         """What the cells answer, h(t) = tanh(Z m(t)) with m_i(t) = r(t + lead_i): [time, cell]."""
-        leads = torch.arange(INPUTS, dtype=torch.float64) * (self.config["lookahead"] / (INPUTS - 1))
+        leads = torch.arange(INPUTS, dtype=torch.float64, device=time.device) * (self.config["lookahead"] / (INPUTS - 1))
         return (self.r(time.unsqueeze(-1) + leads) @ self.granule.weight.T).tanh()
 
     def _block(self, second):
         """Times of the samples of a second, its end too: [n + 1]."""
         samples = round(1 / self.config["dt"])
-        return (second * samples + torch.arange(samples + 1, dtype=torch.float64)) * self.config["dt"]
+        within = torch.arange(samples + 1, dtype=torch.float64, device=self.transition.device)
+        return (second * samples + within) * self.config["dt"]
 
     def _run(self, weight, second, state):
         """The loop over a second: its state at the end, and y - r at every sample [n + 1]."""
@@ -74,7 +76,7 @@ class SteadyStateNetwork(nn.Module):
         inputs = torch.stack([h[:, : len(weight)] @ weight, r], 1)
         errors = [state[0] - r[0]]
         for i in range(len(time) - 1):
-            state = self._transition @ state + self._before @ inputs[i] + self._after @ inputs[i + 1]
+            state = self.transition @ state + self.before @ inputs[i] + self.after @ inputs[i + 1]
             errors.append(state[0] - r[i + 1])
         return state, torch.stack(errors), h
 
@@ -83,7 +85,7 @@ class SteadyStateNetwork(nn.Module):
 
         weight: [cell], those of an expansion or of all cells.
         """
-        state = torch.zeros(6, dtype=torch.float64) if state is None else state
+        state = self.transition.new_zeros(6) if state is None else state
         parts = []
         for second in range(first, first + seconds):
             state, errors, _ = self._run(weight, second, state)
@@ -105,7 +107,7 @@ class SteadyStateNetwork(nn.Module):
         Gives weights [cell], and the state of plant and feedback [6], to go on from.
         """
         config = self.config
-        state = torch.zeros(6, dtype=torch.float64) if state is None else state
+        state = self.transition.new_zeros(6) if state is None else state
         weight, samples = weight.detach().clone(), round(1 / config["dt"])
         start, end, delay = (samples - round(config[name] / config["dt"])
                              for name in ("window_start", "window_end", "delay"))
