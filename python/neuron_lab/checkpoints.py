@@ -8,7 +8,7 @@ import re
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from .errors import NeuronLabError, read_json
+from .errors import NeuronLabError, read_bytes, read_json
 
 # The newest format that this package reads.
 FORMAT = 2
@@ -83,10 +83,7 @@ class Checkpoint:
         return {name: value for name, value in self.tensors.items() if not name.startswith(AUXILIARY)}
 
     def _read_tensors(self):
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise NeuronLabError(f"{self.path}: {error.strerror or error}: its manifest is there") from None
+        data = read_bytes(self.path, "the tensors of a checkpoint")
         if len(data) != self.manifest["bytes"]:
             raise NeuronLabError(f"{self.path} has {len(data)} bytes where its manifest says "
                                  f"{self.manifest['bytes']}: it was cut or replaced")

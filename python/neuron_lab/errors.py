@@ -7,12 +7,20 @@ class NeuronLabError(Exception):
     """One line that says what was wrong, where, and what to do."""
 
 
+def read_bytes(path, what):
+    """The bytes of a regular file, which is `what` of a run. A pipe would wait for its other end."""
+    if path.exists() and not path.is_file():
+        raise NeuronLabError(f"{path} is not a regular file: {what} can't be read")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NeuronLabError(f"{path}: {error.strerror or error}: {what} can't be read") from None
+
+
 def read_json(path, what):
     """The object in a JSON file, which is `what` of a run."""
     try:
-        found = json.loads(path.read_text())
-    except OSError as error:
-        raise NeuronLabError(f"{path}: {error.strerror or error}: {what} can't be read") from None
+        found = json.loads(read_bytes(path, what))
     except ValueError:
         raise NeuronLabError(f"{path} is damaged: {what} is not JSON") from None
     if not isinstance(found, dict):

@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 
-from .errors import NeuronLabError
+from .errors import NeuronLabError, read_bytes
 
 _REPLICATE = re.compile(r"(.+)/r(\d+)")
 
@@ -22,10 +22,7 @@ class Log:
 
     def __init__(self, path):
         self.path = path
-        try:
-            lines = path.read_text().splitlines()
-        except OSError as error:
-            raise NeuronLabError(f"{path}: {error.strerror or error}: the run has no log") from None
+        lines = read_bytes(path, "the log of a run").splitlines()
         self.entries = [entry for number, line in enumerate(lines, 1)
                         if (entry := self._entry(number, line)) is not None]
 

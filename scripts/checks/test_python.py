@@ -5,6 +5,7 @@ Usage: pytest scripts/checks/test_python.py
 """
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -157,7 +158,9 @@ def test_each_wrong_input_gets_one_line(copy, trained, monkeypatch):
     checkpoints = copy / "checkpoints" / "selector_mnist" / "a"
     mine = neuron_lab.open(other, checkpoints)
     assert "my_experiment has no model here" in said(lambda: mine.model("last"))
-    assert "has no log" in said(mine.metrics)
+    assert "the log of a run can't be read" in said(mine.metrics)
+    os.mkfifo(other / "metrics.jsonl")
+    assert "is not a regular file" in said(mine.metrics)
     shutil.rmtree(checkpoints)
     assert "it is gone or was never saved" in said(opened(copy).model)
     config.write_text(config.read_text()[:50])

@@ -10,6 +10,7 @@ from python_lab import EACH_STEP, assert_next, built_in_text, descend, digits, l
 
 torch = load_torch()
 from neuron_lab import NeuronLabError, draws  # noqa: E402
+from neuron_lab.models.continual import Penalty  # noqa: E402
 
 DIGITS = f"--data digits --hidden 8,6 --steps 3 {EACH_STEP}"
 
@@ -68,9 +69,16 @@ def test_a_network_that_grows_keeps_its_optimizer():
     assert_next(trained, model, 2, tolerance=2e-5)
 
 
-def test_selector_continual():
-    trained = run("selector_continual", "--data digits --hidden 8,6 --lr 0.05 --scenario task --optimizer adam "
-                  f"--num-computation 3 --fisher-samples 9 --memory 9 --probe-samples 9 {EACH_STEP}")
+METHODS = ["--method base --lr 0.01 --optimizer adam",
+           "--method ewc --lr 0.01 --optimizer adam --lambda 1e4",
+           "--method ewc-online --lr 0.3 --lambda 1e3 --protect computation",
+           "--method si --lr 0.3 --lambda 10 --penalty-step gradient --optimizer momentum"]
+
+
+@pytest.mark.parametrize("flags", METHODS)
+def test_selector_continual(flags):
+    trained = run("selector_continual", "--data digits --hidden 8,6 --scenario task --num-computation 3 "
+                  f"--fisher-samples 9 --probe-samples 9 {EACH_STEP} {flags}")
     images, labels = digits()[0]
     steps = trained.checkpoint("last").step // 5
     for step in (1, steps + 1):
@@ -81,7 +89,10 @@ def test_selector_continual():
         optimizer = trained.optimizer(model, step)
         # Told the task, only its own two outputs count.
         logits = model(torch.tensor(images[batch]))[:, 2 * task : 2 * task + 2]
-        descend(model, optimizer, torch.nn.functional.cross_entropy(logits, torch.tensor(labels[batch] - 2 * task)))
+        loss = torch.nn.functional.cross_entropy(logits, torch.tensor(labels[batch] - 2 * task))
+        penalty = Penalty(trained.checkpoint(step), model)
+        descend(model, optimizer, loss + penalty.loss())
+        penalty.after_step(trained.config["lr"])
         assert_next(trained, model, step, tolerance=1e-5)
 
 
