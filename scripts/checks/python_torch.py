@@ -9,6 +9,7 @@ either, whose set-up would construct objects of these libraries.
 
 import ctypes
 import pathlib
+import platform
 import re
 import subprocess
 import sys
@@ -90,6 +91,8 @@ def load():
         raise ModuleNotFoundError(f"{HOME} has no PyTorch for this Python: remove it, and run scripts/setup")
     sys.path.append(str(HOME))
     if not (folder / "lib" / "libtorch_cuda.so").exists():
+        if platform.machine() != "x86_64":
+            raise ModuleNotFoundError("the stand-ins for CUDA's libraries are for x86-64: pip install torch")
         for library in HOME.glob("nvidia/*/lib/libcudart.so.*"):
             load_library(library)
         load_library(folder / "lib" / "libtorch_global_deps.so")
