@@ -10,7 +10,7 @@ import sys
 import neuron_lab
 import numpy as np
 import torch
-from neuron_lab import data, optim
+from neuron_lab import data
 from neuron_lab.models import plain
 
 run = neuron_lab.open(sys.argv[1])
@@ -24,7 +24,7 @@ print(f"{run}: {len(plain.points(run.config))} networks of the first seed")
 known = losses if run.config["replicates"] == 1 else losses[0]
 for point, (kind, lr, init, depth, width) in enumerate(plain.points(run.config)):
     model = run.model(point=point)
-    optimizer = optim.make(torch, kind, model.parameters(), lr, {})
+    optimizer = run.optimizer(model, point=point)
     for step in range(run.config["descent_steps"] + 20):
         loss = model.loss(x, y)
         if step == run.config["descent_steps"]:

@@ -68,7 +68,11 @@ class Checkpoint:
     @property
     def numbers(self):
         """The plain numbers of the state by name; what is not finite is a float such as `inf`."""
-        return {name: _plain(value) for name, value in self.manifest.get("numbers", {}).items()}
+        numbers = {name: _plain(value) for name, value in self.manifest.get("numbers", {}).items()}
+        if self.manifest["format"] == 1:  # They were tensors.
+            numbers |= {name: value.item() for name, value in self.tensors.items()
+                        if name.startswith("optim.") and value.ndim == 0}
+        return numbers
 
     @property
     def tensors(self):

@@ -12,14 +12,21 @@ _LEARNERS = ("selector_mnist", "selector_continual", "selector_transformer", "ef
 _OF_RATES = ("encoder.logA", "encoder.logB")
 
 
-def build(experiment, model, checkpoint, index=0, point=0):
-    """The optimizer of a model that `Run.model` made of the same checkpoint, index and point."""
+def build(experiment, config, model, checkpoint, index=0, point=0, steps=None):
+    """The optimizer of a model that `Run.model` made of the same checkpoint, index and point.
+
+    steps: the length of the run, for a learning rate that falls till its end by `--epochs`.
+    """
     torch = import_torch()
-    config = checkpoint.config if checkpoint is not None else None
     if experiment in _LEARNERS:
-        return _learner(torch, experiment, model, checkpoint, index)
+        return _learner(torch, experiment, model, checkpoint, index, steps)
     if experiment == "one_neuron":
-        return _one_neuron(torch, model, checkpoint, config, index, point)
+        return _one_neuron(torch, model, checkpoint, checkpoint.config, index, point)
+    if experiment == "depth_width":
+        from .models.plain import points
+
+        kind, lr, *_ = points(config)[point]
+        return make(torch, kind, model.parameters(), lr, {})
     raise NeuronLabError(f"{experiment} has an update rule of its own, which its model has as a method")
 
 
@@ -50,7 +57,8 @@ def learning_rate(config, step, numbers=None, steps=None):
     kind = config.get("schedule", "constant")
     if kind in ("constant", "plateau"):
         return top
-    if (length := config.get("decay_steps") or steps and max(steps - warmup, 1)) is None:
+    length = config.get("decay_steps") or (max(steps - warmup, 1) if steps else None)
+    if length is None:
         raise NeuronLabError(f"schedule {kind} ends with the run: give its length, steps=...")
     progress = (step - warmup) / length
     if kind == "cosine":
@@ -59,9 +67,9 @@ def learning_rate(config, step, numbers=None, steps=None):
     return top * config["decay_factor"] ** (math.floor(progress) if kind == "step" else progress)
 
 
-def _learner(torch, experiment, model, checkpoint, index):
+def _learner(torch, experiment, model, checkpoint, index, steps):
     config, count = checkpoint.config, checkpoint.config.get("replicates", 1) or 1
-    lr = learning_rate(config, checkpoint.step, checkpoint.numbers, config.get("steps"))
+    lr = learning_rate(config, checkpoint.step, checkpoint.numbers, steps or config.get("steps"))
     trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
     separate = experiment == "efficient_coding" and model.constraint in ("two-losses", "project", "total-derivative")
     rates = [name for name in trained if separate and name in _OF_RATES]

@@ -110,16 +110,17 @@ class Run:
         """
         from . import models
 
-        if self.experiment == "depth_width":
+        if self.experiment in models.DRAWN:
             return models.build(self.experiment, self.config, None, index, **options)
         found = self.checkpoint(checkpoint)
         return models.build(self.experiment, found.config, found, index, **options)
 
     def optimizer(self, model, checkpoint="best", index=0, **options):
         """The experiment's own optimizer of a model, with its state at a checkpoint."""
-        from . import optim
+        from . import models, optim
 
-        return optim.build(self.experiment, model, self.checkpoint(checkpoint), index, **options)
+        found = None if self.experiment in models.DRAWN else self.checkpoint(checkpoint)
+        return optim.build(self.experiment, self.config, model, found, index, **options)
 
     def __repr__(self):
         return f"<Run {self.experiment}/{self.name}>"

@@ -6,7 +6,7 @@ Usage: pytest scripts/checks/test_python_steps.py
 
 import numpy as np
 import pytest
-from python_lab import EACH_STEP, assert_next, built_in_text, descend, digits, load_torch, run
+from python_lab import EACH_STEP, ROOT, assert_next, built_in_text, descend, digits, load_torch, neuron_lab, run
 
 torch = load_torch()
 from neuron_lab import NeuronLabError, draws  # noqa: E402
@@ -23,7 +23,7 @@ MNIST = {
                 "--weight-decay 0.1",
     "tree": "--lr 0.1 --num-computation 5 --selector tree --rule selected-only --optimizer nesterov",
     "tree as a mixture": "--lr 0.1 --num-computation 6 --selector tree --rule soft",
-    "one": "--lr 0.1 --num-computation 1 --schedule exponential --decay-steps 2",
+    "one": "--lr 0.1 --num-computation 1 --schedule cosine --warmup-steps 2 --warmup-start 0.5",
     "frozen": "--lr 0.1 --num-computation 3 --rule frozen",
     "balance loss": "--lr 0.1 --num-computation 3 --balance loss --balance-rate 0.5",
     "balance bias": "--lr 0.1 --num-computation 3 --balance bias --rule switch",
@@ -116,6 +116,14 @@ def test_selector_transformer(flags):
         descend(model, optimizer, model.loss(words[:, :-1], words[:, 1:]))
         # Adam of a gradient that is nearly 0, as that of the keys' bias is, has no certain sign.
         assert_next(trained, model, step, tolerance=2e-5, either=["k_linear"])
+
+
+def test_the_optimizer_of_a_checkpoint_of_format_1():
+    old = neuron_lab.open(ROOT / "tests/golden/format-1/selector_mnist/runs/selector_mnist/golden")
+    model = old.model("last", 1)
+    state = old.optimizer(model, "last", 1).state[model.output.bias]
+    known = old.checkpoint("last").tensors["optim.exp_avg.output.bias"][1]
+    assert state["step"].item() == 40 and np.array_equal(state["exp_avg"], known) and known.any()
 
 
 def test_what_is_not_there_is_one_line():

@@ -9,7 +9,7 @@ import pytest
 from python_lab import EACH_STEP, assert_next, descend, digits, load_torch, noisy_patches, one_neuron_batches, run
 
 torch = load_torch()
-from neuron_lab import draws, draws_steady_state, optim  # noqa: E402
+from neuron_lab import draws, draws_steady_state  # noqa: E402
 from neuron_lab.models import neuron, plain  # noqa: E402
 
 RETINA = {
@@ -59,9 +59,9 @@ def test_depth_width():
     first = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
     x, y = torch.tensor(images[first]), torch.tensor(labels[first])
     for index in range(2):
-        for point, (kind, lr, *_) in enumerate(plain.points(trained.config)):
+        for point in range(len(plain.points(trained.config))):
             model = trained.model(index=index, point=point)
-            optimizer = optim.make(torch, kind, model.parameters(), lr, {})
+            optimizer = trained.optimizer(model, point=point)
             found = []
             for _ in range(5):
                 loss = model.loss(x, y)

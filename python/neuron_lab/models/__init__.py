@@ -25,6 +25,9 @@ _HOMES = {
     "one_neuron": "neuron",
 }
 
+# Those whose checkpoints hold no weights: their networks are drawn again.
+DRAWN = ("depth_width",)
+
 
 def build(experiment, config, checkpoint, index=0, **options):
     """The model of an experiment.
