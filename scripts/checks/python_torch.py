@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import types
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOME = ROOT / ".libtorch"
@@ -76,6 +77,14 @@ class WithoutDistributed:
                 delattr(sys.modules["torch._C"], part)
 
 
+def without_compiler():
+    """In the place of PyTorch's compiler, which optimizers ask not to compile them: it needs packages more
+    and seconds to load."""
+    compiler = types.ModuleType("torch._dynamo")
+    compiler.disable, compiler.graph_break = (lambda function, *_, **__: function), (lambda: None)
+    return compiler
+
+
 def load():
     """The module `torch`.
 
@@ -99,4 +108,5 @@ def load():
         load_stand_ins(folder / "lib")
         sys.meta_path.insert(0, WithoutDistributed)
     import torch
+    torch._dynamo = sys.modules["torch._dynamo"] = without_compiler()
     return torch

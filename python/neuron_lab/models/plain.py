@@ -15,28 +15,29 @@ PIXELS = {"digits": 64, "mnist": 784, "fashion-mnist": 784}
 CLASSES = 10
 
 
+class HeLinear(nn.Linear):
+    """A linear layer with He's initial law."""
+
+    def reset_parameters(self):
+        """Weights N(0, 2/inputs), biases 0."""
+        nn.init.normal_(self.weight, 0.0, math.sqrt(2) / math.sqrt(self.in_features))
+        nn.init.zeros_(self.bias)
+
+
 class PlainNetwork(nn.Module):
     """`layer1`, `layer2`, ... with ReLU, and a linear read-out, `output`.
 
-    init: default, PyTorch's own, or he: weights N(0, 2/inputs), biases 0.
+    init: default, PyTorch's own, or he, HeLinear's.
     """
 
     def __init__(self, inputs, depth, width, classes, init="default"):
         super().__init__()
-        self.depth, self.init = depth, init
+        self.depth = depth
+        linear = {"default": nn.Linear, "he": HeLinear}[init]
         for number in range(1, depth + 1):
-            self.add_module(f"layer{number}", self._linear(inputs, width))
+            self.add_module(f"layer{number}", linear(inputs, width))
             inputs = width
-        self.output = self._linear(inputs, classes)
-
-    def _linear(self, inputs, neurons):
-        layer = nn.utils.skip_init(nn.Linear, inputs, neurons)
-        if self.init == "he":
-            nn.init.normal_(layer.weight, 0.0, math.sqrt(2) / math.sqrt(inputs))
-            nn.init.zeros_(layer.bias)
-        else:
-            layer.reset_parameters()
-        return layer
+        self.output = linear(inputs, classes)
 
     def forward(self, x):
         """Logits [batch, class] of images [batch, pixel]."""

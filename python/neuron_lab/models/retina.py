@@ -162,7 +162,7 @@ class Retina(nn.Module):
         if to_filters is not None:
             if self.config["centring_start"] <= step < self.config["centring_stop"]:
                 to_filters = to_filters + self.config["centring_weight"] * self.pull(leaf.detach())
-            filters.backward(to_filters)
+            (filters * to_filters).sum().backward()
         self._followed = {name: found[name].detach() for name in ("gain", "mean_activity", "h")}
 
     def _of_filters(self, gradient, objective, h, leaf, variant):
