@@ -13,8 +13,9 @@ import types
 
 import numpy as np
 import pytest
+import selector_numpy
 from python_lab import HOME, ROOT, neuron_lab, run
-from neuron_lab import NeuronLabError
+from neuron_lab import NeuronLabError, data
 
 RUN = "--data digits --hidden 8,6 --lr 0.3 --epochs 3 --keep 9 --checkpoint-every 23 --replicates 2 --optimizer adam --schedule plateau"
 
@@ -144,11 +145,23 @@ def test_the_checkpoints_of_format_1_open():
     assert trained.checkpoint("last").step == 40 and "output.weight" in trained.checkpoint("last").model_tensors
 
 
+@pytest.mark.parametrize("name", ["digits", "mnist"])
+def test_images_are_those_that_networks_see(name):
+    if name == "mnist" and not (ROOT / "data" / "mnist").is_dir():
+        pytest.skip("no data/mnist")
+    _, (images, labels) = data.images(name, ROOT)
+    known, answers = selector_numpy.load_test_set(name)
+    assert np.allclose(images, known, rtol=0, atol=1e-6) and (labels == answers).all()
+    assert images.dtype == np.float32 and data.images(name, ROOT)[0][0].std() == pytest.approx(1, abs=1e-3)
+
+
 def test_each_wrong_input_gets_one_line(copy, trained, monkeypatch):
     assert "give the folder of a run" in said(lambda: neuron_lab.open(copy / "nothing"))
     assert "it has no config.json" in said(lambda: neuron_lab.open(copy / "runs"))
     assert "did you mean eval/accuracy?" in said(lambda: trained.metrics("eval/accurac"))
     assert "ask for best, last, or a step of 23, 46, 69" in said(lambda: trained.checkpoint(50))
+    assert "there are digits, mnist" in said(lambda: data.images("cifar"))
+    assert "run scripts/data mnist" in said(lambda: data.images("mnist", copy))
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "pip install torch" in said(trained.model)
     config = copy / "runs" / "selector_mnist" / "a" / "config.json"

@@ -22,6 +22,7 @@ pub trait Persist {
     /// checkpoint, or dropped.
     ///
     /// # Errors
-    /// Where the checkpoint lacks a part, or has it in another shape or kind.
+    /// Where the checkpoint lacks a number, or has something of another kind there. Of tensors
+    /// [`StateReader::finish`] says it.
     fn load(&mut self, reader: &mut StateReader) -> Result<()>;
 }
