@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use tch::Device;
 
 use super::find::find;
 use super::idx::{self, Idx};
-use super::image_set::{ImageData, RawSplit, Scale};
+use super::image_set::{ImageData, RawSplit};
+use super::splits::{Size, Splits, assemble};
 use crate::data::manifest::Manifest;
 use crate::lab::store::durable::sha256_of;
 
@@ -20,6 +21,10 @@ const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 /// The name of the file of test labels.
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
+/// The axes that images may have: `[image, row, column]`, or the colour as a fourth.
+const IMAGES: &[usize] = &[3, 4];
+/// The axes of labels.
+const LABELS: &[usize] = &[1];
 
 /// Loads a set of the user's, of any size.
 ///
@@ -30,14 +35,13 @@ pub(super) fn load_own(folder: &Path, device: Device) -> Result<ImageData> {
     assemble(&folder.display().to_string(), raw, None, device)
 }
 
-/// Both splits of a folder, with the size of an image.
-pub(super) struct Splits {
-    train: RawSplit,
-    test: RawSplit,
-    height: usize,
-    width: usize,
-    /// The files with their SHA-256.
-    files: Vec<Value>,
+/// The file of images of a folder, which may have the axis of colours in its name.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn find_images(folder: &Path, name: &str) -> Result<PathBuf> {
+    find(folder, name)
+        .or_else(|error| find(folder, &name.replace("idx3", "idx4")).map_err(|_| error))
 }
 
 /// Reads the four files of a folder, and checks them against the manifest, if there is one.
@@ -46,8 +50,8 @@ pub(super) struct Splits {
 /// If a file is missing or is not what the manifest says, or the four don't fit together.
 pub(super) fn read_splits(folder: &Path, manifest: Option<&Manifest>) -> Result<Splits> {
     let mut files = Vec::new();
-    let mut read = |name: &str, axes: usize| -> Result<(PathBuf, Idx)> {
-        let path = find(folder, name)?;
+    let mut read = |name: &str, axes: &[usize]| -> Result<(PathBuf, Idx)> {
+        let path = if axes == LABELS { find(folder, name) } else { find_images(folder, name) }?;
         let idx = idx::read(&path, axes, manifest.and_then(|manifest| manifest.shape(name)))?;
         let hash = sha256_of(&[&idx.header, &idx.values]);
         if let Some(manifest) = manifest {
@@ -56,11 +60,13 @@ pub(super) fn read_splits(folder: &Path, manifest: Option<&Manifest>) -> Result<
         files.push(json!({"file": path.display().to_string(), "sha256": hash}));
         Ok((path, idx))
     };
-    let train_images = read(TRAIN_IMAGES, 3)?;
-    let train_labels = read(TRAIN_LABELS, 1)?;
-    let test_images = read(TEST_IMAGES, 3)?;
-    let test_labels = read(TEST_LABELS, 1)?;
+    let train_images = read(TRAIN_IMAGES, IMAGES)?;
+    let train_labels = read(TRAIN_LABELS, LABELS)?;
+    let test_images = read(TEST_IMAGES, IMAGES)?;
+    let test_labels = read(TEST_LABELS, LABELS)?;
 
+    let pixel = Size::of_axes(&train_images.1.shape[1..]);
+    let pixel = pixel.with_context(|| train_images.0.display().to_string())?;
     let size = train_images.1.shape[1..].to_vec();
     ensure!(
         test_images.1.shape[1..] == size,
@@ -72,9 +78,8 @@ pub(super) fn read_splits(folder: &Path, manifest: Option<&Manifest>) -> Result<
     Ok(Splits {
         train: pair(train_images, train_labels)?,
         test: pair(test_images, test_labels)?,
-        height: size[0],
-        width: size[1],
-        files,
+        size: pixel,
+        source: json!({"files": files}),
     })
 }
 
@@ -88,37 +93,6 @@ fn pair(images: (PathBuf, Idx), labels: (PathBuf, Idx)) -> Result<RawSplit> {
         images.0.display()
     );
     Ok(RawSplit { images: images.1.values, labels: labels.1.values })
-}
-
-/// Puts a set together; normalised with `scale`, or else by its training images.
-///
-/// # Errors
-/// If a label is in the test split alone, all training pixels are equal, or the device has no room.
-pub(super) fn assemble(
-    name: &str,
-    raw: Splits,
-    scale: Option<Scale>,
-    device: Device,
-) -> Result<ImageData> {
-    let highest = |labels: &[u8]| labels.iter().copied().max().unwrap_or(0);
-    let (train_label, test_label) = (highest(&raw.train.labels), highest(&raw.test.labels));
-    ensure!(
-        test_label <= train_label,
-        "{name}: the test labels go up to {test_label}, expected none above {train_label}, the highest in training"
-    );
-    let scale = scale.unwrap_or_else(|| raw.train.scale(255));
-    ensure!(scale.std > 0.0, "{name}: every training pixel has the same value, expected images");
-    Ok(ImageData {
-        name: name.to_owned(),
-        height: raw.height as i64,
-        width: raw.width as i64,
-        num_classes: i64::from(train_label) + 1,
-        mean: scale.mean,
-        std: scale.std,
-        train: raw.train.to_device(scale, device)?,
-        test: raw.test.to_device(scale, device)?,
-        source: json!({"name": name, "files": raw.files}),
-    })
 }
 
 #[cfg(test)]
@@ -169,6 +143,30 @@ mod tests {
         assert!((data.train.images.std(false).double_value(&[]) - 1.0).abs() < 1e-6);
         assert_eq!(Vec::<i64>::try_from(&data.test.labels).unwrap(), [2, 0, 1]);
         assert_eq!(data.source["files"].as_array().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn colour_images_have_a_fourth_axis() {
+        let folder = small_set();
+        let write = |name: &str, shape: &[u32], pixels: &[u8]| {
+            fs::write(folder.path().join(name), encode(shape, pixels)).unwrap();
+        };
+        fs::remove_file(folder.path().join(TRAIN_IMAGES)).unwrap();
+        let pixels: Vec<u8> = (0..36).collect();
+        write("train-images-idx4-ubyte", &[6, 1, 2, 3], &pixels);
+        write(TEST_IMAGES, &[3, 1, 2, 3], &pixels[..18]);
+        let data = load_folder(folder.path()).unwrap();
+        assert_eq!((data.height, data.width, data.num_classes), (3, 2, 3));
+        let first = (data.train.images.get(0) * data.std + data.mean) * 255.0;
+        let first = Vec::<f32>::try_from(first.round()).unwrap();
+        assert_eq!(first, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        write(TEST_IMAGES, &[3, 2, 3], &pixels[..18]);
+        let line = format!("{:#}", load_folder(folder.path()).unwrap_err());
+        assert!(line.contains("images of [2, 3] pixels, expected [1, 2, 3]"), "{line}");
+        write(TEST_IMAGES, &[3, 3, 2], &pixels[..18]);
+        write("train-images-idx4-ubyte", &[6, 3, 1, 2], &pixels);
+        let line = format!("{:#}", load_folder(folder.path()).unwrap_err());
+        assert!(line.contains("the last axis is 2 long"), "{line}");
     }
 
     #[test]

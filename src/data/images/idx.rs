@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::gzip::Members;
+use super::splits::MOST_UNPACKED;
 use crate::lab::store::regular;
 
 /// The type byte of unsigned bytes.
@@ -17,9 +18,6 @@ const UNSIGNED_BYTE: u8 = 0x08;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 /// Deflate cannot do better than 1 byte for 1032 (a 258-byte match in 2 bits).
 const MAX_DEFLATE_RATIO: u64 = 1032;
-/// The most bytes that a compressed file may hold, 5 times the images of MNIST: a file of less than
-/// a megabyte can hold as many, and on the device each of them takes four.
-const MOST_UNPACKED: u64 = 1 << 28;
 
 /// The content of an idx file.
 #[derive(Debug)]
@@ -32,17 +30,17 @@ pub(super) struct Idx {
     pub header: Vec<u8>,
 }
 
-/// Reads the idx file of unsigned bytes with `axes` axes at `path`; gzip is told by its content.
-/// If a `shape` is expected, the header must promise it.
+/// Reads the idx file of unsigned bytes at `path`, which has one of these numbers of axes, the fewest
+/// first; gzip is told by its content. If a `shape` is expected, the header must promise it.
 ///
 /// # Errors
 /// One line that names the file, what was found and what was expected. The header's promise is
 /// held against the size of the file before anything is allocated for it.
-pub(super) fn read(path: &Path, axes: usize, shape: Option<&[usize]>) -> Result<Idx> {
+pub(super) fn read(path: &Path, axes: &[usize], shape: Option<&[usize]>) -> Result<Idx> {
     read_checked(path, axes, shape).with_context(|| path.display().to_string())
 }
 
-fn read_checked(path: &Path, axes: usize, shape: Option<&[usize]>) -> Result<Idx> {
+fn read_checked(path: &Path, axes: &[usize], shape: Option<&[usize]>) -> Result<Idx> {
     let file = regular::open(path)?;
     let size = file.metadata()?.len();
     let mut reader = BufReader::new(file);
@@ -74,22 +72,26 @@ fn read_checked(path: &Path, axes: usize, shape: Option<&[usize]>) -> Result<Idx
 /// Reads header and values; `plausible` judges how many bytes the header promises in all.
 fn read_stream(
     mut reader: impl Read,
-    axes: usize,
+    axes: &[usize],
     expected: Option<&[usize]>,
     plausible: impl FnOnce(u64) -> Result<()>,
 ) -> Result<Idx> {
-    let header_len = 4 + 4 * axes as u64;
-    let header = read_up_to(&mut reader, header_len)?;
+    let mut header = read_up_to(&mut reader, 4 + 4 * axes[0] as u64)?;
+    let count = axes.iter().find(|axes| header.get(3) == Some(&(**axes as u8))).unwrap_or(&axes[0]);
+    header.extend(read_up_to(&mut reader, 4 * (count - axes[0]) as u64)?);
+    let header_len = 4 + 4 * *count as u64;
     ensure!(
         header.len() as u64 == header_len,
         "the file ends after {} bytes, expected an idx header of {header_len}",
         header.len()
     );
-    let magic = [0, 0, UNSIGNED_BYTE, axes as u8];
+    let magic = [0, 0, UNSIGNED_BYTE, *count as u8];
+    let words: Vec<String> = axes.iter().map(usize::to_string).collect();
     ensure!(
         header[..4] == magic,
-        "starts with the bytes {:02x?}, expected {magic:02x?} (idx, unsigned bytes, {axes} axes)",
-        &header[..4]
+        "starts with the bytes {:02x?}, expected {magic:02x?} (idx, unsigned bytes, {} axes)",
+        &header[..4],
+        words.join(" or ")
     );
     let lengths = header[4..].chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
     let shape: Vec<usize> = lengths.map(|length| length as usize).collect();
@@ -150,7 +152,7 @@ pub(super) mod tests {
     fn read_bytes(bytes: &[u8]) -> Result<Idx, String> {
         let file = tempfile::NamedTempFile::with_suffix("-images").unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        read(file.path(), 3, None).map_err(|error| {
+        read(file.path(), &[3], None).map_err(|error| {
             let line = format!("{error:#}");
             assert!(line.contains(file.path().to_str().unwrap()), "{line} names no file");
             assert!(!line.contains('\n'), "{line} is more than a line");
@@ -233,8 +235,8 @@ pub(super) mod tests {
     fn another_shape_than_the_expected_one_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), encode(&[2, 1, 1], &[0, 1])).unwrap();
-        assert!(read(file.path(), 3, Some(&[2, 1, 1])).is_ok());
-        let line = format!("{:#}", read(file.path(), 3, Some(&[60_000, 28, 28])).unwrap_err());
+        assert!(read(file.path(), &[3, 4], Some(&[2, 1, 1])).is_ok());
+        let line = format!("{:#}", read(file.path(), &[3], Some(&[60_000, 28, 28])).unwrap_err());
         assert!(line.contains("2 x 1 x 1, expected 60000 x 28 x 28"), "{line}");
     }
 
@@ -242,7 +244,7 @@ pub(super) mod tests {
     fn a_folder_or_a_missing_file_is_an_error_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         for path in [folder.path().to_owned(), folder.path().join("nothing-here")] {
-            let line = format!("{:#}", read(&path, 3, None).unwrap_err());
+            let line = format!("{:#}", read(&path, &[3], None).unwrap_err());
             assert!(line.starts_with(path.to_str().unwrap()), "{line}");
         }
     }

@@ -38,7 +38,8 @@ impl LabelledImages {
 pub struct ImageData {
     /// The name it is known by, or the folder it came from.
     pub name: String,
-    /// Rows of an image, in pixels.
+    /// Rows of an image, in pixels; of a colour image those of its three planes, which are below one
+    /// another.
     pub height: i64,
     /// Columns of an image, in pixels.
     pub width: i64,

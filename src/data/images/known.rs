@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Result, anyhow, ensure};
 use tch::Device;
 
-use super::folder::{assemble, read_splits};
+use super::folder::read_splits;
 use super::image_set::{ImageData, Scale};
+use super::splits::assemble;
 use crate::data::manifest::Manifest;
 
 /// Loads a known set from the folder of its name under `data_dir`, normalised with `scale`.

@@ -1,4 +1,5 @@
-//! Labelled image sets: those that are known by name, and folders of the user's.
+//! Labelled image sets: those that are known by name, and the user's, as idx files, as folders of PNG
+//! pictures by class, or as an archive of NumPy arrays.
 
 mod digits;
 mod fashion_mnist;
@@ -9,6 +10,10 @@ mod idx;
 mod image_set;
 mod known;
 mod mnist;
+mod npy;
+mod npz;
+mod pictures;
+mod splits;
 
 use std::path::Path;
 
@@ -22,9 +27,9 @@ pub use image_set::{ImageData, LabelledImages};
 /// The sets that are known by name, each in a file of its own.
 const SETS: &[NamedImages] = &[mnist::MNIST, fashion_mnist::FASHION_MNIST, digits::DIGITS];
 
-/// Loads the data set `selection` (the name of a set, or a folder with the four idx or idx.gz
-/// files, under any of the names that MNIST's go by) onto `device`. A named set that needs files is
-/// looked for in the folder of its name under `data_dir`.
+/// Loads the data set `selection` onto `device`: the name of a set, a folder with the four idx or
+/// idx.gz files, under any of the names that MNIST's go by, a folder of PNG pictures by class, or a
+/// `.npz` file. A named set that needs files is looked for in the folder of its name under `data_dir`.
 ///
 /// MNIST and Fashion-MNIST are normalised with the mean and standard deviation that are usual for
 /// them, any other set with those of its training split.
@@ -37,11 +42,21 @@ pub fn load(selection: &str, data_dir: &Path, device: Device) -> Result<ImageDat
     }
     let folder = Path::new(selection);
     if folder.is_dir() {
-        return folder::load_own(folder, device);
+        let has_idx = folder::find_images(folder, folder::TRAIN_IMAGES).is_ok();
+        let pictures = !has_idx && pictures::is_meant(folder);
+        return if pictures {
+            pictures::load(folder, device)
+        } else {
+            folder::load_own(folder, device)
+        };
+    }
+    if folder.extension().is_some_and(|extension| extension == "npz") {
+        return npz::load(folder, device);
     }
     if selection.contains('/') {
         bail!(
-            "no folder {selection}: give a folder with the four idx files, or one of {}",
+            "no folder {selection}: give a folder with the four idx files or with PNG pictures by \
+             class, a .npz file, or one of {}",
             names().join(", ")
         )
     }
