@@ -213,6 +213,24 @@ fn help_and_version() {
 }
 
 #[test]
+fn the_configuration_that_is_printed_is_taken_again() {
+    let bench = Bench::new();
+    let line = "--preset k5 --data digits --lr 0.3 --hidden 8,8 --name a --print-config";
+    let printed = bench.run(line).expect(0).stdout;
+    let config: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&config["lr"], &config["num_computation"]), (&0.3.into(), &5.into()));
+    // What is not typed is filled in as for a run.
+    assert_eq!(config["selector"], "softmax");
+    fs::write(bench.path("printed.json"), &printed).unwrap();
+    let again = bench.run("--config printed.json --name a --print-config").expect(0).stdout;
+    assert_eq!(again, printed);
+    assert!(!bench.path("runs").exists() && !bench.path("checkpoints").exists());
+    let refused = bench.run("--lr 0 --print-config").expect(2);
+    assert!(refused.error().contains("--lr 0") && refused.stdout.is_empty());
+    bench.run("--print-config --resume a").expect(2);
+}
+
+#[test]
 fn a_configuration_may_begin_with_a_mark_and_come_through_a_pipe() {
     let bench = Bench::new();
     fs::write(bench.path("mark.json"), "\u{feff}{\"hidden\": [8], \"steps\": 2}\r\n").unwrap();

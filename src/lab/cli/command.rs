@@ -68,7 +68,7 @@ fn command<C: Config>(spec: &Spec) -> Result<Command> {
     }
     for action in spec.actions {
         let flag = Arg::new(action.flag).long(action.flag).value_name(action.value_name);
-        let others = ["resume", "init_from", "eval", "check", "preset", "config"];
+        let others = ["resume", "init_from", "eval", "check", "print_config", "preset", "config"];
         let flag = flag.help(action.help).help_heading("Actions").conflicts_with_all(others);
         command = command.arg(flag);
         for option in action.options {

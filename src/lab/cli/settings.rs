@@ -160,6 +160,10 @@ pub struct Actions {
     /// stands for; writes nothing
     #[arg(long, value_name = "FILE", conflicts_with_all = ["init_from", "eval", "resume"])]
     pub check: Option<PathBuf>,
+    /// Only print every setting that the command line stands for, as config.json would have them and
+    /// --config takes them; writes nothing
+    #[arg(long, conflicts_with_all = ["init_from", "eval", "resume", "check"])]
+    pub print_config: bool,
     /// A remark on the run, for people; `lab note` changes it later
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["eval", "check"])]
     pub note: Option<String>,

@@ -1,4 +1,4 @@
-//! `--check`: what many command lines stand for, without running them.
+//! `--check` and `--print-config`: what command lines stand for, without running them.
 
 use std::ffi::OsString;
 use std::panic::AssertUnwindSafe;
@@ -11,8 +11,8 @@ use tch::Device;
 
 use super::experiment::Experiment;
 use super::prepare::{configure, stays_on_cpu};
-use crate::lab::cli::command;
 use crate::lab::cli::settings::is_bookkeeping;
+use crate::lab::cli::{Invocation, command, layers};
 use crate::lab::error::{exit_status, one_line};
 use crate::lab::log::console::Console;
 use crate::lab::panic::from_panic;
@@ -44,6 +44,17 @@ pub(super) fn check<E: Experiment>(path: &Path) -> Result<()> {
         "points": answers,
     });
     Console::new(false, false).print(&whole.to_string());
+    Ok(())
+}
+
+/// Prints the settings of a new run, as its `config.json` would have them but for a default name.
+///
+/// # Errors
+/// Exit code 2 for settings that can't be; exit code 1 where the file of `--config` can't be read.
+pub(super) fn print_config<E: Experiment>(invocation: &Invocation) -> Result<()> {
+    let map = layers::layers::<E::Config>(invocation, &E::SPEC)?;
+    let config = layers::resolve::<E::Config>(&map)?.to_map()?;
+    Console::new(false, false).print(&serde_json::to_string_pretty(&config)?);
     Ok(())
 }
 

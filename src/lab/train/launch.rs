@@ -6,7 +6,7 @@ use std::process::{ExitCode, Termination};
 
 use anyhow::Result;
 
-use super::check::check;
+use super::check::{check, print_config};
 use super::evaluate::evaluate_only;
 use super::experiment::Experiment;
 use super::prepare::Environment;
@@ -80,6 +80,9 @@ fn run_in<E: Experiment>(
         return (action.run)(request);
     }
     let actions = &invocation.actions;
+    if actions.print_config {
+        return print_config::<E>(&invocation);
+    }
     match (&actions.eval, &actions.check, &actions.resume) {
         (Some(path), _, _) => evaluate_only::<E>(&invocation, path, environment),
         (None, Some(path), _) => check::<E>(path),

@@ -80,8 +80,17 @@ const ALONE: [&str; 5] = ["--quiet", "--together", "--dry-run", "--help", "-h"];
 
 /// Flags that the sweep sets itself, or that make no sense in one: neither for all points nor on an
 /// axis of the grid.
-const RESERVED: [&str; 8] =
-    ["--resume", "--eval", "--check", "--json", "--name", "--runs", "--checkpoints", "--quiet"];
+const RESERVED: [&str; 9] = [
+    "--resume",
+    "--eval",
+    "--check",
+    "--print-config",
+    "--json",
+    "--name",
+    "--runs",
+    "--checkpoints",
+    "--quiet",
+];
 
 /// The first of some words for the experiment that is not for a sweep.
 pub fn reserved<'a>(words: impl IntoIterator<Item = &'a String>) -> Option<&'a String> {
