@@ -85,6 +85,30 @@ fn every_preset_resolves() {
     for_each_experiment!(presets_resolve);
 }
 
+/// `--help` says of a preset the flags that do the same.
+fn preset_flags_are_in_the_help<E: Experiment>() {
+    let asked = command::parse::<E::Config>(&E::SPEC, words(&["program", "--help"]));
+    let help = asked.unwrap_err().to_string();
+    let (_, presets) = help.split_once("Presets:\n").unwrap_or_default();
+    let config = |line: &[&str]| configure::<E>(words(line)).unwrap().to_map().unwrap();
+    for preset in E::SPEC.presets {
+        let (_, own) = presets.split_once(&format!("  {}: ", preset.name)).unwrap();
+        let (_, flags) = own.split_once("\n      ").unwrap();
+        // They go on in lines of their own depth.
+        let lines = flags.lines().enumerate();
+        let lines = lines.take_while(|(at, line)| *at == 0 || line.starts_with("      "));
+        let flags: Vec<&str> = lines.flat_map(|(_, line)| line.split_whitespace()).collect();
+        let flags = if flags == ["the", "defaults"] { Vec::new() } else { flags };
+        let typed = config(&[&["program"], &flags[..]].concat());
+        assert_eq!(typed, config(&["program", "--preset", preset.name]), "{}", preset.name);
+    }
+}
+
+#[test]
+fn help_says_what_a_preset_sets() {
+    for_each_experiment!(preset_flags_are_in_the_help);
+}
+
 /// Whether `--device auto` leaves a command line to the CPU where there is a GPU.
 fn stays_on_cpu<E: Experiment>(line: &str) -> bool {
     let arguments = std::iter::once(E::SPEC.name).chain(line.split_whitespace());

@@ -11,9 +11,12 @@ use serde_json::{Map, Value};
 
 use super::config::{Config, to_map};
 use super::settings::{Actions, RunConfig};
-use super::spec::{Absent, Action, ActionRequest, Spec};
+use super::spec::{Absent, Action, ActionRequest, Preset, Spec};
 use crate::lab::error::{nearest, refuse};
 use crate::lab::refusals::Refusals;
+
+/// Characters in a line of `--help` at most; a narrower terminal has fewer.
+const HELP_WIDTH: usize = 100;
 
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
@@ -44,20 +47,14 @@ fn command<C: Config>(spec: &Spec) -> Result<Command> {
     let mut command = <Cli<C> as clap::CommandFactory>::command()
         .name(spec.name)
         .about(spec.about)
-        .version(spec.package.version);
+        .version(spec.package.version)
+        .max_term_width(HELP_WIDTH);
     if !spec.presets.is_empty() {
-        let lines =
-            spec.presets.iter().map(|preset| format!("  {}: {}", preset.name, preset.reason));
-        let lines: Vec<String> = lines.collect();
-        command = command.after_help(format!("Presets:\n{}", lines.join("\n")));
+        let presets = spec.presets.iter().map(describe).collect::<Result<Vec<String>>>()?;
+        command = command.after_help(format!("Presets:\n{}", presets.join("\n")));
     }
     for (key, value) in spec.defaults()? {
-        let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
-        let words: Vec<String> = match &value {
-            Value::Array(list) => list.iter().map(word).collect(),
-            one => vec![word(one)],
-        };
-        command = command.mut_arg(key, |argument| argument.default_values(words));
+        command = command.mut_arg(key, |argument| argument.default_values(words(&value)));
     }
     for absent in spec.absent {
         command = command.mut_arg(absent.key, |argument| argument.hide(true));
@@ -78,6 +75,27 @@ fn command<C: Config>(spec: &Spec) -> Result<Command> {
         }
     }
     Ok(command)
+}
+
+/// A value as the words of a flag.
+fn words(value: &Value) -> Vec<String> {
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+    match value {
+        Value::Array(list) => list.iter().map(word).collect(),
+        one => vec![word(one)],
+    }
+}
+
+/// A preset for `--help`: what it is for, and what it sets as the flags that would do the same.
+fn describe(preset: &Preset) -> Result<String> {
+    let values: Map<String, Value> = serde_json::from_str(preset.values)?;
+    let flag = |(key, value): (&String, &Value)| match value {
+        Value::Bool(true) => format!("--{}", key.replace('_', "-")),
+        value => format!("--{} {}", key.replace('_', "-"), words(value).join(",")),
+    };
+    let flags: Vec<String> = values.iter().map(flag).collect();
+    let flags = if flags.is_empty() { "the defaults".into() } else { flags.join(" ") };
+    Ok(format!("  {}: {}\n      {flags}", preset.name, preset.reason))
 }
 
 /// Parses a command line.
