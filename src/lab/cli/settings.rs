@@ -145,7 +145,8 @@ pub struct Actions {
     /// A JSON file of keys and values as in config.json; flags count more
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Continue a run: its name or folder, or nothing with --name
+    /// Continue a run: its name, a part of it that only one run has, latest or its folder, or nothing
+    /// with --name
     #[arg(long, value_name = "NAME|PATH", num_args = 0..=1, default_missing_value = "",
         conflicts_with_all = ["preset", "config", "init_from", "eval"])]
     pub resume: Option<String>,

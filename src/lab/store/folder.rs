@@ -190,33 +190,6 @@ fn has_checkpoints(folder: &Path) -> bool {
     })
 }
 
-/// The run folder that `--resume` means: a path, or the name of a run of this experiment.
-///
-/// # Errors
-/// Exit code 2 where there is no such run, naming the closest.
-pub fn locate(runs: &Path, experiment: &str, asked: &str, name: Option<&str>) -> Result<PathBuf> {
-    let asked = if asked.is_empty() { name.unwrap_or_default() } else { asked };
-    if asked.is_empty() {
-        return Err(refuse("--resume needs the name of a run: --resume NAME, or --name NAME"));
-    }
-    let home = runs.join(experiment);
-    for candidate in [home.join(asked), PathBuf::from(asked)] {
-        if !candidate.join("config.json").is_file() {
-            continue;
-        }
-        // A path such as `.` does not end in the run's name, by which its checkpoints are found.
-        return match candidate.file_name() {
-            Some(_) => Ok(candidate),
-            None => candidate.canonicalize().with_context(|| candidate.display().to_string()),
-        };
-    }
-    let names: Vec<String> = fs::read_dir(&home)
-        .map(|entries| entries.flatten().map(|entry| run_name(&entry.path())).collect())
-        .unwrap_or_default();
-    let hint = crate::lab::error::closest(asked, names.iter().map(String::as_str));
-    Err(refuse(format!("--resume {asked}: no such run in {}{hint}", home.display())))
-}
-
 /// A run's default name.
 fn default_name(what: &str, seed: u64, time: jiff::Timestamp) -> String {
     format!("{what}-s{seed}-{}", time.strftime("%Y%m%dT%H%M%S%3fZ"))

@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod durable;
 pub mod folder;
 mod lacking;
+pub mod locate;
 mod lock;
 pub mod persist;
 pub mod record;

@@ -20,7 +20,8 @@ use crate::lab::error::{one_line, refuse};
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::{self, Checkpoint, Skipped};
 use crate::lab::store::durable;
-use crate::lab::store::folder::{self, RunFolder};
+use crate::lab::store::folder::RunFolder;
+use crate::lab::store::locate::locate;
 use crate::lab::store::record::{
     Configuration, Labels, Process, Provenance, RecordFile, Resumption, Summary, libtorch_version,
 };
@@ -148,7 +149,7 @@ fn merged<E: Experiment>(invocation: &Invocation, asked: &str) -> Result<Asked> 
         value.and_then(Value::as_str).unwrap_or_default()
     };
     let name = invocation.typed.get("name").and_then(Value::as_str);
-    let path = folder::locate(Path::new(text("runs")), E::SPEC.name, asked, name)?;
+    let path = locate(Path::new(text("runs")), E::SPEC.name, asked, name)?;
     let mut saved = Configuration::read(&path)?.0;
     layers::forget_unused_data(&E::SPEC, &mut saved);
     let mut map = invocation.defaults.clone();

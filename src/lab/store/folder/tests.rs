@@ -1,6 +1,7 @@
 //! New runs and their folders.
 
 use super::*;
+use crate::lab::store::locate::locate;
 
 #[test]
 fn a_run_in_use_is_locked_and_a_finished_one_is_kept() {
