@@ -1,6 +1,6 @@
 //! Gives every binary, test, bench and example of this package the run-time path of the
-//! libtorch that torch-sys found, links `libtorch.so` itself, and says which version that is and of
-//! which git commit the sources are.
+//! libtorch that torch-sys found, links `libtorch.so` itself, and says which version that is, of
+//! which git commit the sources are, and how they differ from it.
 //!
 //! Without `--no-as-needed -ltorch` the linker keeps only the CPU library, and the program never
 //! sees a GPU; without the rpath it starts only under `LD_LIBRARY_PATH`. `DEP_TCH_LIBTORCH_LIB`
@@ -117,7 +117,39 @@ fn git_commit() {
     let status = ["--no-optional-locks", "status", "--porcelain", "--"];
     if let Some(changes) = git(&[&status[..], &SOURCES].concat()) {
         println!("cargo:rustc-env=NEURON_LAB_GIT_DIRTY={}", !changes.is_empty());
+        if !changes.is_empty() {
+            println!("cargo:rustc-env=NEURON_LAB_GIT_DIFF={}", on_one_line(&difference(&changes)));
+        }
     }
+}
+
+/// The most bytes of a difference that are kept: a word of a process's environment, by which the
+/// compiler gets it, has 128 KiB at most on Linux.
+const MOST_DIFFERENCE: usize = 48 * 1024;
+
+/// How the sources differ from the commit, for `git apply`: the names of files that git does not
+/// know, of what `git status` says, as comments, then the changes of those that it knows.
+fn difference(status: &str) -> String {
+    let names = status.lines().filter_map(|line| line.strip_prefix("?? "));
+    let mut text: String = names.map(|name| format!("# not in git: {name}\n")).collect();
+    // What a user has set up for differences, colours for example, is not for a patch.
+    let plain =
+        ["--no-optional-locks", "diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv"];
+    let diff = [&plain[..], &["--src-prefix=a/", "--dst-prefix=b/", "--"], &SOURCES].concat();
+    let diff = Command::new("git").args(diff).output();
+    text += &diff.map_or(String::new(), |diff| String::from_utf8_lossy(&diff.stdout).into_owned());
+    let whole = text.len();
+    if whole > MOST_DIFFERENCE {
+        let end = (0..=MOST_DIFFERENCE).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text += &format!("\n# cut: the whole difference has {whole} bytes\n");
+    }
+    text
+}
+
+/// A text as `Package::git_diff` takes it, since what cargo gives to the compiler is on one line.
+fn on_one_line(text: &str) -> String {
+    text.replace('\0', "").replace('\\', "\\\\").replace('\r', "\\r").replace('\n', "\\n")
 }
 
 /// What a git command prints, where it succeeds.

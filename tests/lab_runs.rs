@@ -139,6 +139,11 @@ fn the_commit_is_that_of_the_binary() {
     let package = neuron_lab::package!();
     assert_eq!(record["git_commit"], json!(package.git_commit));
     assert_eq!(record["git_dirty"], json!(package.git_dirty.map(|dirty| dirty == "true")));
+    // The difference is there where there is one, and `git apply` knows where it begins.
+    assert_eq!(record["git_diff"], json!(package.difference()));
+    assert_eq!(package.git_diff.is_some(), package.git_dirty == Some("true"));
+    let changed = package.difference().unwrap_or("# not in git: src/a.rs\n".into());
+    assert!(["# not in git: ", "diff --git a/"].iter().any(|start| changed.starts_with(start)));
     assert_eq!(record["package"], "neuron_lab");
     assert_eq!(record["package_version"], package.version);
     let git = Command::new("git").args(["rev-parse", "HEAD"]).output().unwrap();

@@ -12,18 +12,39 @@ pub struct Package {
     pub git_commit: Option<&'static str>,
     /// `true` or `false`: whether the sources differed from that commit.
     pub git_dirty: Option<&'static str>,
+    /// How they differed, for `git apply`, on one line: a line's end is written as `\n` or `\r`, and a
+    /// backslash as two.
+    pub git_diff: Option<&'static str>,
 }
 
 impl Package {
     /// This package: the lab with its experiments.
     pub const LAB: Self = crate::package!();
+
+    /// [`Self::git_diff`] in its lines.
+    pub fn difference(&self) -> Option<String> {
+        let mut characters = self.git_diff?.chars();
+        let mut text = String::new();
+        while let Some(character) = characters.next() {
+            text.push(match character {
+                '\\' => match characters.next() {
+                    Some('n') => '\n',
+                    Some('r') => '\r',
+                    other => other.unwrap_or('\\'),
+                },
+                plain => plain,
+            });
+        }
+        Some(text)
+    }
 }
 
 /// The [`Package`] of the crate in which this is written.
 ///
 /// The commit is that which the crate's build script gives to the compiler as
-/// `NEURON_LAB_GIT_COMMIT`, with `NEURON_LAB_GIT_DIRTY` being `true` or `false`; without them it is
-/// unknown.
+/// `NEURON_LAB_GIT_COMMIT`, with `NEURON_LAB_GIT_DIRTY` being `true` or `false` and
+/// `NEURON_LAB_GIT_DIFF` as [`Package::git_diff`](crate::lab::store::record::Package::git_diff);
+/// without them it is unknown.
 ///
 /// ```
 /// let package = neuron_lab::package!();
@@ -37,6 +58,19 @@ macro_rules! package {
             version: env!("CARGO_PKG_VERSION"),
             git_commit: option_env!("NEURON_LAB_GIT_COMMIT"),
             git_dirty: option_env!("NEURON_LAB_GIT_DIRTY"),
+            git_diff: option_env!("NEURON_LAB_GIT_DIFF"),
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_difference_has_its_lines_again() {
+        let package = Package { git_diff: Some(r"# a\n+ b\\n\r\n"), ..Package::LAB };
+        assert_eq!(package.difference().unwrap(), "# a\n+ b\\n\r\n");
+        assert_eq!(Package { git_diff: None, ..package }.difference(), None);
+    }
 }

@@ -50,6 +50,10 @@ pub struct Process {
     pub git_commit: Option<String>,
     /// Whether the sources of the binary differed from that commit.
     pub git_dirty: Option<bool>,
+    /// How they differed, for `git apply`: the names of files that git does not know as comments, then
+    /// the changes of the others; at most 48 KiB of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git_diff: Option<String>,
     /// The version of this library.
     pub neuron_lab: Option<String>,
     /// The version of libtorch, as its folder says.
@@ -80,6 +84,7 @@ impl Process {
             package_version: Some(package.version.into()),
             git_commit: package.git_commit.map(str::to_string),
             git_dirty: package.git_dirty.map(|dirty| dirty == "true"),
+            git_diff: package.difference(),
             neuron_lab: Some(env!("CARGO_PKG_VERSION").into()),
             libtorch: Some(libtorch_version()),
             device: Some(device::name(device)),
@@ -131,7 +136,13 @@ mod tests {
 
     #[test]
     fn names_the_code_and_the_library() {
-        let package = Package { name: "mine", version: "1.2.3", git_commit: None, git_dirty: None };
+        let package = Package {
+            name: "mine",
+            version: "1.2.3",
+            git_commit: None,
+            git_dirty: None,
+            git_diff: None,
+        };
         let process = Process::current(Device::Cpu, 1, &package);
         assert_eq!(process.device.as_deref(), Some("cpu"));
         assert!(process.libtorch.as_ref().unwrap().starts_with("2."), "{process:?}");
