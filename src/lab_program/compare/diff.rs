@@ -89,7 +89,7 @@ pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<(
         let mut table = Table::new(&[title, &names[0], &names[1]]);
         let row = |(key, [a, b]): &(String, [Value; 2])| vec![key.clone(), plain(a), plain(b)];
         table.rows = rows.iter().map(row).collect();
-        if rows.is_empty() { format!("{title}: the same\n") } else { table.text(None) }
+        if rows.is_empty() { format!("{title}: the same\n") } else { table.text() }
     };
     console.print(&table("settings", &config));
     console.print(&table("code", &code));
@@ -106,6 +106,6 @@ pub fn diff(root: &Path, asked: [&str; 2], all: bool, as_json: bool) -> Result<(
             vec![tag.clone(), text(*a), text(*b), text(change)]
         })
         .collect();
-    console.print(metrics.text(None).trim_end());
+    console.print(metrics.text().trim_end());
     Ok(())
 }

@@ -173,6 +173,6 @@ fn print(checkpoint: &Checkpoint, as_json: bool) -> Result<()> {
             finite.into(),
         ]);
     }
-    console.print(table.text(None).trim_end());
+    console.print(table.text().trim_end());
     Ok(())
 }

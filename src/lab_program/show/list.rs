@@ -103,10 +103,20 @@ fn list_once(args: &ListArgs) -> Result<()> {
     if scan.runs.is_empty() {
         console.print(&format!("no runs in {}", args.filter.runs.display()));
     } else {
-        console.print(runs_table(&scan.runs).text(terminal_width()).trim_end());
+        console.print(fitted(runs_table(&scan.runs), terminal_width()).trim_end());
     }
     problems.iter().for_each(|problem| console.warn(problem));
     Ok(())
+}
+
+/// The table in lines of this width, if there is one: where it is too narrow for all columns, with the
+/// run on a line of its own, and without what its name or `lab show` says.
+fn fitted(mut table: Table, width: Option<usize>) -> String {
+    let Some(width) = width else { return table.text() };
+    table.fitted(width).unwrap_or_else(|| {
+        table.drop_columns(&["seed", "steps", "took", "size"]);
+        table.stacked(width)
+    })
 }
 
 fn problems(scan: &Scan) -> Vec<String> {

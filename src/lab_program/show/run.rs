@@ -49,7 +49,7 @@ fn displayed(paths: &[PathBuf]) -> Vec<String> {
 fn section(title: &str, rows: &[(String, String)]) -> String {
     let mut table = Table::new(&["", ""]);
     table.rows = rows.iter().map(|(key, value)| vec![format!("  {key}"), value.clone()]).collect();
-    let text = table.text(None);
+    let text = table.text();
     format!("\n{title}\n{}", text.split_once('\n').map_or("", |(_, rows)| rows))
 }
 

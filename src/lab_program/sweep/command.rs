@@ -50,7 +50,7 @@ fn run(sweep: &Sweep, own_args: &SweepArgs, stop: &StopSignal) -> Result<ExitCod
     }
     ended?;
     let table = results::write(sweep)?;
-    console.report(table.text(None).trim_end());
+    console.report(table.text().trim_end());
     let home = sweep.home();
     console.report(&format!("sweep        {}", home.display()));
     console.report(&format!("figures      {}/figures", home.display()));

@@ -70,13 +70,13 @@ pub fn status(runs: &Path, asked: &str, as_json: bool) -> Result<()> {
         let whole = json!({"sweep": sweep.name, "points": rows, "over": over});
         console.print(&whole.to_string());
     } else {
-        console.print(table.text(None).trim_end());
+        console.print(table.text().trim_end());
         console.print(&format!("{over} of {all} are over"));
     }
     if over == all {
         let table = results::write(&sweep)?;
         if !as_json {
-            console.print(&format!("\n{}", table.text(None).trim_end()));
+            console.print(&format!("\n{}", table.text().trim_end()));
         }
     }
     Ok(())
