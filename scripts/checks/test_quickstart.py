@@ -63,7 +63,13 @@ def test_it_fetches_what_the_options_ask_for_and_passes_them_on(quickstart, opti
     status, _, steps = quickstart(*options)
     assert status == 0
     assert [step for step in steps if step.startswith("data")] == ([data] if data else [])
-    assert steps[-1] == f"selector_mnist {' '.join(options)}"
+    preset = ["--preset", "digits"] if "digits" in " ".join(options) else []
+    assert steps[-1] == f"selector_mnist {' '.join([*preset, *options])}"
+
+
+def test_a_preset_of_the_users_is_the_only_one(quickstart):
+    options = ["--data", "digits", "--preset", "k5"]
+    assert quickstart(*options)[2][-1] == f"selector_mnist {' '.join(options)}"
 
 
 @pytest.mark.parametrize(

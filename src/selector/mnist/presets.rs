@@ -16,6 +16,12 @@ pub const PRESETS: &[Preset] = &[
         values: "{}",
     },
     Preset {
+        name: "digits",
+        reason: "the digits that are in the program, with settings of their own: of 1437 images the \
+                 defaults make too few steps (93.8 % where they reach 28 %)",
+        values: r#"{"data": "digits", "lr": 0.3, "batch_size": 16, "epochs": 20}"#,
+    },
+    Preset {
         name: "k1",
         reason: "one computation neuron: a plain multilayer perceptron",
         values: r#"{"num_computation": 1, "selector": "none"}"#,
