@@ -26,6 +26,8 @@ ROOT = HERE.parent.parent
 ROW_SECONDS = 50
 LEFT_OUT = ("evaluation", "checkpoint", "figures")
 PHASES = ("data", "forward", "backward", "optimizer", "logging", "other")
+# Of the transformer, whose default is for a short run.
+EVERY = "--evaluate-every 100 --log-every 20"
 MNIST = "mnist" if (ROOT / "data/mnist").is_dir() else "digits"
 
 
@@ -58,9 +60,9 @@ ROWS = [
         "selector 1024", 20, "matrix products"),
     Row("selector_continual", "--method base | --epochs {n}", (1, 2), "epoch of 940 steps",
         "selector 64", 400, "as selector_mnist at 64", per=940),
-    Row("selector_transformer", "--replace none | --steps {n}", (5, 45), "step", "transformer 0", 25,
+    Row("selector_transformer", f"--replace none | {EVERY} --steps {{n}}", (5, 45), "step", "transformer 0", 25,
         "the products of the vocabulary, 4000 wide"),
-    Row("selector_transformer", "--replace all | --steps {n}", (1, 5), "step", "transformer 5", 3,
+    Row("selector_transformer", f"--replace all | {EVERY} --steps {{n}}", (1, 5), "step", "transformer 5", 3,
         "the products of K = 5 selection and computation neurons in the vocabulary's layer"),
     Row("depth_width", "| --replicates 1 --descent-steps {n}", (2, 8), "step of seven networks", "depth_width", 4,
         "reading and writing weights: ten images a product"),
