@@ -1,5 +1,6 @@
 //! A labelled image set from folders of PNG pictures, one for each class.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ const MOST_CLASSES: usize = 256;
 
 /// Whether a folder has pictures by class, or is meant to.
 pub(super) fn is_meant(folder: &Path) -> bool {
-    let has_picture = |class: &PathBuf| entries(class).iter().any(|path| is_png(path));
+    let has_picture = |class: &PathBuf| entries(class).iter().any(|path| is_picture(path));
     folder.join(TRAIN).is_dir() || folders(folder).iter().any(has_picture)
 }
 
@@ -103,7 +104,17 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn is_png(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+    ends_in(path, &["png"])
+}
+
+/// Whether a file is a picture by its name, be it one that can't be read: the error says so then.
+fn is_picture(path: &Path) -> bool {
+    ends_in(path, &["png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp"])
+}
+
+fn ends_in(path: &Path, endings: &[&str]) -> bool {
+    let is_one = |extension: &OsStr| endings.iter().any(|end| extension.eq_ignore_ascii_case(end));
+    path.extension().is_some_and(is_one)
 }
 
 /// The classes of a folder, in the order of their labels.

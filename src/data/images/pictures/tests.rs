@@ -66,6 +66,9 @@ fn of_one_folder_every_fifth_picture_of_a_class_is_of_the_test() {
     assert_eq!(pixels(&data.test.images.get(0), &data), [4.0, 104.0, 204.0]);
     assert_eq!(pixels(&data.test.images.get(2), &data), [54.0, 0.0, 0.0]);
     assert_eq!(Vec::<i64>::try_from(&data.test.labels).unwrap(), [0, 0, 1, 1]);
+    fs::write(folder.path().join("cat/a.JPG"), "").unwrap();
+    assert!(refusal(folder.path()).contains("a.JPG: only PNG pictures are read"));
+    fs::remove_file(folder.path().join("cat/a.JPG")).unwrap();
     fs::remove_dir_all(folder.path().join("dog")).unwrap();
     save(folder.path(), "dog/a.png", RgbImage::new(1, 1));
     assert!(refusal(folder.path()).contains("dog has 1 pictures, expected 5 or more"));
