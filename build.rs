@@ -140,8 +140,7 @@ fn difference(status: &str) -> String {
     text += &diff.map_or(String::new(), |diff| String::from_utf8_lossy(&diff.stdout).into_owned());
     let whole = text.len();
     if whole > MOST_DIFFERENCE {
-        let end = (0..=MOST_DIFFERENCE).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or_default());
+        text.truncate(text.floor_char_boundary(MOST_DIFFERENCE));
         text += &format!("\n# cut: the whole difference has {whole} bytes\n");
     }
     text

@@ -72,10 +72,10 @@ pub(super) fn load(folder: &Path, device: Device) -> Result<ImageData> {
 fn hold_out(folder: &Path, classes: &[String], all: RawSplit) -> Result<(RawSplit, RawSplit)> {
     let bytes = all.images.len() / all.labels.len();
     let (mut train, mut test) = (RawSplit::default(), RawSplit::default());
-    let mut counts = vec![0; classes.len()];
+    let mut counts = vec![0usize; classes.len()];
     for (image, &label) in all.images.chunks_exact(bytes).zip(&all.labels) {
         counts[usize::from(label)] += 1;
-        let held_out = counts[usize::from(label)] % TEST_EVERY == 0;
+        let held_out = counts[usize::from(label)].is_multiple_of(TEST_EVERY);
         let split = if held_out { &mut test } else { &mut train };
         split.images.extend(image);
         split.labels.push(label);
