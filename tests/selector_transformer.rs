@@ -85,6 +85,8 @@ fn a_run_resumes_bit_for_bit() {
     assert_resumes("--num-computation 3", &[3, 5, 8]);
     assert_resumes("--replace attention --num-computation 2 --selector threshold", &[7]);
     assert_resumes("--replace none --optimizer sgd --lr 0.1", &[7]);
+    let led = "--balance bias --explore gumbel --explore-steps 12";
+    assert_resumes(&format!("--num-computation 3 {led}"), &[7]);
     let gather = "--rule selected-only --compute gather --selector tree --num-computation 6";
     assert_resumes(&format!("{gather} --optimizer momentum --lr 0.01"), &[5]);
     assert_resumes("--rule hidden --compute streaming --selector low-rank --rank 3", &[5]);
@@ -134,6 +136,62 @@ fn a_run_learns_and_writes_the_notebooks_table() {
 }
 
 #[test]
+fn selections_are_led() {
+    let bench = Bench::new();
+    let value = |name: &str, tag: &str| {
+        let text = fs::read(folder(&bench, "runs", name).join("summary.json")).unwrap();
+        let summary: Value = serde_json::from_slice(&text).unwrap();
+        summary["metrics"][tag].as_f64().unwrap()
+    };
+    let train = |name: &str, flags: &str| {
+        let line = "--steps 40 --evaluate-every 40 --num-computation 3";
+        run(
+            &bench,
+            &format!("{SMALL} {line} --name {name} {flags}").replace("--evaluate-every 8 ", ""),
+        )
+        .expect(0);
+        value(name, "eval/loss")
+    };
+    let plain = train("plain", "");
+    // What has the strength 0, or has fallen to it before the first step, changes nothing.
+    for (name, flags) in [
+        ("scale", "--explore gaussian --explore-scale 0"),
+        ("past", "--explore gumbel --explore-steps 0"),
+        ("still", "--balance bias --balance-rate 0"),
+    ] {
+        assert_eq!(train(name, flags), plain, "{flags}");
+    }
+    for (name, flags) in
+        [("explored", "--explore gaussian"), ("short", "--explore gumbel --explore-steps 1")]
+    {
+        assert_ne!(train(name, flags), plain, "{flags}");
+    }
+    // Both balances make neurons use their computation neurons more evenly, and the bias keeps books:
+    // it moves by its rate at every step, up or down, and not where a share is met.
+    train("bias", "--balance bias --balance-rate 0.25");
+    train("loss", "--balance loss --balance-rate 1");
+    for name in ["bias", "loss"] {
+        for layer in ["layers.0.linear2", "linear_out"] {
+            let tag = format!("neuron_entropy/{layer}");
+            assert!(value(name, &tag) > value("plain", &tag) + 0.01, "{name} {tag}");
+        }
+    }
+    let tensors = tensors(&bench, "bias", 40);
+    let tensors = safetensors::SafeTensors::deserialize(&tensors).unwrap();
+    let biases: Vec<&str> =
+        tensors.names().into_iter().filter(|name| name.ends_with(".preference")).collect();
+    assert_eq!(biases.len(), 13, "{biases:?}");
+    for name in biases {
+        let bias = tensors.tensor(name).unwrap();
+        let numbers =
+            bias.data().chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
+        let numbers: Vec<f32> = numbers.collect();
+        assert!(numbers.iter().all(|x| (x * 4.0).fract() == 0.0 && x.abs() <= 10.0), "{name}");
+        assert!(numbers.iter().any(|x| *x != 0.0), "{name}");
+    }
+}
+
+#[test]
 fn a_file_of_the_users_own_is_read() {
     let bench = Bench::new();
     fs::write(bench.path("own.txt"), "der hund und die katze, die maus und der hund. ".repeat(60))
@@ -169,6 +227,16 @@ fn bad_input_is_one_line() {
             2,
             "--replicates 2 does not apply: a transformer trains alone; use --seed",
         ),
+        (
+            "--balance bias --selector tree",
+            2,
+            "--balance needs a logit for each computation neuron",
+        ),
+        ("--balance loss --compute streaming", 2, "--balance loss needs the probabilities"),
+        ("--balance loss --rule frozen", 2, "--balance loss moves the selectors"),
+        ("--balance-rate inf", 2, "--balance-rate inf: expected a number from 0 up"),
+        ("--explore-steps inf", 2, "--explore-steps inf: expected a number from 0 up"),
+        ("--explore poisson", 2, "--explore"),
         ("--epochs 3", 2, "--epochs 3 does not apply: use --steps"),
         ("--temperature 0", 2, "--temperature 0"),
         ("--heads 0 --temperature 0", 2, "--heads 0: expected 1 or more; --temperature 0"),

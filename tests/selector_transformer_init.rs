@@ -89,7 +89,8 @@ fn the_gradients_have_the_notebooks_order() {
     let mut start = start("");
     let TokenBatch { tokens, next } = start.corpus.batch(0, 0, 8);
     let mut tape = Tape::default();
-    let logits = start.model.forward(&start.params, &tokens, Some(&mut tape), &mut |_, _, _| ());
+    let logits =
+        start.model.forward(&start.params, &tokens, Some(&mut tape), &|_| None, &mut |_, _, _| ());
     let loss = cross_entropy(&logits, &next.flatten(0, 1));
     let mut gradients = start.params.zero_gradients();
     tape.backward(&mut start.params, &mut gradients, &loss).unwrap();

@@ -63,8 +63,13 @@ fn assert_pytorch(flags: &str, loss: f64, sums: &[(&str, f64)]) {
     let tokens = (Tensor::arange(18, (Kind::Int64, Device::Cpu)) * 7 + 3).remainder(11);
     let tokens = tokens.view([3, 6]);
     let mut tape = Tape::default();
-    let logits =
-        model.forward(&params, &tokens.narrow(1, 0, 5), Some(&mut tape), &mut |_, _, _| ());
+    let logits = model.forward(
+        &params,
+        &tokens.narrow(1, 0, 5),
+        Some(&mut tape),
+        &|_| None,
+        &mut |_, _, _| (),
+    );
     let found = cross_entropy(&logits, &tokens.narrow(1, 1, 5).flatten(0, 1));
     let mut gradients = params.zero_gradients();
     tape.backward(&mut params, &mut gradients, &found).unwrap();
@@ -174,7 +179,7 @@ fn loss_and_gradient(flags: &str) -> (f64, Tensor) {
     let model = Transformer::new(&shape, &params, Device::Cpu).unwrap();
     let tokens = Tensor::arange(10, (Kind::Int64, Device::Cpu)).view([2, 5]);
     let mut tape = Tape::default();
-    let logits = model.forward(&params, &tokens, Some(&mut tape), &mut |_, _, _| ());
+    let logits = model.forward(&params, &tokens, Some(&mut tape), &|_| None, &mut |_, _, _| ());
     let loss = cross_entropy(&logits, &(tokens + 1).flatten(0, 1));
     let mut gradients = params.zero_gradients();
     tape.backward(&mut params, &mut gradients, &loss).unwrap();

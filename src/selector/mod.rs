@@ -1,7 +1,8 @@
 //! Networks whose neurons each have a selection neuron and K computation neurons.
 //!
 //! The science: [`layer`] is the layer of such neurons and [`kernel`] computes the selected ones
-//! alone; [`network`] is a perceptron of these layers, [`growth`] changes its K, [`usage`] measures
+//! alone; [`network`] is a perceptron of these layers, [`growth`] changes its K, [`guidance`]
+//! leads its selections by noise and to an even use, [`usage`] measures
 //! how often each computation neuron is selected; [`tape`] puts the layers into a model that
 //! differentiates automatically, as [`language_model`] does; [`task_sequence`] has what continual
 //! learning needs.
@@ -13,6 +14,7 @@
 pub mod config;
 pub mod continual;
 pub mod growth;
+pub mod guidance;
 pub mod kernel;
 pub mod language_model;
 pub mod layer;

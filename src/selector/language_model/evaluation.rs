@@ -42,7 +42,7 @@ pub fn hold_out(
     };
     let (mut sum, mut words) = (0.0, 0);
     for TokenBatch { tokens, next } in batches {
-        let logits = model.forward(params, tokens, None, &mut observe);
+        let logits = model.forward(params, tokens, None, &|_| None, &mut observe);
         let loss = cross_entropy(&logits, &next.flatten(0, 1));
         sum += to_host::scalar(&loss)? * next.numel() as f64;
         words += next.numel() as i64;

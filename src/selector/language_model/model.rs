@@ -13,6 +13,7 @@ use super::layout::{PER_LAYER, linears};
 use super::linear_layer::LinearLayer;
 use super::shape::TransformerShape;
 use crate::lab::tensor::params::{ParamId, Params};
+use crate::selector::layer::{Noise, SelectorLayer};
 use crate::selector::tape::Tape;
 
 /// PyTorch's default, added to the variance.
@@ -21,6 +22,9 @@ const NORM_EPSILON: f64 = 1e-5;
 /// What is told of each linear layer, by its number in [`linears`]: its input, `[row, input]`, and
 /// of a selector layer which computation neurons it selected, `[row, neuron]`.
 pub type Observer<'a> = &'a mut dyn FnMut(usize, &Tensor, Option<&Tensor>);
+
+/// What gives the noise of a linear layer's selectors, by its number in [`linears`].
+pub type NoiseSource<'a> = &'a dyn Fn(usize) -> Option<Noise>;
 
 /// The model: its layers, and which of a run's parameters are theirs.
 #[derive(Debug)]
@@ -88,48 +92,53 @@ impl Transformer {
     ///
     /// # Shapes
     /// - tokens: `[batch, time]` i64, at most as long as the position code
+    /// - noise: of the selectors of each linear layer
     /// - returns: `[batch * time, V]`
     pub fn forward<'a>(
         &'a self,
         params: &Params,
         tokens: &Tensor,
         mut tape: Option<&mut Tape<'a>>,
+        noise: NoiseSource,
         observe: Observer,
     ) -> Tensor {
         let time = tokens.size()[1];
         let x = Tensor::embedding(params.of(self.embedding), tokens, -1, false, false) * self.scale;
         let x = (x + self.positions.narrow(0, 0, time)).flatten(0, 1);
         let mut x = cut(&mut tape, x);
+        let mut linear = |number: usize, x: &Tensor, tape: Option<&mut Tape<'a>>| {
+            let (output, choice) = self.linears[number].forward(params, x, tape, noise(number));
+            observe(number, x, choice.as_ref());
+            output
+        };
         for (i, norms) in self.norms.iter().enumerate() {
-            let mut apply = |part: usize, x: &Tensor| {
-                self.linear(i * PER_LAYER + part, params, x, tape.as_deref_mut(), observe)
+            let mut apply = |part: usize, x: &Tensor, tape: Option<&mut Tape<'a>>| {
+                linear(i * PER_LAYER + part, x, tape)
             };
-            let [q, k, v] = [0, 1, 2].map(|part| self.split_heads(&apply(part, &x), time));
+            let [q, k, v] =
+                [0, 1, 2].map(|part| self.split_heads(&apply(part, &x, tape.as_deref_mut()), time));
             let mixed = attention(&q, &k, &v).transpose(1, 2).flatten(2, 3).flatten(0, 1);
             let mixed = cut(&mut tape, mixed);
-            let mixed =
-                self.linear(i * PER_LAYER + 3, params, &mixed, tape.as_deref_mut(), observe);
+            let mixed = apply(3, &mixed, tape.as_deref_mut());
             x = cut(&mut tape, norms[0].forward(params, &(&x + mixed)));
-            let inner = self.linear(i * PER_LAYER + 4, params, &x, tape.as_deref_mut(), observe);
+            let inner = apply(4, &x, tape.as_deref_mut());
             let inner = cut(&mut tape, inner.relu());
-            let outer =
-                self.linear(i * PER_LAYER + 5, params, &inner, tape.as_deref_mut(), observe);
+            let outer = apply(5, &inner, tape.as_deref_mut());
             x = cut(&mut tape, norms[1].forward(params, &(&x + outer)));
         }
-        self.linear(self.linears.len() - 1, params, &x, tape, observe)
+        linear(self.linears.len() - 1, &x, tape)
     }
 
-    fn linear<'a>(
-        &'a self,
-        number: usize,
-        params: &Params,
-        x: &Tensor,
-        tape: Option<&mut Tape<'a>>,
-        observe: Observer,
-    ) -> Tensor {
-        let (output, choice) = self.linears[number].forward(params, x, tape);
-        observe(number, x, choice.as_ref());
-        output
+    /// The selector layers with the numbers of their linear layers in [`linears`], to be changed.
+    pub fn selectors_mut(&mut self) -> impl Iterator<Item = (usize, &mut SelectorLayer)> {
+        let numbered = self.linears.iter_mut().enumerate();
+        numbered.filter_map(|(number, linear)| Some((number, linear.selector_mut()?)))
+    }
+
+    /// The selector layers with the numbers of their linear layers in [`linears`].
+    pub fn selectors(&self) -> impl Iterator<Item = (usize, &SelectorLayer)> {
+        let numbered = self.linears.iter().enumerate();
+        numbered.filter_map(|(number, linear)| Some((number, linear.selector()?)))
     }
 
     /// `[batch * time, d]` as `[batch, head, time, d / heads]`.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tch::{Device, Tensor};
 
-use super::config::{Balance, MnistConfig};
+use super::config::MnistConfig;
 use super::tally::Tally;
 use crate::data::ImageData;
 use crate::lab::store::{Persist, Purpose, StateReader, StateWriter};
@@ -69,13 +69,7 @@ pub(super) fn draw_network(
     let params = shape.parameters(seeds, device)?;
     let network = SelectorNetwork::new(&shape, network_config.options(), &params, device);
     let mut network = network.map_err(refuse_invalid)?;
-    for layer in &mut network.layers {
-        match config.balance {
-            Balance::None => {}
-            Balance::Loss => layer.set_aux_loss_weight(config.balance_rate),
-            Balance::Bias => layer.add_balance_bias(),
-        }
-    }
+    network.layers.iter_mut().for_each(|layer| config.guidance.prepare(layer));
     Ok(Drawn { params, network })
 }
 

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use tch::{Kind, Tensor, no_grad_guard};
 
-use super::config::Balance;
 use super::state::{EpochOrder, SelectorMnist};
 use super::tally::Tally;
 use crate::lab::tensor::nn::{cross_entropy_with_gradient, epoch_order};
 use crate::lab::train::experiment::Step;
 use crate::lab::train::learner::Learner;
 use crate::lab::train::phase::Phase;
+use crate::selector::guidance::NoiseDraw;
 use crate::selector::layer::Noise;
 use crate::selector::network::{NetworkPass, layer_name};
 use crate::selector::presentation::{LETTERS, letter};
@@ -41,17 +41,11 @@ impl SelectorMnist {
         let network = &self.network;
         step.time(Phase::Backward, || network.backward(params, gradients, &pass, &delta));
         let found = self.learner.apply(step, &loss)?;
-        match (self.config.balance, counts) {
-            (Balance::Bias, Some(counts)) => {
-                let (batch_size, rate) =
-                    (labels.size()[labels.dim() - 1], self.config.balance_rate);
-                let applies = found.map(|found| found.applies());
-                for (layer, counts) in self.network.layers.iter_mut().zip(&counts) {
-                    layer.update_balance_bias(counts, batch_size, rate, applies.as_ref());
-                }
-            }
-            // The layers' backward pass added the balance loss's gradient already.
-            (Balance::None | Balance::Loss, _) | (Balance::Bias, None) => {}
+        if let Some(counts) = counts {
+            let samples = labels.size()[labels.dim() - 1];
+            let applies = found.map(|found| found.applies());
+            let counted = self.network.layers.iter_mut().zip(&counts);
+            self.config.guidance.rebalance(counted, samples, applies.as_ref());
         }
         step.mean("train/loss", &loss);
         if step.logging {
@@ -88,23 +82,16 @@ impl SelectorMnist {
 
     /// The noise on a layer's selectors at a step, which falls to 0 in a straight line.
     fn noise(&self, layer: usize, step: u64) -> Option<Noise> {
-        let kind = self.config.explore?;
         let steps = self.config.explore_epochs * self.schedule.evaluate_every as f64;
-        let scale = self.config.explore_scale * (1.0 - step as f64 / steps);
-        let seed = self.seeds.first;
-        let noise = || Noise { kind, scale, seed, stream: layer_name(layer), step };
-        (scale > 0.0).then(noise)
+        let (seed, layer) = (self.seeds.first, layer_name(layer));
+        self.config.guidance.noise(NoiseDraw { seed, layer: &layer, step, steps })
     }
 
     /// Adds the selections of the batch to the epoch's, and gives their counts for each layer, where
     /// the step needs them.
     fn count(&mut self, pass: &NetworkPass) -> Option<Vec<Tensor>> {
-        let balances_by_counts = match self.config.balance {
-            Balance::Bias => true,
-            Balance::None | Balance::Loss => false,
-        };
         let layers = self.network.layers.iter().zip(&pass.layers);
-        if self.config.lazy || balances_by_counts {
+        if self.config.lazy || self.config.guidance.balances_by_counts() {
             let counts = layers.map(|(layer, pass)| layer.selection_counts(&pass.choice));
             let counts: Vec<Tensor> = counts.collect();
             self.tallies.iter_mut().zip(&counts).for_each(|(tally, batch)| tally.add_counts(batch));

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::{Config, LearnerConfig, Refusals, RunConfig, StepWork};
 use crate::selector::config::{GATHERS, SelectionConfig};
+use crate::selector::guidance::{Balance, GuidanceConfig, NoiseDraw, check_from_zero};
 use crate::selector::language_model::layout::parameter_count;
+use crate::selector::language_model::memory::Memory;
 use crate::selector::language_model::shape::{Replace, TransformerShape};
-use crate::selector::layer::Inner;
+use crate::selector::layer::{Compute, Inner, Noise};
 
 /// In place of `nn.Linear`, a selector layer has no activation of its own.
 const INNER: Inner = Inner::Identity;
@@ -49,6 +51,13 @@ pub struct TransformerConfig {
     #[command(flatten)]
     #[serde(flatten)]
     pub selection: SelectionConfig,
+    /// What leads its selections
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub guidance: GuidanceConfig,
+    /// Steps over which the noise falls to 0
+    #[arg(long, default_value_t = 300.0, value_name = "STEPS")]
+    pub explore_steps: f64,
     /// What embeddings, drawn from N(0, 1), are multiplied by
     #[arg(long, value_enum, default_value = "sqrt-d")]
     pub embedding_scale: EmbeddingScale,
@@ -93,6 +102,21 @@ impl TransformerConfig {
             Replace::Attention | Replace::Linear | Replace::All => (38.0, 112.0),
         };
         StepWork::training(in_products, words, rest + of_layer * self.layers as f64)
+    }
+
+    /// The noise on the selectors of a linear layer at a step.
+    pub fn noise(&self, seed: u64, layer: &str, step: u64) -> Option<Noise> {
+        self.guidance.noise(NoiseDraw { seed, layer, step, steps: self.explore_steps })
+    }
+
+    /// The memory of a run of a model of this shape. An auxiliary loss needs the probabilities of
+    /// every computation neuron at once, as `--compute dense` does.
+    pub fn memory(&self, shape: &TransformerShape) -> Memory {
+        let mut shape = shape.clone();
+        if self.guidance.balance == Balance::Loss {
+            shape.options.compute = Compute::Dense;
+        }
+        Memory::of(&shape, self.batch_size, self.learner.optimizer.kind)
     }
 
     /// The sizes of the model, with this many words in the vocabulary.
@@ -149,7 +173,16 @@ impl Config for TransformerConfig {
         refusals.unless(temperature > 0.0 && temperature.is_finite(), || {
             format!("--temperature {temperature}: expected a positive number")
         });
+        self.guidance.resolve(false, &mut self.selection);
         self.selection.resolve(INNER, refusals);
+        let has_logits = self.selection.kind().has_logit_each();
+        refusals.unless(!self.guidance.balances() || has_logits, || {
+            "--balance needs a logit for each computation neuron: use --selector softmax or \
+             low-rank"
+                .into()
+        });
+        self.guidance.check(&self.selection, refusals);
+        check_from_zero(&[("explore-steps", self.explore_steps)], refusals);
         self.learner.validate(refusals);
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use tch::Device;
+use tch::{Device, Tensor};
 
 use super::config::TransformerConfig;
 use super::presets::PRESETS;
@@ -22,7 +22,6 @@ use crate::selector::config::refuse_invalid;
 use crate::selector::language_model::baselines::Baselines;
 use crate::selector::language_model::corpus::{Corpus, TokenBatch};
 use crate::selector::language_model::layout;
-use crate::selector::language_model::memory::Memory;
 use crate::selector::language_model::model::Transformer;
 use crate::selector::language_model::monitor::GradientNorms;
 use crate::selector::tape::Tape;
@@ -68,11 +67,12 @@ impl Experiment for SelectorTransformer {
         check_sequence(&text, config.sequence)?;
         let corpus = Corpus::new(&text, config.sequence, device)?;
         let shape = config.shape(text.vocabulary.len() as i64);
-        let memory = Memory::of(&shape, config.batch_size, config.learner.optimizer.kind);
+        let memory = config.memory(&shape);
         crate::lab::tensor::memory::require(device, memory.bytes(), "this transformer")?;
         let params = draw_params(run.seed, 1, &layout::parameters(&shape), device)?;
-        let model = Transformer::new(&shape, &params, device).map_err(refuse_invalid)?;
+        let mut model = Transformer::new(&shape, &params, device).map_err(refuse_invalid)?;
         let linears = layout::linears(&shape);
+        model.selectors_mut().for_each(|(_, layer)| config.guidance.prepare(layer));
         let norms = GradientNorms::new(&linears, &params)?;
         let words = config.batch_size.saturating_mul(config.sequence);
         let schedule = RunSchedule::new(run.steps.unwrap_or_default(), config.evaluate_every)
@@ -105,22 +105,30 @@ impl Experiment for SelectorTransformer {
     }
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
-        let (index, size) = (step.index, self.config.batch_size);
+        let (index, seed, size) = (step.index, self.seed, self.config.batch_size);
         let TokenBatch { tokens, next } =
             step.time(Phase::Data, || self.corpus.batch(self.seed, index, size));
+        let counts = self.config.guidance.balances_by_counts();
+        let mut choices = Vec::new();
+        let Self { config, model, linears, learner, .. } = self;
+        let noise = |number: usize| config.noise(seed, &linears[number].name, index);
         let mut tape = Tape::default();
         let loss = step.time(Phase::Forward, || {
-            let logits = self.model.forward(
-                &self.learner.params,
+            let logits = model.forward(
+                &learner.params,
                 &tokens,
                 Some(&mut tape),
-                &mut |_, _, _| (),
+                &noise,
+                &mut |_, _, choice| {
+                    choices.extend(choice.filter(|_| counts).map(Tensor::shallow_clone));
+                },
             );
             cross_entropy(&logits, &next.flatten(0, 1))
         });
-        let Learner { params, gradients, .. } = &mut self.learner;
+        let Learner { params, gradients, .. } = learner;
         step.time(Phase::Backward, || tape.backward(params, gradients, &loss))?;
-        self.learner.apply(step, &loss)?;
+        let found = self.learner.apply(step, &loss)?;
+        self.rebalance(&choices, found.map(|found| found.applies()).as_ref());
         step.mean("train/loss", &loss);
         if step.logging {
             step.time(Phase::Logging, || self.norms.add(&self.learner.gradients));

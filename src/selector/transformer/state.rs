@@ -1,6 +1,7 @@
 //! A transformer in training, and the tensors that a checkpoint has of it.
 
 use anyhow::{Result, ensure};
+use tch::Tensor;
 
 use super::config::TransformerConfig;
 use crate::data::text::TextData;
@@ -57,19 +58,44 @@ impl SelectorTransformer {
         let batches = self.corpus.held_out(self.config.eval_sequences, self.config.batch_size);
         hold_out(&self.model, &self.linears, &self.learner.params, &batches)
     }
+
+    /// Moves the balance biases after a step.
+    ///
+    /// - choices: what the batch selected in each selector layer, `[row, neuron]`; none where the
+    ///   balance does not count
+    /// - applies: `[]` bool on the device; where it is false nothing moves. None is true.
+    pub(super) fn rebalance(&mut self, choices: &[Tensor], applies: Option<&Tensor>) {
+        let layers = self.model.selectors_mut().map(|(_, layer)| layer);
+        for (layer, choice) in layers.zip(choices) {
+            let (rows, counts) = (choice.size()[0], layer.selection_counts(choice));
+            self.config.guidance.rebalance([(layer, &counts)].into_iter(), rows, applies);
+        }
+    }
 }
 
+/// The learner, the norms of gradients since the last evaluation, and for each selector layer that
+/// has a balance bias `<layer>.preference`, as in a network of images.
 impl Persist for SelectorTransformer {
     fn save(&self, writer: &mut StateWriter) -> Result<()> {
         self.learner.save(writer)?;
         self.norms.save(writer)?;
         writer.number(GRADIENT_MEANS, &self.gradient_means);
+        for (number, layer) in self.model.selectors() {
+            if let Some(bias) = layer.balance_bias() {
+                writer.model(format!("{}.preference", self.linears[number].name), bias);
+            }
+        }
         Ok(())
     }
 
     fn load(&mut self, reader: &mut StateReader) -> Result<()> {
         self.learner.load(reader)?;
         self.norms.load(reader)?;
+        for (number, layer) in self.model.selectors() {
+            if let Some(bias) = layer.balance_bias() {
+                reader.model(&format!("{}.preference", self.linears[number].name), bias)?;
+            }
+        }
         // Checkpoints of earlier versions have none.
         if reader.resumes() && reader.has(GRADIENT_MEANS) {
             let mut means: Vec<f64> = Vec::new();
