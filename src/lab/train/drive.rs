@@ -30,7 +30,7 @@ pub(super) fn drive<E: Experiment>(
         session.train()
     });
     let ended = ended.and_then(|()| session.draw_figures());
-    let status = summary::status(&ended);
+    let status = summary::status(&ended, &session.folder.path);
     let summary = session.finish(status, ended.as_ref().err().map_or(0, exit_status));
     if actions.json {
         session.console.print(&json!(summary).to_string());

@@ -23,7 +23,8 @@ use crate::lab::store::durable;
 use crate::lab::store::folder::RunFolder;
 use crate::lab::store::locate::locate;
 use crate::lab::store::record::{
-    Configuration, Labels, Process, Provenance, RecordFile, Resumption, Summary, libtorch_version,
+    Configuration, EarlyStop, Labels, Process, Provenance, RecordFile, Resumption, Summary,
+    libtorch_version,
 };
 use crate::lab::tensor::device;
 
@@ -113,6 +114,7 @@ pub(super) fn resume<E: Experiment>(
         }
         return Ok(());
     }
+    EarlyStop::forget(&path)?;
     console.report(&format!("continuing {} at step {at}", folder.name));
     stays_on_cpu.iter().for_each(|reason| console.report(reason));
     Configuration(config).write(&path)?;

@@ -128,7 +128,7 @@ fn had_checkpoint(run: &Path, record: Option<&Provenance>) -> bool {
     let went_on = record.is_some_and(|record| record.resumed.iter().any(|later| later.step > 0));
     let saved = Summary::read(run).is_ok_and(|summary| match summary.status {
         // These are saved at their last step.
-        Status::Done | Status::Interrupted => summary.steps > 0,
+        Status::Done | Status::Interrupted | Status::Stopped => summary.steps > 0,
         Status::Running | Status::NonFinite | Status::Failed | Status::Crashed => {
             summary.checkpoint.is_some()
         }

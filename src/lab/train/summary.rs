@@ -1,6 +1,6 @@
 //! How a run begins and ends: what is written once, and what is said about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::log::tags::SYSTEM;
 use crate::lab::store::checkpoint::{Manifest, find};
-use crate::lab::store::record::{Best, RecordFile, Status, Summary};
+use crate::lab::store::record::{Best, EarlyStop, RecordFile, Status, Summary};
 use crate::lab::tensor::device;
 
 /// A word of a command as a POSIX shell reads it back.
@@ -23,12 +23,13 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The status of a run that ended so.
-pub fn status(ended: &Result<()>) -> Status {
+/// The status of a run in a folder that ended so.
+pub fn status(ended: &Result<()>, folder: &Path) -> Status {
     match ended {
         Ok(()) => Status::Done,
         Err(error) => match error.downcast_ref::<Failure>() {
             Some(Failure::NonFinite { .. }) => Status::NonFinite,
+            Some(Failure::Interrupted { .. }) if EarlyStop::is_in(folder) => Status::Stopped,
             Some(Failure::Interrupted { .. }) => Status::Interrupted,
             Some(Failure::Refused(_)) | None => Status::Failed,
         },

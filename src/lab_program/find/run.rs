@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use super::{layout, tail};
 use crate::lab::error::one_line;
 use crate::lab::log::metrics::is_replicate;
+use crate::lab::store::checkpoint::{Manifest, Score};
 use crate::lab::store::folder;
 use crate::lab::store::record::{
-    Best, Configuration, Labels, Provenance, RecordFile, Status, Summary,
+    Best, Configuration, EarlyStop, Labels, Provenance, RecordFile, Status, Summary,
 };
 use crate::lab_program::text::table::plain;
 
@@ -32,6 +33,8 @@ pub struct Run {
     pub checkpoints: PathBuf,
     /// How it stands.
     pub status: Status,
+    /// Why it was stopped early, where it was.
+    pub stopped: Option<EarlyStop>,
     /// Its seed.
     pub seed: Option<u64>,
     /// What people say of it.
@@ -75,7 +78,12 @@ impl Run {
         let origin: Provenance = part(path, !locked, &mut problems).unwrap_or_default();
         let summary: Option<Summary> = part(path, false, &mut problems);
         let labels: Option<Labels> = part(path, false, &mut problems);
-        let status = status(path, locked, summary.as_ref());
+        let stopped: Option<EarlyStop> = part(path, false, &mut problems);
+        let status = match status(path, locked, summary.as_ref()) {
+            // Told to stop, and killed before it said so itself.
+            Status::Interrupted | Status::Crashed if stopped.is_some() => Status::Stopped,
+            status => status,
+        };
         let (experiment, name) =
             (path.parent().map(layout::name).unwrap_or_default(), layout::name(path));
         let checkpoints = checkpoints(path, &config, origin.process.folder);
@@ -87,6 +95,7 @@ impl Run {
             path: path.into(),
             checkpoints,
             status,
+            stopped: stopped.filter(|_| status == Status::Stopped),
             seed: config.seed(),
             labels: labels.unwrap_or_default(),
             changed: origin.changed,
@@ -155,6 +164,13 @@ impl Run {
         Some((tag, self.last[tag].as_f64().unwrap_or(f64::NAN)))
     }
 
+    /// The score of an evaluation of the run, which says by what its checkpoints are compared; none
+    /// where it has no checkpoint with one.
+    pub fn score(&self) -> Option<Score> {
+        let manifests = Manifest::list(&self.checkpoints);
+        manifests.iter().find_map(|path| Manifest::read(path).ok()?.score)
+    }
+
     /// `<experiment>/<name>`, with the sweep before it where it is a point of one.
     pub fn id(&self) -> String {
         layout::id(&self.path, self.sweep.as_deref())
@@ -195,7 +211,11 @@ fn status(path: &Path, locked: bool, summary: Option<&Summary>) -> Status {
     };
     match summary.status {
         Status::Running | Status::Crashed => Status::Crashed,
-        Status::Done | Status::Interrupted | Status::NonFinite | Status::Failed => {
+        Status::Done
+        | Status::Interrupted
+        | Status::Stopped
+        | Status::NonFinite
+        | Status::Failed => {
             // A process that resumed a run did not always say so: then the log goes further than
             // the summary of the process before it.
             let silent = summary.process.is_none();

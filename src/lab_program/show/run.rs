@@ -10,6 +10,7 @@ use crate::lab::error::one_line;
 use crate::lab::log::console::{Console, printable};
 use crate::lab::log::tags::is_of_machine;
 use crate::lab::store::checkpoint::Manifest;
+use crate::lab::store::record::EarlyStop;
 use crate::lab_program::find::lookup::find_run;
 use crate::lab_program::text::table::{Table, number, plain};
 use crate::lab_program::text::units;
@@ -65,6 +66,12 @@ fn text(details: &Details) -> String {
     }
     if !run.labels.tags.is_empty() {
         text += &format!("tags     {}\n", printable(&run.labels.tags.join(", ")));
+    }
+    if let Some(EarlyStop { rule, step, tag, best, median }) = &run.stopped {
+        let value = |value: &Option<f64>| number(value.unwrap_or(f64::NAN));
+        let (best, median) = (value(best), value(median));
+        let why = format!("{tag} {best} at step {step}, worse than the {rule}, {median}");
+        text += &format!("stopped  {}\n", printable(&why));
     }
     let changed = |(key, value): (&String, &Value)| {
         let mark = if run.changed.contains_key(key) { "*" } else { " " };

@@ -5,6 +5,7 @@
 //! what may be missing is an [`Option`] or has a default, and keys that are unknown are skipped.
 
 mod configuration;
+mod early_stop;
 mod labels;
 mod package;
 mod provenance;
@@ -12,6 +13,7 @@ mod status;
 mod summary;
 
 pub use configuration::Configuration;
+pub use early_stop::EarlyStop;
 pub use labels::Labels;
 pub use package::Package;
 pub(super) use provenance::host;

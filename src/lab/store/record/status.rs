@@ -12,6 +12,9 @@ pub enum Status {
     Done,
     /// It was asked to stop, and saved first.
     Interrupted,
+    /// Somebody who compared it with others, such as a sweep, ended it: see
+    /// [`EarlyStop`](super::EarlyStop). It was saved first.
+    Stopped,
     /// It stopped at a loss or a gradient that was not finite.
     NonFinite,
     /// It ended on another error.
@@ -28,6 +31,7 @@ impl Status {
             Status::Running => "running",
             Status::Done => "done",
             Status::Interrupted => "interrupted",
+            Status::Stopped => "stopped",
             Status::NonFinite => "non-finite",
             Status::Failed => "failed",
             Status::Crashed => "crashed",
@@ -38,7 +42,7 @@ impl Status {
     pub fn is_done(self) -> bool {
         match self {
             Status::Done => true,
-            Status::Running | Status::Interrupted | Status::NonFinite => false,
+            Status::Running | Status::Interrupted | Status::Stopped | Status::NonFinite => false,
             Status::Failed | Status::Crashed => false,
         }
     }
@@ -48,14 +52,16 @@ impl Status {
         match self {
             Status::Done => Some(true),
             Status::Interrupted => None,
-            Status::Running | Status::NonFinite | Status::Failed | Status::Crashed => Some(false),
+            Status::Running | Status::Stopped | Status::NonFinite => Some(false),
+            Status::Failed | Status::Crashed => Some(false),
         }
     }
 
-    /// Whether running it again would change nothing.
+    /// Whether a sweep has no need to go on with it: running it again would change nothing, or is not
+    /// worth it.
     pub fn is_final(self) -> bool {
         match self {
-            Status::Done | Status::NonFinite => true,
+            Status::Done | Status::Stopped | Status::NonFinite => true,
             Status::Running | Status::Interrupted | Status::Failed | Status::Crashed => false,
         }
     }
@@ -63,7 +69,8 @@ impl Status {
     /// Whether the run stands still before its end.
     pub fn is_broken_off(self) -> bool {
         match self {
-            Status::Interrupted | Status::NonFinite | Status::Failed | Status::Crashed => true,
+            Status::Interrupted | Status::Stopped | Status::NonFinite => true,
+            Status::Failed | Status::Crashed => true,
             Status::Running | Status::Done => false,
         }
     }
@@ -71,7 +78,8 @@ impl Status {
     /// Whether the process that wrote this had come to an end of some kind.
     pub fn is_end(self) -> bool {
         match self {
-            Status::Done | Status::Interrupted | Status::NonFinite | Status::Failed => true,
+            Status::Done | Status::Interrupted | Status::Stopped => true,
+            Status::NonFinite | Status::Failed => true,
             Status::Running | Status::Crashed => false,
         }
     }
