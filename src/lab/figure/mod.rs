@@ -34,5 +34,6 @@ pub use line::{LineFigure, Reference};
 pub use matrix::MatrixFigure;
 pub use palette::ColourMap;
 pub use panels::Panels;
+pub use scale::{Scale, Ticks};
 pub use series::Series;
 pub use tiles::{Tile, TilesFigure};

@@ -8,7 +8,7 @@ const SMALLEST: f64 = 1e-290;
 
 /// The range of an axis, linear or logarithmic.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scale {
+pub struct Scale {
     low: f64,
     high: f64,
     log: bool,
@@ -16,7 +16,7 @@ pub(super) struct Scale {
 
 /// The ticks of an axis.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Ticks {
+pub struct Ticks {
     /// Position in the data's units, and label.
     pub major: Vec<(f64, String)>,
     /// Positions of the small ticks between, on logarithmic axes.
@@ -75,6 +75,11 @@ impl Scale {
         let (low, high) = (place(self.low), place(self.high));
         // Bounded, since the drawing library's coordinates are single precision.
         Some(((place(value) - low) / (high - low)).clamp(-100.0, 100.0))
+    }
+
+    /// The ends of the axis, the low one first.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
     }
 
     /// The length of a linear axis in the data's units.

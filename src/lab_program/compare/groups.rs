@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::lab::log::console::printable;
 use crate::lab::statistics::mean_and_sd;
+use crate::lab::store::checkpoint::Score;
 use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab_program::find::run::Run;
-use crate::lab_program::text::table::{Table, number, plain};
+use crate::lab_program::text::table::{Table, number, plain, with_spread};
 
 /// Runs of equal settings, but for the seed.
 #[derive(Debug)]
@@ -58,6 +59,28 @@ pub fn group_runs(runs: Vec<Run>) -> Vec<Group> {
     groups
 }
 
+/// The numbers of the groups to show where there is room for so many: all where they fit, or else
+/// the best by the result that their checkpoints are compared by, and the first where nothing says
+/// which are. In the order of the groups.
+pub fn foremost(groups: &[Group], most: usize) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..groups.len()).collect();
+    if groups.len() <= most {
+        return numbers;
+    }
+    let score = groups.iter().flat_map(|group| &group.runs).find_map(Run::score);
+    if let Some(Score { tag, higher_is_better, .. }) = score {
+        let loss = |number: &usize| {
+            let mean = mean_and_sd(&groups[*number].values(&tag)).0;
+            let loss = if higher_is_better { -mean } else { mean };
+            if loss.is_finite() { loss } else { f64::INFINITY }
+        };
+        numbers.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
+    }
+    numbers.truncate(most);
+    numbers.sort_unstable();
+    numbers
+}
+
 /// The results that any run has, in the experiment's order.
 pub fn result_tags(groups: &[Group]) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
@@ -84,7 +107,9 @@ pub fn groups_table(groups: &[Group], tags: &[String]) -> Table {
     for group in groups {
         let done = group.runs.iter().filter(|run| run.status.is_done()).count();
         let mut row: Vec<String> = group.settings.values().map(plain).collect();
-        row.push(format!("{done} of {}", group.runs.len()));
+        let stopped = group.runs.iter().filter(|run| run.stopped.is_some()).count();
+        let stopped = if stopped > 0 { format!(", {stopped} stopped") } else { String::new() };
+        row.push(format!("{done} of {}{stopped}", group.runs.len()));
         row.extend(tags.iter().map(|tag| spread(&group.values(tag))));
         table.rows.push(row);
     }
@@ -98,7 +123,7 @@ fn spread(values: &[f64]) -> String {
         [one] => number(*one),
         _ => {
             let (mean, sd) = mean_and_sd(values);
-            format!("{} ± {}", number(mean), number(sd))
+            with_spread(mean, sd)
         }
     }
 }

@@ -3,4 +3,5 @@
 pub mod curves;
 pub mod diff;
 pub mod figure;
+pub mod grouped;
 pub mod groups;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::markdown::{Report, markdown};
-use super::page;
+use super::content::document;
+use super::html::page;
+use super::markdown::{link, markdown};
 use crate::lab::log::console::Console;
 use crate::lab::store::durable;
 use crate::lab_program::find::filter::{RunFilter, select_some};
@@ -18,7 +19,7 @@ pub struct ReportArgs {
     /// Which runs
     #[command(flatten)]
     pub filter: RunFilter,
-    /// The page; its Markdown goes beside it, and the comparing figure into a folder beside it
+    /// The page; its Markdown goes beside it, and the comparing figures into a folder beside it
     #[arg(long, default_value = "report.html")]
     pub out: PathBuf,
     /// Show the figures of so many runs at most, the newest ones
@@ -26,7 +27,7 @@ pub struct ReportArgs {
     pub figures: usize,
 }
 
-/// Writes the page and the Markdown behind it.
+/// Writes the page and the same as Markdown.
 ///
 /// # Errors
 /// Where no run is chosen, or something can't be written.
@@ -40,12 +41,12 @@ pub fn report(args: &ReportArgs) -> Result<()> {
     let stem = args.out.file_stem().context("--out needs the name of a file")?.to_os_string();
     let mut assets = stem.clone();
     assets.push("-figures");
-    let Report { text, pictures } = markdown(&title, runs, args.figures, &home.join(assets))?;
-    let page = page::html(&title, &text, &pictures);
+    let document = document(&title, runs, args.figures, &home.join(assets))?;
     // Links in the Markdown count from its own folder.
-    let here = format!("]({}/", page::link(home));
-    durable::write(&home.join(&stem).with_extension("md"), text.replace(&here, "](").as_bytes())?;
-    durable::write(&args.out, page.as_bytes())?;
+    let here = format!("]({}/", link(home));
+    let text = markdown(&document).replace(&here, "](");
+    durable::write(&home.join(&stem).with_extension("md"), text.as_bytes())?;
+    durable::write(&args.out, page(&document).as_bytes())?;
     console.print(&args.out.display().to_string());
     Ok(())
 }

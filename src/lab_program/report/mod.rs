@@ -1,5 +1,11 @@
 //! `lab report`: one page with the figures, tables and provenance of runs.
 
+pub mod chart;
 pub mod command;
+pub mod comparison;
+pub mod content;
+pub mod document;
+pub mod escape;
+pub mod html;
 pub mod markdown;
-pub mod page;
+pub mod plot;

@@ -10,7 +10,7 @@ use super::response::response;
 use crate::lab::figure::RgbImage;
 use crate::lab::log::tensorboard::EventWriter;
 use crate::lab::store::durable;
-use crate::lab_program::compare::figure::curve_panels;
+use crate::lab_program::compare::figure::read_panels;
 use crate::lab_program::compare::groups::{group_runs, groups_table, result_tags};
 use crate::lab_program::find::run::Run;
 use crate::lab_program::text::table::Table;
@@ -35,7 +35,7 @@ pub fn write(sweep: &Sweep) -> Result<Table> {
     events.text("sweep", 0, &table.markdown())?;
     let figures = home.join("figures");
     fs::create_dir_all(&figures)?;
-    if let Some(panels) = curve_panels(&title, &groups, &tags) {
+    if let Some(panels) = read_panels(&title, &groups, &tags) {
         keep(&mut events, &figures, "curves", &panels.render()?, &panels.to_csv())?;
     }
     if let Some(panels) = response(&title, &groups, &tags) {

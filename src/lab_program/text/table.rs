@@ -32,6 +32,19 @@ impl Table {
         }
     }
 
+    /// Puts the columns of these names before the others.
+    pub fn put_first(&mut self, names: &[&str]) {
+        let place = |column: &usize| {
+            let name = self.header[*column].as_str();
+            names.iter().position(|first| *first == name).unwrap_or(names.len())
+        };
+        let mut order: Vec<usize> = (0..self.header.len()).collect();
+        order.sort_by_key(place);
+        for row in self.rows.iter_mut().chain([&mut self.header]) {
+            *row = order.iter().map(|column| std::mem::take(&mut row[*column])).collect();
+        }
+    }
+
     /// Takes out the columns of these names.
     pub fn drop_columns(&mut self, names: &[&str]) {
         for column in (0..self.header.len()).rev() {
@@ -184,6 +197,28 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// Mean and standard deviation in as many digits as the second says anything about: two of the
+/// deviation's own, and the mean to the same place.
+pub fn with_spread(mean: f64, sd: f64) -> String {
+    if !(mean.is_finite() && sd.is_finite()) || sd <= 0.0 {
+        return format!("{} ± {}", number(mean), number(sd));
+    }
+    let exponent = |value: f64| value.abs().log10().floor() as i32;
+    // Rounded first, since 0.0999 has its first digit where 0.10 has.
+    let sd: f64 = format!("{sd:.1e}").parse().unwrap_or(sd);
+    let place = exponent(sd) - 1;
+    let largest = mean.abs().max(sd);
+    if (1e-3..1e5).contains(&largest) && place >= -6 {
+        let (unit, decimals) = (10f64.powi(place), (-place).max(0) as usize);
+        let round = |value: f64| if place > 0 { (value / unit).round() * unit } else { value };
+        let text = |value: f64| format!("{:.decimals$}", round(value));
+        return format!("{} ± {}", text(mean), text(sd));
+    }
+    let digits = (exponent(largest) - place).clamp(1, 12) as usize;
+    let mean = if mean == 0.0 { "0".into() } else { format!("{mean:.digits$e}") };
+    format!("{mean} ± {sd:.1e}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +244,8 @@ mod tests {
         );
         table.rows[0] = vec!["=1+1".into(), "-1 ± 0.5".into()];
         assert_eq!(table.csv(), "run,settings\n'=1+1,-1 ± 0.5\n");
+        table.put_first(&["none", "settings"]);
+        assert_eq!(table.csv(), "settings,run\n-1 ± 0.5,'=1+1\n");
     }
 
     #[test]
@@ -235,6 +272,19 @@ mod tests {
             assert_eq!(number(value), text);
         }
         assert_eq!(number(120.0), "120");
+        for (mean, sd, text) in [
+            (0.72667, 0.043815, "0.727 ± 0.044"),
+            (0.9731, 0.0996, "0.97 ± 0.10"),
+            (0.0012, 0.5, "0.00 ± 0.50"),
+            (-12345.6, 678.9, "-12350 ± 680"),
+            (93.0, 12.0, "93 ± 12"),
+            (1.234e-7, 4.4e-9, "1.234e-7 ± 4.4e-9"),
+            (1.5e6, 2.5e4, "1.500e6 ± 2.5e4"),
+            (0.5, 0.0, "0.5 ± 0"),
+            (f64::NAN, 1.0, "NaN ± 1"),
+        ] {
+            assert_eq!(with_spread(mean, sd), text);
+        }
         assert_eq!(plain(&json!([64, "a"])), "64,a");
     }
 }
