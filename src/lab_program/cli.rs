@@ -70,7 +70,7 @@ enum Task {
     Rm(remove::RemoveArgs),
     /// Show the tensors of a checkpoint, verify it, write it for PyTorch or NumPy
     Checkpoint(checkpoint::CheckpointArgs),
-    /// Run an experiment at every point of a grid, each with a run folder of its own
+    /// Run an experiment at every point of a grid, or at random ones, each with a run folder of its own
     #[command(after_help = SWEEP_HELP)]
     Sweep(SweepArgs),
     /// How the points of a sweep stand, with what Slurm says of them: lab sweep status NAME
@@ -111,6 +111,8 @@ enum Task {
 
 const SWEEP_HELP: &str = "Every other flag is the experiment's, for all points:\n  \
     lab sweep selector_mnist --data digits --grid lr=0.01,0.1 --grid seed=0..4\n\
+Random points, of which those that are worse than the median are stopped early:\n  \
+    lab sweep selector_mnist --search random:50 --set lr=log:1e-3..1 --stop median\n\
 How a sweep stands, also on a cluster:\n  lab sweep status NAME";
 
 /// The command line, and the words that a sweep passes on to its experiment.

@@ -14,6 +14,21 @@ pub struct SweepArgs {
     /// are separated by semicolons. May be repeated: every combination is a point
     #[arg(long, value_name = "KEY=VALUES")]
     pub grid: Vec<String>,
+    /// Draw this many points at random from what --set has, each with every combination of the grid:
+    /// random:50
+    #[arg(long, value_name = "random:POINTS", requires = "set")]
+    pub search: Option<String>,
+    /// A setting that --search draws: lr=log:1e-4..1e-1 (its logarithm is uniform), dropout=lin:0..0.5,
+    /// batch-size=int:16..128, or choices as --grid takes them. May be repeated
+    #[arg(long, value_name = "KEY=VALUES", requires = "search")]
+    pub set: Vec<String>,
+    /// Seed of --search: the same one draws the same points
+    #[arg(long, value_name = "SEED", requires = "search")]
+    pub search_seed: Option<u64>,
+    /// Stop a point whose best result is worse than the median of the others' at the same step, once
+    /// a quarter of its steps are done: median, or median:grace=STEPS,others=POINTS
+    #[arg(long, value_name = "RULE")]
+    pub stop: Option<String>,
     /// Name of the sweep; by default `<experiment>-<UTC time>`
     #[arg(long)]
     pub name: Option<String>,
@@ -63,8 +78,12 @@ pub enum Launcher {
 }
 
 /// Flags of `lab sweep` that take a value.
-const WITH_VALUE: [&str; 9] = [
+const WITH_VALUE: [&str; 13] = [
     "--grid",
+    "--search",
+    "--set",
+    "--search-seed",
+    "--stop",
     "--name",
     "--runs",
     "--checkpoints",

@@ -55,6 +55,15 @@ fn run(sweep: &Sweep, own_args: &SweepArgs, stop: &StopSignal) -> Result<ExitCod
     console.report(&format!("sweep        {}", home.display()));
     console.report(&format!("figures      {}/figures", home.display()));
     console.report(&format!("TensorBoard  lab tensorboard {}", home.display()));
+    if pool.stopped > 0 {
+        let (stopped, all) = (pool.stopped, sweep.points.len());
+        let what = "worse than the median, stopped early";
+        console.report(&format!("stopped      {stopped} of {all} points: {what}"));
+    }
+    let has_score = |point| sweep.run(point).is_some_and(|run| run.score().is_some());
+    if sweep.stop.is_some() && !sweep.points.iter().any(has_score) {
+        console.warn("--stop: no evaluation had a score, so that no point was compared");
+    }
     for (name, reason) in &pool.failed {
         console.warn(&format!("{name}: {reason}"));
     }

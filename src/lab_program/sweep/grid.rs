@@ -11,8 +11,8 @@ use crate::lab::store::folder::check_name;
 /// Most values of a range.
 const LONGEST_RANGE: i64 = 100_000;
 
-/// Most points of a grid.
-const MOST_POINTS: usize = 100_000;
+/// Most points of a sweep.
+pub const MOST_POINTS: usize = 100_000;
 
 /// A setting and the values that it takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,13 +35,16 @@ pub struct Point {
     pub steps: Option<u64>,
 }
 
-/// Reads `lr=1e-3,1e-2`, `seed=0..9` (both ends included), or, for values that have commas
+/// A value for each of some settings.
+pub type Combination = Vec<(String, String)>;
+
+/// Reads the words of a flag: `lr=1e-3,1e-2`, `seed=0..9` (both ends included), or, for values that have commas
 /// themselves, `hidden=64,64;128,128`.
 ///
 /// # Errors
 /// Exit code 2 for anything else, and for a value that comes twice.
-pub fn axis(text: &str) -> Result<Axis> {
-    let wrong = |what: &str| refuse(format!("--grid {text}: {what}"));
+pub fn axis(flag: &str, text: &str) -> Result<Axis> {
+    let wrong = |what: &str| refuse(format!("{flag} {text}: {what}"));
     let (key, values) =
         text.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE,VALUE,... or KEY=0..9"))?;
     let key = key.trim_start_matches('-').replace('_', "-");
@@ -73,16 +76,12 @@ fn is_range(first: i64, last: i64) -> bool {
     last.checked_sub(first).is_some_and(|length| (0..LONGEST_RANGE).contains(&length))
 }
 
-/// Every combination, the last axis fastest.
+/// Every combination of the axes, the last one fastest: one of nothing where there is no axis.
 ///
 /// # Errors
-/// Exit code 2 where two axes have the same key, there is none, or there are too many points.
-pub fn points(axes: &[Axis]) -> Result<Vec<Point>> {
-    let mut keys: Vec<&str> = axes.iter().map(|axis| axis.key.as_str()).collect();
-    keys.sort_unstable();
-    if axes.is_empty() || keys.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(refuse("expected --grid KEY=VALUES, once for each setting that is swept"));
-    }
+/// Exit code 2 where two axes have the same key, or there are too many points.
+pub fn combinations(axes: &[Axis]) -> Result<Vec<Combination>> {
+    refuse_twins(axes.iter().map(|axis| axis.key.as_str()))?;
     let lengths = || axes.iter().map(|axis| axis.values.len());
     let count = lengths().try_fold(1, |count: usize, length| count.checked_mul(length));
     if count.is_none_or(|count| count > MOST_POINTS) {
@@ -91,29 +90,48 @@ pub fn points(axes: &[Axis]) -> Result<Vec<Point>> {
             "--grid: {product} points; at most {MOST_POINTS} are possible"
         )));
     }
-    let mut combinations: Vec<Vec<(&str, &str)>> = vec![Vec::new()];
+    let mut all: Vec<Combination> = vec![Vec::new()];
     for axis in axes {
-        combinations = combinations
-            .iter()
-            .flat_map(|known| {
-                axis.values.iter().map(|value| {
-                    let mut longer = known.clone();
-                    longer.push((&axis.key, value));
-                    longer
-                })
-            })
-            .collect();
+        let values: Vec<Combination> =
+            axis.values.iter().map(|value| vec![(axis.key.clone(), value.clone())]).collect();
+        all = crossed(&all, &values);
     }
-    let named = combinations.iter().enumerate().map(|(number, pairs)| Point {
+    Ok(all)
+}
+
+/// Each of some combinations with each of others, the others fastest.
+pub fn crossed(outer: &[Combination], inner: &[Combination]) -> Vec<Combination> {
+    let with = |outer: &Combination| {
+        let outer = outer.clone();
+        inner.iter().map(move |inner| [&outer[..], inner].concat())
+    };
+    outer.iter().flat_map(with).collect()
+}
+
+/// Refuses a setting that is swept twice.
+///
+/// # Errors
+/// Exit code 2.
+pub fn refuse_twins<'a>(keys: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut known = HashSet::new();
+    match keys.into_iter().find(|key| !known.insert(*key)) {
+        Some(key) => Err(refuse(format!("{key} is swept twice: --grid and --set take it once"))),
+        None => Ok(()),
+    }
+}
+
+/// A point for each combination.
+pub fn points(combinations: &[Combination]) -> Vec<Point> {
+    let point = |(number, pairs): (usize, &Combination)| Point {
         name: name(number, pairs),
         arguments: pairs.iter().map(|(key, value)| format!("--{key}={value}")).collect(),
         steps: None,
-    });
-    Ok(named.collect())
+    };
+    combinations.iter().enumerate().map(point).collect()
 }
 
 /// `lr=0.01,seed=3`; where that is no name for a folder, the point's number.
-fn name(number: usize, pairs: &[(&str, &str)]) -> String {
+fn name(number: usize, pairs: &[(String, String)]) -> String {
     let words: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let name = words.join(",");
     if check_name(&name).is_ok() && name.len() <= 120 { name } else { format!("point-{number:05}") }
@@ -126,30 +144,31 @@ mod tests {
 
     #[test]
     fn axes() {
-        assert_eq!(axis("seed=0..3").unwrap().values, ["0", "1", "2", "3"]);
-        assert_eq!(axis("lr=1e-3,1e-2").unwrap().values, ["1e-3", "1e-2"]);
-        assert_eq!(axis("hidden=64,64;128").unwrap().values, ["64,64", "128"]);
-        assert_eq!(axis("--batch_size=1,2").unwrap().key, "batch-size");
+        assert_eq!(axis("--grid", "seed=0..3").unwrap().values, ["0", "1", "2", "3"]);
+        assert_eq!(axis("--grid", "lr=1e-3,1e-2").unwrap().values, ["1e-3", "1e-2"]);
+        assert_eq!(axis("--grid", "hidden=64,64;128").unwrap().values, ["64,64", "128"]);
+        assert_eq!(axis("--grid", "--batch_size=1,2").unwrap().key, "batch-size");
         let all = format!("seed={}..{}", i64::MIN, i64::MAX);
         for wrong in ["lr", "lr=", "=1", "lr=1,,2", "lr=1,1", "seed=3..1", "seed=0..x", &all] {
-            assert_eq!(exit_status(&axis(wrong).unwrap_err()), 2, "{wrong}");
+            assert_eq!(exit_status(&axis("--grid", wrong).unwrap_err()), 2, "{wrong}");
         }
     }
 
     #[test]
     fn every_combination_has_a_name_of_its_own() {
-        let axes = [axis("lr=1e-3,1e-2").unwrap(), axis("seed=0..2").unwrap()];
-        let all = points(&axes).unwrap();
+        let axes = [axis("--grid", "lr=1e-3,1e-2").unwrap(), axis("--grid", "seed=0..2").unwrap()];
+        let all = points(&combinations(&axes).unwrap());
         assert_eq!(all.len(), 6);
         assert_eq!(all[1].name, "lr=1e-3,seed=1");
         assert_eq!(all[5].arguments, ["--lr=1e-2", "--seed=2"]);
-        let odd = points(&[axis("data=my data,/a/b").unwrap()]).unwrap();
+        let odd = points(&combinations(&[axis("--grid", "data=my data,/a/b").unwrap()]).unwrap());
         assert_eq!(odd[1].name, "point-00001");
-        assert!(points(&[axes[0].clone(), axes[0].clone()]).is_err() && points(&[]).is_err());
+        assert!(combinations(&[axes[0].clone(), axes[0].clone()]).is_err());
+        assert_eq!(combinations(&[]).unwrap(), [Combination::new()]);
         let keys = ["a", "b", "c", "d", "e"];
-        let many = keys.map(|key| axis(&format!("{key}=1..100000")).unwrap());
-        assert_eq!(points(&many[..1]).unwrap().len(), 100_000);
-        assert_eq!(exit_status(&points(&many[..2]).unwrap_err()), 2);
-        assert!(points(&many).unwrap_err().to_string().contains("100000 x 100000"));
+        let many = keys.map(|key| axis("--grid", &format!("{key}=1..100000")).unwrap());
+        assert_eq!(combinations(&many[..1]).unwrap().len(), 100_000);
+        assert_eq!(exit_status(&combinations(&many[..2]).unwrap_err()), 2);
+        assert!(combinations(&many).unwrap_err().to_string().contains("100000 x 100000"));
     }
 }

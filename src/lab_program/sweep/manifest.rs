@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::args::reserved;
 use super::binary;
 use super::grid::{Axis, Point};
+use super::median::MedianRule;
+use super::search::Search;
 use crate::lab::error::refuse;
 use crate::lab::store::durable;
 use crate::lab::store::folder::check_name;
@@ -28,8 +30,14 @@ pub struct Sweep {
     pub folder: PathBuf,
     /// Flags that all points have.
     pub arguments: Vec<String>,
-    /// The settings that are swept.
+    /// The settings of the grid.
     pub axes: Vec<Axis>,
+    /// How other settings are drawn at random, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// Which points are stopped early, where any are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<MedianRule>,
     /// Folder of run folders.
     pub runs: PathBuf,
     /// Folder of checkpoint folders.

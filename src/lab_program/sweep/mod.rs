@@ -3,11 +3,15 @@
 pub mod args;
 mod binary;
 pub mod command;
+mod distribution;
 mod grid;
 mod manifest;
+mod median;
 mod plan;
 mod pool;
 mod response;
 mod results;
+mod search;
 mod slurm;
 pub mod status;
+mod watch;

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
 use super::args::{Launcher, SweepArgs, reserved};
 use super::binary::{self, Checked};
-use super::grid::{self, Axis};
+use super::grid::{self, Axis, Combination, MOST_POINTS};
 use super::manifest::{Sweep, locate};
+use super::median::MedianRule;
+use super::search::{Search, Setting};
 use super::slurm::check_home;
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
@@ -25,8 +28,10 @@ const SHOWN: usize = 5;
 pub fn resume_sweep(own_args: &SweepArgs, asked: &str, passed: &[String]) -> Result<Sweep> {
     let name = own_args.name.clone().or(own_args.experiment.clone()).unwrap_or_default();
     let asked = if asked.is_empty() { name.as_str() } else { asked };
-    if !own_args.grid.is_empty() || !passed.is_empty() {
-        let words = "a sweep goes on as it was begun: --resume takes no --grid and no settings";
+    let drawn = own_args.search.is_some() || own_args.stop.is_some();
+    if drawn || !own_args.grid.is_empty() || !passed.is_empty() {
+        let words = "a sweep goes on as it was begun: --resume takes no --grid, --search or --stop, \
+                     and no settings";
         return Err(refuse(words));
     }
     Sweep::read(&locate(&own_args.runs, asked)?)
@@ -44,19 +49,33 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         return Err(refuse(format!("{word} is not for a sweep")));
     }
     let axes: Vec<Axis> =
-        own_args.grid.iter().map(|text| grid::axis(text)).collect::<Result<_>>()?;
-    let flags: Vec<String> = axes.iter().map(|axis| format!("--{}", axis.key)).collect();
+        own_args.grid.iter().map(|text| grid::axis("--grid", text)).collect::<Result<_>>()?;
+    let settings: Vec<Setting> =
+        own_args.set.iter().map(|text| Setting::parse(text)).collect::<Result<_>>()?;
+    let keys = || axes.iter().map(|axis| &axis.key).chain(settings.iter().map(|one| &one.key));
+    let flags: Vec<String> = keys().map(|key| format!("--{key}")).collect();
     if let Some(flag) = reserved(&flags) {
-        return Err(refuse(format!("--grid: {flag} is not for a sweep")));
+        return Err(refuse(format!("{flag} is not for a sweep")));
     }
+    grid::refuse_twins(keys().map(String::as_str))?;
+    if flags.is_empty() {
+        let words = "expected --grid KEY=VALUES, once for each setting that is swept, or --search";
+        return Err(refuse(words));
+    }
+    let stop = own_args.stop.as_deref().map(MedianRule::parse).transpose()?;
     let (axes, together) = if own_args.together { together(axes)? } else { (axes, Vec::new()) };
-    let mut points = grid::points(&axes)?;
+    let seed = own_args.search_seed.unwrap_or(0);
+    let search = own_args.search.as_ref().map(|text| Search::parse(text, seed, &own_args.set));
+    let search = search.transpose()?;
+    let combinations = combinations(search.as_ref(), &settings, &axes)?;
+    let mut points = grid::points(&combinations);
     let arguments: Vec<String> = passed.into_iter().chain(together).collect();
     let time = jiff::Timestamp::now();
     let default = || format!("{experiment}-{}", time.strftime("%Y%m%dT%H%M%SZ"));
     let name = own_args.name.clone().unwrap_or_else(default);
     check_name(&name)?;
     let program = binary::find(&experiment)?;
+    refuse_unsuitable(&settings, &program, &arguments)?;
     let lines: Vec<Vec<String>> = points
         .iter()
         .map(|point| arguments.iter().chain(&point.arguments).cloned().collect())
@@ -66,6 +85,9 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
     let names: Vec<String> = points.iter().map(|point| point.name.clone()).collect();
     let configs = accepted(&names, answer.points, &mut points)?;
     refuse_twins(&names, &configs)?;
+    if let Some(rule) = &stop {
+        rule.suits(&points)?;
+    }
     let number = |key: &str| configs.iter().filter_map(|config| config.get(key)?.as_u64()).max();
     let sweep = Sweep {
         name,
@@ -74,6 +96,8 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
         folder: std::env::current_dir().context("finding the current folder")?,
         arguments,
         axes,
+        search,
+        stop,
         runs: own_args.runs.clone(),
         checkpoints: own_args.checkpoints.clone(),
         results: answer.metrics,
@@ -85,9 +109,45 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
     };
     match own_args.launcher {
         Launcher::Local => refuse_numbered_gpus(&configs)?,
+        Launcher::Slurm if sweep.stop.is_some() => {
+            let why = "the tasks of a job array do not see how the others are doing";
+            return Err(refuse(format!("--stop is for this machine, not for Slurm: {why}")));
+        }
         Launcher::Slurm => check_home(&sweep.home())?,
     }
     Ok(sweep)
+}
+
+/// The settings of all points: those that are drawn, each with every combination of the grid.
+fn combinations(
+    search: Option<&Search>,
+    settings: &[Setting],
+    axes: &[Axis],
+) -> Result<Vec<Combination>> {
+    let grid = grid::combinations(axes)?;
+    let Some(search) = search else { return Ok(grid) };
+    let (drawn, each) = (search.random, grid.len());
+    if drawn.saturating_mul(each) > MOST_POINTS {
+        let what = format!("--search and --grid: {drawn} x {each} points");
+        return Err(refuse(format!("{what}; at most {MOST_POINTS} are possible")));
+    }
+    Ok(grid::crossed(&search.draw(settings)?, &grid))
+}
+
+/// Refuses ranges for settings that take no such numbers, as far as the experiment says what it has
+/// where they are not set.
+fn refuse_unsuitable(settings: &[Setting], program: &Path, arguments: &[String]) -> Result<()> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let answer = binary::check(program, &[arguments.to_vec()])?;
+    match answer.points.first() {
+        Some(Checked::Fine { config, .. }) => {
+            settings.iter().try_for_each(|setting| setting.suits(config))
+        }
+        // What is wrong without them is said of every point.
+        Some(Checked::Refused { .. }) | None => Ok(()),
+    }
 }
 
 /// Writes the manifest of a new sweep into a folder of its own.
@@ -155,7 +215,7 @@ fn refuse_twins(names: &[String], configs: &[Map<String, Value>]) -> Result<()> 
     let mut known = HashMap::new();
     for (name, config) in names.iter().zip(configs) {
         if let Some(first) = known.insert(Value::from(config.clone()).to_string(), name) {
-            return Err(refuse(format!("--grid: {name} has the settings of {first}")));
+            return Err(refuse(format!("{name} has the settings of {first}")));
         }
     }
     Ok(())

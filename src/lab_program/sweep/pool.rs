@@ -1,6 +1,6 @@
 //! The processes of a sweep on this machine.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -13,9 +13,10 @@ use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal
 
 use super::grid::Point;
 use super::manifest::{Sweep, is_over};
+use super::watch::Watch;
 use crate::lab::error::Failure;
 use crate::lab::log::console::Console;
-use crate::lab::store::record::Status;
+use crate::lab::store::record::{RecordFile, Status};
 use crate::lab::store::{folder, regular};
 use crate::lab::train::signals::{StopSignal, is_interruption};
 use crate::lab_program::find::run::Run;
@@ -29,6 +30,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Pauses from one look at the progress to the next: it reads the log of every running point, on the
 /// cores that compute them.
 const LOOK_EVERY: u64 = 10;
+/// Pauses from one look for hopeless points to the next, which reads what was added to the logs alone.
+const JUDGE_EVERY: u64 = 2;
 
 /// A place in which a point can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +44,16 @@ struct Member {
     point: Point,
     slot: Slot,
     process: Child,
+    /// Whether it was told to end early.
+    stopped: bool,
+}
+
+impl Member {
+    fn ask_to_end(&self) {
+        if let Some(pid) = Pid::from_raw(self.process.id() as i32) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
 }
 
 /// Runs the points that are not finished, as many at a time as there are slots.
@@ -53,6 +66,9 @@ pub struct Pool<'a> {
     tries: std::collections::HashMap<String, u32>,
     /// Points that ended otherwise than well, each with a reason.
     pub failed: Vec<(String, String)>,
+    /// Points that were stopped early.
+    pub stopped: usize,
+    watch: Option<Watch<'a>>,
     finished: usize,
     steps: u64,
 }
@@ -71,6 +87,8 @@ impl<'a> Pool<'a> {
             running: Vec::new(),
             tries: std::collections::HashMap::new(),
             failed: Vec::new(),
+            stopped: 0,
+            watch: Watch::over(sweep),
             finished: 0,
             steps: 0,
         };
@@ -89,7 +107,9 @@ impl<'a> Pool<'a> {
     fn note(&mut self, point: &Point, run: &Run) {
         self.finished += 1;
         self.steps += point.steps.or(run.steps).unwrap_or(0);
-        if !run.status.is_done() {
+        if run.stopped.is_some() {
+            self.stopped += 1;
+        } else if !run.status.is_done() {
             self.failed.push((point.name.clone(), run.status.name().into()));
         }
     }
@@ -116,6 +136,9 @@ impl<'a> Pool<'a> {
             if pause.is_multiple_of(LOOK_EVERY) {
                 self.show(&bar);
             }
+            if pause.is_multiple_of(JUDGE_EVERY) {
+                self.stop_hopeless()?;
+            }
             std::thread::sleep(PAUSE);
         }
         bar.finish_and_clear();
@@ -138,7 +161,10 @@ impl<'a> Pool<'a> {
             }
             let process = self.spawn(&point, &slot)?;
             self.free.pop();
-            self.running.push(Member { point, slot, process });
+            if let Some(watch) = &mut self.watch {
+                watch.forget(&point);
+            }
+            self.running.push(Member { point, slot, process, stopped: false });
         }
         Ok(())
     }
@@ -180,6 +206,9 @@ impl<'a> Pool<'a> {
     }
 
     fn ended(&mut self, point: Point, status: ExitStatus) {
+        if let Some(run) = self.sweep.run(&point).filter(|run| run.stopped.is_some()) {
+            return self.note(&point, &run);
+        }
         let tries = self.tries.entry(point.name.clone()).or_default();
         *tries += 1;
         let asked = status.code().is_some_and(is_interruption);
@@ -207,13 +236,27 @@ impl<'a> Pool<'a> {
         last.map_or_else(|| status.to_string(), str::to_string)
     }
 
-    /// Asks every process to save and end, and waits for it.
-    fn stop(&mut self) -> Result<()> {
-        for member in &self.running {
-            if let Some(pid) = Pid::from_raw(member.process.id() as i32) {
-                let _ = kill_process(pid, Signal::TERM);
+    /// Tells the points to end that the sweep's rule does not want to go on with.
+    fn stop_hopeless(&mut self) -> Result<()> {
+        let Some(watch) = &mut self.watch else { return Ok(()) };
+        let going = self.running.iter().filter(|member| !member.stopped);
+        let running: HashSet<&str> = going.map(|member| member.point.name.as_str()).collect();
+        let waiting = self.waiting.iter().map(|point| point.name.as_str()).collect();
+        for (point, reason) in watch.look(&running, &waiting) {
+            // Written down first: whatever is killed from here on, the point stays stopped.
+            reason.write(&self.sweep.run_folder(point))?;
+            let mut members = self.running.iter_mut();
+            if let Some(member) = members.find(|member| member.point.name == point.name) {
+                member.stopped = true;
+                member.ask_to_end();
             }
         }
+        Ok(())
+    }
+
+    /// Asks every process to save and end, and waits for it.
+    fn stop(&mut self) -> Result<()> {
+        self.running.iter().for_each(Member::ask_to_end);
         for member in &mut self.running {
             member.process.wait()?;
         }

@@ -9,6 +9,38 @@ use crate::lab_program::compare::groups::Group;
 /// Settings by name, and the points of a line: (value of the swept setting, values over the seeds).
 type Lines = Vec<(Map<String, Value>, Vec<(f64, Vec<f64>)>)>;
 
+/// The last value of each result over every drawn setting that is a number: a dot for each group,
+/// since no two agree in the other settings. None where there is no such setting.
+pub fn scatter(title: &str, groups: &[Group], tags: &[String]) -> Option<Panels> {
+    let is_number = |key: &&String| groups.iter().all(|group| group.settings[*key].is_number());
+    let keys: Vec<&String> = groups.first()?.settings.keys().filter(is_number).collect();
+    let both = tags.iter().flat_map(|tag| keys.iter().map(move |key| (*key, tag)));
+    let panels: Vec<LineFigure> =
+        both.map(|(key, tag)| dots(key, tag, groups)).filter(|p| !p.series.is_empty()).collect();
+    let (columns, subtitle) = (keys.len().clamp(1, 3), "last value of each point".into());
+    (!panels.is_empty()).then(|| Panels { title: title.into(), subtitle, columns, panels })
+}
+
+fn dots(key: &str, tag: &str, groups: &[Group]) -> LineFigure {
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    for group in groups {
+        let values = group.values(tag);
+        if let (Some(at), false) = (group.settings[key].as_f64(), values.is_empty()) {
+            points.push((at, mean_and_sd(&values).0));
+        }
+    }
+    let positive = points.iter().all(|(x, _)| *x > 0.0);
+    let ends = points.iter().fold((f64::INFINITY, 0.0), |(a, b), (x, _)| (x.min(a), x.max(b)));
+    // Between two dots is a gap, so that no line joins them.
+    let apart = points.into_iter().flat_map(|point| [point, (f64::NAN, f64::NAN)]);
+    let (x, y): (Vec<f64>, Vec<f64>) = apart.unzip();
+    let series = Series { x, y, marker: true, ..Series::default() };
+    let series = if series.x.is_empty() { Vec::new() } else { vec![series] };
+    let (x_label, y_label) = (key.into(), tag.into());
+    let x_log = positive && ends.1 > 20.0 * ends.0;
+    LineFigure { x_label, y_label, series, x_log, ..Default::default() }
+}
+
 /// The last value of each result over the first swept setting that is a number, a line for each
 /// combination of the others. None where there is no such setting.
 pub fn response(title: &str, groups: &[Group], tags: &[String]) -> Option<Panels> {

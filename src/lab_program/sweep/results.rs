@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::manifest::Sweep;
-use super::response::response;
+use super::response::{response, scatter};
 use crate::lab::figure::RgbImage;
 use crate::lab::log::tensorboard::EventWriter;
 use crate::lab::store::durable;
@@ -38,7 +38,8 @@ pub fn write(sweep: &Sweep) -> Result<Table> {
     if let Some(panels) = read_panels(&title, &groups, &tags) {
         keep(&mut events, &figures, "curves", &panels.render()?, &panels.to_csv())?;
     }
-    if let Some(panels) = response(&title, &groups, &tags) {
+    let over_settings = if sweep.search.is_some() { scatter } else { response };
+    if let Some(panels) = over_settings(&title, &groups, &tags) {
         keep(&mut events, &figures, "response", &panels.render()?, &panels.to_csv())?;
     }
     events.sync()?;
