@@ -107,8 +107,10 @@ fn nothing_that_people_write_becomes_markup() {
     assert_eq!(charts(&page)[0]["curves"][0]["name"], odd);
     let policy = page.split("script-src 'sha256-").nth(1).unwrap();
     assert!(policy.split(';').next().unwrap().len() == 45, "{policy}");
+    // What repeats a run stands between fences, where Markdown reads nothing.
+    let prose: String = text.split("```").step_by(2).collect();
     for foreign in ["<script", "<img", "<b>", "<svg"] {
-        assert!(!text.contains(foreign), "{foreign}: {text}");
+        assert!(!prose.contains(foreign), "{foreign}: {text}");
     }
 }
 
