@@ -70,6 +70,15 @@ impl Constraint {
         }
     }
 
+    /// Whether the squared excess of the rates is a part of the loss, with the weight rho / 2.
+    pub fn has_penalty(self) -> bool {
+        match self {
+            Self::Lagrange => true,
+            Self::GammaV1 | Self::GammaV2 | Self::None | Self::TwoLosses | Self::Project => false,
+            Self::TotalDerivative | Self::Exact | Self::Pi => false,
+        }
+    }
+
     /// Whether gains and thresholds have a loss, and an optimizer, of their own.
     pub fn has_rate_loss(self) -> bool {
         match self {

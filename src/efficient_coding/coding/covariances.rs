@@ -14,6 +14,16 @@ pub struct BatchMean {
     pub standard_error: Option<Tensor>,
 }
 
+impl BatchMean {
+    /// The rms of the entries off the diagonal, 0 for a single neuron: `[]` f64.
+    pub fn off_diagonal(&self) -> Tensor {
+        let neurons = self.mean.size()[0];
+        let off = &self.mean - self.mean.diagonal(0, 0, 1).diag(0);
+        let pairs = (neurons * (neurons - 1)).max(1) as f64;
+        (off.square().sum(Kind::Double) / pairs).sqrt()
+    }
+}
+
 /// The covariances of a frozen model's responses, averaged over samples.
 pub struct Covariances {
     /// Batches in the averages.

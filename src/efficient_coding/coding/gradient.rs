@@ -114,14 +114,23 @@ impl<'a> BatchPass<'a> {
         }
     }
 
-    /// W: `[input, neuron]`.
+    /// W, an alias of what the pass was made of: `[input, neuron]`.
     pub fn filters(&self) -> &Tensor {
         &self.filters
     }
 
-    /// The batch with its noise: `[sample, input]`.
-    pub fn noisy(&self) -> &Tensor {
-        &self.noisy
+    /// The information of the batch with other gains and thresholds, the filters as they were when
+    /// the pass was made: of them nothing is read again.
+    ///
+    /// - log_gain, log_threshold: `[neuron]`
+    pub fn information_at(&self, log_gain: &Tensor, log_threshold: &Tensor) -> Information {
+        let nonlinearity = self.constants.nonlinearity;
+        let above = match nonlinearity.has_threshold() {
+            true => &self.above + (&self.threshold - log_threshold.exp()),
+            false => self.above.shallow_clone(),
+        };
+        let slopes = nonlinearity.slope(&above) * log_gain.exp();
+        Information::new(&self.shared, &slopes)
     }
 
     /// What each neuron's mean activity is above its target: h, `[neuron]`.

@@ -63,6 +63,32 @@ impl ConstraintRule {
         }
     }
 
+    /// The loss that the filters descend in a step, with what a formula gives held as it is: `[]`.
+    /// The total derivatives and the projection descend -KL/2 along the rates that they keep.
+    ///
+    /// - multiplier: as [`ConstraintRule::direction`] has it
+    pub fn loss(
+        &self,
+        pass: &BatchPass,
+        information: &Information,
+        multiplier: Option<&Tensor>,
+    ) -> Tensor {
+        let (bits, h) = (information.kl().mean(None::<Kind>) * KL_WEIGHT, pass.excess());
+        match (self.constraint, multiplier) {
+            (Constraint::Lagrange, Some(multiplier)) => {
+                bits + (&h * (self.rho / 2.0) + multiplier).dot(&h)
+            }
+            (Constraint::Pi, Some(multiplier)) => bits + multiplier.dot(&h),
+            (Constraint::TwoLosses, _) => match self.variant {
+                Some(Variant::Leak) => bits + h.dot(&h),
+                Some(Variant::Alternate | Variant::Clean) | None => bits,
+            },
+            (Constraint::Lagrange | Constraint::Pi, None) => bits,
+            (Constraint::None | Constraint::GammaV1 | Constraint::GammaV2, _) => bits,
+            (Constraint::Project | Constraint::TotalDerivative | Constraint::Exact, _) => bits,
+        }
+    }
+
     /// The gradients of a step.
     ///
     /// - multiplier: lambda, or the controller's output: `[neuron]`, where there is one

@@ -122,6 +122,13 @@ pub struct PlacingConfig {
     pub centring_weight: f64,
 }
 
+impl PlacingConfig {
+    /// Whether small filters are a part of the loss at a step.
+    pub fn centres_at(&self, step: u64) -> bool {
+        (self.centring_start..self.centring_stop).contains(&step)
+    }
+}
+
 /// Settings of the ensembles.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Data")]

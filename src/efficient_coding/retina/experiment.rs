@@ -122,8 +122,11 @@ impl Experiment for EfficientCoding {
         let multiplier = formula.multiplier.as_ref();
         let mut direction = step
             .time(Phase::Backward, || self.rule.direction(&pass, &information, multiplier, index));
-        self.add_centring(&neurons.filters, &mut direction, index);
-        let loss = terms::loss(&self.rule, &pass, &information, multiplier);
+        let mut loss = self.rule.loss(&pass, &information, multiplier);
+        if self.config.placing.centres_at(index) {
+            self.add_centring(&neurons.filters, &mut direction);
+            loss += self.centring_loss(&neurons.filters);
+        }
         if step.logging {
             let batch = BatchTerms { pass: &pass, information: &information, multiplier };
             terms::log(self, step, &batch, &loss);

@@ -24,12 +24,12 @@ pub fn draw(run: &EfficientCoding, log: &mut Log, step: u64) -> Result<()> {
     let kernels = pictures::tiles(&filters, run.config.patch(), &caption)?;
     log.draw("kernels", step, &kernels);
     let covariances = run.covariances()?;
-    let how = format!("mean of {} batches of the frozen model", covariances.batches);
     for (name, matrix) in [
         ("MI_numerator", &covariances.numerator.mean),
         ("MI_denominator", &covariances.denominator.mean),
         ("WCxW", &covariances.filtered),
     ] {
+        let how = pictures::average(name, covariances.batches);
         let figure = pictures::matrix(matrix, name, &how, "covariance")?;
         log.draw(name, step, &figure);
     }

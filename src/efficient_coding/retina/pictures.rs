@@ -69,6 +69,15 @@ pub fn normalised(columns: &Tensor) -> Tensor {
     columns / norms.clamp_min(f64::from(f32::MIN_POSITIVE))
 }
 
+/// What a covariance is the mean of, by its tag.
+pub fn average(tag: &str, batches: i64) -> String {
+    match (tag, batches) {
+        ("WCxW", _) => "no sample enters it".into(),
+        (_, 1) => "one batch of the frozen model: no standard error".into(),
+        _ => format!("mean of {batches} batches of the frozen model"),
+    }
+}
+
 /// A matrix between neurons. Colours reach to the largest entry off the diagonal; what the diagonal
 /// holds is said below the title.
 ///
@@ -130,7 +139,7 @@ pub fn spectra(covariances: &Covariances) -> Result<LineFigure> {
     }
     Ok(LineFigure {
         title: "Eigenvalues of the covariances".into(),
-        subtitle: format!("mean of {} batches of the frozen model", covariances.batches),
+        subtitle: format!("C_z and C_zx: {}", average("MI_numerator", covariances.batches)),
         x_label: "rank".into(),
         y_label: "eigenvalue".into(),
         y_log: true,

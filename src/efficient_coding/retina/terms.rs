@@ -3,37 +3,14 @@
 use anyhow::Result;
 use tch::{Kind, Tensor};
 
+use super::parameters::{GAIN, THRESHOLD};
 use super::state::EfficientCoding;
 use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::efficient_coding::coding::information::{Information, output_bits};
-use crate::efficient_coding::coding::rule::{ConstraintRule, KL_WEIGHT};
+use crate::efficient_coding::coding::rule::KL_WEIGHT;
 use crate::lab::tensor::rng;
 use crate::lab::tensor::to_device::upload;
 use crate::lab::train::experiment::Step;
-
-/// The sum of lambda h, and rho / 2 times the sum of h^2: `[]` each.
-fn penalties(rule: &ConstraintRule, pass: &BatchPass, multiplier: &Tensor) -> (Tensor, Tensor) {
-    let h = pass.excess();
-    let linear = (multiplier * &h).sum(None::<Kind>);
-    (linear, h.square().sum(None::<Kind>) * (rule.rho / 2.0))
-}
-
-/// The loss that a step descends, where it is one number; of two losses that of the filters: `[]`.
-pub fn loss(
-    rule: &ConstraintRule,
-    pass: &BatchPass,
-    information: &Information,
-    multiplier: Option<&Tensor>,
-) -> Tensor {
-    let loss = information.kl().mean(None::<Kind>) * KL_WEIGHT;
-    match multiplier {
-        Some(multiplier) => {
-            let h = pass.excess();
-            loss + (&h * (rule.rho / 2.0) + multiplier).dot(&h)
-        }
-        None => loss,
-    }
-}
 
 /// What a batch is logged from.
 pub struct BatchTerms<'a> {
@@ -47,7 +24,7 @@ pub struct BatchTerms<'a> {
 
 /// Logs a batch before its step is taken.
 ///
-/// - loss: what [`loss`] gives, `[]`
+/// - loss: what the step descends, `[]`
 pub fn log(run: &EfficientCoding, step: &mut Step, batch: &BatchTerms, loss: &Tensor) {
     let BatchTerms { pass, information, multiplier } = *batch;
     let mean = |tensor: &Tensor| tensor.mean(None::<Kind>);
@@ -67,9 +44,11 @@ pub fn log(run: &EfficientCoding, step: &mut Step, batch: &BatchTerms, loss: &Te
     step.last("terms/h_rms", &mean(&h.square()).sqrt());
     step.last("terms/h_max", &h.abs().max());
     if let Some(multiplier) = multiplier {
-        let (linear, quadratic) = penalties(&run.rule, pass, multiplier);
-        step.last("terms/linear_penalty", &linear);
-        step.last("terms/quadratic_penalty", &quadratic);
+        step.last("terms/linear_penalty", &multiplier.dot(&h));
+    }
+    if run.rule.constraint.has_penalty() {
+        let penalty = h.square().sum(None::<Kind>) * (run.rule.rho / 2.0);
+        step.last("terms/quadratic_penalty", &penalty);
     }
     let offset = run.legacy.as_ref().map_or(0.0, |legacy| legacy.input_bits);
     step.last("terms/MI", &(&kl * 0.5 + offset));
@@ -99,10 +78,8 @@ pub fn log_rate_step(
     pass: &BatchPass,
     information: &Information,
 ) -> Result<()> {
-    let mut neurons = run.parameters.neurons()?;
-    neurons.filters = pass.filters().shallow_clone();
-    let after = BatchPass::new(&run.constants, &neurons, pass.noisy(), false);
-    let moved = Information::new(&after.shared, &after.slopes);
+    let (log_gain, log_threshold) = (run.parameters.get(GAIN)?, run.parameters.get(THRESHOLD)?);
+    let moved = pass.information_at(&log_gain, &log_threshold);
     step.last("terms/KL_before_rate_step", &information.kl().mean(None::<Kind>));
     step.last("terms/KL_after_rate_step", &moved.kl().mean(None::<Kind>));
     Ok(())

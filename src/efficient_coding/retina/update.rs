@@ -26,10 +26,18 @@ pub(super) struct FormulaStep {
     reaction: Option<Reaction>,
 }
 
-/// The norms before clipping of the gradients of the learners that have one in this step: `[]` f64.
+/// The norms of the gradients of the learners that have one in this step.
 struct WrittenGradients {
-    rates: Option<Tensor>,
-    main: Option<Tensor>,
+    rates: Option<GradientNorms>,
+    main: Option<GradientNorms>,
+}
+
+/// The norms of a gradient before clipping: `[]` f64 each.
+struct GradientNorms {
+    /// Of what moves parameters.
+    own: Tensor,
+    /// Of what is clipped by it: the same with what is thrown away.
+    clipped: Tensor,
 }
 
 impl EfficientCoding {
@@ -49,7 +57,9 @@ impl EfficientCoding {
         };
         // Where filters and rates alternate, filters move at odd steps.
         let mut direction = self.rule.direction(&pass, &information, multiplier.as_ref(), 1);
-        self.add_centring(&neurons.filters, &mut direction, step);
+        if self.config.placing.centres_at(step) {
+            self.add_centring(&neurons.filters, &mut direction);
+        }
         direction.filters.context("every rule moves the filters at odd steps")
     }
 
@@ -78,12 +88,15 @@ impl EfficientCoding {
         })
     }
 
-    /// Adds the pull towards small filters, at the steps that have it.
-    pub(super) fn add_centring(&self, filters: &Tensor, direction: &mut Direction, step: u64) {
-        let placing = &self.config.placing;
-        let on = (placing.centring_start..placing.centring_stop).contains(&step);
-        if let Some(gradient) = direction.filters.as_mut().filter(|_| on) {
-            *gradient += self.grid.gradient(filters) * placing.centring_weight;
+    /// What small filters are worth in the loss: `[]`.
+    pub(super) fn centring_loss(&self, filters: &Tensor) -> Tensor {
+        self.grid.variance(filters).mean(None::<Kind>) * self.config.placing.centring_weight
+    }
+
+    /// Adds the pull towards small filters, the gradient of [`EfficientCoding::centring_loss`].
+    pub(super) fn add_centring(&self, filters: &Tensor, direction: &mut Direction) {
+        if let Some(gradient) = &mut direction.filters {
+            *gradient += self.grid.gradient(filters) * self.config.placing.centring_weight;
         }
     }
 
@@ -108,9 +121,9 @@ impl EfficientCoding {
             learner.update(step, found.as_ref());
         }
         let apply = found.as_ref().map(FoundInf::applies);
-        if let Some(norm) = written.main {
+        if let Some(norms) = written.main {
             if step.logging {
-                step.last("train/grad_norm", &norm);
+                step.last("train/grad_norm", &norms.own);
             }
             self.parameters.main.update(step, found.as_ref());
             self.parameters.normalise(apply.as_ref())?;
@@ -178,20 +191,21 @@ impl EfficientCoding {
 fn all_finite(loss: &Tensor, written: &WrittenGradients, formula: &FormulaStep) -> Tensor {
     let remembered = formula.reaction.iter().flat_map(|found| [&found.mean, &found.sum]);
     let totals = formula.log_gain.iter().chain(remembered).map(|each| each.sum(Kind::Double));
-    let norms = [&written.main, &written.rates].into_iter().flatten().map(Tensor::shallow_clone);
+    let norms = [&written.main, &written.rates].into_iter().flatten();
+    let norms = norms.map(|norms| norms.clipped.shallow_clone());
     let sum = norms.chain(totals).fold(loss.shallow_clone(), |sum, next| sum + next);
     // Of a number that is not finite the difference to itself is NaN.
     sum.g_sub(&sum).eq(0.0)
 }
 
 /// Writes gradients to their places in a learner's buffer, zero where there is none, and scales
-/// them down to the norm `limit` of all of them, `discarded` ones included. Gives that norm: `[]` f64.
+/// them down to the norm `limit` of all of them, `discarded` ones included.
 fn write_gradients(
     learner: &mut Learner,
     gradients: &[(String, Tensor)],
     discarded: &[Tensor],
     limit: Option<f64>,
-) -> Tensor {
+) -> GradientNorms {
     let Learner { params, gradients: all, .. } = learner;
     let places = params.views(&all.values);
     let parts = places.iter().map(|(name, place)| {
@@ -200,8 +214,9 @@ fn write_gradients(
     });
     let _ = Tensor::cat_out(&all.values, &parts.collect::<Vec<_>>(), 1);
     let norm_of = |all: &Tensor| all.norm_scalaropt_dim_dtype(2.0, [0, 1], false, Kind::Double);
-    let norm = match discarded {
-        [] => norm_of(&all.values),
+    let own = norm_of(&all.values);
+    let clipped = match discarded {
+        [] => own.shallow_clone(),
         _ => {
             let rows = discarded.iter().map(|tensor| tensor.view([1, -1]));
             let rows: Vec<Tensor> = rows.chain([all.values.shallow_clone()]).collect();
@@ -209,7 +224,7 @@ fn write_gradients(
         }
     };
     if let Some(limit) = limit {
-        let _ = all.values.g_div_(&((&norm + 1e-6) / limit).clamp_min(1.0));
+        let _ = all.values.g_div_(&((&clipped + 1e-6) / limit).clamp_min(1.0));
     }
-    norm
+    GradientNorms { own, clipped }
 }

@@ -171,16 +171,14 @@ fn matrices(
         ),
         ("WCxW", &covariances.filtered, &none, legacy.map(|_| &covariances.filtered)),
     ] {
-        let mut how = "no sample enters it".to_string();
+        let mut how = pictures::average(tag, batches);
         if let Some(error) = error {
             let error_mean = to_host::scalar(&error.mean(tch::Kind::Double))?;
-            how = format!("mean of {batches} batches, standard error {error_mean:.4}");
+            how = format!("{how}, standard error {error_mean:.4}");
             kept.push((format!("{tag}.standard_error"), error.shallow_clone()));
             if tag == "MI_numerator" {
                 evaluation.scalar("covariance/standard_error", vec![error_mean]);
             }
-        } else if tag != "WCxW" {
-            how = "one batch: no standard error".into();
         }
         match old {
             Some(old) => evaluation.image(tag, &legacy::image(old)?),
@@ -193,8 +191,7 @@ fn matrices(
         kept.push((format!("{tag}.eigenvalues"), pictures::eigenvalues(mean)?));
         kept.push((tag.into(), mean.shallow_clone()));
     }
-    let off = &numerator.mean - numerator.mean.diagonal(0, 0, 1).diag(0);
-    let rms = to_host::scalar(&off.square().mean(tch::Kind::Double).sqrt())?;
+    let rms = to_host::scalar(&numerator.off_diagonal())?;
     evaluation.scalar("covariance/off_diagonal", vec![rms]);
     evaluation.scalar("covariance/batches", vec![batches as f64]);
     if pictured {

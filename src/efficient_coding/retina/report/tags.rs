@@ -17,7 +17,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("terms/h_rms", "root of the mean over neurons of h^2, of one batch"),
     ("terms/h_max", "largest |h| of any neuron, of one batch"),
     ("terms/linear_penalty", "sum over neurons of multiplier x h"),
-    ("terms/quadratic_penalty", "rho / 2 times the sum over neurons of h^2"),
+    ("terms/quadratic_penalty", "lagrange: rho / 2 times the sum over neurons of h^2"),
     (
         "terms/MI",
         "mutual information KL/2 in bits; under --legacy-logging the input's entropy more",
@@ -30,14 +30,18 @@ pub const TAGS: &[(&str, &str)] = &[
     ("terms/KL_after_rate_step", "the same with those after it, the filters held still"),
     (
         "train/grad_norm",
-        "norm of the gradient of all that learns with the filters, before clipping",
+        "norm of the gradient of all that learns with the filters, before clipping; what two-losses \
+         throws away does not count",
     ),
     ("train/param_norm", "norm of all that learns"),
     (
         "train/kernel_variance",
         "spatial variance of the squared filters in pixels^2, mean of neurons",
     ),
-    ("train/final_loss", "the loss that is descended, in bits; of two losses that of the filters"),
+    (
+        "train/final_loss",
+        "the loss that is descended, in bits, centring included; of two losses that of the filters",
+    ),
     ("train/Firing_rate_loss", "sum over neurons of h^2, of one batch"),
     ("eval/KL", "KL in bits on held-out patches, every gain set so that its rate is the target"),
     ("eval/MI", "half of eval/KL: mutual information in bits at the target rate; the score"),
@@ -59,7 +63,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("eval/on", "share of filters whose largest weight by magnitude is positive"),
     ("covariance/standard_error", "mean standard error of MI_numerator's entries over batches"),
     ("covariance/batches", "batches of the frozen model in MI_numerator and MI_denominator"),
-    ("covariance/off_diagonal", "rms of MI_numerator off its diagonal"),
+    ("covariance/off_diagonal", "rms of MI_numerator's entries off its diagonal"),
     (
         "histogram/r",
         "mean rate of each neuron on held-out patches, own gains; the original's under \
@@ -85,7 +89,10 @@ pub const TAGS: &[(&str, &str)] = &[
     ("MI_denominator", "C_zx of the frozen model, mean over batches"),
     ("WCxW", "W^T (C_x + sigma_in^2) W: no sample enters it"),
     ("spectra", "eigenvalues of these three"),
-    ("optim/*", "learning rates, and norms of the gradients as they are applied"),
+    (
+        "optim/*",
+        "learning rates, and norms of the gradients after --clip-norm, before --clip-value",
+    ),
     (
         "time/*",
         "milliseconds of each phase in a step, steps and samples a second; forward ends before the \
