@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use neuron_lab::lab::store::checkpoint::{Checkpoint, find};
+use serde_json::Value;
+use tch::Kind;
 
 const SMALL: &str = "--replicates 3 --expansions 1,3 --gammas 0.02,0.1 --pretrain-seconds 105 \
                      --train-seconds 120 --steady-seconds 120 --loss-seconds 100";
@@ -212,5 +214,49 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         assert_eq!(output.status.code(), Some(2), "{line}: {text}");
         assert!(text.contains(said) && text.lines().count() == 1, "{line}: {text}");
         assert!(!home.path().join("runs").exists(), "{line}");
+    }
+}
+
+/// Of every line that has it, the loss of a stage's size is the mean over the runs of what the
+/// checkpoint has after so many updates: those of closed forms after all of them.
+#[test]
+fn logged_losses_are_those_after_the_updates_that_are_done() {
+    for (method, steps) in [("lms", 3), ("gd-iterated", 3), ("gd-closed-form", 1), ("exact", 1)] {
+        let home = tempfile::tempdir().unwrap();
+        let line = format!("{SMALL} --pretrain {method} --repeats 2 --name a");
+        succeeds(home.path(), &line);
+        let last = checkpoint(home.path(), "a");
+        let text = fs::read_to_string(home.path().join("runs/steady_state/a/metrics.jsonl"));
+        let mut found = 0;
+        for line in text.unwrap().lines() {
+            let entry: Value = serde_json::from_str(line).unwrap();
+            let step = entry["step"].as_i64().unwrap();
+            let (stage, updates) = match step {
+                step if step < steps => ("pretrain", 50 * step),
+                step if step == steps => ("pretrain", 105),
+                step if step <= steps + 3 => ("train", (50 * (step - steps)).min(120)),
+                step => ("steady", (50 * (step - steps - 3)).min(120)),
+            };
+            for (size, q) in [(0, 1), (1, 3)] {
+                let Some(logged) = entry["values"][format!("{stage}/loss/q{q}")].as_f64() else {
+                    continue;
+                };
+                let losses = last.tensors[&format!("{stage}.loss")].select(1, size);
+                let known = losses.select(3, updates).mean(Kind::Double).double_value(&[]);
+                assert!(
+                    (logged - known).abs() < 1e-12 * known,
+                    "{method} {step}: {logged} {known}"
+                );
+                found += 1;
+            }
+        }
+        assert_eq!(found, 2 * (steps + 6), "{method}");
+        // The figure's weights of the first cells: where they began, and where they ended.
+        let trace = &last.tensors["trace.weight"];
+        if method == "exact" {
+            let rest = trace.narrow(1, 1, trace.size()[1] - 1);
+            assert!((&rest - rest.narrow(1, 0, 1)).abs().max().double_value(&[]) == 0.0);
+            assert!(rest.abs().max().double_value(&[]) > 0.0);
+        }
     }
 }

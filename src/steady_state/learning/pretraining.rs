@@ -188,12 +188,14 @@ impl Pretraining {
     /// Puts the weights at the minimum of the task loss.
     fn set_to_minimum(&self, groups: &[SeedGroup], mask: &ExpansionMask) -> Result<()> {
         self.for_each_size(groups, mask, |views| {
-            let SizeViews { task, initial, mut weights, losses, mut optimum, .. } = views;
+            let SizeViews { task, initial, mut weights, losses, mut optimum, trace, .. } = views;
             weights.copy_(&task.minimum(&initial, self.spec.cut)?.weights);
             optimum.copy_(&weights);
             let loss = task.loss(&weights).unsqueeze(1);
             let mut rest = losses.narrow(1, 1, self.stage.seconds);
             rest.copy_(&loss.expand_as(&rest));
+            let mut rest = trace.narrow(1, 1, trace.size()[1] - 1);
+            rest.copy_(&weights.narrow(1, 0, TRACED_CELLS).unsqueeze(1).expand_as(&rest));
             Ok(())
         })
     }

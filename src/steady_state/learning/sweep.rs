@@ -97,6 +97,19 @@ impl Sweep {
         (kind, (index - begin) as i64 * SEGMENT_UPDATES)
     }
 
+    /// Updates of its stage that are done after step `index`. A pre-training that is known in closed
+    /// form takes all of them in one step.
+    pub fn done_after(&self, index: u64) -> i64 {
+        let (kind, first) = self.locate(index);
+        let stage = self.stage(kind);
+        match kind {
+            StageKind::Pretraining if index + 1 == self.pretraining.steps() => stage.seconds,
+            StageKind::Pretraining | StageKind::Train | StageKind::Steady => {
+                first + stage.length(first)
+            }
+        }
+    }
+
     /// A stage of the sweep.
     pub fn stage(&self, kind: StageKind) -> &Stage {
         match kind {

@@ -16,7 +16,7 @@ use crate::steady_state::measure::runs::{NAIVE_UPDATES, RunResult};
 use crate::steady_state::measure::statistics::{mean, quantile};
 use crate::steady_state::plant::granule::CELLS;
 use crate::steady_state::trade_off::SteadyState;
-use crate::steady_state::trade_off::figures::noise_title;
+use crate::steady_state::trade_off::figures::{noise_title, seeds_and_repeats};
 
 /// The simulation, and what was measured of it.
 struct Overlay<'a> {
@@ -44,7 +44,7 @@ pub(super) fn overlay(run: &SteadyState, results: &Results) -> Result<Panels> {
         let title = format!("Speed over 50 updates, {noise}");
         panels.push(panel(&title, "1/s", false, overlay.speed(ratio)?));
     }
-    let subtitle = format!("medians of {} seeds", axes.seeds.len());
+    let subtitle = format!("medians of {}", seeds_and_repeats(axes, results));
     Ok(Panels { title: "Predicted and simulated".into(), subtitle, columns: 2, panels })
 }
 
@@ -96,7 +96,9 @@ impl Overlay<'_> {
             for group in &self.run.sweep.groups {
                 values.extend(to_host::values(&predict(group, *gamma)?)?);
             }
-            medians.push(quantile(&values, 0.5));
+            let kept = values.iter().zip(&self.results.kept).filter(|(_, kept)| **kept);
+            let kept: Vec<f64> = kept.map(|(value, _)| *value).collect();
+            medians.push(quantile(&kept, 0.5));
         }
         Ok(medians)
     }

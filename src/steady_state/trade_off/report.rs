@@ -8,7 +8,6 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::{Evaluation, Step};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
-use crate::steady_state::learning::stage::SEGMENT_UPDATES;
 use crate::steady_state::learning::sweep::Sweep;
 use crate::steady_state::measure::networks::NetworkResult;
 use crate::steady_state::measure::results::Results;
@@ -22,26 +21,55 @@ pub const METRICS: [&str; 3] = ["runs/diverged", "runs/stationary", "pretrain/ga
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
     ("pretrain/loss/*", "task loss of an expansion in pre-training, mean over seeds"),
-    ("train/loss/*", "task loss of an expansion in learning, mean over seeds and steps γ"),
-    ("steady/loss/*", "task loss of an expansion in learning from w*, mean over seeds and steps γ"),
+    (
+        "train/loss/*",
+        "task loss of an expansion in learning, mean over the runs that have not diverged: seeds, \
+         repeats, noises and steps γ",
+    ),
+    (
+        "steady/loss/*",
+        "task loss of an expansion in learning from w*, mean over the runs that have not diverged: \
+         seeds, repeats, noises and steps γ",
+    ),
     ("pretrain/gap", "median over networks of L(w*) / minimum"),
     ("pretrain/gap/*", "median over networks of an expansion of L(w*) / minimum"),
     ("network/begin/*", "task loss before learning, median over seeds"),
     ("network/pretrained/*", "task loss of w*, median over seeds"),
     ("network/minimum/*", "least task loss (pseudo-inverse with --cut), median over seeds"),
-    ("network/cosine/*", "cosine between the gradient and the mean update before learning"),
-    ("network/best_gamma_q/*", "q times the step of the largest loss drop in one mean update"),
-    ("network/best_drop/*", "share of the loss that this update takes away"),
-    ("speed/*", "learning speed of a noise, expansion and γ, 1/s, median over seeds"),
-    ("loss/naive/*", "mean loss over the last 10 updates of learning, median over seeds"),
-    ("loss/window/*", "mean loss at the end of the run from w*, median over seeds"),
-    ("loss/stationary/*", "mean loss of the runs from w* that are stationary, median over seeds"),
+    (
+        "network/cosine/*",
+        "cosine between the gradient and the mean update before learning, median over seeds",
+    ),
+    (
+        "network/best_gamma_q/*",
+        "q times the step of the largest loss drop in one mean update, median over seeds",
+    ),
+    ("network/best_drop/*", "share of the loss that this update takes away, median over seeds"),
+    (
+        "speed/*",
+        "learning speed of a noise, expansion and γ, 1/s, median over seeds and repeats that have \
+         not diverged",
+    ),
+    (
+        "loss/naive/*",
+        "mean loss over the last 10 updates of learning, median over seeds and repeats that have \
+         not diverged",
+    ),
+    (
+        "loss/window/*",
+        "mean loss at the end of the run from w*, median over seeds and repeats that have not \
+         diverged",
+    ),
+    (
+        "loss/stationary/*",
+        "mean loss of the run from w*, median over the seeds and repeats that are stationary",
+    ),
     ("modes/done/*", "modes of H with 1/γλ below the length of the run from w*, median over seeds"),
     ("spectrum/*", "log10 of the eigenvalues of H of an expansion above --cut, of all seeds"),
     ("weights/*", "weights w* of an expansion, of all seeds"),
     ("seeds/dropped", "seeds that --drop-easy-seeds leaves out of medians and figures"),
-    ("runs/diverged", "share of runs whose learning, or learning from w*, has diverged"),
-    ("runs/stationary", "share of runs from w* that are stationary and long enough to say so"),
+    ("runs/diverged", "share of all runs whose learning, or learning from w*, has diverged"),
+    ("runs/stationary", "share of all runs from w* that are stationary and long enough to say so"),
     ("init/spearman_begin", "rank correlation over seeds of mean y r at first with the first loss"),
     (
         "init/spearman_share",
@@ -69,10 +97,8 @@ pub fn log_losses(sweep: &Sweep, step: &mut Step) {
     if !step.logging {
         return;
     }
-    let (kind, first) = sweep.locate(step.index);
-    let stage = sweep.stage(kind);
-    let last = first + SEGMENT_UPDATES;
-    let now = stage.losses.select(4, last.min(stage.seconds));
+    let stage = sweep.stage(sweep.locate(step.index).0);
+    let now = stage.losses.select(4, sweep.done_after(step.index));
     let alive = stage.diverged.lt(0).to_kind(Kind::Double);
     let sum =
         |tensor: &Tensor| tensor.sum_dim_intlist([0i64, 2, 3].as_slice(), false, Kind::Double);
@@ -182,7 +208,8 @@ fn report_histograms(
 /// Medians over seeds of what came of the networks.
 fn report_networks(axes: &SweepAxes, results: &Results, evaluation: &mut Evaluation) {
     let gap = |network: &NetworkResult| network.pretrained / network.minimum;
-    let all: Vec<f64> = results.networks.iter().map(gap).filter(|gap| gap.is_finite()).collect();
+    let kept = results.networks.iter().filter(|network| results.kept[network.seed]);
+    let all: Vec<f64> = kept.map(gap).filter(|gap| gap.is_finite()).collect();
     if !all.is_empty() {
         evaluation.scalar("pretrain/gap", vec![quantile(&all, 0.5)]);
     }

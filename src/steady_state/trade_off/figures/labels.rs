@@ -1,6 +1,7 @@
 //! What the figures of a sweep have in common: which curves they show, and their labels.
 
 use crate::steady_state::learning::axes::SweepAxes;
+use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::runs::RunResult;
 
 /// Curves in a panel at most.
@@ -15,12 +16,29 @@ pub(crate) fn evenly_spaced(count: usize) -> Vec<usize> {
     (0..shown).map(|i| i * (count - 1) / shown.max(2).saturating_sub(1)).collect()
 }
 
-/// A figure's subtitle: over how many seeds its medians are.
-pub(crate) fn subtitle(axes: &SweepAxes) -> String {
-    let seeds = axes.seeds.len();
-    match seeds {
+/// What the medians of networks are over: the seeds that count.
+pub(crate) fn seeds(results: &Results) -> String {
+    match results.kept.iter().filter(|kept| **kept).count() {
         1 => "one seed".into(),
-        _ => format!("median of {seeds} seeds, band: quartiles"),
+        seeds => format!("{seeds} seeds"),
+    }
+}
+
+/// What the medians of runs are over: the seeds that count, with their repeats.
+pub(crate) fn seeds_and_repeats(axes: &SweepAxes, results: &Results) -> String {
+    match axes.repeats {
+        1 => seeds(results),
+        repeats => format!("{} x {repeats} repeats", seeds(results)),
+    }
+}
+
+/// A figure's subtitle: what its medians are over.
+///
+/// - over: as [`seeds`] or [`seeds_and_repeats`] has it
+pub(crate) fn subtitle(over: &str) -> String {
+    match over {
+        "one seed" => over.into(),
+        _ => format!("median of {over}, band: quartiles"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The figure of H's modes: how flat they are, how long they need, how many a run is long enough for.
 
-use super::labels::{evenly_spaced, subtitle};
+use super::labels::{evenly_spaced, seeds, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
 use crate::steady_state::learning::axes::Condition;
 use crate::steady_state::measure::networks::NetworkResult;
@@ -72,5 +72,5 @@ pub(super) fn modes(run: &SteadyState, results: &Results) -> Panels {
             )
         },
     ];
-    Panels { title: "Modes of H".into(), subtitle: subtitle(axes), columns: 3, panels }
+    Panels { title: "Modes of H".into(), subtitle: subtitle(&seeds(results)), columns: 3, panels }
 }

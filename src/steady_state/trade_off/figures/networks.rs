@@ -1,6 +1,6 @@
 //! The figure of the networks: their pre-training, minimum and best mean update.
 
-use super::labels::subtitle;
+use super::labels::{seeds, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Series};
 use crate::steady_state::learning::axes::SweepAxes;
 use crate::steady_state::measure::networks::NetworkResult;
@@ -34,5 +34,5 @@ pub(super) fn networks(axes: &SweepAxes, results: &Results) -> Panels {
     let gap = LineFigure { y_log: true, ..panel("Loss of w* over the minimum", "ratio", gap) };
     let panels = vec![quality, gap, step];
     let title = "Networks: pre-training, minimum, optimal step".into();
-    Panels { title, subtitle: subtitle(axes), columns: 3, panels }
+    Panels { title, subtitle: subtitle(&seeds(results)), columns: 3, panels }
 }

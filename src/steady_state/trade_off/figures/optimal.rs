@@ -1,7 +1,7 @@
 //! The figure of the optimal speed: the largest learning speed over γ, where it is, and what steady
 //! state it costs, against the expansion.
 
-use super::labels::{RunMeasure, noise_title, subtitle};
+use super::labels::{RunMeasure, noise_title, seeds_and_repeats, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Series};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
 use crate::steady_state::measure::results::Results;
@@ -75,7 +75,7 @@ pub(super) fn optimal(axes: &SweepAxes, results: &Results) -> Panels {
     };
     Panels {
         title: "Optimal learning speed".into(),
-        subtitle: subtitle(axes),
+        subtitle: subtitle(&seeds_and_repeats(axes, results)),
         columns: 3,
         panels: vec![
             panel("Largest speed over γ", "1/s", false, speeds),

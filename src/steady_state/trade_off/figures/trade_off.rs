@@ -1,7 +1,7 @@
 //! Figures of the trade-off: steady-state loss against learning speed, and both against the learning
 //! step.
 
-use super::labels::{RunMeasure, evenly_spaced, noise_title, subtitle};
+use super::labels::{RunMeasure, evenly_spaced, noise_title, seeds_and_repeats, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Series};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
 use crate::steady_state::measure::results::Results;
@@ -38,8 +38,8 @@ pub(super) fn trade_off(axes: &SweepAxes, results: &Results) -> Panels {
     Panels {
         title: "Steady-state loss against learning speed".into(),
         subtitle: format!(
-            "medians of {} seeds; each curve runs through the learning steps γ",
-            axes.seeds.len()
+            "medians of {}; each curve runs through the learning steps γ",
+            seeds_and_repeats(axes, results)
         ),
         columns: 2,
         panels,
@@ -83,5 +83,5 @@ pub(super) fn against_gamma(axes: &SweepAxes, results: &Results) -> Panels {
         }
     }
     let title = "Speed and steady state against the learning step".into();
-    Panels { title, subtitle: subtitle(axes), columns: 3, panels }
+    Panels { title, subtitle: subtitle(&seeds_and_repeats(axes, results)), columns: 3, panels }
 }
