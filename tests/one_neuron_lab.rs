@@ -185,3 +185,52 @@ fn what_can_not_be_is_one_line() {
     assert_eq!(outcome.error(), "error: --replicates 0: expected 1 to 4096");
     assert!(!bench.path("runs").exists());
 }
+
+/// Replicate r is the run of seed + r: its samples, in training and in evaluation, are of its seed.
+#[test]
+fn a_replicate_is_the_run_of_its_seed() {
+    let bench = Bench::new();
+    let line = "--optimizer sgd,adam --batch-size 3,8 --steps 200 --quiet";
+    run(&bench, &format!("{line} --seed 4 --replicates 2 --name two")).expect(0);
+    run(&bench, &format!("{line} --seed 5 --name one")).expect(0);
+    let (two, one) = (metrics(&bench, "two"), metrics(&bench, "one"));
+    let mut compared = 0;
+    for (two, one) in two.iter().zip(&one) {
+        for (tag, alone) in one.as_object().unwrap() {
+            let named = tag.ends_with("_b3") || tag.ends_with("_b8");
+            if named && !tag.contains("/lr") {
+                assert_eq!(two[format!("{tag}/r1")], *alone, "{tag}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 50, "{compared}");
+}
+
+/// A grid is compared by its best point; the rules that are meant to fail don't count.
+#[test]
+fn a_grid_has_the_results_of_its_best_point() {
+    let bench = Bench::new();
+    let rules = "correct,package-1.1.5";
+    run(
+        &bench,
+        &format!("--gradient {rules} --lr 0.05 --steps 2000 --replicates 2 --name a --quiet"),
+    )
+    .expect(0);
+    let last = metrics(&bench, "a").pop().unwrap();
+    let of = |tag: &str| last[tag].as_f64().unwrap_or_else(|| panic!("no {tag} in {last}"));
+    assert!(of("eval/loss/package-1.1.5") > 1.2 * of("eval/loss/correct"), "{last}");
+    for tag in ["train/end", "eval/loss", "eval/accuracy"] {
+        for end in ["", "/sd", "/r0", "/r1"] {
+            assert_eq!(
+                of(&format!("{tag}{end}")),
+                of(&format!("{tag}/correct{end}")),
+                "{tag}{end}"
+            );
+        }
+        assert!(OneNeuron::SPEC.metrics.contains(&tag));
+    }
+    let saved = fs::read_to_string(checkpoint(&bench, "a", 2000, "json")).unwrap();
+    let saved: Value = serde_json::from_str(&saved).unwrap();
+    assert_eq!(saved["score"]["value"].as_f64(), Some(of("eval/loss")), "{saved}");
+}

@@ -1,6 +1,6 @@
 //! What an evaluation says and logs.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tch::Tensor;
 
 use super::points::Point;
@@ -13,12 +13,24 @@ use crate::lab::train::experiment::{Evaluation, Step};
 use crate::one_neuron::diagnosis::evaluation::{Findings, evaluate, held_out};
 use crate::one_neuron::diagnosis::gradients::Moments;
 
-/// Every tag, with one line that explains it. In a grid each is followed by the point's name.
+/// Every tag, with one line that explains it. In a grid each is followed by the point's name; the
+/// three by which runs are compared are there without one too, of the best point.
 pub const TAGS: &[(&str, &str)] = &[
     ("train/loss*", "the last record: mean loss of the batches of --record-every steps"),
-    ("train/end*", "mean of the last 20 records"),
-    ("eval/loss*", "mean loss on 8192 fresh samples, normalised in batches as in training"),
-    ("eval/accuracy*", "share of the 8192 samples on the right side of 1/2"),
+    (
+        "train/end*",
+        "mean of the last 20 records; in a grid without a point's name that of the best point",
+    ),
+    (
+        "eval/loss*",
+        "mean loss on 8192 fresh samples, normalised in batches as in training; in a grid without a \
+         point's name that of the best point, the score",
+    ),
+    (
+        "eval/accuracy*",
+        "share of the 8192 samples on the right side of 1/2; in a grid without a point's name that \
+         of the best point",
+    ),
     ("params/*", "a weight or a bias"),
     ("gradient/negative*", "share of fresh batches whose averaged gradient points backwards"),
     ("gradient/cosine_of_means*", "cosine between the two gradients' means over fresh batches"),
@@ -89,37 +101,91 @@ pub fn log_record(run: &OneNeuron, record: &Tensor, step: &mut Step) {
     }
 }
 
+/// What the points of a grid are compared by: `[replicate]` each.
+struct PointScore {
+    /// Loss on fresh samples.
+    loss: Vec<f64>,
+    /// Share of them on the right side.
+    accuracy: Vec<f64>,
+    /// Mean of the last records; empty before the first.
+    end: Vec<f64>,
+}
+
+impl PointScore {
+    /// The mean loss; infinite where it is not a number.
+    fn value(&self) -> f64 {
+        let (mean, _) = mean_and_sd(&self.loss);
+        if mean.is_nan() { f64::INFINITY } else { mean }
+    }
+}
+
 /// Evaluates every run, says a line for each point, and logs all of it. The score is the loss on
-/// fresh samples, mean over the grid.
+/// fresh samples, mean over seeds, of the point where it is least: the rules of a grid that are
+/// meant to fail don't count.
 ///
 /// # Errors
 /// Fails if the device's tensors can't be copied to the host.
 pub fn report(run: &OneNeuron, evaluation: &mut Evaluation) -> Result<Score> {
     let records = to_host::values(&run.records)?;
     let per_point = records.len() / run.points.len();
-    let mut losses = Vec::new();
+    let mut scores = Vec::new();
     for group in &run.groups {
-        let batches = held_out(run.seed, group.batch_size, run.config.normalise)?;
         let params = to_host::values(&group.params)?;
         let width = run.config.model.width();
         let rows: Vec<&[f64]> = params.chunks_exact(width).collect();
-        for (index, rows) in group.points.iter().zip(rows.chunks_exact(run.replicates)) {
+        let found = evaluate_group(run, group.batch_size, &rows)?;
+        let of_points = rows.chunks_exact(run.replicates).zip(found);
+        for (index, (rows, findings)) in group.points.iter().zip(of_points) {
             let point = &run.points[*index];
-            let model = run.config.model;
-            let findings: Vec<Findings> =
-                rows.iter().map(|row| evaluate(model, row, &batches)).collect();
             let end = ends(&records[index * per_point..(index + 1) * per_point], run.replicates);
-            losses.extend(findings.iter().map(|found| found.loss));
             log_findings(evaluation, point, &findings);
             log_params(run, evaluation, point, rows);
             say(evaluation, point, &end, &findings);
             if !end.is_empty() {
-                evaluation.scalar(&point.tag("train/end"), end);
+                evaluation.scalar(&point.tag("train/end"), end.clone());
             }
+            let each = |value: fn(&Findings) -> f64| findings.iter().map(value).collect();
+            let (loss, accuracy) = (each(|found| found.loss), each(|found| found.accuracy));
+            scores.push(PointScore { loss, accuracy, end });
         }
     }
-    let value = mean_and_sd(&losses).0;
+    let best = scores.into_iter().min_by(|a, b| a.value().total_cmp(&b.value()));
+    let best = best.context("a grid has a point")?;
+    let value = mean_and_sd(&best.loss).0;
+    if run.points.len() > 1 {
+        log_best(evaluation, best);
+    }
     Ok(Score { tag: "eval/loss".into(), value, higher_is_better: false })
+}
+
+/// Evaluates every replicate of a group's points on fresh samples of its own seed:
+/// `[point][replicate]`.
+///
+/// # Shapes
+/// - rows: `[point x replicate][parameter]`
+///
+/// # Errors
+/// As [`held_out`].
+fn evaluate_group(run: &OneNeuron, size: usize, rows: &[&[f64]]) -> Result<Vec<Vec<Findings>>> {
+    let mut found = vec![Vec::new(); rows.len() / run.replicates];
+    for (replicate, seed) in run.seeds().enumerate() {
+        let batches = held_out(seed, size, run.config.normalise)?;
+        for (point, found) in found.iter_mut().enumerate() {
+            let row = rows[point * run.replicates + replicate];
+            found.push(evaluate(run.config.model, row, &batches));
+        }
+    }
+    Ok(found)
+}
+
+/// Logs the best point of a grid under the tags by which runs are compared.
+fn log_best(evaluation: &mut Evaluation, best: PointScore) {
+    let PointScore { loss, accuracy, end } = best;
+    for (tag, values) in [("eval/loss", loss), ("eval/accuracy", accuracy), ("train/end", end)] {
+        if !values.is_empty() {
+            evaluation.scalar(tag, values);
+        }
+    }
 }
 
 /// Says how a point ends.

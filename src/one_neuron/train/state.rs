@@ -47,6 +47,11 @@ pub struct OneNeuron {
     pub steps: u64,
 }
 
+/// As many seeds as there are replicates, from the first on.
+fn seeds(first: u64, replicates: usize) -> impl Iterator<Item = u64> {
+    (0..replicates as u64).map(move |replicate| first.wrapping_add(replicate))
+}
+
 impl OneNeuron {
     /// A grid of neurons before its first step, with seeds `seed`, `seed` + 1, ...
     ///
@@ -64,7 +69,7 @@ impl OneNeuron {
         config.engine.check(device.is_cuda(), &mut refusals);
         refusals.finish()?;
         let points = points(&config);
-        let seeds: Vec<u64> = (0..u64::from(replicates)).map(|r| seed.wrapping_add(r)).collect();
+        let seeds: Vec<u64> = seeds(seed, replicates as usize).collect();
         let groups = groups(&config, &points, device, |rule| {
             seeds.iter().map(|seed| initial(&config, rule, *seed).0).collect()
         });
@@ -85,6 +90,11 @@ impl OneNeuron {
             streams,
             device,
         })
+    }
+
+    /// The seeds of the replicates.
+    pub(super) fn seeds(&self) -> impl Iterator<Item = u64> {
+        seeds(self.seed, self.replicates)
     }
 
     /// Steps that one call takes from `step` on: up to the next record. Batches are drawn a call at a
