@@ -9,6 +9,7 @@ use std::path::Path;
 
 use common::{Bench, Outcome, cut, fetched, words};
 use neuron_lab::data::ImageData;
+use neuron_lab::lab::store::checkpoint::Checkpoint;
 use neuron_lab::lab::tensor::rng::Seeds;
 use neuron_lab::lab::tensor::to_host;
 use neuron_lab::lab::train::experiment::Experiment;
@@ -397,5 +398,48 @@ fn the_page_explains_every_tag() {
     let page = include_str!("../docs/selector_continual.md");
     for (tag, meaning) in SelectorContinual::SPEC.tags {
         assert!(page.contains(&format!("| `{tag}` | {meaning} |")), "{tag}");
+    }
+}
+
+/// The penalty's gradient is that before the step, as the loss and its gradient are:
+/// lambda (A w - B) of the checkpoint before it.
+#[test]
+fn the_logged_pull_is_that_before_the_step() {
+    let ewc = "--method ewc --lambda 30";
+    for method in
+        [ewc, "--method ewc --lambda 30 --penalty-step gradient", "--method si --lambda 30"]
+    {
+        let bench = Bench::new();
+        let line = format!("{method} --hidden 8 --batch-size 64 --fisher-samples 20 --lr 0.01");
+        let line =
+            format!("{line} --log-every 1 --probe-samples 10 --checkpoint-every 1 --keep 500");
+        run(&bench, &format!("{line} --name a")).expect(0);
+        let folder = bench.path(format!("checkpoints/{NAME}/a"));
+        let last = cut::last(&bench.path(""), NAME, "a").manifest.step as i64;
+        let log =
+            std::fs::read_to_string(bench.path(format!("runs/{NAME}/a/metrics.jsonl"))).unwrap();
+        let entries: Vec<Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        // After the first task, and well within the third.
+        for step in [last / 5 + 1, last / 2] {
+            let path = folder.join(format!("step-{:08}.json", step - 1));
+            let tensors = Checkpoint::read(&path).unwrap().tensors;
+            let mut square = 0.0;
+            for (name, importance) in &tensors {
+                let Some(name) = name.strip_prefix("state.importance.") else { continue };
+                let wide = |name: &str| tensors[name].to_kind(Kind::Double);
+                let pull = importance.to_kind(Kind::Double) * wide(name)
+                    - wide(&format!("state.pull.{name}"));
+                square += pull.square().sum(Kind::Double).double_value(&[]);
+            }
+            let known = 30.0 * square.sqrt();
+            let entry = entries.iter().find(|entry| {
+                entry["step"] == step && entry["values"]["penalty/gradient_norm"].is_number()
+            });
+            let logged = entry.unwrap()["values"]["penalty/gradient_norm"].as_f64().unwrap();
+            // What is left of large numbers is small right after a task.
+            assert!((logged - known).abs() < 1e-3 * known + 1e-5, "{method}: {logged} {known}");
+            assert!(step < last / 2 || known > 1e-3, "{method}: {known}");
+        }
     }
 }

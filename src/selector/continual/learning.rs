@@ -57,6 +57,9 @@ impl SelectorContinual {
             return learner.apply(step, loss).map(drop);
         };
         let before = learner.params.values.copy();
+        if step.logging {
+            step.last("penalty/gradient_norm", &pull_norm(&penalty.gradient(&before)));
+        }
         if let Some(pull) = penalty.before_step(&before) {
             let _ = learner.gradients.values.g_add_(&pull);
         }
@@ -66,9 +69,6 @@ impl SelectorContinual {
         step.time(Phase::Optimizer, || {
             penalty.after_step(params, gradients, &before, lr, applies.as_ref());
         });
-        if step.logging {
-            step.last("penalty/gradient_norm", &pull_norm(&penalty.gradient(&params.values)));
-        }
         Ok(())
     }
 

@@ -30,9 +30,15 @@ pub const TAGS: &[(&str, &str)] = &[
     ),
     ("eval/largest_share", "share of all test images answered by the most frequent class"),
     ("eval/collapsed", "1 where one class is the answer to everything, else 0"),
-    ("penalty/gradient_norm", "Euclidean norm of lambda times the penalty's gradient"),
+    (
+        "penalty/gradient_norm",
+        "Euclidean norm of lambda times the penalty's gradient, before the step",
+    ),
     ("optim/lr", "learning rate"),
-    ("optim/gradient_norm", "Euclidean norm of the whole gradient, before clipping"),
+    (
+        "optim/gradient_norm",
+        "Euclidean norm of the whole gradient, before clipping; without a penalty that is solved for",
+    ),
     ("time/*", "milliseconds of each phase in a step, steps and samples a second"),
     ("figures/*", "the figures of the run's end"),
 ];
