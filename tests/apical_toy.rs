@@ -11,10 +11,14 @@ const SIZES: Sizes = Sizes { trials: 20_000, neurons: 2, inputs: 2 };
 
 /// Shares of the trials after some steps: `[relu, linear][law]`.
 fn shares(eta: f64, steps: u64) -> Vec<Vec<Counts>> {
+    shares_of(SIZES, eta, steps)
+}
+
+fn shares_of(sizes: Sizes, eta: f64, steps: u64) -> Vec<Vec<Counts>> {
     tch::set_num_threads(1);
-    let layers = draw(0, SIZES, Device::Cpu);
+    let layers = draw(0, sizes, Device::Cpu);
     let run = |mut layer: ToyLayer| {
-        let mut census = Census::new(&layer);
+        let mut census = Census::new(&layer, eta);
         for t in 0..steps {
             let change = layer.step(eta);
             census.record(t, &change, None);
@@ -78,4 +82,25 @@ fn a_large_step_makes_linear_layers_diverge_and_no_rectified_one() {
     let layer = &draw(0, SIZES, Device::Cpu)[1];
     let beyond = layer.factor(1.0).lt(-1.0).any_dim(-1, false).get(0);
     assert!((share(&beyond) - counts[1][0].grown).abs() < 1e-3, "{}", share(&beyond));
+}
+
+/// A linear neuron's change has the factor q of its drive, |q|^t, and so falls in every step or in
+/// none; a rectified one's does too while it is active, and is 0 from where q < 0 switches it off.
+/// What is left of a change that is down to rounding goes up and down and counts for nothing.
+#[test]
+fn a_trial_falls_where_no_active_neuron_has_a_factor_above_one() {
+    let (sizes, eta) = (Sizes { trials: 8000, ..SIZES }, 1.0);
+    let layers = draw(0, sizes, Device::Cpu);
+    for (layer, counts) in layers.iter().zip(shares_of(sizes, eta, 100)) {
+        let q = layer.factor(eta);
+        let falls = match layer.activation {
+            Activation::Relu => layer.drive().le(0.0).logical_or(&q.le(1.0)),
+            Activation::Linear | Activation::Tanh => q.abs().le(1.0),
+        };
+        let falls = falls.all_dim(-1, false);
+        for (law, counts) in (0..).zip(counts) {
+            let known = share(&falls.get(law));
+            assert_eq!(counts.falling, known, "{:?}, law {law}", layer.activation);
+        }
+    }
 }

@@ -6,9 +6,13 @@ mod apical_program;
 mod common;
 
 use std::fs;
+use std::path::Path;
 
 use apical_program::Program;
+use neuron_lab::data;
 use safetensors::SafeTensors;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
 
 const SMALL: &str = "--data digits --hidden 20,20 --quiet --log-every 5";
 const SWEEP: &str = "--steps-per-phase 6 --epochs 3 --lr-a 0.1,1 --lr-w 1e-4,300 --replicates 2";
@@ -142,4 +146,70 @@ fn a_toy_without_a_length_is_refused() {
     let outcome = program.run("--quiet --config endless.json").expect(2);
     assert_eq!(outcome.error(), "error: the length of this experiment is --steps, 1 or more");
     assert!(!program.folder("runs", "").exists());
+}
+
+/// Mean loss and share correct on the test digits in f64, of a network with or without its
+/// multipliers.
+fn of_checkpoint(bytes: &[u8], modulated: bool) -> (f64, f64) {
+    let digits = data::load("digits", Path::new("data"), Device::Cpu).unwrap();
+    let mut rates = digits.test.images.to_kind(Kind::Double);
+    for layer in 0..3 {
+        let wide = |name: &str, rows: i64| {
+            let values: Vec<f64> = numbers(bytes, &format!("layer{layer}.{name}"))
+                .into_iter()
+                .map(f64::from)
+                .collect();
+            Tensor::from_slice(&values).view([rows, -1])
+        };
+        let apical = wide("apical", 1);
+        let h = rates.matmul(&wide("weight", apical.size()[1]).tr());
+        // The outputs are linear.
+        let h = if layer < 2 { h.relu() } else { h };
+        rates = if modulated { h * apical } else { h };
+    }
+    let target = digits.test.labels.one_hot(10).to_kind(Kind::Double);
+    let loss = (&rates - target).square().mean(Kind::Double).double_value(&[]);
+    let right = rates.argmax(-1, false).eq_tensor(&digits.test.labels);
+    (loss, right.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]))
+}
+
+/// What a phase 1 does is seen with the multipliers that it has moved. A phase 2 with a frozen target
+/// moves them into the weights, and is seen without.
+#[test]
+fn losses_are_those_of_the_network_that_a_phase_has_made() {
+    let program = Program::train();
+    for target in ["moving", "frozen"] {
+        let line = format!("{SMALL} --steps-per-phase 6 --epochs 2 --lr-a 0.3 --lr-w 0.01");
+        let line =
+            format!("{line} --checkpoint-every 6 --keep 9 --target {target} --name {target}");
+        program.run(&line).expect(0);
+        let mut drops = 0;
+        for line in program.metrics(target) {
+            let entry: Value = serde_json::from_str(&line).unwrap();
+            let (step, values) = (entry["step"].as_u64().unwrap(), &entry["values"]);
+            let Some(loss) = values["eval/loss"].as_f64() else { continue };
+            let is_phase1 = step / 6 % 2 == 1;
+            let saved = program.tensors(target, step);
+            let known = of_checkpoint(&saved, is_phase1 || target == "moving");
+            let accuracy = values["eval/accuracy"].as_f64().unwrap();
+            assert!((loss - known.0).abs() < 1e-5 * known.0, "{target} {step}: {loss} {known:?}");
+            assert!((accuracy - known.1).abs() < 1e-9, "{target} {step}: {accuracy} {known:?}");
+            // Before the first phase 1 every multiplier is 1; before the second is what phase 2 made.
+            if let Some(drop) = values["phase1/drop"].as_f64() {
+                let before = match step {
+                    6 => of_checkpoint(&saved, false),
+                    _ => of_checkpoint(&program.tensors(target, step - 6), target == "moving"),
+                };
+                let known = before.0 - known.0;
+                let other = values["phase1/loss_before"].as_f64().unwrap() - loss;
+                assert!((drop - known).abs() < 1e-5, "{target} {step}: {drop} {known}");
+                assert!(
+                    (drop - other).abs() < 1e-12 && drop.abs() > 0.01,
+                    "{target} {step}: {drop}"
+                );
+                drops += 1;
+            }
+        }
+        assert_eq!(drops, 2, "{target}");
+    }
 }

@@ -2,12 +2,15 @@
 //! gradient that all of them share.
 //!
 //! With fixed weights and multipliers, the gradients of the batches of D_A sum to N / b times the
-//! mean gradient g over its N samples, whatever the batch size b (where b divides N), and their
-//! mean is g itself. So every point of the map is a = 1 − step · g with its own step.
+//! mean gradient g over its N samples, and their mean is g itself, whatever the batch size b, as long
+//! as it divides N. Where it does not, the samples that are left over are a smaller batch, and count
+//! more: their gradient is taken apart. So every point of the map is a = 1 − lr · G with the G of its
+//! batch size.
 
 use tch::{Kind, Tensor};
 
-use crate::apical::learning::multipliers::AReduce;
+use super::sample_gradients::total;
+use crate::apical::learning::multipliers::{AReduce, SampleWeights};
 use crate::apical::learning::split::Subset;
 use crate::apical::learning::trainer::{chunks, samples};
 use crate::apical::model::layer::Layer;
@@ -19,27 +22,42 @@ const TOGETHER: usize = 16;
 /// Samples of one chunk.
 const CHUNK: i64 = 500;
 
-/// Step sizes of a map: for each batch size in turn, each learning rate.
-pub fn steps(lr: &[f64], batch: &[i64], samples: i64, reduce: AReduce) -> Vec<f64> {
-    let scale = |batch: i64| match reduce {
-        AReduce::Mean => 1.0,
-        AReduce::Sum => samples as f64 / batch as f64,
-    };
-    batch.iter().flat_map(|batch| lr.iter().map(move |lr| lr * scale(*batch))).collect()
-}
-
-/// The network of one run, once for each step that its multipliers go down the gradient from 1.
+/// The gradient of phase 1 in batches of `batch` samples: for each layer `[run, neuron]`.
 ///
 /// # Shapes
-/// - gradient: for each layer `[run, neuron]`
-/// - steps: `[step]`
-fn moved(network: &Network, run: i64, gradient: &[Tensor], steps: &Tensor) -> Network {
-    let layers = network.layers.iter().zip(gradient).map(|(layer, g)| Layer {
+/// - mean: the mean gradient over the samples of `data`, for each layer `[run, neuron]`
+pub fn batch_gradient(
+    network: &Network,
+    data: &Subset,
+    loss: Loss,
+    mean: &[Tensor],
+    batch: i64,
+    reduce: AReduce,
+) -> Vec<Tensor> {
+    let samples = data.len();
+    // Fewer samples than a batch has are one batch.
+    let weights = reduce.sample_weights(samples, batch.min(samples));
+    let SampleWeights { whole, of_whole, of_rest } = weights;
+    let of_all = mean.iter().map(|g| g * (samples as f64 * of_whole));
+    if whole == samples {
+        return of_all.collect();
+    }
+    let rest = total(network, data, loss, whole..samples);
+    of_all.zip(rest).map(|(all, rest)| all + rest * (of_rest - of_whole)).collect()
+}
+
+/// The network of one run, once for each change of its multipliers from 1.
+///
+/// # Shapes
+/// - changes: for each layer `[point, neuron]`
+fn moved(network: &Network, run: i64, changes: &[Tensor]) -> Network {
+    let runs = changes[0].size()[0];
+    let layers = network.layers.iter().zip(changes).map(|(layer, change)| Layer {
         weight: layer.weight.narrow(0, run, 1),
-        apical: g.get(run).unsqueeze(0) * steps.neg().unsqueeze(-1) + 1.0,
+        apical: change + 1.0,
         activation: layer.activation,
     });
-    Network { layers: layers.collect(), runs: steps.size()[0] }
+    Network { layers: layers.collect(), runs }
 }
 
 /// Output of networks that share their weights and differ in their multipliers:
@@ -58,23 +76,26 @@ fn output(network: &Network, x: &Tensor) -> Tensor {
     rates
 }
 
-/// Mean losses on `data` of one run with multipliers 1 − step · gradient: `[step]` f64.
+/// Mean losses on `data` of one run where its multipliers are 1 − rate · gradient: `[point]` f64.
 ///
 /// # Shapes
-/// - gradient: for each layer `[run, neuron]`
+/// - points: rate and gradient, for each layer `[run, neuron]`
 pub fn losses(
     network: &Network,
     run: i64,
-    gradient: &[Tensor],
+    points: &[(f64, &[Tensor])],
     data: &Subset,
     loss: Loss,
-    steps: &[f64],
 ) -> Tensor {
-    let (kind, device) = (gradient[0].kind(), gradient[0].device());
-    let groups = steps.chunks(TOGETHER).map(|group| {
-        let steps = Tensor::from_slice(group).to_kind(kind).to_device(device);
-        let network = moved(network, run, gradient, &steps);
-        let mut sum = Tensor::zeros([group.len() as i64], (Kind::Double, device));
+    let groups = points.chunks(TOGETHER).map(|group| {
+        let change = |layer: usize| {
+            let rows = group.iter().map(|(rate, gradient)| gradient[layer].get(run) * -rate);
+            Tensor::stack(&rows.collect::<Vec<_>>(), 0)
+        };
+        let changes: Vec<Tensor> = (0..network.layers.len()).map(change).collect();
+        let network = moved(network, run, &changes);
+        let options = (Kind::Double, data.images.device());
+        let mut sum = Tensor::zeros([group.len() as i64], options);
         for chunk in chunks(0..data.len(), CHUNK) {
             let output = output(&network, &samples(&data.images, &chunk));
             let each = loss.each(&output, &samples(&data.target, &chunk));

@@ -1,5 +1,7 @@
 //! The gradient of every sample in the multipliers, from one backward pass a chunk.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
@@ -28,7 +30,7 @@ pub struct Statistics {
     pub counts: Vec<f64>,
 }
 
-/// Sums over the per-sample gradients of one layer of the first run, on the device.
+/// Sums over the per-sample gradients of one layer of one run, on the device.
 struct Sums {
     /// Of the gradient, its square and cube, and of how many are below 0: `[4]` f64.
     moments: Tensor,
@@ -77,8 +79,50 @@ impl Sums {
     }
 }
 
-/// The mean gradient of every run, for each layer `[run, neuron]`, and each layer's statistics of
-/// the per-sample gradients of the first run. The histograms are over ± `range`.
+/// The per-sample gradients of several runs.
+pub struct SampleGradients {
+    /// Their mean: for each layer `[run, neuron]`.
+    pub mean: Vec<Tensor>,
+    /// Their statistics: `[layer][run]`.
+    pub statistics: Vec<Vec<Statistics>>,
+}
+
+/// Follows the gradients of single samples, chunk by chunk: for each layer `[run, sample, neuron]`.
+fn each_chunk(
+    network: &Network,
+    data: &Subset,
+    loss: Loss,
+    range: Range<i64>,
+    mut add: impl FnMut(&[Tensor]),
+) {
+    let one = Tensor::ones([], (data.images.kind(), data.images.device()));
+    for chunk in chunks(range, CHUNK) {
+        let x = samples(&data.images, &chunk);
+        let rates = network.forward(&x, true);
+        let delta = loss.gradient(rates.output(), &samples(&data.target, &chunk), &one);
+        add(&network.backward(&x, &rates, delta, false).apical);
+    }
+}
+
+/// Adds the gradients of some samples to their sums: for each layer `[run, neuron]`.
+fn add_to(totals: &mut [Tensor], each: &[Tensor]) {
+    for (each, total) in each.iter().zip(totals) {
+        let _ = total.g_add_(&each.sum_dim_intlist(1, false, each.kind()));
+    }
+}
+
+fn zeros(network: &Network) -> Vec<Tensor> {
+    network.layers.iter().map(|layer| layer.apical.zeros_like()).collect()
+}
+
+/// The sum of the gradients of some samples of every run: for each layer `[run, neuron]`.
+pub fn total(network: &Network, data: &Subset, loss: Loss, range: Range<i64>) -> Vec<Tensor> {
+    let mut totals = zeros(network);
+    each_chunk(network, data, loss, range, |each| add_to(&mut totals, each));
+    totals
+}
+
+/// The gradients of all samples of every run. The histograms are over ± `range`.
 ///
 /// # Errors
 /// If the device can't be read.
@@ -87,26 +131,26 @@ pub fn gradients(
     data: &Subset,
     loss: Loss,
     range: f64,
-) -> Result<(Vec<Tensor>, Vec<Statistics>)> {
-    let (kind, device) = (data.images.kind(), data.images.device());
-    let mut totals: Vec<Tensor> = network.layers.iter().map(|l| l.apical.zeros_like()).collect();
-    let mut sums: Vec<Sums> = network.layers.iter().map(|_| Sums::new(device)).collect();
-    for chunk in chunks(0..data.len(), CHUNK) {
-        let x = samples(&data.images, &chunk);
-        let rates = network.forward(&x, true);
-        let one = Tensor::ones([], (kind, device));
-        let delta = loss.gradient(rates.output(), &samples(&data.target, &chunk), &one);
-        let each = network.backward(&x, &rates, delta, false).apical;
-        for ((each, total), sums) in each.iter().zip(&mut totals).zip(&mut sums) {
-            let _ = total.g_add_(&each.sum_dim_intlist(1, false, kind));
-            sums.add(&each.get(0), range);
+) -> Result<SampleGradients> {
+    let device = data.images.device();
+    let mut totals = zeros(network);
+    let of_runs = || (0..network.runs).map(|_| Sums::new(device)).collect();
+    let mut sums: Vec<Vec<Sums>> = network.layers.iter().map(|_| of_runs()).collect();
+    each_chunk(network, data, loss, 0..data.len(), |each| {
+        add_to(&mut totals, each);
+        for (each, sums) in each.iter().zip(&mut sums) {
+            let runs = (0..).zip(sums);
+            runs.for_each(|(run, sums)| sums.add(&each.get(run), range));
         }
-    }
+    });
     let count = data.len() as f64;
     let statistics = sums.iter().zip(&network.layers).map(|(sums, layer)| {
-        let neurons = layer.apical.size()[1];
-        sums.statistics(count * neurons as f64)
+        let gradients = count * layer.apical.size()[1] as f64;
+        sums.iter().map(|sums| sums.statistics(gradients)).collect()
     });
-    let statistics = statistics.collect::<Result<Vec<_>>>()?;
-    Ok((totals.into_iter().map(|total| total / count).collect(), statistics))
+    let statistics = statistics.collect::<Result<_>>()?;
+    Ok(SampleGradients {
+        mean: totals.into_iter().map(|total| total / count).collect(),
+        statistics,
+    })
 }

@@ -50,12 +50,13 @@ fn histogram(run: &Characterize) -> LineFigure {
     let range = run.config.range;
     let x: Vec<f64> =
         (0..BINS).map(|i| range * (2.0 * (i as f64 + 0.5) / BINS as f64 - 1.0)).collect();
-    let series = run.statistics.iter().enumerate().map(|(k, s)| {
+    let first = run.statistics.iter().filter_map(|networks| networks.first());
+    let series = first.enumerate().map(|(k, s)| {
         Series::new(&format!("layer {k}: sd {:.3}", s.sd), x.clone(), s.counts.clone())
     });
     LineFigure {
         title: "Gradients of single samples in the multipliers".into(),
-        subtitle: format!("∂l/∂a at a = 1 of {} samples, one network", run.split.a.len()),
+        subtitle: format!("∂l/∂a at a = 1 of {} samples, the first network", run.split.a.len()),
         x_label: "∂l/∂a".into(),
         y_label: "sample-neuron pairs in a bin".into(),
         y_log: true,

@@ -3,7 +3,9 @@
 use anyhow::Result;
 
 use super::state::Characterize;
+use crate::apical::analysis::sample_gradients::Statistics;
 use crate::lab::log::tensorboard::Chart;
+use crate::lab::statistics::mean_and_sd;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::Evaluation;
 
@@ -20,7 +22,10 @@ pub const TAGS: &[(&str, &str)] = &[
     ),
     ("map/largest_drop", "largest drop of the loss on D_W over the map"),
     ("map/drop/*", "drop of the loss on D_W in phase 1 at a batch size and learning rate"),
-    ("gradient/sd/layer*", "standard deviation of per-sample gradients in the multipliers"),
+    (
+        "gradient/sd/layer*",
+        "standard deviation of a network's per-sample gradients in the multipliers",
+    ),
     ("gradient/skewness/layer*", "third standardised moment of the same"),
     ("gradient/negative/layer*", "share of the same below 0"),
     ("eval/loss_start", "loss on D_W with all multipliers 1"),
@@ -71,15 +76,18 @@ fn report_map(run: &Characterize, evaluation: &mut Evaluation) {
 }
 
 fn report_gradients(run: &Characterize, evaluation: &mut Evaluation) {
-    for (k, s) in run.statistics.iter().enumerate() {
-        for (what, value) in [("sd", s.sd), ("skewness", s.skewness), ("negative", s.negative)] {
-            evaluation.scalar(&format!("gradient/{what}/layer{k}"), vec![value]);
-        }
+    for (k, networks) in run.statistics.iter().enumerate() {
+        let mut log = |what: &str, value: fn(&Statistics) -> f64| -> f64 {
+            let values: Vec<f64> = networks.iter().map(value).collect();
+            let (mean, _) = mean_and_sd(&values);
+            evaluation.scalar(&format!("gradient/{what}/layer{k}"), values);
+            mean
+        };
+        let sd = log("sd", |one| one.sd);
+        let skewness = log("skewness", |one| one.skewness);
+        let negative = 100.0 * log("negative", |one| one.negative);
         evaluation.say(&format!(
-            "layer {k}: per-sample ∂l/∂a: sd {:.4}, skewness {:.2}, negative {:.1} %",
-            s.sd,
-            s.skewness,
-            100.0 * s.negative
+            "layer {k}: per-sample ∂l/∂a: sd {sd:.4}, skewness {skewness:.2}, negative {negative:.1} %"
         ));
     }
 }

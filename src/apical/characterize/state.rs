@@ -5,8 +5,8 @@ use serde_json::Value;
 use tch::{Device, Tensor};
 
 use super::config::CharacterizeConfig;
-use crate::apical::analysis::loss_map;
-use crate::apical::analysis::sample_gradients::{Statistics, gradients};
+use crate::apical::analysis::loss_map::{batch_gradient, losses};
+use crate::apical::analysis::sample_gradients::{SampleGradients, Statistics, gradients};
 use crate::apical::learning::live_runs::LiveRuns;
 use crate::apical::learning::split::Split;
 use crate::apical::model::network::Network;
@@ -21,8 +21,8 @@ pub struct Characterize {
     pub(super) config: CharacterizeConfig,
     pub(super) network: Network,
     pub(super) split: Split,
-    /// Statistics of the first network's per-sample gradients at a = 1, for each layer.
-    pub(super) statistics: Vec<Statistics>,
+    /// Statistics of the per-sample gradients at a = 1: `[layer][network]`.
+    pub(super) statistics: Vec<Vec<Statistics>>,
     /// Loss at a = 1 minus loss at each point of the map, on D_W: `[network][point]`.
     pub(super) drops: Vec<Vec<f64>>,
     /// Loss on D_W at a = 1: `[network]`.
@@ -62,13 +62,19 @@ impl Characterize {
         }
         let loss = config.model.loss;
         let mut network = config.model.network(&data, seeds, device);
-        let (gradient, statistics) = gradients(&network, &split.a, loss, config.range)?;
-        let (lr, batches) = (&config.grid_lr, &config.grid_batch);
-        let mut steps = vec![0.0];
-        steps.extend(loss_map::steps(lr, batches, split.a.len(), config.a_reduce));
+        let SampleGradients { mean: gradient, statistics } =
+            gradients(&network, &split.a, loss, config.range)?;
+        let (batches, reduce) = (&config.grid_batch, config.a_reduce);
+        let of_batches: Vec<Vec<Tensor>> = (batches.iter())
+            .map(|batch| batch_gradient(&network, &split.a, loss, &gradient, *batch, reduce))
+            .collect();
+        let mut points: Vec<(f64, &[Tensor])> = vec![(0.0, &gradient)];
+        for gradient in &of_batches {
+            points.extend(config.grid_lr.iter().map(|lr| (*lr, gradient.as_slice())));
+        }
         let (mut drops, mut start_loss) = (Vec::new(), Vec::new());
         for run in 0..network.runs {
-            let losses = loss_map::losses(&network, run, &gradient, &split.w, loss, &steps);
+            let losses = losses(&network, run, &points, &split.w, loss);
             let losses = to_host::values(&losses)?;
             start_loss.push(losses[0]);
             drops.push(losses[1..].iter().map(|loss| losses[0] - loss).collect());

@@ -16,6 +16,31 @@ pub enum AReduce {
     Sum,
 }
 
+/// What the gradients of single samples count in the gradient of a phase 1. The samples that are left
+/// over where batches do not divide them are a smaller batch, whose mean counts as much as any other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SampleWeights {
+    /// Samples in whole batches, which come first.
+    pub whole: i64,
+    /// Weight of each of them.
+    pub of_whole: f64,
+    /// Weight of each of the samples that are left over.
+    pub of_rest: f64,
+}
+
+impl AReduce {
+    /// The weights of so many samples in batches of `batch`.
+    pub fn sample_weights(self, samples: i64, batch: i64) -> SampleWeights {
+        let (batches, whole) = ((samples + batch - 1) / batch, samples / batch * batch);
+        let share = match self {
+            Self::Mean => 1.0 / batches as f64,
+            Self::Sum => 1.0,
+        };
+        let of_rest = share / (samples - whole).max(1) as f64;
+        SampleWeights { whole, of_whole: share / batch as f64, of_rest }
+    }
+}
+
 /// What phase 1 does to the multipliers with its gradient g.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor};
 
-use super::multipliers::{AReduce, AUpdate};
+use super::multipliers::AUpdate;
 use super::split::Subset;
 use super::trainer::{CHUNK, Trainer, chunks, samples};
 
@@ -49,21 +49,14 @@ impl Trainer {
         losses
     }
 
-    /// What the gradient of each sample in `range` counts: 1 over the size of its batch, of which
-    /// the last may be smaller; for the mean over batches also over their number: `[sample, 1]`.
+    /// What the gradient of each sample in `range` counts: `[sample, 1]`.
     fn sample_weights(&self, all: i64, range: &Range<i64>) -> Tensor {
-        let batch = self.rules.batch_size;
-        let (batches, whole) = (((all + batch - 1) / batch), all / batch * batch);
-        let share = match self.rules.a_reduce {
-            AReduce::Mean => 1.0 / batches as f64,
-            AReduce::Sum => 1.0,
-        };
+        let weights = self.rules.a_reduce.sample_weights(all, self.rules.batch_size);
         let length = range.end - range.start;
-        let weight = Tensor::full([length, 1], share / batch as f64, (self.kind(), self.device()));
-        if range.end > whole {
-            let start = whole.max(range.start) - range.start;
-            let last = share / (all - whole) as f64;
-            let _ = weight.narrow(0, start, length - start).fill_(last);
+        let weight = Tensor::full([length, 1], weights.of_whole, (self.kind(), self.device()));
+        if range.end > weights.whole {
+            let start = weights.whole.max(range.start) - range.start;
+            let _ = weight.narrow(0, start, length - start).fill_(weights.of_rest);
         }
         weight
     }

@@ -55,7 +55,7 @@ fn largest_change(change: &Tensor) -> Tensor {
 pub struct Census {
     /// The largest |ΔW_nm| at time 0.
     pub first: Tensor,
-    /// The largest |ΔW_nm| at the last step.
+    /// The largest |ΔW_nm| of the last step: the change that it made.
     pub last: Tensor,
     /// Whether it was never larger than a step before, to rounding; bool.
     pub falling: Tensor,
@@ -63,14 +63,32 @@ pub struct Census {
     pub error: Tensor,
     /// The largest |ΔW_nm| so far.
     pub largest: Tensor,
+    /// What rounding makes of ΔW_nm at most: a silent neuron's change is this small, and goes up and
+    /// down.
+    rounding: Tensor,
+}
+
+/// What rounding in W x makes of the largest |ΔW_nm| of every neuron: `[law, trial, neuron]`.
+fn rounding(layer: &ToyLayer, eta: f64) -> Tensor {
+    let products = (&layer.weight * layer.input.unsqueeze(-2)).abs();
+    let drive = products.sum_dim_intlist(-1, false, Kind::Double);
+    let widest = layer.input.abs().amax([-1i64].as_slice(), true);
+    let operations = 4.0 * layer.input.size()[layer.input.dim() - 1] as f64;
+    drive * (&layer.apical - 1.0).abs() * widest * (eta * operations * f64::EPSILON)
 }
 
 impl Census {
-    /// The census of a layer with these axes before time 0.
-    pub fn new(layer: &ToyLayer) -> Self {
+    /// The census of a layer at time 0.
+    pub fn new(layer: &ToyLayer, eta: f64) -> Self {
         let zeros = || layer.apical.zeros_like();
-        let falling = zeros().eq(0.0);
-        Self { first: zeros(), last: zeros(), falling, error: zeros(), largest: zeros() }
+        Self {
+            first: zeros(),
+            last: zeros(),
+            falling: zeros().eq(0.0),
+            error: zeros(),
+            largest: zeros(),
+            rounding: rounding(layer, eta),
+        }
     }
 
     /// Records the change of step `t`, and its distance from what the closed form expects.
@@ -82,7 +100,7 @@ impl Census {
         if t == 0 {
             self.first.copy_(&size);
         } else {
-            let falls = size.le_tensor(&(&self.last * (1.0 + 1e-12)));
+            let falls = size.le_tensor(&(&self.last + &self.rounding));
             let _ = self.falling.logical_and_(&falls);
         }
         self.last.copy_(&size);
@@ -129,11 +147,11 @@ impl Census {
 pub struct Counts {
     /// No weight changes at time 0.
     pub silent: f64,
-    /// Every |ΔW| is below the threshold now.
+    /// Every |ΔW| of the last step is below the threshold.
     pub converged: f64,
-    /// The largest |ΔW| of some neuron is above that of time 0 now.
+    /// The largest |ΔW| of some neuron in the last step is above that of time 0.
     pub grown: f64,
-    /// The largest |ΔW| of every neuron never grew in any step.
+    /// The largest |ΔW| of every neuron never grew in any step, to rounding.
     pub falling: f64,
     /// The largest distance from the closed form, over the neuron's largest |ΔW|; 0 where there is
     /// no closed form.

@@ -19,9 +19,19 @@ pub const METRICS: &[&str] = &[
 /// Every tag, with one line that explains it.
 pub const TAGS: &[(&str, &str)] = &[
     ("silent/*", "share of trials in which no weight changes at time 0"),
-    ("converged/*", "share of trials whose every |ΔW| is below the threshold now"),
-    ("grown/*", "share of trials in which some neuron's largest |ΔW| is above that of time 0 now"),
-    ("falling/*", "share of trials in which no neuron's largest |ΔW| has risen in any step"),
+    (
+        "converged/*",
+        "share of trials whose every |ΔW| of the last step, the change that it made, is below the \
+         threshold",
+    ),
+    (
+        "grown/*",
+        "share of trials in which some neuron's largest |ΔW| of the last step is above that of time 0",
+    ),
+    (
+        "falling/*",
+        "share of trials in which no neuron's largest |ΔW| has risen in any step, to rounding",
+    ),
     ("silent_se/*", "standard error of silent/*, binomial"),
     ("converged_se/*", "standard error of converged/*, binomial"),
     ("grown_se/*", "standard error of grown/*, binomial"),

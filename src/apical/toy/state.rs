@@ -26,7 +26,7 @@ impl Toy {
     /// Random layers at time 0.
     pub(super) fn new(config: ToyConfig, seed: u64, steps: u64, device: Device) -> Self {
         let layers = draw(seed, config.sizes(), device);
-        let census = layers.iter().map(Census::new).collect();
+        let census = layers.iter().map(|layer| Census::new(layer, config.eta)).collect();
         Self { start: draw(seed, config.sizes(), device), config, layers, census, steps }
     }
 

@@ -54,11 +54,11 @@ impl Experiment for ApicalTrain {
 
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let _guard = no_grad_guard();
+        let position = self.cycle.position(step.index);
         if step.index == 0 {
-            let results = step.time(Phase::Evaluation, || self.results());
+            let results = step.time(Phase::Evaluation, || self.results(position));
             self.previous_results.copy_(&results);
         }
-        let position = self.cycle.position(step.index);
         // The host learns at the end of a phase that every run has exploded. One that is resumed
         // within the phase goes on to its end too, or its log would have other steps.
         if self.all_exploded && position.step_in_phase == 0 {
@@ -78,7 +78,7 @@ impl Experiment for ApicalTrain {
         let step = evaluation.step;
         let position = self.cycle.position(step.saturating_sub(1));
         let at_end = step.is_multiple_of(self.cycle.steps_per_phase) && evaluation.number > 0;
-        let results = self.results();
+        let results = self.results(position);
         if at_end {
             self.mark_exploded(&results, position);
         }

@@ -60,7 +60,7 @@ impl Readings {
             results,
             &run.previous_results,
             &trainer.multiplier_statistics(),
-            &trainer.rate_power(&run.split.test, trainer.modulated()),
+            &trainer.rate_power(&run.split.test, run.is_modulated(position)),
         ];
         let numbers = to_host::values(&Tensor::cat(&parts, 0))?;
         let mut rows = numbers.chunks(run.rates.len()).map(<[f64]>::to_vec);

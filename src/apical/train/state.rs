@@ -99,10 +99,16 @@ impl ApicalTrain {
         })
     }
 
-    /// Loss and accuracy on D_W, then loss and accuracy on D_test, of every run now: `[4, run]`
-    /// f64.
-    pub(super) fn results(&self) -> Tensor {
-        let modulated = self.trainer.modulated();
+    /// Whether the networks have their multipliers after a step at this position. With a frozen
+    /// target phase 2 moves them into the weights, and what it makes are networks without.
+    pub(super) fn is_modulated(&self, position: PhasePosition) -> bool {
+        position.is_phase1 || self.trainer.modulated()
+    }
+
+    /// Loss and accuracy on D_W, then loss and accuracy on D_test, of every run now, after a step at
+    /// this position: `[4, run]` f64.
+    pub(super) fn results(&self, position: PhasePosition) -> Tensor {
+        let modulated = self.is_modulated(position);
         let parts = [&self.split.w, &self.split.test].map(|part| match self.config.eval_samples {
             Some(samples) => part.take(samples),
             None => part.take(part.len()),
