@@ -100,9 +100,9 @@ enum Task {
         /// A folder of runs, an experiment, a sweep or a run
         #[arg(default_value = "runs")]
         folder: PathBuf,
-        /// The port
-        #[arg(long, default_value_t = 6006)]
-        port: u16,
+        /// The port; by default the first from 6006 on that is free
+        #[arg(long)]
+        port: Option<u16>,
         /// Options of TensorBoard, after --
         #[arg(last = true)]
         rest: Vec<String>,
