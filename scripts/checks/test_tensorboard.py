@@ -6,6 +6,7 @@ Usage: pytest scripts/checks/test_tensorboard.py
 
 import math
 import pathlib
+import re
 import subprocess
 
 import board_http
@@ -15,8 +16,8 @@ from tensorboard.util import tensor_util
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUN = "spiral"
-CURVES = ["train/loss", "eval/loss (held-out)", "eval/accuracy", "eval/accuracy/lower",
-          "eval/accuracy/upper", "odd/nan", "odd/infinity"]
+CURVES = ["train/loss", "eval/loss (held-out)", "eval/accuracy", "bands/eval/accuracy/lower",
+          "bands/eval/accuracy/upper", "odd/nan", "odd/infinity"]
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +138,24 @@ def test_the_hparams_table_has_the_run_with_its_results(base):
 
 
 def test_custom_charts_draw_their_curves(base):
-    categories = {entry["title"]: entry["chart"] for entry in board_http.layout(base)["category"]}
-    assert list(categories) == ["Training", "Spread"]
-    exact, pattern = (chart["multiline"]["tag"] for chart in categories["Training"])
-    drawn = [set(board_http.chart_curves(base, RUN, entry)) for entry in exact]
-    assert drawn == [{"train/loss"}, {"eval/loss (held-out)"}]
-    assert len(board_http.chart_curves(base, RUN, pattern[0])) == 4
-    (series,) = categories["Spread"][0]["margin"]["series"]
-    assert series == {"value": "eval/accuracy", "lower": "eval/accuracy/lower",
-                      "upper": "eval/accuracy/upper"}
+    charts = {entry["title"]: entry["chart"] for entry in board_http.layout(base)["category"]}
+    assert list(charts) == ["Training", "Spread"]
+    # In the browser the first chart is the last.
+    titles = [chart["title"] for chart in charts["Training"]]
+    assert titles == ["odd: ◼\u00a0infinity ◆\u00a0nan",
+                      "loss: ◼\u00a0train/loss ◆\u00a0eval/loss (held-out)"]
+    (spread,) = charts["Spread"]
+    assert spread["title"] == "accuracy, mean ± sd of 8"
+    assert [series["value"] for series in charts["Training"][1]["margin"]["series"]] == [
+        "train/loss", "eval/loss (held-out)"]
+    for chart in [*charts["Training"], spread]:
+        for series in chart["margin"]["series"]:
+            # What TensorBoard's own page asks for: the tags as one regular expression.
+            pattern = "|".join(f"({re.escape(tag)})" for tag in series.values())
+            drawn = board_http.chart_curves(base, RUN, pattern)
+            steps = [[point[1] for point in drawn[series[edge]]]
+                     for edge in ("value", "lower", "upper")]
+            assert steps[0] and steps[0] == steps[1] == steps[2]
+    assert spread["margin"]["series"] == [{"value": "eval/accuracy",
+                                           "lower": "bands/eval/accuracy/lower",
+                                           "upper": "bands/eval/accuracy/upper"}]

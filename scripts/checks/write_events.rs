@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::figure::RgbImage;
-use neuron_lab::lab::log::tensorboard::{Band, Chart, EventWriter, Histogram};
+use neuron_lab::lab::log::tags::edges;
+use neuron_lab::lab::log::tensorboard::{Chart, EventWriter, Histogram};
 use serde_json::json;
 
 const TAGS: &[(&str, &str)] = &[
@@ -28,9 +29,9 @@ fn main() -> Result<()> {
     board.hparams_start(settings, &["eval/accuracy", "train/loss"])?;
     board.text("config", 0, "| setting | value |\n|---|---|\n| lr | 0.01 |\n")?;
     board.custom_scalars(&[
-        Chart::lines("Training", "loss, train and eval", &["train/loss", "eval/loss (held-out)"]),
-        Chart::pattern("Training", "all evaluations", "eval/"),
-        Chart::bands("Spread", "accuracy over seeds", vec![band("eval/accuracy")]),
+        Chart::lines("Training", "loss", &["train/loss", "eval/loss (held-out)"]),
+        Chart::lines("Training", "odd", &["odd/infinity", "odd/nan"]),
+        Chart::lines("Spread", "accuracy", &["eval/accuracy"]).over(8),
     ])?;
     // Steps 12 to 19 were logged before an interruption; the run resumes from a checkpoint at 12.
     for step in 0..20 {
@@ -61,13 +62,10 @@ fn scalars(board: &mut EventWriter, step: i64, offset: f64) -> Result<()> {
     board.scalar("train/loss", step, 1.0 / (1.0 + step as f64) + offset)?;
     board.scalar("eval/loss (held-out)", step, 1.5 / (1.0 + step as f64) + offset)?;
     board.scalar("eval/accuracy", step, accuracy)?;
-    board.scalar("eval/accuracy/lower", step, accuracy - 0.05)?;
-    board.scalar("eval/accuracy/upper", step, accuracy + 0.05)?;
+    let [lower, upper] = edges("eval/accuracy");
+    board.scalar(&lower, step, accuracy - 0.05)?;
+    board.scalar(&upper, step, accuracy + 0.05)?;
     Ok(())
-}
-
-fn band(tag: &str) -> Band {
-    Band { value: tag.into(), lower: format!("{tag}/lower"), upper: format!("{tag}/upper") }
 }
 
 /// An image that grows red to the right and green downwards.

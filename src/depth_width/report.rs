@@ -26,16 +26,12 @@ pub const TAGS: &[(&str, &str)] = &[
 /// The steps whose losses are shown, as far as a descent has them.
 pub const SHOWN: [usize; 4] = [1, 3, 5, 10];
 
-/// The charts of related curves.
+/// The charts of related curves. A step of the run is the whole descent of one network.
 pub fn charts() -> Vec<Chart> {
+    let section = "networks, one a step";
     vec![
-        Chart::lines(
-            "networks",
-            "loss at the start and the end",
-            &["network/start", "network/end"],
-        ),
-        Chart::lines("networks", "ln of end over start", &["network/log_ratio"]),
-        Chart::pattern("time", "milliseconds a network", "^time/.*_ms$"),
+        Chart::lines(section, "loss of a network", &["network/start", "network/end"]),
+        Chart::lines(section, "ln of end over start", &["network/log_ratio"]),
     ]
 }
 

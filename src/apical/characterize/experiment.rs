@@ -111,7 +111,7 @@ impl Experiment for Characterize {
 
 impl Figures for Characterize {
     fn charts(&self) -> Vec<Chart> {
-        report::charts()
+        report::charts(self.network.layers.len())
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

@@ -37,12 +37,17 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts that put related curves together.
-pub fn charts() -> Vec<Chart> {
-    vec![
-        Chart::lines("phase 2", "batch loss", &["train/loss"]),
-        Chart::pattern("phase 2", "cosine with -dL/dW", "^rule/cosine/layer[0-9]+$"),
-        Chart::pattern("phase 2", "norm of the change", "^rule/norm/layer[0-9]+$"),
-    ]
+///
+/// - layers: of the network
+pub fn charts(layers: usize) -> Vec<Chart> {
+    let of = |what: &str| -> Vec<String> {
+        (0..layers).map(|layer| format!("rule/{what}/layer{layer}")).collect()
+    };
+    let section = "phase 2, a batch a step";
+    let mut charts = vec![Chart::lines(section, "loss of the batch", &["train/loss"])];
+    charts.extend(Chart::several(section, "cosine with -dL/dW", &of("cosine")));
+    charts.extend(Chart::several(section, "norm of the change over lr", &of("norm")));
+    charts
 }
 
 /// Says and logs the loss after phase 2, the map of phase 1 and the per-sample gradients.

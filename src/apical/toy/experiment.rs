@@ -80,7 +80,7 @@ impl Experiment for Toy {
 
 impl Figures for Toy {
     fn charts(&self) -> Vec<Chart> {
-        report::charts()
+        report::charts(self)
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

@@ -46,11 +46,15 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts that put related curves together.
-pub fn charts() -> Vec<Chart> {
-    let shares = ["silent", "converged", "grown", "falling"];
-    let mut charts: Vec<Chart> =
-        shares.iter().map(|what| Chart::pattern("trials", what, &format!("^{what}/.*$"))).collect();
-    charts.push(Chart::pattern("time", "milliseconds a step", "^time/.*_ms$"));
+pub fn charts(run: &Toy) -> Vec<Chart> {
+    let mut charts = Vec::new();
+    for what in ["silent", "converged", "grown", "falling"] {
+        for law in LAWS {
+            let names = run.layers.iter().map(|layer| layer.activation.name());
+            let tags: Vec<String> = names.map(|name| format!("{what}/{name}/{law}")).collect();
+            charts.push(Chart::lines("share of the trials", &format!("{what}, a {law}"), &tags));
+        }
+    }
     charts
 }
 

@@ -100,7 +100,7 @@ impl Experiment for ApicalTrain {
 
 impl Figures for ApicalTrain {
     fn charts(&self) -> Vec<Chart> {
-        report::charts(self.rates.len())
+        report::charts(self.trainer.network.layers.len(), self.rates.len())
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

@@ -47,19 +47,28 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts that put related curves together.
-pub fn charts(runs: usize) -> Vec<Chart> {
-    let mut charts = vec![
-        Chart::lines("loss", "mean over live runs", &["eval/loss", "eval/loss_w", "eval/constant"]),
-        Chart::pattern("apical", "variance", "^apical/layer[0-9]+/variance$"),
-        Chart::pattern("rates", "power in neurons above 1", "^rates/layer[0-9]+/power_above_one$"),
-        Chart::pattern("rates", "power", "^rates/layer[0-9]+/power$"),
-        Chart::pattern("apical", "share above 1", "^apical/layer[0-9]+/above_one$"),
-    ];
-    if runs > 1 {
-        charts.push(Chart::pattern("loss", "every run, D_test", "^run[0-9]+/loss$"));
-        charts.push(Chart::pattern("loss", "every run, accuracy", "^run[0-9]+/accuracy$"));
+///
+/// - layers: of the network
+/// - runs: networks that are trained together
+pub fn charts(layers: usize, runs: usize) -> Vec<Chart> {
+    let of = |count: usize, tag: &dyn Fn(usize) -> String| (0..count).map(tag).collect::<Vec<_>>();
+    let losses = ["eval/loss", "eval/loss_w", "eval/constant"];
+    let mut charts = vec![Chart::lines("loss", "mean over live runs", &losses)];
+    for (category, title, what) in [
+        ("multipliers", "variance", "apical/layer*/variance"),
+        ("multipliers", "share above 1", "apical/layer*/above_one"),
+        ("rates", "power", "rates/layer*/power"),
+        ("rates", "power in neurons above 1", "rates/layer*/power_above_one"),
+    ] {
+        let tags = of(layers, &|layer| what.replace('*', &layer.to_string()));
+        charts.extend(Chart::several(category, title, &tags));
     }
-    charts.push(Chart::pattern("time", "milliseconds a step", "^time/.*_ms$"));
+    if runs > 1 {
+        for (title, what) in [("loss on D_test", "loss"), ("accuracy on D_test", "accuracy")] {
+            let tags = of(runs, &|run| format!("run{run}/{what}"));
+            charts.extend(Chart::several("every run", title, &tags));
+        }
+    }
     charts
 }
 

@@ -93,7 +93,7 @@ impl Experiment for TwoLossToy {
 
 impl Figures for TwoLossToy {
     fn charts(&self) -> Vec<Chart> {
-        report::charts()
+        report::charts(&self.config.methods)
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

@@ -24,9 +24,19 @@ const DISTANCES: [f64; 4] = [0.1, 1e-2, 1e-3, 1e-6];
 const ARRIVAL_LIMIT: u64 = 1_000_000;
 
 /// The charts that put the methods' curves together.
-pub fn charts() -> Vec<Chart> {
-    let charts = [("x1", "x1"), ("x2", "x2"), ("f", "f"), ("excess", "g - target")];
-    charts.map(|(tag, title)| Chart::pattern("toy", title, &format!("^{tag}/.*$"))).into()
+pub fn charts(methods: &[Method]) -> Vec<Chart> {
+    let charts = [
+        ("x1", "x1, first coordinate"),
+        ("x2", "x2, second coordinate"),
+        ("f", "f, height of the hill"),
+        ("excess", "g - target, excess of the constraint"),
+    ];
+    let chart = |(what, title): (&str, &str)| {
+        let tags: Vec<String> =
+            methods.iter().map(|method| format!("{what}/{}", method.name())).collect();
+        Chart::lines("paths, an iteration a step", title, &tags)
+    };
+    charts.map(chart).into()
 }
 
 /// Logs and says where every method is; at the run's end also how that compares with the optimum.

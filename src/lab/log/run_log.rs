@@ -4,6 +4,7 @@
 //! wait until the disk takes them, which every log entry tries anew. What can't be encoded, such as a
 //! picture without a pixel, costs itself alone: one warning for its tag, and the log goes on.
 
+mod board;
 mod disk;
 mod figures;
 
@@ -16,9 +17,10 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::{Reading, is_replicate};
 use super::recall::{Entry, leave_damage_out, recall, set_aside};
-use super::tensorboard::{Chart, EventWriter, Histogram};
+use super::tags::edges;
+use super::tensorboard::EventWriter;
 use super::whole_lines::WholeLines;
-use crate::lab::figure::RgbImage;
+use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::regular;
 use crate::lab::train::signals::StopSignal;
 
@@ -36,6 +38,8 @@ pub struct Log {
     lines: Vec<u8>,
     /// The same numbers, as far as they are not in the event file yet.
     points: Vec<Points>,
+    /// Tags that a chart shows with a band around them.
+    banded: HashSet<String>,
     /// Explanations of tags.
     meanings: &'static [(&'static str, &'static str)],
     /// The signal after which nothing is drawn.
@@ -79,6 +83,7 @@ impl Log {
             resumed_at: None,
             lines: Vec::new(),
             points: Vec::new(),
+            banded: HashSet::new(),
             meanings: &[],
             stop: StopSignal::default(),
             muted: false,
@@ -153,9 +158,9 @@ impl Log {
         }
     }
 
-    /// Logs the values of one step: in TensorBoard their mean over replicates, and as `<tag>/sd`
-    /// their standard deviation; in `metrics.jsonl` also each as `<tag>/r<i>`. [`Log::flush`] writes
-    /// them.
+    /// Logs the values of one step: in TensorBoard their mean over replicates, as `<tag>/sd` their
+    /// standard deviation, and the edges of the band that a chart shows; in `metrics.jsonl` no edges,
+    /// but also each as `<tag>/r<i>`. [`Log::flush`] writes them.
     ///
     /// - time: seconds since the run began
     pub fn scalars(&mut self, step: u64, time: f64, readings: &[Reading]) {
@@ -172,6 +177,10 @@ impl Log {
         if self.silent {
             return;
         }
+        for reading in readings.iter().filter(|reading| self.banded.contains(&reading.tag)) {
+            let (mean, sd) = mean_and_sd(&reading.values);
+            points.extend(edges(&reading.tag).into_iter().zip([mean - sd, mean + sd]));
+        }
         if self.lines.len() > MOST_WAITING {
             let full = anyhow::anyhow!("more than {} MiB wait for the disk", MOST_WAITING >> 20);
             self.leave_out("metrics.jsonl", &full);
@@ -183,39 +192,12 @@ impl Log {
         self.points.push(Points { step, values: points });
     }
 
-    /// Writes a histogram of the finite ones among some values.
-    pub fn histogram(&mut self, tag: &str, step: u64, values: &[f32]) {
-        self.entry(tag, |events| {
-            Ok(events.histogram(tag, step as i64, &Histogram::from_values(values))?)
-        });
-    }
-
-    /// Writes a matrix as a picture to TensorBoard alone.
-    pub fn image(&mut self, tag: &str, step: u64, image: &RgbImage) {
-        self.entry(tag, |events| Ok(events.image(tag, step as i64, image)?));
-    }
-
-    /// Writes text in Markdown to TensorBoard.
-    pub fn text(&mut self, tag: &str, step: u64, markdown: &str) {
-        self.entry(tag, |events| Ok(events.text(tag, step as i64, markdown)?));
-    }
-
-    /// Writes the configuration as hyper-parameters, with the tags of the metrics to compare.
-    pub fn hparams(&mut self, config: &Map<String, Value>, metric_tags: &[&str]) {
-        self.entry("the hyper-parameters", |events| Ok(events.hparams_start(config, metric_tags)?));
-    }
-
     /// Explains the tags that are written from now on in TensorBoard.
     pub fn explain(&mut self, patterns: &'static [(&'static str, &'static str)]) {
         self.meanings = patterns;
         if let Some(files) = &mut self.files {
             files.events.explain(patterns);
         }
-    }
-
-    /// Writes the layout of TensorBoard's custom scalars.
-    pub fn charts(&mut self, charts: &[Chart]) {
-        self.entry("the layout of charts", |events| Ok(events.custom_scalars(charts)?));
     }
 
     /// The last value of every tag.

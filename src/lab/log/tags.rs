@@ -1,5 +1,8 @@
 //! What each tag means.
 
+/// What the tags of the edges of bands begin with.
+const BANDS: &str = "bands/";
+
 /// What the lab itself logs of every run, about once a second.
 pub const SYSTEM: [(&str, &str); 6] = [
     ("system/process_memory_gb", "resident memory of the process, in GB of 10^9 bytes"),
@@ -18,11 +21,19 @@ pub const SYSTEM: [(&str, &str); 6] = [
 
 /// The meaning of a tag by a list of patterns, in which `*` stands for any part, and by [`SYSTEM`]; the
 /// first pattern that fits counts. The spread of a tag over replicates, `<tag>/sd`, means what the tag
-/// does.
+/// does, and so do the edges of its band.
 pub fn meaning<'a>(patterns: &[(&str, &'a str)], tag: &str) -> Option<&'a str> {
-    let tag = tag.strip_suffix("/sd").unwrap_or(tag);
+    let tag = match tag.strip_prefix(BANDS).and_then(|edge| edge.rsplit_once('/')) {
+        Some((banded, _)) => banded,
+        None => tag.strip_suffix("/sd").unwrap_or(tag),
+    };
     let mut all = patterns.iter().copied().chain(SYSTEM);
     all.find(|(pattern, _)| fits(pattern, tag)).map(|(_, meaning)| meaning)
+}
+
+/// The tags of the lower and the upper edge of the band that a chart shows around a tag's curve.
+pub fn edges(tag: &str) -> [String; 2] {
+    ["lower", "upper"].map(|edge| format!("{BANDS}{tag}/{edge}"))
 }
 
 /// Whether a tag is one of the machine: what the clock says (`time/`), and what the run used
@@ -49,6 +60,7 @@ mod tests {
         let patterns = [("eval/loss", "a"), ("selection/*/A", "b"), ("time/*", "c")];
         assert_eq!(meaning(&patterns, "eval/loss"), Some("a"));
         assert_eq!(meaning(&patterns, "eval/loss/sd"), Some("a"));
+        assert_eq!(meaning(&patterns, "bands/eval/loss/lower"), Some("a"));
         assert_eq!(meaning(&patterns, "selection/test/layer1/A"), Some("b"));
         assert_eq!(meaning(&patterns, "selection/test/layer1/B"), None);
         assert_eq!(meaning(&patterns, "time/data_ms"), Some("c"));

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tch::Device;
 
+use crate::lab::log::tensorboard::Chart;
 use crate::lab::tensor::device::synchronize;
 
 /// The parts of a run whose time is logged under `time/`.
@@ -38,6 +39,13 @@ pub const PHASES: [(Phase, &str); 8] = [
     (Phase::Evaluation, "evaluation"),
     (Phase::Factorization, "factorization"),
 ];
+
+/// The charts of the time of the phases that every run has: those of a step, and the others.
+pub fn charts() -> Vec<Chart> {
+    let phases = PHASES.iter().filter(|(phase, _)| *phase != Phase::Factorization);
+    let tags: Vec<String> = phases.map(|(_, name)| format!("time/{name}_ms")).collect();
+    Chart::several("time", "milliseconds a step", &tags)
+}
 
 /// Adds up the time of each phase. On CUDA, where a call returns before its work is done, only
 /// logging steps are timed, between synchronisations.

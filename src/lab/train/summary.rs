@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Map, Value};
 
 use super::experiment::Experiment;
+use super::phase;
 use super::session::Session;
 use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::error::{Failure, one_line};
@@ -61,6 +62,7 @@ impl<E: Experiment> Session<E> {
         self.log.hparams(&hparams, E::SPEC.metrics);
         // Sections of one name would be one section, where several experiments are looked at.
         let mut charts = self.experiment.charts();
+        charts.extend(phase::charts());
         for chart in &mut charts {
             chart.category = format!("{}: {}", E::SPEC.name, chart.category);
         }

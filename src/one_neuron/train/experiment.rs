@@ -85,7 +85,7 @@ impl Experiment for OneNeuron {
 
 impl Figures for OneNeuron {
     fn charts(&self) -> Vec<Chart> {
-        report::charts()
+        report::charts(self)
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

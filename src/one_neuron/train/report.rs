@@ -12,6 +12,7 @@ use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::{Evaluation, Step};
 use crate::one_neuron::diagnosis::evaluation::{Findings, evaluate, held_out};
 use crate::one_neuron::diagnosis::gradients::Moments;
+use crate::one_neuron::model::architecture::Model;
 
 /// Every tag, with one line that explains it. In a grid each is followed by the point's name; the
 /// three by which runs are compared are there without one too, of the best point.
@@ -56,17 +57,72 @@ pub const TAGS: &[(&str, &str)] = &[
     ("figures/*", "the figures of the run's end"),
 ];
 
-/// The charts that put related curves together.
-pub fn charts() -> Vec<Chart> {
-    let curves = [
-        ("learning", "loss", "^train/loss"),
-        ("learning", "accuracy", "^eval/accuracy"),
-        ("gradient", "cosine", "^gradient/cosine(/|$)"),
-        ("gradient", "length ratio", "^gradient/length_ratio"),
-        ("gradient", "moments", "^moments/"),
-        ("parameters", "weights and biases", "^params/"),
-    ];
-    curves.map(|(category, title, pattern)| Chart::pattern(category, title, pattern)).into()
+/// A moment of the gradient, and its name in tags.
+type Moment = (&'static str, fn(&Moments) -> f64);
+
+const MOMENTS: [Moment; 6] = [
+    ("product_of_means", |moments| moments.product_of_means),
+    ("error_input", |moments| moments.error_input),
+    ("error_slope", |moments| moments.error_slope),
+    ("slope_input", |moments| moments.slope_input),
+    ("third", |moments| moments.third),
+    ("total", |moments| moments.total),
+];
+
+/// Points up to which every one has charts of its parameters and of its gradient's moments.
+const FEW: usize = 3;
+
+/// The charts that put related curves together: those of the gradients' rules that have the update, the
+/// learning rate and the batch in common.
+pub fn charts(run: &OneNeuron) -> Vec<Chart> {
+    let mut charts = Vec::new();
+    for (category, title, what) in [
+        ("learning", "loss", "train/loss"),
+        ("learning", "accuracy", "eval/accuracy"),
+        ("gradient", "cosine", "gradient/cosine"),
+        ("gradient", "length ratio", "gradient/length_ratio"),
+    ] {
+        for group in alike(&run.points) {
+            let tags: Vec<String> = group.iter().map(|point| point.tag(what)).collect();
+            let title = [title, shared(&group).as_str()].join(" ").trim().to_string();
+            charts.extend(Chart::several(category, &title, &tags));
+        }
+    }
+    // SCALARS has those of a larger grid.
+    let few = if run.points.len() <= FEW { run.points.as_slice() } else { &[] };
+    for point in few {
+        let titled = |title: &str| [title, point.name.as_str()].join(" ").trim().to_string();
+        if run.config.model == Model::One {
+            let tags = MOMENTS.map(|(moment, _)| point.tag(&format!("moments/{moment}")));
+            charts.extend(Chart::several("gradient", &titled("moments"), &tags));
+        }
+        for part in run.config.model.parameters() {
+            let tag = |i| point.tag(&format!("params/{}.{}", part.name, i + 1));
+            let tags: Vec<String> = (0..part.length()).map(tag).collect();
+            charts.extend(Chart::several("parameters", &titled(part.name), &tags));
+        }
+    }
+    charts.into_iter().map(|chart| chart.over(run.replicates as i64)).collect()
+}
+
+/// What the points of a group have in common that others have not; all of a name that is alone.
+fn shared(group: &[&Point]) -> String {
+    let gradient = group[0].gradient.name();
+    let words = group[0].name.split('_').filter(|word| group.len() == 1 || *word != gradient);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The points in groups that differ in the gradient's rule alone.
+fn alike(points: &[Point]) -> Vec<Vec<&Point>> {
+    let rest = |point: &Point| (point.optimizer, point.lr.to_bits(), point.batch_size);
+    let mut groups: Vec<Vec<&Point>> = Vec::new();
+    for point in points {
+        match groups.iter_mut().find(|group| rest(group[0]) == rest(point)) {
+            Some(group) => group.push(point),
+            None => groups.push(vec![point]),
+        }
+    }
+    groups
 }
 
 /// A mean over seeds with its standard deviation and range.
@@ -215,15 +271,9 @@ fn log_findings(evaluation: &mut Evaluation, point: &Point, findings: &[Findings
     if findings.iter().any(|found| found.moments.is_none()) {
         return;
     }
-    let mut term = |name: &str, value: &dyn Fn(&Moments) -> f64| {
+    for (name, value) in MOMENTS {
         log(&format!("moments/{name}"), &|found| found.moments.as_ref().map_or(f64::NAN, value));
-    };
-    term("product_of_means", &|moments| moments.product_of_means);
-    term("error_input", &|moments| moments.error_input);
-    term("error_slope", &|moments| moments.error_slope);
-    term("slope_input", &|moments| moments.slope_input);
-    term("third", &|moments| moments.third);
-    term("total", &|moments| moments.total);
+    }
 }
 
 /// Logs the parameters of a point.

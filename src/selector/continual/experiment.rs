@@ -122,7 +122,7 @@ impl Experiment for SelectorContinual {
 
 impl Figures for SelectorContinual {
     fn charts(&self) -> Vec<Chart> {
-        report::charts(self.tasks.own_outputs())
+        report::charts(self)
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

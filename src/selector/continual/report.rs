@@ -44,26 +44,29 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts of related curves.
-///
-/// - own_outputs: whether tasks have outputs of their own, so that a network can be told the task
-pub fn charts(own_outputs: bool) -> Vec<Chart> {
-    let told = Chart::pattern("tasks", "accuracy after tasks, task told", "^eval/told/task[0-9]+$");
-    let mut charts = vec![
-        Chart::pattern("tasks", "accuracy within tasks", "^within/task[0-9]+$"),
-        Chart::pattern("tasks", "accuracy after tasks", "^eval/accuracy/task[0-9]+$"),
-    ];
-    charts.extend(own_outputs.then_some(told));
+pub fn charts(run: &SelectorContinual) -> Vec<Chart> {
+    let of_tasks = |title: &str, what: &str| {
+        let tags: Vec<String> = (1..=TASKS).map(|task| format!("{what}/task{task}")).collect();
+        Chart::several("tasks", title, &tags)
+    };
+    let steps = run.schedule.evaluate_every;
+    let within = format!("accuracy within tasks of {steps} steps each");
+    let mut charts = of_tasks(&within, "within");
+    charts.extend(of_tasks("accuracy after tasks", "eval/accuracy"));
+    if run.tasks.own_outputs() {
+        charts.extend(of_tasks("accuracy after tasks, task told", "eval/told"));
+    }
+    let forgetting = ["eval/average_accuracy", "eval/forgetting", "eval/backward_transfer"];
     charts.extend([
+        Chart::lines("summary", "all tasks", &forgetting),
         Chart::lines(
             "summary",
-            "forgetting",
-            &["eval/average_accuracy", "eval/forgetting", "eval/backward_transfer"],
+            "share of the most frequent answer",
+            &["within/largest_share", "eval/largest_share"],
         ),
-        Chart::lines("summary", "collapse", &["within/largest_share", "eval/largest_share"]),
         Chart::lines("learning", "loss", &["train/loss"]),
-        Chart::pattern("time", "milliseconds a step", "^time/.*_ms$"),
     ]);
-    charts
+    charts.into_iter().map(|chart| chart.over(run.seeds.count)).collect()
 }
 
 /// The first `rows` rows of the matrix of each replicate: `[replicate][row][column]`.

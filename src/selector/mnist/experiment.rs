@@ -96,7 +96,7 @@ impl Experiment for SelectorMnist {
 
 impl Figures for SelectorMnist {
     fn charts(&self) -> Vec<Chart> {
-        report::charts(&self.network_config)
+        report::charts(self)
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

@@ -9,7 +9,6 @@ use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::Evaluation;
-use crate::selector::config::NetworkConfig;
 use crate::selector::network::layer_name;
 use crate::selector::presentation::{LETTERS, letter};
 use crate::selector::usage::{Usage, cosine};
@@ -47,30 +46,39 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 /// The charts of related curves.
-pub fn charts(config: &NetworkConfig) -> Vec<Chart> {
+pub fn charts(run: &SelectorMnist) -> Vec<Chart> {
+    let seeds = run.seeds.count;
+    let losses = ["train/loss", "train/epoch_loss", "eval/loss"];
     let mut charts = vec![
-        Chart::lines("learning", "loss", &["train/loss", "train/epoch_loss", "eval/loss"]),
-        Chart::lines("learning", "accuracy", &["eval/accuracy"]),
+        Chart::lines("learning", "loss", &losses),
+        Chart::lines("learning", "accuracy on the test set", &["eval/accuracy"]),
     ];
-    for i in 0..config.hidden.len() {
-        let layer = layer_name(i);
-        let pattern = |what: &str| format!("{what}/{layer}/[A-Z]$");
+    let layers: Vec<String> = (0..run.network_config.hidden.len()).map(layer_name).collect();
+    let sizes = run.changes.iter().map(|change| change.to).chain([run.choices()]);
+    // SCALARS has the others.
+    let shown = sizes.max().unwrap_or(1).min(3 * Chart::MOST as i64);
+    for layer in &layers {
+        let tags = |what: &str| -> Vec<String> {
+            (0..shown).map(|k| format!("{what}/{layer}/{}", letter(k))).collect()
+        };
         let ratios = format!("selection ratios, {layer}, test");
-        charts.push(Chart::pattern("selection", &ratios, &pattern("selection/test")));
+        charts.extend(Chart::several("selection", &ratios, &tags("selection/test")));
         let norms = format!("gradient norms, {layer}");
-        charts.push(Chart::pattern("gradient", &norms, &pattern("gradient")));
+        charts.extend(Chart::several("gradient", &norms, &tags("gradient")));
     }
-    let measures = [
-        ("cosine", "cosine between computation neurons", "cosine/layer[0-9]+$"),
-        ("selection", "entropy of the ratios, test", "entropy/test/layer[0-9]+$"),
-        ("selection", "dominated neurons, test", "dominance/test/layer[0-9]+$"),
-        ("selection", "pairs never used, test", "never_used/test/layer[0-9]+$"),
-    ];
-    for (category, title, pattern) in measures {
-        charts.push(Chart::pattern(category, title, &format!("^{pattern}")));
+    for (category, title, what) in [
+        ("selection", "entropy of the ratios, test", "entropy/test"),
+        ("selection", "dominated neurons, test", "dominance/test"),
+        ("selection", "pairs never used, test", "never_used/test"),
+        ("cosine", "cosine between computation neurons", "cosine"),
+    ] {
+        // One computation neuron has no other to be like.
+        if what != "cosine" || shown > 1 {
+            let tags: Vec<String> = layers.iter().map(|layer| format!("{what}/{layer}")).collect();
+            charts.extend(Chart::several(category, title, &tags));
+        }
     }
-    charts.push(Chart::pattern("time", "milliseconds a step", "^time/.*_ms$"));
-    charts
+    charts.into_iter().map(|chart| chart.over(seeds)).collect()
 }
 
 /// A mean, with its standard deviation over replicates where there are several.

@@ -158,7 +158,7 @@ impl Experiment for SelectorTransformer {
 
 impl Figures for SelectorTransformer {
     fn charts(&self) -> Vec<Chart> {
-        report::charts(&self.linears)
+        report::charts(&self.linears, self.config.selection.num_computation)
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

@@ -52,8 +52,10 @@ pub const TAGS: &[(&str, &str)] = &[
     ("figures/*", "the figures of the run's end"),
 ];
 
-/// The charts of related curves; of the gradients those of the first, the middle and the last layer.
-pub fn charts(linears: &[LinearShape]) -> Vec<Chart> {
+/// The charts of related curves, of the first, the middle and the last layer.
+///
+/// - choices: the number of computation neurons, K
+pub fn charts(linears: &[LinearShape], choices: i64) -> Vec<Chart> {
     let losses = ["train/loss", "train/average_loss", "eval/loss"];
     let below = ["train/below_uniform", "eval/below_uniform"];
     let unigram = ["train/below_unigram", "eval/below_unigram"];
@@ -62,22 +64,40 @@ pub fn charts(linears: &[LinearShape]) -> Vec<Chart> {
         Chart::lines("learning", "below ln V", &below),
         Chart::lines("learning", "below the unigram entropy", &unigram),
     ];
-    for (category, title) in [
+    // All sixteen layers of the notebook would make hundreds of charts. SCALARS has the others.
+    let layers = linears.len() / PER_LAYER;
+    let is_shown = |layer: usize| layer == 0 || layer == layers / 2 || layer + 1 >= layers;
+    let shown: Vec<(usize, &LinearShape)> =
+        linears.iter().enumerate().filter(|(i, _)| is_shown(i / PER_LAYER)).collect();
+    for (what, title) in [
         ("entropy", "average entropy of the selectors"),
         ("dominance", "dominated neurons"),
         ("never_used", "pairs never used"),
     ] {
-        charts.push(Chart::pattern("selection", title, &format!("^{category}/")));
+        // A layer's attention is a chart, and what comes behind that another.
+        for part in shown.chunk_by(|(i, one), (j, other)| {
+            let attention = |linear: &LinearShape| linear.name.contains("self_attn");
+            i / PER_LAYER == j / PER_LAYER && attention(one) == attention(other)
+        }) {
+            let selecting = part.iter().filter(|(_, linear)| linear.selects);
+            let tags: Vec<String> =
+                selecting.map(|(_, linear)| format!("{what}/{}", linear.name)).collect();
+            let title = match tags.as_slice() {
+                [only] => only.replacen(what, title, 1).replacen('/', ", ", 1),
+                _ => format!("{title}, layer {}", part[0].0 / PER_LAYER),
+            };
+            charts.extend(Chart::several("selection", &title, &tags));
+        }
     }
-    // All sixteen layers of the notebook would make a hundred charts. SCALARS has the others.
-    let layers = linears.len() / PER_LAYER;
-    let shown = |layer: usize| layer == 0 || layer == layers / 2 || layer + 1 >= layers;
-    for (_, linear) in linears.iter().enumerate().filter(|(i, _)| shown(i / PER_LAYER)) {
-        let name = linear.name.replace('.', "\\.");
-        let title = format!("gradient norms, {}", linear.name);
-        charts.push(Chart::pattern("gradient", &title, &format!("^gradient/{name}/")));
+    for (_, linear) in &shown {
+        let name = &linear.name;
+        let ends: Vec<String> = match if linear.selects { choices } else { 1 } {
+            choices if choices > LETTERS => ["lowest", "highest"].map(str::to_string).into(),
+            choices => (0..choices).map(|k| letter(k).to_string()).collect(),
+        };
+        let tags: Vec<String> = ends.iter().map(|end| format!("gradient/{name}/{end}")).collect();
+        charts.extend(Chart::several("gradient", &format!("gradient norms, {name}"), &tags));
     }
-    charts.push(Chart::pattern("time", "milliseconds a step", "^time/.*_ms$"));
     charts
 }
 

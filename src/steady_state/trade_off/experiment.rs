@@ -63,7 +63,7 @@ impl Experiment for SteadyState {
 
 impl Figures for SteadyState {
     fn charts(&self) -> Vec<Chart> {
-        report::charts()
+        report::charts(&self.sweep)
     }
 
     fn figures(&mut self, log: &mut Log, step: u64) -> Result<()> {

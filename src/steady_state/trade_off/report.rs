@@ -8,7 +8,8 @@ use crate::lab::log::tensorboard::Chart;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::{Evaluation, Step};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
-use crate::steady_state::learning::sweep::Sweep;
+use crate::steady_state::learning::stage::SEGMENT_UPDATES;
+use crate::steady_state::learning::sweep::{StageKind, Sweep};
 use crate::steady_state::measure::networks::NetworkResult;
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::runs::RunResult;
@@ -83,13 +84,26 @@ pub const TAGS: &[(&str, &str)] = &[
     ("figures/*", "the figures of the run's end"),
 ];
 
-/// The charts that put related curves together.
-pub fn charts() -> Vec<Chart> {
-    ["pretrain", "train", "steady"]
-        .iter()
-        .map(|stage| Chart::pattern("loss", stage, &format!("^{stage}/loss/q[0-9]+$")))
-        .chain([Chart::pattern("time", "milliseconds a step", "^time/.*_ms$")])
-        .collect()
+/// The charts that put related curves together: the loss of every expansion in each stage.
+pub fn charts(sweep: &Sweep) -> Vec<Chart> {
+    let section = format!("loss, {SEGMENT_UPDATES} s a step");
+    let mut begin = 0;
+    let mut charts = Vec::new();
+    for (kind, title, steps) in [
+        (StageKind::Pretraining, "pre-training", sweep.pretraining.steps()),
+        (StageKind::Train, "learning", sweep.train.steps()),
+        (StageKind::Steady, "learning from w*", sweep.steady.steps()),
+    ] {
+        let tag = |q: &i64| format!("{}/loss/q{q}", sweep.stage(kind).name);
+        let tags: Vec<String> = sweep.axes.expansions.iter().map(tag).collect();
+        let title = format!("{title}, from step {begin} on");
+        begin += steps;
+        // One point is no curve: pre-training in closed form.
+        if steps > 1 {
+            charts.extend(Chart::several(&section, &title, &tags));
+        }
+    }
+    charts
 }
 
 /// Logs the loss of every expansion after a step, over the runs that have not diverged.

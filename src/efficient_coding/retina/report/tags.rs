@@ -106,14 +106,19 @@ pub const TAGS: &[(&str, &str)] = &[
 ///
 /// - rate_step: whether something moves the rates apart from the filters
 pub fn charts(rate_step: bool) -> Vec<Chart> {
+    // The first evaluation comes before the first log entry.
     let mut charts = vec![
-        Chart::lines("information", "bits", &["terms/MI", "eval/MI"]),
+        Chart::lines("information", "mutual information in bits", &["eval/MI", "terms/MI"]),
         Chart::lines(
             "information",
             "bits a spike",
-            &["terms/bits_per_spike", "eval/bits_per_spike"],
+            &["eval/bits_per_spike", "terms/bits_per_spike"],
         ),
-        Chart::lines("rates", "excess", &["terms/h_rms", "terms/h_max", "eval/rate_rms"]),
+        Chart::lines(
+            "rates",
+            "excess over the target rate",
+            &["eval/rate_rms", "terms/h_rms", "terms/h_max"],
+        ),
     ];
     if rate_step {
         charts.push(Chart::lines(
@@ -123,5 +128,10 @@ pub fn charts(rate_step: bool) -> Vec<Chart> {
         ));
     }
     charts.push(Chart::lines("optimum", "distance", &["eval/kkt_residual", "eval/cosine"]));
+    charts.push(Chart::lines(
+        "time",
+        "milliseconds a step, determinants",
+        &["time/factorization_ms"],
+    ));
     charts
 }

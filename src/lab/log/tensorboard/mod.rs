@@ -12,5 +12,5 @@ mod writer;
 
 pub(super) use earlier::pictures_at;
 pub use histogram::Histogram;
-pub use layout::{Band, Chart, Content};
+pub use layout::Chart;
 pub use writer::{EVENTS, EventWriter};
