@@ -47,6 +47,29 @@ walk(document); return done;
 """
 
 
+# The charts of CUSTOM SCALARS from top to bottom: their titles, the curves that each lists below itself
+# with their marks, and where the last of them ends.
+CHARTS = """
+const charts = [];
+const within = (root, name, see) => { for (const e of root.querySelectorAll('*')) {
+  if (String(e.className).includes(name)) see(e);
+  if (e.shadowRoot) within(e.shadowRoot, name, see);
+} };
+const walk = (root) => { for (const e of root.querySelectorAll('*')) {
+  if (/^tf-custom-scalar-.*-chart-card$/.test(e.tagName.toLowerCase())) {
+    const curves = [];
+    within(e.shadowRoot, 'match-list-entry',
+           (entry) => curves.push(entry.textContent.replace(/\\s+/g, ' ').trim()));
+    const box = e.getBoundingClientRect();
+    charts.push({title: e.title, curves, left: box.left, top: box.top, bottom: box.bottom});
+  } else if (e.shadowRoot) walk(e.shadowRoot);
+} };
+walk(document);
+charts.sort((a, b) => a.top - b.top || a.left - b.left);
+return charts;
+"""
+
+
 class Page:
     def __init__(self, base):
         self.base = base
@@ -84,6 +107,12 @@ class Page:
             time.sleep(1)
         some = re.sub(r"\s+", " ", seen["text"])[:300]
         raise RuntimeError(f"the browser does not show {what}; it shows: {some}")
+
+    def charts(self):
+        return self.script(CHARTS)
+
+    def resize(self, width, height):
+        self.call("POST", "/window/rect", {"width": width, "height": height})
 
     def shot(self, path):
         with open(path, "wb") as file:

@@ -14,6 +14,8 @@ import board_http
 from browser import open_browser
 
 SIZE = (1500, 1150)
+# Pixels of the longest picture of charts; what is further down is left out.
+TALLEST = 1800
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -46,17 +48,33 @@ def check_data(base, name, run):
     charts = [chart for section in board_http.layout(base).get("category", [])
               for chart in section["chart"]]
     assert charts, f"{name}: no chart of related curves"
-    empty = []
-    for chart in charts:
-        patterns = chart.get("multiline", {}).get("tag", [])
-        if patterns and not any(board_http.chart_curves(base, name, p) for p in patterns):
-            empty.append(chart["title"])
-    assert len(empty) < len(charts), f"{name}: every chart is empty"
+    curves = {series[edge] for chart in charts for series in chart["margin"]["series"]
+              for edge in ("value", "lower", "upper")}
+    missing = curves - set(shown["scalars"])
+    assert not missing, f"{name}: charts without {sorted(missing)}"
     _, rows = board_http.hparams(base)
     assert len(rows) == 1 and rows[0]["hparams"], f"{name}: not in the table of hyper-parameters"
     counts = {plugin: len(known) for plugin, known in shown.items()}
-    print(f"{name}: {counts}, {len(charts)} charts" + (f", empty: {empty}" if empty else ""))
+    print(f"{name}: {counts}, {len(charts)} charts")
     return shown
+
+
+def check_legends(page, base, name):
+    """The browser shows the charts in order, and each title says which mark is which curve."""
+    expected = [chart for section in board_http.layout(base)["category"]
+                for chart in reversed(section["chart"])]
+    found = page.charts()
+    titles = [[chart["title"] for chart in charts] for charts in (found, expected)]
+    assert titles[0] == titles[1], f"{name}: charts in another order: {titles[0]}"
+    for chart, laid_out in zip(found, expected):
+        tags = [series["value"] for series in laid_out["margin"]["series"]]
+        # An entry is a mark, a tag, and the run in brackets.
+        marks = {entry.split()[1]: entry.split()[0] for entry in chart["curves"]}
+        assert set(marks) == set(tags), f"{name}: {chart['title']} lists {chart['curves']}"
+        words = chart["title"].split()
+        for tag in tags if len(tags) > 1 else []:
+            explained = words[words.index(marks[tag]) + 1]
+            assert explained in tag, f"{name}: {chart['title']}: {marks[tag]} is {tag}"
 
 
 def shoot(page, base, name, shown, out):
@@ -66,7 +84,12 @@ def shoot(page, base, name, shown, out):
     # Otherwise TensorBoard cuts off the ends of curves.
     page.click("Ignore outliers")
     page.wait("charts", lambda counts, _: counts.get("canvas", 0) + counts.get("svg", 0) > 8)
+    check_legends(page, base, name)
+    end = max(chart["bottom"] for chart in page.charts())
+    page.resize(SIZE[0], min(int(end) + SIZE[1] // 5, TALLEST))
+    page.wait("charts", lambda counts, _: counts.get("canvas", 0) + counts.get("svg", 0) > 8)
     page.shot(out / f"dashboard_{name}.png")
+    page.resize(*SIZE)
     if shown.get("images"):
         page.go(f"{base}/#images")
         page.wait("pictures", lambda counts, _: counts.get("img", 0) >= 1)
