@@ -213,11 +213,15 @@ fn every_curve_of_every_chart_is_there_and_told_apart() {
 }
 
 #[test]
-fn bands_are_in_the_event_file_alone() {
+fn bands_are_in_the_event_file_alone_and_go_on_in_a_resumed_run() {
     let bench = Bench::new();
-    let line = "--data digits --hidden 8 --epochs 2 --log-every 2 --replicates 3 --quiet --name a";
-    bench.run(line).expect(0);
+    let line = "--data digits --hidden 8 --log-every 2 --replicates 3 --quiet";
+    bench.run(&format!("{line} --epochs 1 --name a")).expect(0);
+    bench.run("--resume a --epochs 2 --quiet").expect(0);
     let board = Board::of(&bench, "selector_mnist");
+    for chart in board.layout.get_category().iter().flat_map(layout::Category::get_chart) {
+        check_chart(&board, chart, &format!("resumed: {}", chart.title));
+    }
     let banded = board.curves.keys().filter(|tag| tag.starts_with("bands/")).count();
     assert!(banded > 0 && board.curves.contains_key("bands/eval/accuracy/lower"));
     // The log stays far from twice its size.

@@ -85,6 +85,7 @@ impl<E: Experiment> Session<E> {
         let Beginning { experiment, progress, metrics, earlier, saved_step } = start;
         let mut log = Log::open(&folder.path, saved_step);
         log.explain(E::SPEC.tags);
+        log.bands(&experiment.charts());
         log.stop_drawing_at(stop.clone());
         let (now, config, schedule) = (Instant::now(), settings.to_map()?, experiment.schedule());
         let guard = FiniteGuard::new(FinitePolicy::of(device), device, progress.step);

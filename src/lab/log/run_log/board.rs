@@ -29,10 +29,14 @@ impl Log {
         self.entry("the hyper-parameters", |events| Ok(events.hparams_start(config, metric_tags)?));
     }
 
-    /// Writes the layout of TensorBoard's custom scalars; bands are logged from now on.
-    pub fn charts(&mut self, charts: &[Chart]) {
+    /// Logs the edges of the bands that these charts show, from now on.
+    pub fn bands(&mut self, charts: &[Chart]) {
         let banded = charts.iter().filter(|chart| chart.replicates > 1);
         self.banded = banded.flat_map(|chart| chart.tags.iter().cloned()).collect();
+    }
+
+    /// Writes the layout of TensorBoard's custom scalars, once for a run.
+    pub fn charts(&mut self, charts: &[Chart]) {
         self.entry("the layout of charts", |events| Ok(events.custom_scalars(charts)?));
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::lab::figure::{LineFigure, Series};
+use crate::lab::figure::{LineFigure, RgbImage, Series};
 
 fn reading(tag: &str, values: &[f64]) -> Reading {
     Reading { tag: tag.into(), values: values.to_vec() }

@@ -88,15 +88,18 @@ impl Chart {
     }
 }
 
-/// The tags without the words, between `/` and `_`, that all of them begin or end with.
+/// What words of tags are divided by.
+const DIVIDERS: [char; 3] = ['/', '_', '.'];
+
+/// The tags without the words that all of them begin or end with.
 fn names(tags: &[String]) -> Vec<String> {
     let mut names: Vec<&str> = tags.iter().map(String::as_str).collect();
     // A name keeps one word at least.
-    let first = |name: &str| name.find(['/', '_']).map(|at| name.split_at(at + 1).0.to_owned());
+    let first = |name: &str| name.find(DIVIDERS).map(|at| name.split_at(at + 1).0.to_owned());
     while let Some(word) = shared(&names, first) {
         names.iter_mut().for_each(|name| *name = &name[word.len()..]);
     }
-    let last = |name: &str| name.rfind(['/', '_']).map(|at| name.split_at(at).1.to_owned());
+    let last = |name: &str| name.rfind(DIVIDERS).map(|at| name.split_at(at).1.to_owned());
     while let Some(word) = shared(&names, last) {
         names.iter_mut().for_each(|name| *name = &name[..name.len() - word.len()]);
     }
@@ -168,6 +171,9 @@ mod tests {
         let names =
             |tags: &[&str]| names(&tags.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(names(&["KL_before_rate_step", "KL_after_rate_step"]), ["before", "after"]);
+        let linears =
+            ["entropy/layers.0.self_attn.q_linear", "entropy/layers.0.self_attn.k_linear"];
+        assert_eq!(names(&linears), ["q", "k"]);
         // A name never becomes empty.
         assert_eq!(names(&["a/b", "a/b/c"]), ["b", "b/c"]);
         assert_eq!(names(&["a/b", "a/b"]), ["b", "b"]);
