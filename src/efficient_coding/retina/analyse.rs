@@ -10,10 +10,11 @@ use tch::Tensor;
 use super::config::EfficientCodingConfig;
 use super::field_figures;
 use super::parameters::FREE;
-use super::pictures::DrawnFigure;
+use super::pictures::NamedFigure;
 use super::state::NAME;
 use crate::efficient_coding::coding::shapes;
 use crate::efficient_coding::fields::{Analysis, analyse, columns};
+use crate::lab::figure::{Format, files};
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::{self, Checkpoint};
 use crate::lab::store::durable;
@@ -31,17 +32,19 @@ pub(super) const ANALYSE: Action = Action {
         help: "Folder of the analysis' figures and tables; by default `receptive_fields` in the \
                run's folder",
     }],
-    takes: &["seed"],
+    takes: &["seed", "figure_format"],
     run: analyse_as_asked,
 };
 
 /// Does what `--analyse CHECKPOINT` asks for, and says what was found. `--seed` is that of the
 /// shuffles that mosaics are compared with.
 fn analyse_as_asked(request: &ActionRequest) -> Result<()> {
+    let formats = request.settings.get("figure_format").cloned().unwrap_or_default();
     let written = analyse_checkpoint(&AnalyseOptions {
         checkpoint: PathBuf::from(&request.value),
         out: request.options.get("out").map(PathBuf::from),
         seed: request.settings.get("seed").and_then(Value::as_u64).unwrap_or_default(),
+        formats: serde_json::from_value(formats)?,
     })?;
     let console = Console::new(request.quiet, false);
     if request.json {
@@ -62,6 +65,8 @@ pub struct AnalyseOptions {
     pub out: Option<PathBuf>,
     /// Seed of the shuffles that mosaics are compared with.
     pub seed: u64,
+    /// The formats of the figures.
+    pub formats: Vec<Format>,
 }
 
 /// An analysis that is written to its folder.
@@ -91,11 +96,10 @@ pub fn analyse_checkpoint(options: &AnalyseOptions) -> Result<WrittenAnalysis> {
     let analysis = analyse(&filters, config.patch(), options.seed)?;
     let out = options.out.clone().unwrap_or_else(|| default_folder(&checkpoint));
     fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
-    for DrawnFigure { name, image, csv } in
-        field_figures::draw(&analysis, &filters, config.patch())?
+    for NamedFigure { name, figure, csv } in
+        field_figures::draw(&analysis, &filters, config.patch())
     {
-        fs::write(out.join(name).with_extension("png"), image.to_png()?)?;
-        fs::write(out.join(name).with_extension("csv"), csv)?;
+        files::write(&out, name, &figure, &csv, &options.formats)?;
     }
     let mut numbers = json!({
         "checkpoint": checkpoint.path.display().to_string(),

@@ -2,9 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use anyhow::Result;
-
-use super::pictures::{DrawnFigure, tile, tile_size};
+use super::pictures::{NamedFigure, tile, tile_size};
 use crate::efficient_coding::data::PatchShape;
 use crate::efficient_coding::fields::{Analysis, CellType, Disc};
 use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
@@ -17,21 +15,15 @@ const BLACK: usize = 6;
 /// Draws `receptive_fields` (whose data are the table of all neurons), `profiles` and `mosaic`.
 ///
 /// - filters: `[neuron][input]`
-///
-/// # Errors
-/// Where a figure can't be drawn.
-pub fn draw(
-    analysis: &Analysis,
-    filters: &[Vec<f64>],
-    patch: PatchShape,
-) -> Result<Vec<DrawnFigure>> {
+pub fn draw(analysis: &Analysis, filters: &[Vec<f64>], patch: PatchShape) -> Vec<NamedFigure> {
     let tiles = tiles(analysis, filters, patch);
     let (profiles, mosaic) = (profiles(analysis), mosaic(analysis, patch));
-    Ok(vec![
-        DrawnFigure { name: "receptive_fields", image: tiles.render()?, csv: analysis.to_csv() },
-        DrawnFigure { name: "profiles", image: profiles.render()?, csv: profiles.to_csv() },
-        DrawnFigure { name: "mosaic", image: mosaic.render()?, csv: mosaic.to_csv() },
-    ])
+    let csv = analysis.to_csv();
+    vec![
+        NamedFigure { csv, ..NamedFigure::new("receptive_fields", &tiles) },
+        NamedFigure::new("profiles", &profiles),
+        NamedFigure::new("mosaic", &mosaic),
+    ]
 }
 
 fn colour(analysis: &Analysis, found: &CellType) -> usize {
@@ -148,6 +140,7 @@ mod tests {
     use super::*;
     use crate::efficient_coding::fields::analyse;
     use crate::efficient_coding::fields::tests::{PATCH, population};
+    use crate::lab::figure::{Drawing, Sheet};
 
     #[test]
     fn figures_are_drawn_for_any_population() {
@@ -160,9 +153,10 @@ mod tests {
         let flat = vec![vec![0.0; 324]; 2];
         for (filters, patch) in [(mono, PATCH), (colour, grey), (flat, PATCH)] {
             let analysis = analyse(&filters, patch, 0).unwrap();
-            let drawn = draw(&analysis, &filters, patch).unwrap();
+            let drawn = draw(&analysis, &filters, patch);
             assert_eq!(drawn.len(), 3);
-            assert!(drawn.iter().all(|figure| figure.image.width > 0 && !figure.csv.is_empty()));
+            assert!(drawn.iter().all(|drawn| !drawn.csv.is_empty()));
+            assert!(drawn.iter().all(|drawn| drawn.figure.picture(&Sheet::SCREEN).is_ok()));
         }
     }
 }

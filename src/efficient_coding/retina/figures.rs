@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::pictures::{self, Caption, DrawnFigure};
+use super::pictures::{self, Caption, NamedFigure};
 use super::state::EfficientCoding;
 use super::{field_figures, patch_figures};
 use crate::efficient_coding::fields;
@@ -39,12 +39,12 @@ pub fn draw(run: &EfficientCoding, log: &mut Log, step: u64) -> Result<()> {
     log.draw("leave_one_out", step, &lost);
     let (patch, plain) = (run.config.patch(), fields::columns(&filters)?);
     let analysis = fields::analyse(&plain, patch, run.seed)?;
-    for DrawnFigure { name, image, csv } in field_figures::draw(&analysis, &plain, patch)? {
-        log.figure(name, step, &image, &csv);
+    for NamedFigure { name, figure, csv } in field_figures::draw(&analysis, &plain, patch) {
+        log.draw_with(name, step, &figure, &csv);
     }
     log.text("receptive_fields", step, &analysis.lines().join("\n\n"));
-    for DrawnFigure { name, image, csv } in patch_figures::draw(&*run.source, patch, run.seed)? {
-        log.figure(name, step, &image, &csv);
+    for NamedFigure { name, figure, csv } in patch_figures::draw(&*run.source, patch, run.seed)? {
+        log.draw_with(name, step, &figure, &csv);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::pictures::{DrawnFigure, eigenvalues, tile, tile_size};
+use super::pictures::{NamedFigure, eigenvalues, tile, tile_size};
 use crate::efficient_coding::data::{PatchShape, PatchSource};
 use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
 use crate::lab::tensor::to_host;
@@ -14,13 +14,10 @@ const SHOWN: i64 = 60;
 ///
 /// # Errors
 /// Where patches can't be drawn, or a covariance has no eigenvalues.
-pub fn draw(source: &dyn PatchSource, patch: PatchShape, seed: u64) -> Result<Vec<DrawnFigure>> {
+pub fn draw(source: &dyn PatchSource, patch: PatchShape, seed: u64) -> Result<Vec<NamedFigure>> {
     let name = source.provenance()["name"].as_str().unwrap_or_default().to_string();
     let (patches, spectrum) = (patches(source, patch, seed, &name)?, spectrum(source, &name)?);
-    Ok(vec![
-        DrawnFigure { name: "patches", image: patches.render()?, csv: patches.to_csv() },
-        DrawnFigure { name: "input_spectrum", image: spectrum.render()?, csv: spectrum.to_csv() },
-    ])
+    Ok(vec![NamedFigure::new("patches", &patches), NamedFigure::new("input_spectrum", &spectrum)])
 }
 
 fn patches(

@@ -6,18 +6,25 @@ use tch::{Kind, Tensor};
 use crate::efficient_coding::coding::covariances::Covariances;
 use crate::efficient_coding::data::PatchShape;
 use crate::lab::figure::{
-    ColourScale, LineFigure, MatrixFigure, RgbImage, Series, Tile, TilesFigure,
+    ColourScale, Drawing, Figure, LineFigure, MatrixFigure, Series, Tile, TilesFigure,
 };
 use crate::lab::tensor::to_host;
 
-/// A figure that is drawn.
-pub struct DrawnFigure {
+/// A figure with a name.
+pub struct NamedFigure {
     /// The name of its file and its tag.
     pub name: &'static str,
-    /// The picture.
-    pub image: RgbImage,
+    /// What it shows.
+    pub figure: Figure,
     /// The data behind it, as CSV.
     pub csv: String,
+}
+
+impl NamedFigure {
+    /// A figure with its own numbers behind it.
+    pub fn new(name: &'static str, figure: &dyn Drawing) -> Self {
+        Self { name, figure: figure.figure(), csv: figure.numbers() }
+    }
 }
 
 /// What stands around a figure.

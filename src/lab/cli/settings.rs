@@ -7,6 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::lab::figure::Format;
 use crate::lab::refusals::Refusals;
 use crate::lab::store::record::Labels;
 use crate::lab::tensor::device::Tf32;
@@ -68,6 +69,10 @@ pub struct RunConfig {
     /// Checkpoints to keep beside the best one
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: u32,
+    /// Formats of the figures, separated by commas: png, svg, pdf. TensorBoard has them as PNG;
+    /// `lab figures` draws them again in another format or size
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "png")]
+    pub figure_format: Vec<Format>,
     /// Stop after this many evaluations without a better result; 0 never stops early
     #[arg(long, default_value_t = 0)]
     pub patience: u64,
@@ -91,6 +96,9 @@ impl RunConfig {
                 _ => format!("--{flag} {value}: expected {least} to {most}"),
             });
         }
+        refusals.unless(!self.figure_format.is_empty(), || {
+            "--figure-format: expected png, svg or pdf, or several separated by commas".into()
+        });
         let folders = [
             ("runs", &self.runs),
             ("checkpoints", &self.checkpoints),
@@ -106,7 +114,7 @@ impl RunConfig {
 
 /// Keys of [`RunConfig`] that a resumed run may change: none alters a number that is computed,
 /// but for the length of the run and where its files are.
-pub const RESUMABLE: [&str; 12] = [
+pub const RESUMABLE: [&str; 13] = [
     "device",
     "threads",
     "steps",
@@ -118,6 +126,7 @@ pub const RESUMABLE: [&str; 12] = [
     "log_every",
     "checkpoint_every",
     "keep",
+    "figure_format",
     "patience",
 ];
 

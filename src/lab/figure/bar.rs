@@ -1,6 +1,8 @@
 //! Colour scales: from values to colours, and the bar that explains them.
 
-use super::canvas::{Align, Canvas, LineStyle, TextStyle};
+use serde::{Deserialize, Serialize};
+
+use super::canvas::{Align, Canvas, DENSITY, LineStyle, TextStyle};
 use super::frame::Frame;
 use super::heading::MARGIN;
 use super::number::short;
@@ -9,11 +11,12 @@ use super::palette::{ColourMap, GREY, INK, MISSING, Rgb};
 const TEXT: f32 = 10.5;
 
 /// A declared range of values and the colours that stand for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColourScale {
     /// The colours.
     pub map: ColourMap,
     /// Values of the two ends; what is beyond has the end's colour.
+    #[serde(with = "super::numbers")]
     pub range: (f64, f64),
     /// What the values are, with their unit: the bar's label.
     pub label: String,
@@ -55,11 +58,10 @@ impl ColourScale {
         &self,
         canvas: &mut Canvas,
         frame: Frame,
-        (rows, columns): (usize, usize),
+        cells: (usize, usize),
         value: impl Fn(usize, usize) -> f64,
     ) {
-        let at = |share: f32, count: usize| ((share * count as f32) as usize).min(count - 1);
-        canvas.shade(frame, |x, y| self.colour(value(at(y, rows), at(x, columns))));
+        canvas.cells(frame, cells, |row, column| self.colour(value(row, column)));
     }
 
     /// The width that the bar with its labels needs.
@@ -69,7 +71,9 @@ impl ColourScale {
     pub(super) fn draw(&self, canvas: &mut Canvas, frame: Frame) {
         let bar = Frame { right: frame.left + 14.0, ..frame };
         let (low, high) = self.range;
-        canvas.shade(bar, |_, y| self.map.at(1.0 - f64::from(y)));
+        let levels = (bar.height() * DENSITY).round().max(1.0) as usize;
+        let share = |level: usize| 1.0 - (level as f64 + 0.5) / levels as f64;
+        canvas.cells(bar, (levels, 1), |level, _| self.map.at(share(level)));
         canvas.line(&bar.outline(), LineStyle { colour: GREY, width: 0.8, dashed: false });
         let style = TextStyle { size: TEXT, bold: false, colour: INK, align: Align::Left };
         for share in [0.0, 0.5, 1.0] {

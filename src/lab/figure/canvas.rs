@@ -1,109 +1,58 @@
-//! A sheet to draw on, in layout units of two pixels each, with the origin at the top left.
+//! A sheet to draw on, in layout units, with the origin at the top left. What is drawn becomes a
+//! [`Picture`], which each format paints in its own way.
 
-use anyhow::{Context, Result};
-use tiny_skia::{
-    FillRule, LineCap, LineJoin, Mask, Paint, PathBuilder, Pixmap, PremultipliedColorU8, Stroke,
-    StrokeDash, Transform,
-};
+use anyhow::Result;
 
 use super::font::{CAP_HEIGHT, Fonts};
 use super::frame::Frame;
-use super::image::RgbImage;
-use super::palette::{Rgb, WHITE};
+use super::palette::Rgb;
+use super::picture::{Cells, Picture, Shape, Text};
+use super::sheet::Sheet;
 
-/// Pixels in a layout unit.
+pub(super) use super::picture::{Align, LineStyle, TextStyle};
+
+/// Pixels in a layout unit on a screen.
 pub(super) const DENSITY: f32 = 2.0;
-
-/// Where text stands with respect to its point along the line.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Align {
-    Left,
-    Centre,
-    Right,
-}
-
-/// How text looks; its point is the middle of the capitals' height.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TextStyle {
-    pub size: f32,
-    pub bold: bool,
-    pub colour: Rgb,
-    pub align: Align,
-}
-
-/// How a line looks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LineStyle {
-    pub colour: Rgb,
-    pub width: f32,
-    pub dashed: bool,
-}
 
 /// A picture in the making.
 pub(super) struct Canvas {
-    pixmap: Pixmap,
-    clip: Option<Mask>,
+    width: f32,
+    height: f32,
+    clip: Option<Frame>,
+    shapes: Vec<Shape>,
     pub fonts: Fonts,
 }
 
 impl Canvas {
     /// A white sheet of `width` x `height` layout units.
     pub fn new(width: f32, height: f32) -> Result<Self> {
-        let pixels = |length: f32| (length * DENSITY).round() as u32;
-        let mut pixmap = Pixmap::new(pixels(width), pixels(height)).with_context(|| {
-            format!("a figure of {width} x {height} units is empty or too large to draw")
-        })?;
-        pixmap.fill(tiny_skia::Color::WHITE);
-        Ok(Self { pixmap, clip: None, fonts: Fonts::load()? })
+        Ok(Self { width, height, clip: None, shapes: Vec::new(), fonts: Fonts::load()? })
     }
 
-    /// Lets what follows show inside `frame` only, or everywhere.
+    /// Lets what follows show inside `frame` only, or everywhere: lines and polygons.
     pub fn clip(&mut self, frame: Option<Frame>) {
-        self.clip = frame.and_then(|frame| {
-            let mut mask = Mask::new(self.pixmap.width(), self.pixmap.height())?;
-            let mut path = PathBuilder::new();
-            add_polygon(&mut path, &frame.corners());
-            mask.fill_path(&path.finish()?, FillRule::Winding, true, density());
-            Some(mask)
-        });
+        self.clip = frame;
     }
 
     /// An open line through `points`; a single point becomes a dot.
     pub fn line(&mut self, points: &[(f32, f32)], style: LineStyle) {
-        let Some(((x, y), rest)) = points.split_first() else { return };
-        if rest.is_empty() {
-            return self.polygon(&circle(*x, *y, style.width), style.colour, 1.0);
-        }
-        let mut path = PathBuilder::with_capacity(points.len(), points.len());
-        path.move_to(*x, *y);
-        rest.iter().for_each(|(x, y)| path.line_to(*x, *y));
-        let dash = style.dashed.then(|| StrokeDash::new(vec![5.0, 3.5], 0.0)).flatten();
-        let line_cap = if style.dashed { LineCap::Butt } else { LineCap::Round };
-        let stroke = Stroke {
-            width: style.width,
-            line_cap,
-            line_join: LineJoin::Round,
-            dash,
-            ..Stroke::default()
-        };
-        if let Some(path) = path.finish() {
-            let paint = paint(style.colour, 1.0);
-            self.pixmap.stroke_path(&path, &paint, &stroke, density(), self.clip.as_ref());
+        match points {
+            [] => {}
+            [(x, y)] => self.polygon(&circle(*x, *y, style.width), style.colour, 1.0),
+            points => {
+                let (points, clip) = (points.to_vec(), self.clip);
+                self.shapes.push(Shape::Line { points, style, clip });
+            }
         }
     }
 
     /// A filled polygon with the given `opacity` from 0 to 1.
     pub fn polygon(&mut self, points: &[(f32, f32)], colour: Rgb, opacity: f32) {
-        let mut path = PathBuilder::with_capacity(points.len() + 1, points.len());
-        add_polygon(&mut path, points);
-        if let Some(path) = path.finish() {
-            let paint = paint(colour, opacity);
-            let rule = FillRule::Winding;
-            self.pixmap.fill_path(&path, &paint, rule, density(), self.clip.as_ref());
-        }
+        let (points, clip) = (points.to_vec(), self.clip);
+        self.shapes.push(Shape::Polygon { points, colour, opacity, clip });
     }
 
-    /// Text in one line; `vertical` text reads upwards. A halo in `WHITE` of `halo` units keeps
+    /// Text in one line; `vertical` text reads upwards. A halo in white of `halo` units keeps
     /// it readable over lines.
     pub fn text_with(
         &mut self,
@@ -113,27 +62,26 @@ impl Canvas {
         vertical: bool,
         halo: f32,
     ) {
-        let width = self.fonts.width(text, style.size, style.bold);
-        let back = match style.align {
+        let TextStyle { size, bold, colour, align } = style;
+        let width = self.fonts.width(text, size, bold);
+        let back = match align {
             Align::Left => 0.0,
             Align::Centre => width / 2.0,
             Align::Right => width,
         };
-        let drop = style.size * CAP_HEIGHT / 2.0;
-        let place = if vertical {
-            Transform::from_row(0.0, -1.0, -1.0, 0.0, at.0 + drop, at.1 + back)
-        } else {
-            Transform::from_row(1.0, 0.0, 0.0, -1.0, at.0 - back, at.1 + drop)
-        };
-        let Some(outline) = self.fonts.outline(text, style.size, style.bold) else { return };
-        let place = place.post_concat(density());
-        if halo > 0.0 {
-            let stroke =
-                Stroke { width: 2.0 * halo, line_join: LineJoin::Round, ..Stroke::default() };
-            self.pixmap.stroke_path(&outline, &paint(WHITE, 0.9), &stroke, place, None);
-        }
-        let paint = paint(style.colour, 1.0);
-        self.pixmap.fill_path(&outline, &paint, FillRule::Winding, place, None);
+        let drop = size * CAP_HEIGHT / 2.0;
+        let origin = if vertical { (at.0 + drop, at.1 + back) } else { (at.0 - back, at.1 + drop) };
+        let text = text.to_owned();
+        self.shapes.push(Shape::Text(Text {
+            text,
+            origin,
+            vertical,
+            size,
+            width,
+            bold,
+            colour,
+            halo,
+        }));
     }
 
     /// Horizontal text without a halo.
@@ -141,37 +89,25 @@ impl Canvas {
         self.text_with(text, at, style, false, 0.0);
     }
 
-    /// Sets every pixel whose centre is in `frame` to `colour(column, row)`, which gets the
-    /// position in the frame from 0 to 1.
-    pub fn shade(&mut self, frame: Frame, mut colour: impl FnMut(f32, f32) -> Rgb) {
-        let pixel = |value: f32, most: u32| ((value * DENSITY).round().max(0.0) as u32).min(most);
-        let (width, height) = (self.pixmap.width(), self.pixmap.height());
-        let columns = pixel(frame.left, width)..pixel(frame.right, width);
-        let rows = pixel(frame.top, height)..pixel(frame.bottom, height);
-        for row in rows.clone() {
-            let y = ((row - rows.start) as f32 + 0.5) / rows.len() as f32;
-            for column in columns.clone() {
-                let x = ((column - columns.start) as f32 + 0.5) / columns.len() as f32;
-                let Rgb(red, green, blue) = colour(x, y);
-                let opaque = PremultipliedColorU8::from_rgba(red, green, blue, 255);
-                let index = (row * width + column) as usize;
-                if let (Some(colour), Some(pixel)) =
-                    (opaque, self.pixmap.pixels_mut().get_mut(index))
-                {
-                    *pixel = colour;
-                }
-            }
+    /// Fills `frame` with a grid of cells, each in `colour(row, column)`.
+    pub fn cells(
+        &mut self,
+        frame: Frame,
+        (rows, columns): (usize, usize),
+        colour: impl Fn(usize, usize) -> Rgb,
+    ) {
+        let colour = &colour;
+        let cells = (0..rows).flat_map(|row| (0..columns).map(move |column| colour(row, column)));
+        let colours: Vec<Rgb> = cells.collect();
+        if !colours.is_empty() {
+            self.shapes.push(Shape::Cells(Cells { frame, rows, columns, colours }));
         }
     }
 
     /// The finished picture.
-    pub fn into_image(self) -> RgbImage {
-        let (width, height) = (self.pixmap.width(), self.pixmap.height());
-        let mut pixels = Vec::with_capacity((width * height * 3) as usize);
-        for rgba in self.pixmap.data().chunks_exact(4) {
-            pixels.extend_from_slice(&rgba[..3]);
-        }
-        RgbImage { width, height, pixels }
+    pub fn into_picture(self, sheet: &Sheet) -> Picture {
+        let Self { width, height, shapes, .. } = self;
+        Picture { width, height, unit: sheet.unit, shapes }
     }
 }
 
@@ -179,22 +115,4 @@ impl Canvas {
 pub(super) fn circle(x: f32, y: f32, radius: f32) -> Vec<(f32, f32)> {
     let angles = (0..24).map(|i| i as f32 * std::f32::consts::TAU / 24.0);
     angles.map(|angle| (x + radius * angle.cos(), y + radius * angle.sin())).collect()
-}
-
-fn add_polygon(path: &mut PathBuilder, points: &[(f32, f32)]) {
-    for (index, (x, y)) in points.iter().enumerate() {
-        if index == 0 { path.move_to(*x, *y) } else { path.line_to(*x, *y) }
-    }
-    path.close();
-}
-
-fn density() -> Transform {
-    Transform::from_scale(DENSITY, DENSITY)
-}
-
-fn paint(Rgb(red, green, blue): Rgb, opacity: f32) -> Paint<'static> {
-    let mut paint = Paint::default();
-    paint.set_color_rgba8(red, green, blue, (255.0 * opacity).round() as u8);
-    paint.anti_alias = true;
-    paint
 }

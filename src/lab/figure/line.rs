@@ -3,21 +3,24 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 use super::csv::{number, quoted};
 use super::series::Series;
 
 /// A horizontal line with its name beside it, such as a published number.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
     /// What the value is.
     pub label: String,
     /// Where the line is on the y axis.
+    #[serde(with = "super::numbers")]
     pub value: f64,
 }
 
 /// Curves over common axes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LineFigure {
     /// Heading, in bold.
     pub title: String,
@@ -32,6 +35,7 @@ pub struct LineFigure {
     /// Logarithmic y axis; values that aren't positive are gaps.
     pub y_log: bool,
     /// Ends of the y axis; by default all data and reference lines are in view.
+    #[serde(with = "super::numbers")]
     pub y_range: Option<(f64, f64)>,
     /// A unit is as long on both axes, so that circles are round.
     pub equal_units: bool,

@@ -1,14 +1,18 @@
-//! Figures as PNG images, with the data behind them.
+//! Figures as PNG, SVG and PDF, with the data behind them.
 //!
-//! Everything is drawn by this module itself, at two pixels a layout unit, with an embedded font
-//! and a palette for every colour vision. A figure gets host slices and never reads a device.
+//! A figure is laid out on a [`Sheet`] by the same calls for every format, with an embedded font and a
+//! palette for every colour vision; each [`Format`] paints the [`Picture`] that comes of that. A figure
+//! gets host slices and never reads a device.
 
 mod bar;
 mod canvas;
 mod csv;
 mod curve;
+mod deflate;
 mod drawing;
+pub mod files;
 mod font;
+mod format;
 mod frame;
 mod heading;
 mod image;
@@ -18,22 +22,32 @@ mod line;
 mod marker;
 mod matrix;
 mod number;
+mod numbers;
 mod occupancy;
 mod palette;
 mod panels;
+mod pdf;
+mod pdf_font;
+mod picture;
 mod plot;
+mod raster;
 mod scale;
 mod series;
+mod sheet;
+mod svg;
 mod tiles;
 
 pub use bar::ColourScale;
 pub use csv::quoted as csv_text;
-pub use drawing::Drawing;
+pub use drawing::{Drawing, Figure};
+pub use format::Format;
 pub use image::RgbImage;
 pub use line::{LineFigure, Reference};
 pub use matrix::MatrixFigure;
 pub use palette::ColourMap;
 pub use panels::Panels;
+pub use picture::Picture;
 pub use scale::{Scale, Ticks};
 pub use series::Series;
+pub use sheet::{Length, Sheet, Size};
 pub use tiles::{Tile, TilesFigure};

@@ -1,5 +1,7 @@
 //! Colours that remain apart for readers with any colour vision.
 
+use serde::{Deserialize, Serialize};
+
 /// A colour in sRGB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rgb(pub u8, pub u8, pub u8);
@@ -32,7 +34,8 @@ pub(super) fn series(index: usize) -> Rgb {
 }
 
 /// How a number becomes a colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ColourMap {
     /// Dark violet to yellow with steadily growing lightness, for magnitudes.
     #[default]

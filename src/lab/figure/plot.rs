@@ -5,47 +5,71 @@ use anyhow::Result;
 use super::canvas::{Align, Canvas, LineStyle, TextStyle};
 use super::curve::{Axes, bands, pieces};
 use super::frame::Frame;
-use super::heading::{Heading, LABEL_SIZE, MARGIN, TICK_SIZE, draw_heading};
-use super::image::RgbImage;
+use super::heading::{Heading, LABEL_SIZE, MARGIN, TICK_SIZE, draw_heading, fitted};
 use super::layout::{TICK, lay_out, occupied, place_references, scales, x_ticks, y_ticks};
 use super::legend::{Legend, colour, line_style};
 use super::line::LineFigure;
 use super::marker;
 use super::palette::{GREY, GRID, INK};
+use super::picture::Picture;
+use super::sheet::Sheet;
 
 /// Size of a single figure, in layout units of two pixels each.
 const SIZE: (f32, f32) = (800.0, 500.0);
+/// Height below which a narrow figure does not become lower, in layout units.
+const LOWEST: f32 = 290.0;
+/// The share of a figure's width that a legend beside the curves may take.
+const WIDEST: f32 = 0.4;
 
 impl LineFigure {
-    /// Draws the figure, 1600 x 1000 pixels. One without anything to show says so in words.
+    /// The figure on a sheet. One without anything to show says so in words.
     ///
     /// # Errors
-    /// If the columns of a series differ in length.
-    pub fn render(&self) -> Result<RgbImage> {
+    /// If the columns of a series differ in length, or the sheet is too low.
+    pub(super) fn laid_out(&self, sheet: &Sheet) -> Result<Picture> {
         self.check()?;
-        let mut canvas = Canvas::new(SIZE.0, SIZE.1)?;
-        draw(&mut canvas, Frame::new(0.0, 0.0, SIZE.0, SIZE.1), self, Heading::Figure, true);
-        Ok(canvas.into_image())
+        let width = sheet.width.unwrap_or(SIZE.0);
+        let height = sheet.height.unwrap_or((width * SIZE.1 / SIZE.0).max(LOWEST));
+        let frame = Frame::new(0.0, 0.0, width, height);
+        let mut canvas = Canvas::new(width, height)?;
+        let top = draw(&mut canvas, frame, self, Heading::Figure, true);
+        sheet.check_room(height - top)?;
+        Ok(canvas.into_picture(sheet))
     }
 }
 
-/// Draws `figure` into `frame`, with a legend if wanted. The columns must have been checked.
+/// Draws `figure` into `frame`, with a legend if wanted; returns where its heading and a legend that
+/// does not fit beside the curves end. The columns must have been checked.
 pub(super) fn draw(
     canvas: &mut Canvas,
     frame: Frame,
     figure: &LineFigure,
     heading: Heading,
     with_legend: bool,
-) {
+) -> f32 {
     let legend = with_legend.then(|| Legend::of(&figure.series, canvas)).flatten();
     let below = draw_heading(canvas, frame, &figure.title, &figure.subtitle, heading);
     let inner = Frame { top: below + 4.0, ..frame };
-    let Some((x, y)) = scales(figure) else { return draw_empty(canvas, inner) };
+    let Some((x, y)) = scales(figure) else {
+        draw_empty(canvas, inner);
+        return below;
+    };
     let axes = lay_out(canvas, inner, figure, (x, y), 0.0);
     let mut taken = occupied(figure, &axes);
     let labels = place_references(canvas, figure, &axes, &mut taken);
     let place = legend.as_ref().and_then(|legend| legend.free_place(axes.frame, &taken));
     match (legend, place) {
+        // Beside the curves it would leave them no room.
+        (Some(legend), None) if legend.size().0 > WIDEST * frame.width() => {
+            let at = (frame.left + MARGIN, inner.top + 8.0);
+            let used = legend.draw_flowing(canvas, at, frame.width() - 2.0 * MARGIN);
+            let inner = Frame { top: inner.top + used, ..inner };
+            let axes = lay_out(canvas, inner, figure, (x, y), 0.0);
+            let mut taken = occupied(figure, &axes);
+            let labels = place_references(canvas, figure, &axes, &mut taken);
+            draw_plot(canvas, inner, figure, &axes, &labels);
+            return inner.top;
+        }
         (Some(legend), None) => {
             let axes = lay_out(canvas, inner, figure, (x, y), legend.size().0 + 4.0);
             let mut taken = occupied(figure, &axes);
@@ -60,6 +84,7 @@ pub(super) fn draw(
             }
         }
     }
+    below
 }
 
 /// Says in the middle of `frame` that there is nothing to draw.
@@ -147,7 +172,12 @@ fn draw_axes(canvas: &mut Canvas, frame: Frame, figure: &LineFigure, axes: &Axes
     let name = TextStyle { size: LABEL_SIZE, ..style };
     let x_name = [figure.x_label.as_str(), x.factor.as_str()].join(" ");
     let middle = axes.frame.centre();
-    canvas.text(x_name.trim(), (middle.0, frame.bottom - MARGIN - LABEL_SIZE / 2.0), name);
+    let x_style = fitted(&canvas.fonts, x_name.trim(), name, frame.width() - 2.0 * MARGIN);
+    // A long name may not leave the sheet where the plot's middle is not the sheet's.
+    let half = canvas.fonts.width(x_name.trim(), x_style.size, false) / 2.0;
+    let x_middle = middle.0.min(frame.right - MARGIN - half).max(frame.left + MARGIN + half);
+    canvas.text(x_name.trim(), (x_middle, frame.bottom - MARGIN - LABEL_SIZE / 2.0), x_style);
     let at = (frame.left + MARGIN + LABEL_SIZE / 2.0, middle.1);
-    canvas.text_with(&figure.y_label, at, name, true, 0.0);
+    let y_style = fitted(&canvas.fonts, &figure.y_label, name, frame.height() - MARGIN);
+    canvas.text_with(&figure.y_label, at, y_style, true, 0.0);
 }

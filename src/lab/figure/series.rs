@@ -1,19 +1,25 @@
 //! Curves: what a line figure holds.
 
 use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
 
 /// One curve. Values that aren't finite are gaps.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Series {
     /// Name in the legend; a figure whose only label is empty has no legend.
     pub label: String,
     /// Positions along x: `[point]`.
+    #[serde(with = "super::numbers")]
     pub x: Vec<f64>,
     /// Values: `[point]`.
+    #[serde(with = "super::numbers")]
     pub y: Vec<f64>,
     /// Lower edge of the band around the curve: `[point]`.
+    #[serde(with = "super::numbers")]
     pub low: Option<Vec<f64>>,
     /// Upper edge of the band around the curve: `[point]`.
+    #[serde(with = "super::numbers")]
     pub high: Option<Vec<f64>>,
     /// Draws dashes instead of a continuous line.
     pub dashed: bool,

@@ -3,30 +3,34 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
 
 use super::bar::ColourScale;
 use super::canvas::{Align, Canvas, TextStyle};
 use super::csv::{number, quoted};
+use super::font::Fonts;
 use super::frame::Frame;
-use super::heading::{MARGIN, TICK_SIZE, draw_title, title_width};
-use super::image::RgbImage;
+use super::heading::{MARGIN, TICK_SIZE, draw_title, title_height, title_width};
 use super::palette::INK;
+use super::picture::Picture;
+use super::sheet::Sheet;
 
 /// Largest width of the figure, in layout units of two pixels each.
 const WIDTH: f32 = 800.0;
 const GAP: f32 = 6.0;
 
 /// One small picture.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tile {
     /// What stands above it; may be empty.
     pub label: String,
     /// Values in row-major order: `[height * width]`.
+    #[serde(with = "super::numbers")]
     pub values: Vec<f64>,
 }
 
 /// Pictures of one size under one colour scale.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TilesFigure {
     /// Heading, in bold.
     pub title: String,
@@ -43,11 +47,12 @@ pub struct TilesFigure {
 }
 
 impl TilesFigure {
-    /// Draws the pictures, at most 1600 pixels wide in all.
+    /// The pictures on a sheet.
     ///
     /// # Errors
-    /// Where there is no picture, or one has another number of values than the size says.
-    pub fn render(&self) -> Result<RgbImage> {
+    /// Where there is no picture, one has another number of values than the size says, or the sheet is
+    /// too low.
+    pub(super) fn laid_out(&self, sheet: &Sheet) -> Result<Picture> {
         let (height, width) = self.size;
         ensure!(self.columns > 0 && !self.tiles.is_empty(), "a figure needs at least one tile");
         for tile in &self.tiles {
@@ -59,20 +64,35 @@ impl TilesFigure {
         }
         let named = self.tiles.iter().any(|tile| !tile.label.is_empty());
         let label = if named { TICK_SIZE + 5.0 } else { 0.0 };
-        let rows = self.tiles.len().div_ceil(self.columns);
-        let room = WIDTH - 2.0 * MARGIN - ColourScale::WIDTH - 10.0;
-        let side = ((room + GAP) / self.columns as f32 - GAP).min(150.0);
+        let widest = sheet.width.unwrap_or(WIDTH);
+        let fonts = Fonts::load()?;
+        let head =
+            |whole| title_height(&fonts, whole, &self.title, &self.subtitle).max(46.0) + 10.0;
+        let room = widest - 2.0 * MARGIN - ColourScale::WIDTH - 10.0;
+        // A sheet of a given size is filled as far as the pictures keep their shape.
+        let largest = if sheet.width.is_some() { f32::INFINITY } else { 150.0 };
+        let columns = if sheet.width.is_some() { self.fitting(&fonts, room) } else { self.columns };
+        let rows = self.tiles.len().div_ceil(columns);
+        let mut side = ((room + GAP) / columns as f32 - GAP).min(largest);
+        if let Some(all) = sheet.height {
+            let step = (all - head(widest) - MARGIN) / rows as f32;
+            sheet.check_room(step * rows as f32)?;
+            side = side.min((step - label - GAP) * width as f32 / height as f32);
+        }
+        ensure!(side > 0.0, "the sheet is too small for {} pictures", self.tiles.len());
         let tall = side * height as f32 / width as f32;
         let (step_x, step_y) = (side + GAP, tall + label + GAP);
-        let head = 56.0;
-        let bar = MARGIN + step_x * self.columns.min(self.tiles.len()) as f32 + 10.0;
+        let bar = MARGIN + step_x * columns.min(self.tiles.len()) as f32 + 10.0;
         let heading = title_width(&Canvas::new(1.0, 1.0)?, &self.title, &self.subtitle);
-        let whole = heading.max(bar + ColourScale::WIDTH + MARGIN - GAP).min(WIDTH);
-        let mut canvas = Canvas::new(whole, head + step_y * rows as f32 + MARGIN)?;
+        let whole = heading.max(bar + ColourScale::WIDTH + MARGIN - GAP).min(widest);
+        let whole = sheet.width.unwrap_or(whole);
+        let head = head(whole);
+        let bottom = sheet.height.unwrap_or(head + step_y * rows as f32 + MARGIN);
+        let mut canvas = Canvas::new(whole, bottom)?;
         draw_title(&mut canvas, whole, &self.title, &self.subtitle);
         for (i, tile) in self.tiles.iter().enumerate() {
-            let x = MARGIN + step_x * (i % self.columns) as f32;
-            let y = head + step_y * (i / self.columns) as f32;
+            let x = MARGIN + step_x * (i % columns) as f32;
+            let y = head + step_y * (i / columns) as f32;
             let style =
                 TextStyle { size: TICK_SIZE, bold: false, colour: INK, align: Align::Centre };
             canvas.text(&tile.label, (x + side / 2.0, y + TICK_SIZE / 2.0), style);
@@ -83,7 +103,14 @@ impl TilesFigure {
         }
         let bottom = head + (step_y * rows as f32 - GAP).min(260.0);
         self.scale.draw(&mut canvas, Frame::new(bar, head + label, whole, bottom));
-        Ok(canvas.into_image())
+        Ok(canvas.into_picture(sheet))
+    }
+
+    /// Pictures in a row of this width, so few that their labels keep apart.
+    fn fitting(&self, fonts: &Fonts, room: f32) -> usize {
+        let width = |tile: &Tile| fonts.width(&tile.label, TICK_SIZE, false);
+        let widest = self.tiles.iter().map(width).fold(1.0, f32::max);
+        ((room + GAP) / (widest + GAP)).max(1.0).min(self.columns as f32) as usize
     }
 
     /// The values, `tile,row,column,value`, rows and columns numbered from 1.

@@ -20,6 +20,7 @@ use super::recall::{Entry, leave_damage_out, recall, set_aside};
 use super::tags::edges;
 use super::tensorboard::EventWriter;
 use super::whole_lines::WholeLines;
+use crate::lab::figure::{Format, RgbImage};
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::regular;
 use crate::lab::train::signals::StopSignal;
@@ -44,6 +45,8 @@ pub struct Log {
     meanings: &'static [(&'static str, &'static str)],
     /// The signal after which nothing is drawn.
     stop: StopSignal,
+    /// The formats of figures.
+    formats: Vec<Format>,
     /// Whether nothing goes to TensorBoard besides numbers.
     muted: bool,
     /// Why the disk takes nothing now.
@@ -86,6 +89,7 @@ impl Log {
             banded: HashSet::new(),
             meanings: &[],
             stop: StopSignal::default(),
+            formats: vec![Format::Png],
             muted: false,
             failure: None,
             warned: false,

@@ -87,6 +87,7 @@ impl<E: Experiment> Session<E> {
         log.explain(E::SPEC.tags);
         log.bands(&experiment.charts());
         log.stop_drawing_at(stop.clone());
+        log.draw_as(&settings.run.figure_format);
         let (now, config, schedule) = (Instant::now(), settings.to_map()?, experiment.schedule());
         let guard = FiniteGuard::new(FinitePolicy::of(device), device, progress.step);
         Ok(Self {

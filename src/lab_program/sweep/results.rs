@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::manifest::Sweep;
 use super::response::{response, scatter};
-use crate::lab::figure::RgbImage;
+use crate::lab::figure::{Format, Panels, files};
 use crate::lab::log::tensorboard::EventWriter;
 use crate::lab::store::durable;
 use crate::lab_program::compare::figure::read_panels;
@@ -36,25 +36,21 @@ pub fn write(sweep: &Sweep) -> Result<Table> {
     let figures = home.join("figures");
     fs::create_dir_all(&figures)?;
     if let Some(panels) = read_panels(&title, &groups, &tags) {
-        keep(&mut events, &figures, "curves", &panels.render()?, &panels.to_csv())?;
+        keep(&mut events, &figures, "curves", &panels)?;
     }
     let over_settings = if sweep.search.is_some() { scatter } else { response };
     if let Some(panels) = over_settings(&title, &groups, &tags) {
-        keep(&mut events, &figures, "response", &panels.render()?, &panels.to_csv())?;
+        keep(&mut events, &figures, "response", &panels)?;
     }
     events.sync()?;
     Ok(table)
 }
 
-fn keep(
-    events: &mut EventWriter,
-    folder: &Path,
-    name: &str,
-    image: &RgbImage,
-    csv: &str,
-) -> Result<()> {
-    let png = image.to_png()?;
-    durable::write(&folder.join(format!("{name}.png")), &png)?;
-    durable::write(&folder.join(format!("{name}.csv")), csv.as_bytes())?;
-    Ok(events.png(&format!("figures/{name}"), 0, (image.width, image.height), &png)?)
+/// Writes a figure, in the formats that are there already as well, and into TensorBoard.
+fn keep(events: &mut EventWriter, folder: &Path, name: &str, figure: &Panels) -> Result<()> {
+    let there = |format: &Format| files::path(folder, name, format.extension()).exists();
+    let formats = Format::ALL.into_iter().filter(|format| *format == Format::Png || there(format));
+    let formats: Vec<Format> = formats.collect();
+    files::write(folder, name, figure, &figure.to_csv(), &formats)?;
+    Ok(events.image(&format!("figures/{name}"), 0, &figure.render()?)?)
 }

@@ -1,10 +1,12 @@
 //! What the log draws: the files of `figures/`, and the same pictures in TensorBoard.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use super::Log;
 use crate::lab::error::one_line;
-use crate::lab::figure::{Drawing, RgbImage};
+use crate::lab::figure::{Drawing, Format, Picture, Sheet, files};
 use crate::lab::log::tensorboard::pictures_at;
 use crate::lab::store::NamedTensors;
 use crate::lab::store::checkpoint::serialize;
@@ -23,25 +25,66 @@ impl Log {
         self.muted = muted;
     }
 
-    /// Writes a picture to `figures/<name>.png`, with the numbers behind it in
-    /// `figures/<name>.csv`, and to TensorBoard. Where one of the three can't be written, the others
-    /// still are, and a file that was there before is as it was.
-    pub fn figure(&mut self, name: &str, step: u64, image: &RgbImage, csv: &str) {
+    /// Draws figures in these formats.
+    pub fn draw_as(&mut self, formats: &[Format]) {
+        self.formats = formats.to_vec();
+    }
+
+    /// Draws a figure into `figures/`: in the formats of [`Log::draw_as`] as `<name>.png` and so on, with
+    /// the numbers behind it as `<name>.csv` and what it can be drawn from again as `<name>.json`; and
+    /// into TensorBoard. Where one of them can't be written, the others still are, and a file that was
+    /// there before is as it was. A figure that can't be drawn is left out.
+    pub fn draw(&mut self, name: &str, step: u64, figure: &dyn Drawing) {
+        self.draw_with(name, step, figure, &figure.numbers());
+    }
+
+    /// Draws a figure as [`Log::draw`] does, with another table of the numbers behind it.
+    pub fn draw_with(&mut self, name: &str, step: u64, figure: &dyn Drawing, numbers: &str) {
         if self.silent || self.stop.received().is_some() {
             return;
         }
-        let path = self.folder.join("figures").join(name);
-        let tag = format!("figures/{name}");
-        let numbers = durable::write(&path.with_extension("csv"), csv.as_bytes());
-        let picture = image.to_png().and_then(|png| {
-            let size = (image.width, image.height);
-            if !self.is_pictured(&tag, step) {
-                self.entry(&tag, |events| Ok(events.png(&tag, step as i64, size, &png)?));
-            }
-            durable::write(&path.with_extension("png"), &png)
+        let drawn = figure.picture(&Sheet::SCREEN).and_then(|picture| {
+            let data = files::write_data(&self.figures(), name, figure, numbers);
+            self.keep(name, step, &picture).and(data)
         });
-        if let Err(error) = numbers.and(picture) {
-            self.leave_out(&tag, &error);
+        if let Err(error) = drawn {
+            self.leave_out(&format!("figures/{name}"), &error);
+        }
+    }
+
+    fn figures(&self) -> PathBuf {
+        self.folder.join("figures")
+    }
+
+    /// Writes a picture in the formats that are asked for, and in those that are there already, so that
+    /// no file is of another step than the numbers beside it.
+    fn keep(&mut self, name: &str, step: u64, picture: &Picture) -> Result<()> {
+        let folder = self.figures();
+        let mut kept = Ok(());
+        for format in Format::ALL {
+            let there = || files::path(&folder, name, format.extension()).exists();
+            let is_wanted = self.formats.contains(&format) || there();
+            // TensorBoard has the PNG whatever is asked for.
+            let is_shown = format == Format::Png;
+            if !is_wanted && !is_shown {
+                continue;
+            }
+            let written = picture.encode(format).and_then(|bytes| {
+                if is_shown {
+                    self.show(name, step, picture.pixels(), &bytes);
+                }
+                if is_wanted { files::write_picture(&folder, name, format, &bytes) } else { Ok(()) }
+            });
+            kept = kept.and(written);
+        }
+        kept
+    }
+
+    /// Puts a picture into TensorBoard, unless it is there.
+    fn show(&mut self, name: &str, step: u64, size: (u32, u32), png: &[u8]) {
+        let tag = format!("figures/{name}");
+        if !self.is_pictured(&tag, step) {
+            self.entry(&tag, |events| Ok(events.png(&tag, step as i64, size, png)?));
         }
     }
 
@@ -55,23 +98,12 @@ impl Log {
         self.pictured.get_or_insert_with(|| pictures_at(folder, step)).contains(tag)
     }
 
-    /// Draws a figure and writes it as [`Log::figure`] does. One that can't be drawn is left out.
-    pub fn draw(&mut self, name: &str, step: u64, figure: &dyn Drawing) {
-        if self.silent || self.stop.received().is_some() {
-            return;
-        }
-        match figure.draw() {
-            Ok(image) => self.figure(name, step, &image, &figure.numbers()),
-            Err(error) => self.leave_out(&format!("figures/{name}"), &error),
-        }
-    }
-
     /// Writes tensors to `figures/<name>.safetensors`.
     pub fn tensors(&mut self, name: &str, tensors: &NamedTensors) {
         if self.silent {
             return;
         }
-        let path = self.folder.join("figures").join(name).with_extension("safetensors");
+        let path = files::path(&self.figures(), name, "safetensors");
         let tag = format!("figures/{name}");
         let written: Result<()> =
             serialize(tensors).and_then(|bytes| durable::write(&path, &bytes));

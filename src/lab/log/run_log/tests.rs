@@ -154,7 +154,6 @@ fn assert_left_out(log: &mut Log, folder: &Path, said: &str) {
 #[test]
 fn a_picture_that_can_not_be_encoded_costs_itself_and_one_warning() {
     let pixels = vec![0; 12];
-    let good = RgbImage { width: 2, height: 2, pixels: pixels.clone() };
     for (width, height) in [(0, 4), (4, 0), (3, 2)] {
         let (mut log, folder) = in_a_folder();
         let bad = RgbImage { width, height, pixels: pixels.clone() };
@@ -163,20 +162,16 @@ fn a_picture_that_can_not_be_encoded_costs_itself_and_one_warning() {
         }
         let said = format!("matrix is not in the log: an image of {width} x {height} pixels");
         assert_left_out(&mut log, folder.path(), &said);
-        log.figure("learning", 4, &bad, "a,b\n");
-        assert!(log.take_warnings()[0].starts_with("figures/learning is not in the log"));
-        assert!(folder.path().join("figures/learning.csv").exists());
-        assert!(!folder.path().join("figures/learning.png").exists());
-        log.figure("other", 4, &good, "a,b\n");
-        assert!(log.take_warnings().is_empty());
-        assert!(folder.path().join("figures/other.png").exists());
     }
+}
+
+fn curve(y: Vec<f64>) -> LineFigure {
+    LineFigure::new("t", "x", "y", vec![Series::new("", vec![1.0], y)])
 }
 
 #[test]
 fn a_figure_that_can_not_be_drawn_costs_itself() {
     let (mut log, folder) = in_a_folder();
-    let curve = |y: Vec<f64>| LineFigure::new("t", "x", "y", vec![Series::new("", vec![1.0], y)]);
     log.draw("uneven", 4, &curve(vec![1.0, 2.0]));
     assert_left_out(&mut log, folder.path(), "figures/uneven is not in the log");
     log.draw("even", 4, &curve(vec![1.0]));
@@ -189,9 +184,31 @@ fn a_figure_whose_file_can_not_be_written_costs_that_file() {
     let (mut log, folder) = in_a_folder();
     // A folder stands where the numbers should go.
     fs::create_dir(folder.path().join("figures/learning.csv")).unwrap();
-    log.figure("learning", 4, &RgbImage { width: 2, height: 2, pixels: vec![0; 12] }, "a,b\n");
+    log.draw("learning", 4, &curve(vec![1.0]));
     assert_left_out(&mut log, folder.path(), "learning.csv");
-    assert!(folder.path().join("figures/learning.png").exists());
+    for whole in ["learning.png", "learning.json"] {
+        assert!(folder.path().join("figures").join(whole).exists());
+    }
+}
+
+#[test]
+fn a_figure_has_the_formats_that_are_asked_for_and_those_that_are_there() {
+    let (mut log, folder) = in_a_folder();
+    let names = || {
+        let files = fs::read_dir(folder.path().join("figures")).unwrap().flatten();
+        let mut names: Vec<_> = files.map(|file| file.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    log.draw_as(&[Format::Pdf]);
+    log.draw("a.b", 4, &curve(vec![1.0]));
+    assert_eq!(names(), ["a.b.csv", "a.b.json", "a.b.pdf"]);
+    let earlier = fs::read(folder.path().join("figures/a.b.pdf")).unwrap();
+    log.draw_as(&[Format::Png, Format::Svg]);
+    log.draw("a.b", 5, &curve(vec![2.0]));
+    assert_eq!(names(), ["a.b.csv", "a.b.json", "a.b.pdf", "a.b.png", "a.b.svg"]);
+    assert!(fs::read(folder.path().join("figures/a.b.pdf")).unwrap() != earlier);
+    assert!(log.take_warnings().is_empty());
 }
 
 #[test]

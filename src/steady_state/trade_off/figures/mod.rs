@@ -24,7 +24,7 @@ pub fn draw(run: &SteadyState, log: &mut Log, step: u64) -> Result<()> {
     let results = run.results.as_ref().context("there was no evaluation before the figures")?;
     let sweep = &run.sweep;
     let tradeoff = trade_off::trade_off(&sweep.axes, results);
-    log.figure("tradeoff", step, &tradeoff.render()?, &table(&sweep.axes, results));
+    log.draw_with("tradeoff", step, &tradeoff, &table(&sweep.axes, results));
     for (name, panels) in [
         ("gamma", trade_off::against_gamma(&sweep.axes, results)),
         ("networks", networks::networks(&sweep.axes, results)),
