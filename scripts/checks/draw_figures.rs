@@ -1,26 +1,36 @@
-//! Draws one figure of every kind into a folder:
+//! Draws one figure of every kind into a folder, in every format, and as wide as a column of a journal
+//! into the folder `86mm` in it:
 //! `cargo run --release --example draw_figures -- /tmp/figures`
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::figure::{
-    ColourScale, LineFigure, MatrixFigure, Panels, Reference, RgbImage, Series, Tile, TilesFigure,
+    ColourScale, Drawing, Format, LineFigure, MatrixFigure, Panels, Reference, Series, Sheet, Tile,
+    TilesFigure, files,
 };
 
 fn main() -> Result<()> {
     let folder = std::env::args().nth(1).context("usage: draw_figures FOLDER")?;
-    std::fs::create_dir_all(&folder)?;
-    let save = |name: &str, image: RgbImage| {
-        std::fs::write(Path::new(&folder).join(format!("{name}.png")), image.to_png()?)
-            .with_context(|| format!("write {name}.png into {folder}"))
-    };
-    save("accuracy", accuracy().render()?)?;
-    save("power_law", power_law().render()?)?;
-    save("noise", noise().render()?)?;
-    save("panels", panels().render()?)?;
-    save("matrix", matrix().render()?)?;
-    save("tiles", tiles().render()?)?;
+    let folder = Path::new(&folder);
+    let narrow = folder.join("86mm");
+    std::fs::create_dir_all(&narrow)?;
+    let figures: [(&str, &dyn Drawing); 6] = [
+        ("accuracy", &accuracy()),
+        ("power_law", &power_law()),
+        ("noise", &noise()),
+        ("panels", &panels()),
+        ("matrix", &matrix()),
+        ("tiles", &tiles()),
+    ];
+    let column = Sheet::paper("86mm".parse()?, None);
+    for (name, figure) in figures {
+        files::write(folder, name, figure, &figure.numbers(), &Format::ALL)?;
+        for format in Format::ALL {
+            let bytes = figure.picture(&column)?.encode(format)?;
+            files::write_picture(&narrow, name, format, &bytes)?;
+        }
+    }
     Ok(())
 }
 
