@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use neuron_lab::lab::figure::{
-    ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, RgbImage, Series, Tile, TilesFigure,
+    ColourMap, ColourScale, Drawing, Figure, Format, Length, LineFigure, MatrixFigure, Panels,
+    Reference, RgbImage, Series, Sheet, Size, Tile, TilesFigure, files,
 };
 
 const DARK: [u8; 3] = [68, 1, 84];
@@ -154,4 +155,168 @@ fn equal_units_make_circles_round() {
     }
     let (wide, high) = (bounds.1 - bounds.0, bounds.3 - bounds.2);
     assert!(wide > 400 && wide.abs_diff(high) <= 3, "{wide} x {high}");
+}
+
+/// One figure of every kind, with all that can be in one, and what no picture can show.
+fn every_kind() -> Vec<Figure> {
+    let x = vec![1.0, 2.0, 3.0, f64::NAN, 5.0];
+    let y = vec![0.1, f64::INFINITY, 1e-9, 0.3, -0.0];
+    let band = |by: f64| y.iter().map(|y| y + by).collect();
+    let line = LineFigure {
+        title: "Loss <L> & its \"σ\" ⟨∂L/∂w⟩".into(),
+        subtitle: "mean of 5 seeds".into(),
+        x_label: "step".into(),
+        y_label: "loss".into(),
+        y_range: Some((-1.0, 1.0)),
+        series: vec![
+            Series { marker: true, ..Series::new("AV <b>", x.clone(), y.clone()) },
+            Series { dashed: true, colour: Some(4), ..Series::new("δ", x.clone(), y.clone()) }
+                .with_band(band(-0.1), band(0.1)),
+        ],
+        references: vec![Reference { label: "floor".into(), value: 0.25 }],
+        ..LineFigure::default()
+    };
+    let panels = Panels {
+        title: "Panels".into(),
+        columns: 2,
+        panels: vec![line.clone(), LineFigure { x_log: true, y_log: true, ..line.clone() }],
+        ..Panels::default()
+    };
+    let tiles = TilesFigure {
+        title: "Tiles".into(),
+        subtitle: String::new(),
+        size: (1, 2),
+        columns: 3,
+        tiles: (0..3).map(|i| Tile { label: format!("n {i}"), values: vec![0.1, 1.0] }).collect(),
+        scale: scale(),
+    };
+    let matrix = matrix(vec![vec![0.0, f64::NEG_INFINITY, f64::NAN], vec![1.0, -2.5, 3e300]]);
+    vec![line.figure(), panels.figure(), tiles.figure(), matrix.figure()]
+}
+
+#[test]
+fn a_figure_is_drawn_again_from_its_description_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, figure) in every_kind().iter().enumerate() {
+        let name = format!("figure.{number}");
+        files::write(folder.path(), &name, figure, &figure.numbers(), &Format::ALL).unwrap();
+        let path = |ending: &str| files::path(folder.path(), &name, ending);
+        let again = files::read(&path(files::DESCRIPTION)).unwrap();
+        assert_eq!(std::fs::read_to_string(path("csv")).unwrap(), again.numbers());
+        let picture = again.picture(&Sheet::SCREEN).unwrap();
+        for format in Format::ALL {
+            let first = std::fs::read(path(format.extension())).unwrap();
+            assert!(first == picture.encode(format).unwrap(), "{name} as {format:?}");
+        }
+    }
+    assert_eq!(files::described(folder.path()).len(), 4);
+    for (text, expected) in [("{", "no description"), ("{\"kind\": \"pie\"}", "no description")] {
+        let path = folder.path().join("a.json");
+        std::fs::write(&path, text).unwrap();
+        let error = files::read(&path).unwrap_err().to_string();
+        assert!(error.contains("a.json") && error.contains(expected), "{error}");
+    }
+}
+
+/// What is between `begin` and the next `end`, everywhere in `text`.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
+    text.split(begin).skip(1).filter_map(|rest| Some(rest.split_once(end)?.0)).collect()
+}
+
+#[test]
+fn svg_has_its_labels_as_outlines_and_as_text() {
+    for figure in every_kind() {
+        let svg = figure.picture(&Sheet::SCREEN).unwrap().encode(Format::Svg).unwrap();
+        let svg = String::from_utf8(svg).unwrap();
+        // Every element is closed, in order, and every attribute is quoted.
+        let mut open = Vec::new();
+        for tag in between(&svg, "<", ">") {
+            let name = tag.split([' ', '/']).find(|name| !name.is_empty()).unwrap();
+            match (tag.starts_with('/'), tag.ends_with('/')) {
+                (true, _) => assert_eq!(open.pop(), Some(name)),
+                (false, false) => open.push(name),
+                (false, true) => {}
+            }
+            assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        }
+        assert!(open.is_empty() && svg.starts_with("<svg ") && !svg.contains("NaN"), "{open:?}");
+        for text in between(&svg, "&", ";") {
+            assert!(["lt", "gt", "amp"].contains(&text), "{text}");
+        }
+        // What is used is defined, once.
+        let ids = between(&svg, " id=\"", "\"");
+        for used in between(&svg, "\"#", "\"").into_iter().chain(between(&svg, "url(#", ")")) {
+            assert_eq!(ids.iter().filter(|id| **id == used).count(), 1, "{used}");
+        }
+    }
+    let svg = every_kind()[0].picture(&Sheet::SCREEN).unwrap().encode(Format::Svg).unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    for label in
+        ["Loss &lt;L&gt; &amp; its \"σ\" ⟨∂L/∂w⟩", "mean of 5 seeds", "AV &lt;b&gt;", "floor"]
+    {
+        assert!(svg.contains(&format!(">{label}</text>")), "{label}");
+    }
+}
+
+/// The streams of a PDF that zlib can read, as text.
+fn streams(pdf: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mark = b"stream\n";
+    for at in (0..pdf.len()).filter(|at| pdf[*at..].starts_with(mark)) {
+        let mut bytes = Vec::new();
+        let mut reader = flate2::read::ZlibDecoder::new(&pdf[at + mark.len()..]);
+        if std::io::Read::read_to_end(&mut reader, &mut bytes).is_ok() {
+            found.push(String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn pdf_has_its_fonts_in_it_and_its_labels_as_text() {
+    for figure in every_kind() {
+        let pdf = figure.picture(&Sheet::SCREEN).unwrap().encode(Format::Pdf).unwrap();
+        let text = String::from_utf8_lossy(&pdf);
+        assert!(text.starts_with("%PDF-1.4") && text.trim_end().ends_with("%%EOF"));
+        let (fonts, files) = (text.matches("/Type /FontDescriptor"), text.matches("/FontFile2 "));
+        let (fonts, files) = (fonts.count(), files.count());
+        assert!(fonts == files && fonts == text.matches("/ToUnicode ").count() && fonts > 0);
+        // The tables of a font that hold its outlines.
+        let embedded =
+            streams(&pdf).iter().filter(|s| s.contains("glyf") && s.contains("loca")).count();
+        assert_eq!(embedded, fonts);
+        assert!(!text.contains("/CreationDate") && !text.contains("/ModDate"));
+    }
+    let pdf = every_kind()[0].picture(&Sheet::SCREEN).unwrap().encode(Format::Pdf).unwrap();
+    let text = String::from_utf8_lossy(&pdf).into_owned();
+    // Each character of the labels has its code point, in UTF-16.
+    for character in "Loss<>&\"σ⟨∂δ".chars() {
+        let code = format!("{:04X}>", u32::from(character));
+        assert!(text.contains(&code), "{character}");
+    }
+}
+
+#[test]
+fn paper_has_the_size_that_is_asked_for() {
+    let length = |text: &str| text.parse::<Length>().unwrap();
+    let size: Size = "86x70mm".parse().unwrap();
+    for figure in every_kind() {
+        let box_of = |sheet: &Sheet| -> Vec<f32> {
+            let pdf = figure.picture(sheet).unwrap().encode(Format::Pdf).unwrap();
+            let text = String::from_utf8_lossy(&pdf).into_owned();
+            let numbers = between(&text, "/MediaBox [", "]")[0].split(' ');
+            numbers.skip(2).map(|number| number.parse().unwrap()).collect()
+        };
+        let near = |found: f32, expected: f32| assert!((found - expected).abs() < 0.01, "{found}");
+        near(box_of(&Sheet::paper(length("86mm"), None))[0], 243.78);
+        near(box_of(&Sheet::paper(length("7in"), None))[0], 504.0);
+        let both = box_of(&Sheet::paper(size.width, Some(size.height)));
+        near(both[0], 243.78);
+        near(both[1], 198.43);
+        let image = figure.picture(&Sheet::paper(length("50.8mm"), None)).unwrap().image().unwrap();
+        assert_eq!(image.width, 1200);
+    }
+    let low = Sheet::paper(length("86mm"), Some(length("30mm")));
+    let error = every_kind()[1].picture(&low).unwrap_err().to_string();
+    assert!(error.starts_with("the sheet is too low by"), "{error}");
 }

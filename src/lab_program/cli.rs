@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use super::compare::diff;
 use super::keep::{archive, export, label, remove};
+use super::redraw;
 use super::report::command as report;
 use super::show::run::show_run;
 use super::show::{checkpoint, list};
@@ -93,6 +94,8 @@ enum Task {
         /// The number of the point, from 0
         index: usize,
     },
+    /// Draw the figures of a run or a sweep again, in another format or size
+    Figures(redraw::FiguresArgs),
     /// Write a page with the figures, tables and provenance of runs, for any browser, offline
     Report(report::ReportArgs),
     /// Open TensorBoard on runs, on this machine alone
@@ -163,6 +166,7 @@ pub fn run(cli: Lab, passed: Vec<String>) -> Result<ExitCode> {
         Task::SweepStatus { sweep, runs, json } => sweep_status::status(&runs, &sweep, json)?,
         Task::Member { sweep, index } => sweep_status::member(&sweep, index)?,
         Task::Sweep(args) => return sweep::sweep(&args, passed),
+        Task::Figures(args) => redraw::redraw(&args)?,
         Task::Report(args) => report::report(&args)?,
         Task::Tensorboard { folder, port, rest } => tensorboard::open(&folder, port, &rest)?,
     }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod compare;
 pub mod find;
 pub mod keep;
+pub mod redraw;
 pub mod report;
 pub mod show;
 pub mod sweep;

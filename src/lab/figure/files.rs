@@ -1,5 +1,6 @@
 //! The files of a figure: its pictures, the numbers behind it, and what it can be drawn from again.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -53,6 +54,28 @@ pub fn write(
     formats
         .iter()
         .try_for_each(|format| write_picture(folder, name, *format, &picture.encode(*format)?))
+}
+
+/// The names of the figures in a folder that have a description, sorted.
+pub fn described(folder: &Path) -> Vec<String> {
+    let mut names = named(folder, DESCRIPTION);
+    names.sort();
+    names
+}
+
+/// Whether a folder has figures and no description, as versions of before left it.
+pub fn lacks_descriptions(folder: &Path) -> bool {
+    described(folder).is_empty() && !named(folder, Format::Png.extension()).is_empty()
+}
+
+/// What the files of this ending are called without it. Hidden ones are no figures: half-written, or a
+/// desktop's own.
+fn named(folder: &Path, extension: &str) -> Vec<String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    let ending = format!(".{extension}");
+    let names = names.filter(|name| !name.starts_with('.'));
+    names.filter_map(|name| Some(name.strip_suffix(&ending)?.to_owned())).collect()
 }
 
 /// Reads a figure's description.

@@ -17,6 +17,7 @@ use super::signals::StopSignal;
 use crate::lab::cli::settings::changed;
 use crate::lab::cli::{Invocation, layers};
 use crate::lab::error::{one_line, refuse};
+use crate::lab::figure::files;
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::{self, Checkpoint, Skipped};
 use crate::lab::store::durable;
@@ -211,11 +212,12 @@ fn tidy(
 }
 
 /// The summary of a run that has come to its end at this step, figures and all. Where the log or
-/// the figures are incomplete, since a disk was full or a picture could not be drawn, they are drawn
-/// again.
+/// the figures are incomplete, since a disk was full, a picture could not be drawn, or an older version
+/// drew them, they are drawn again.
 fn summary_of_end(run: &Path, step: u64) -> Option<Summary> {
     let summary = Summary::read(run).ok()?;
-    let complete = summary.log_failure.is_none();
+    let whole = !files::lacks_descriptions(&run.join("figures"));
+    let complete = summary.log_failure.is_none() && whole;
     (summary.status.is_done() && summary.steps == step && complete).then_some(summary)
 }
 

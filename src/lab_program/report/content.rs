@@ -1,7 +1,7 @@
 //! What a report on some runs says.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -10,11 +10,12 @@ use super::comparison;
 use super::document::{Block, Document, Grid, Mark, Picture, Section};
 use super::markdown::link;
 use crate::lab::error::one_line;
+use crate::lab::figure::Format;
 use crate::lab::store::folder::check_name;
 use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab::store::regular;
 use crate::lab_program::find::run::Run;
-use crate::lab_program::show::details::Details;
+use crate::lab_program::show::details::{Details, is_of};
 use crate::lab_program::show::list::runs_table;
 use crate::lab_program::text::table::{Table, plain};
 
@@ -109,7 +110,12 @@ fn run_section(number: usize, details: &Details) -> Section {
     }
     let mut blocks = Vec::new();
     let (mut pictures, mut problems) = (Vec::new(), Vec::new());
-    for figure in &details.figures {
+    let is_shown = |path: &&PathBuf| is_of(path, Format::Png);
+    if !details.figures.is_empty() && !details.figures.iter().any(|path| is_shown(&path)) {
+        let draw = format!("lab figures {} --figure-format png", run.id());
+        blocks.extend([Block::Paragraph("For its figures, first".into()), Block::Code(draw)]);
+    }
+    for figure in details.figures.iter().filter(is_shown) {
         match own_picture(&run.path, figure) {
             Ok(picture) => pictures.push(picture),
             Err(error) => problems.push(Block::Paragraph(one_line(&error))),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::lab::figure::Format;
 use crate::lab::store::checkpoint::Manifest;
 use crate::lab::store::record::{
     Configuration, Process, Provenance, RecordFile, Resumption, Summary,
@@ -33,9 +34,9 @@ impl Details {
     /// Reads what there is.
     pub fn read(run: Run) -> Self {
         let mut figures = files(&run.path.join("figures"));
-        let is_png = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "png");
+        let is_picture = |path: &PathBuf| Format::ALL.iter().any(|format| is_of(path, *format));
         // Hidden ones are no figures of the run: half-written, or a desktop's own.
-        figures.retain(|path| is_png(path) && !is_hidden(path) && path.is_file());
+        figures.retain(|path| is_picture(path) && !is_hidden(path) && path.is_file());
         Self {
             config: Configuration::read(&run.path).unwrap_or_default().0,
             provenance: Provenance::read(&run.path).unwrap_or_default(),
@@ -94,6 +95,11 @@ impl Details {
         }));
         rows.into_iter().map(|(key, value)| (key.into(), value)).collect()
     }
+}
+
+/// Whether a file has the ending of a format.
+pub fn is_of(path: &Path, format: Format) -> bool {
+    path.extension().is_some_and(|ending| ending == format.extension())
 }
 
 fn is_hidden(path: &Path) -> bool {

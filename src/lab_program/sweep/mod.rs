@@ -5,7 +5,7 @@ mod binary;
 pub mod command;
 mod distribution;
 mod grid;
-mod manifest;
+pub(super) mod manifest;
 mod median;
 mod plan;
 mod pool;
