@@ -16,7 +16,7 @@ use crate::lab::log::console::{Console, printable};
 /// Which figures, and how they are to be.
 #[derive(Debug, Clone, Args)]
 pub struct FiguresArgs {
-    /// A run, as for show, or a sweep
+    /// A run, as for show, a sweep, or a folder of figures such as that of a report
     pub run: String,
     /// The figures, by the names of their files without an ending; without any, all
     pub names: Vec<String>,
@@ -79,8 +79,14 @@ pub fn redraw(args: &FiguresArgs) -> Result<()> {
 }
 
 impl Source {
-    /// What a word means: a sweep, or else a run.
+    /// What a word means: a folder of figures, a sweep, or else a run.
     fn find(runs: &Path, asked: &str) -> Result<Self> {
+        let folder = PathBuf::from(asked);
+        // Each has its numbers beside it, as the JSON files of a run folder have not.
+        let is_figure = |name: &String| files::path(&folder, name, "csv").is_file();
+        if files::described(&folder).iter().any(is_figure) {
+            return Ok(Self { name: asked.into(), folder, hint: String::new() });
+        }
         if let Ok(home) = manifest::locate(runs, asked) {
             let hint = format!("lab sweep status {asked} draws them again");
             let (name, folder) = (home.display().to_string(), home.join("figures"));

@@ -217,8 +217,6 @@ impl<'a> Page<'a> {
         pdf.stream(content, &bytes).filter(Filter::FlateDecode);
         let mut object = pdf.page(page);
         object.media_box(page_box).parent(pages).contents(content);
-        // Opacities are blended in the colours that the page has.
-        object.group().transparency().color_space().device_rgb();
         let mut resources = object.resources();
         resources.fonts().pairs(fonts.iter().map(|(name, id)| (Name(name), *id)));
         resources.x_objects().pairs(images.iter().map(|(name, id)| (Name(name), *id)));

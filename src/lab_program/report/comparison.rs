@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use super::chart::{Chart, Curve};
 use super::document::{Block, Grid, Mark, Picture, Section};
 use super::markdown::link;
-use crate::lab::store::durable;
+use crate::lab::figure::{Format, files};
+use crate::lab::store::regular;
 use crate::lab_program::compare::curves;
 use crate::lab_program::compare::figure::{curve_panels, seeds};
 use crate::lab_program::compare::grouped::{self, GroupCurves};
@@ -140,10 +141,9 @@ impl Comparison {
             return Ok(None);
         };
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        let path = folder.join(format!("{stem}.png"));
-        let png = panels.render()?.to_png()?;
-        durable::write(&path, &png)?;
-        durable::write(&path.with_extension("csv"), panels.to_csv().as_bytes())?;
+        files::write(folder, stem, &panels, &panels.to_csv(), &[Format::Png])?;
+        let path = files::path(folder, stem, Format::Png.extension());
+        let png = regular::read(&path)?;
         let (name, link) = ("results over the steps".into(), link(&path));
         Ok(Some(Block::Still(Picture { name, link, png })))
     }
