@@ -73,7 +73,7 @@ impl MatrixFigure {
                 .min(largest * rows as f32)
                 .max(90.0),
         };
-        sheet.check_room(height)?;
+        sheet.check_room(height, 1)?;
         let frame = Frame::new(left, head, left + width, head + height);
         let bar = frame.right + 16.0;
         let mut canvas = Canvas::new(whole, frame.bottom + FOOT)?;

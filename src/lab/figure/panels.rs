@@ -62,7 +62,7 @@ impl Panels {
             let frame = Frame::new(left, top, left + wide, top + high);
             let with_legend = self.common_legend().is_none();
             let top = plot::draw(&mut canvas, frame, panel, Heading::Panel, with_legend);
-            sheet.check_room(frame.bottom - top)?;
+            sheet.check_room(frame.bottom - top, rows)?;
         }
         Ok(canvas.into_picture(sheet))
     }

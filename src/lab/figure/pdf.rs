@@ -117,32 +117,31 @@ impl<'a> Page<'a> {
         self.content.set_line_width(2.0 * text.halo).set_line_join(LineJoinStyle::RoundJoin);
         let mut pen = tiny_skia::Point::zero();
         for segment in outline.segments() {
-            match segment {
-                PathSegment::MoveTo(a) => _ = self.content.move_to(a.x, a.y),
-                PathSegment::LineTo(a) => _ = self.content.line_to(a.x, a.y),
-                PathSegment::QuadTo(control, end) => {
+            pen = match segment {
+                PathSegment::MoveTo(a) => {
+                    self.content.move_to(a.x, a.y);
+                    a
+                }
+                PathSegment::LineTo(a) => {
+                    self.content.line_to(a.x, a.y);
+                    a
+                }
+                PathSegment::QuadTo(a, b) => {
                     // The cubic curve of the same shape.
-                    let toward = |a: f32, b: f32| a + (b - a) * 2.0 / 3.0;
-                    self.content.cubic_to(
-                        toward(pen.x, control.x),
-                        toward(pen.y, control.y),
-                        toward(end.x, control.x),
-                        toward(end.y, control.y),
-                        end.x,
-                        end.y,
-                    );
+                    let toward = |from: f32, to: f32| from + (to - from) * 2.0 / 3.0;
+                    let (x1, y1) = (toward(pen.x, a.x), toward(pen.y, a.y));
+                    let (x2, y2) = (toward(b.x, a.x), toward(b.y, a.y));
+                    self.content.cubic_to(x1, y1, x2, y2, b.x, b.y);
+                    b
                 }
                 PathSegment::CubicTo(a, b, c) => {
                     self.content.cubic_to(a.x, a.y, b.x, b.y, c.x, c.y);
+                    c
                 }
-                PathSegment::Close => _ = self.content.close_path(),
-            }
-            pen = match segment {
-                PathSegment::MoveTo(end)
-                | PathSegment::LineTo(end)
-                | PathSegment::QuadTo(_, end)
-                | PathSegment::CubicTo(_, _, end) => end,
-                PathSegment::Close => pen,
+                PathSegment::Close => {
+                    self.content.close_path();
+                    pen
+                }
             };
         }
         self.content.stroke().restore_state();

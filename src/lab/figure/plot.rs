@@ -33,7 +33,7 @@ impl LineFigure {
         let frame = Frame::new(0.0, 0.0, width, height);
         let mut canvas = Canvas::new(width, height)?;
         let top = draw(&mut canvas, frame, self, Heading::Figure, true);
-        sheet.check_room(height - top)?;
+        sheet.check_room(height - top, 1)?;
         Ok(canvas.into_picture(sheet))
     }
 }

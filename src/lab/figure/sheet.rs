@@ -50,12 +50,14 @@ impl Sheet {
         Self { width: Some(units(width)), height: height.map(units), unit: PAPER }
     }
 
-    /// Checks that enough of a sheet is left for what a figure shows.
+    /// Checks that enough of a sheet is left for what a figure shows: so much of its height for each of
+    /// so many rows.
     ///
     /// # Errors
     /// Where that is not so.
-    pub(super) fn check_room(&self, height: f32) -> Result<()> {
-        let more = ((LEAST_ROOM - height) * self.unit.points / UNITS[0].1).ceil();
+    pub(super) fn check_room(&self, height: f32, rows: usize) -> Result<()> {
+        let lacking = (LEAST_ROOM - height) * rows as f32;
+        let more = (lacking * self.unit.points / UNITS[0].1).ceil();
         ensure!(height >= LEAST_ROOM, "the sheet is too low by {more} mm");
         Ok(())
     }
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn a_size_may_have_one_unit_for_both() {
         let size = |text: &str| text.parse::<Size>().unwrap();
-        assert_eq!(size("86x60mm"), size("86mmx6cm"));
+        assert_eq!(size("86x60mm"), size("86mmx60mm"));
         assert_eq!(size("3.4×2in").height, "2in".parse().unwrap());
         for wrong in ["86mm", "86x60", "x", "86mmx", "86mmx60mmx3mm", "86mmx2000mm"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");

@@ -76,7 +76,7 @@ impl TilesFigure {
         let mut side = ((room + GAP) / columns as f32 - GAP).min(largest);
         if let Some(all) = sheet.height {
             let step = (all - head(widest) - MARGIN) / rows as f32;
-            sheet.check_room(step * rows as f32)?;
+            sheet.check_room(step * rows as f32, 1)?;
             side = side.min((step - label - GAP) * width as f32 / height as f32);
         }
         ensure!(side > 0.0, "the sheet is too small for {} pictures", self.tiles.len());
@@ -106,11 +106,13 @@ impl TilesFigure {
         Ok(canvas.into_picture(sheet))
     }
 
-    /// Pictures in a row of this width, so few that their labels keep apart.
+    /// Pictures in a row of this width, so few that their labels keep apart. Rows that are too long become
+    /// several of equal length, so that what stands below one another still does.
     fn fitting(&self, fonts: &Fonts, room: f32) -> usize {
         let width = |tile: &Tile| fonts.width(&tile.label, TICK_SIZE, false);
         let widest = self.tiles.iter().map(width).fold(1.0, f32::max);
-        ((room + GAP) / (widest + GAP)).max(1.0).min(self.columns as f32) as usize
+        let fitting = ((room + GAP) / (widest + GAP)).max(1.0) as usize;
+        self.columns.div_ceil(self.columns.div_ceil(fitting))
     }
 
     /// The values, `tile,row,column,value`, rows and columns numbered from 1.
