@@ -99,7 +99,9 @@ pub fn analyse_checkpoint(options: &AnalyseOptions) -> Result<WrittenAnalysis> {
     for NamedFigure { name, figure, csv } in
         field_figures::draw(&analysis, &filters, config.patch())
     {
-        files::write(&out, name, &figure, &csv, &options.formats)?;
+        // What it could be drawn from again has no place here: `receptive_fields.json` has the numbers.
+        files::write_pictures(&out, name, &figure, &options.formats)?;
+        durable::write(&files::path(&out, name, "csv"), csv.as_bytes())?;
     }
     let mut numbers = json!({
         "checkpoint": checkpoint.path.display().to_string(),

@@ -38,10 +38,26 @@ pub fn write_picture(folder: &Path, name: &str, format: Format, bytes: &[u8]) ->
     durable::write(&path(folder, name, format.extension()), bytes)
 }
 
-/// Writes all files of a figure, durably: as [`write_data`], and its picture in each of some formats.
+/// Writes a figure in each of some formats, durably.
 ///
 /// # Errors
 /// Where it can't be drawn, or a file can't be written.
+pub fn write_pictures(
+    folder: &Path,
+    name: &str,
+    figure: &dyn Drawing,
+    formats: &[Format],
+) -> Result<()> {
+    let picture = figure.picture(&Sheet::SCREEN)?;
+    formats
+        .iter()
+        .try_for_each(|format| write_picture(folder, name, *format, &picture.encode(*format)?))
+}
+
+/// Writes all files of a figure: as [`write_data`], and as [`write_pictures`].
+///
+/// # Errors
+/// Those of the two.
 pub fn write(
     folder: &Path,
     name: &str,
@@ -49,11 +65,8 @@ pub fn write(
     numbers: &str,
     formats: &[Format],
 ) -> Result<()> {
-    let picture = figure.picture(&Sheet::SCREEN)?;
     write_data(folder, name, figure, numbers)?;
-    formats
-        .iter()
-        .try_for_each(|format| write_picture(folder, name, *format, &picture.encode(*format)?))
+    write_pictures(folder, name, figure, formats)
 }
 
 /// The names of the figures in a folder that have a description, sorted.
