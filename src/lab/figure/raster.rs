@@ -61,12 +61,13 @@ impl Raster {
         if self.mask.as_ref().is_some_and(|(known, _)| *known == frame) {
             return;
         }
-        let made = || {
-            let mut mask = Mask::new(self.pixmap.width(), self.pixmap.height())?;
-            mask.fill_path(&path(&frame.corners(), true)?, FillRule::Winding, true, self.scale);
-            Some((frame, mask))
-        };
-        self.mask = made();
+        self.mask = self.mask_of(frame).map(|mask| (frame, mask));
+    }
+
+    fn mask_of(&self, frame: Frame) -> Option<Mask> {
+        let mut mask = Mask::new(self.pixmap.width(), self.pixmap.height())?;
+        mask.fill_path(&path(&frame.corners(), true)?, FillRule::Winding, true, self.scale);
+        Some(mask)
     }
 
     fn line(&mut self, points: &[(f32, f32)], style: LineStyle, clip: Option<Frame>) {
