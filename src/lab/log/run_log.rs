@@ -20,7 +20,7 @@ use super::recall::{Entry, leave_damage_out, recall, set_aside};
 use super::tags::edges;
 use super::tensorboard::EventWriter;
 use super::whole_lines::WholeLines;
-use crate::lab::figure::{Format, RgbImage};
+use crate::lab::figure::Format;
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::regular;
 use crate::lab::train::signals::StopSignal;
