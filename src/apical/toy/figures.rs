@@ -10,7 +10,8 @@ use crate::apical::one_layer::layer::ToyLayer;
 use crate::apical::one_layer::phase_diagram::{
     COLUMNS, ROWS, STEPS, multiplier_of_column, rates, step_of_row,
 };
-use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
+use crate::lab::counts::counted;
+use crate::lab::figure::{Cells, ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
 use crate::lab::log::run_log::Log;
 use crate::lab::tensor::to_host;
 
@@ -79,7 +80,7 @@ fn trajectories(run: &Toy) -> Result<Panels> {
         let apical = to_host::values(&start.apical)?;
         let text: Vec<String> = apical.iter().take(3).map(|a| format!("{a:.2}")).collect();
         panels.push(LineFigure {
-            title: format!("a {name}: a = {}", text.join(", ")),
+            title: format!("a {name}: a = {}", text.join(", ").replace('-', "−")),
             x_label: "time step".into(),
             y_label: "ΔW".into(),
             series,
@@ -88,7 +89,7 @@ fn trajectories(run: &Toy) -> Result<Panels> {
     }
     Ok(Panels {
         title: "The weight changes of one rectified layer".into(),
-        subtitle: format!("one trial each, η = {}; dashed: closed form", run.config.eta),
+        subtitle: format!("one trial each, η = {}", run.config.eta),
         columns: 2,
         panels,
     })
@@ -98,16 +99,17 @@ fn trajectories(run: &Toy) -> Result<Panels> {
 fn curves(run: &Toy, simulated: &[f64], expected: &[f64]) -> Vec<Series> {
     let (steps, inputs) = (run.steps as usize, run.config.inputs as usize);
     let x: Vec<f64> = (0..steps).map(|t| t as f64).collect();
-    let mut series = Vec::new();
+    let (mut series, mut dashed) = (Vec::new(), Vec::new());
     for (i, (ours, theirs)) in
         simulated.chunks(steps).zip(expected.chunks(steps)).enumerate().take(SHOWN)
     {
         let name = format!("neuron {}, input {}", i / inputs + 1, i % inputs + 1);
         let colour = Some(i);
         series.push(Series { colour, ..Series::new(&name, x.clone(), ours.to_vec()) });
-        let dashed = Series::new("", x.clone(), theirs.to_vec());
-        series.push(Series { colour: Some(6), dashed: true, ..dashed });
+        let form = Series::new("closed form", x.clone(), theirs.to_vec());
+        dashed.push(Series { colour: Some(6), dashed: true, ..form });
     }
+    series.extend(dashed);
     series
 }
 
@@ -133,7 +135,11 @@ fn trials(run: &Toy, log: &Log) -> Panels {
     let threshold = run.config.threshold;
     Panels {
         title: "Where the changes go".into(),
-        subtitle: format!("{} random layers each, η = {}", run.config.trials, run.config.eta),
+        subtitle: format!(
+            "{} each, η = {}",
+            counted(run.config.trials, "random layer"),
+            run.config.eta
+        ),
         columns: 2,
         panels: vec![
             panel("converged", &format!("every |ΔW| < {threshold:e}")),
@@ -151,13 +157,9 @@ fn phase_diagram(activation: Activation) -> Result<MatrixFigure> {
         ),
         row_axis: "η|x|²".into(),
         column_axis: "multiplier a".into(),
-        row_labels: (0..ROWS).map(|row| format!("{:.1}", step_of_row(row))).collect(),
-        column_labels: (0..COLUMNS).map(|c| format!("{:.2}", multiplier_of_column(c))).collect(),
+        rows: Cells::Linear((0..ROWS).map(step_of_row).collect()),
+        columns: Cells::Linear((0..COLUMNS).map(multiplier_of_column).collect()),
         values: rates(activation)?,
-        scale: ColourScale {
-            map: ColourMap::Diverging,
-            range: (-1.0, 1.0),
-            label: "ln |ΔW| per step".into(),
-        },
+        scale: ColourScale::new(ColourMap::Diverging, (-1.0, 1.0), "ln |ΔW| per step"),
     })
 }

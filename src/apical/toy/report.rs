@@ -92,15 +92,20 @@ fn report_law(
         evaluation.scalar(&format!("{what}_se/{name}/{law}"), vec![error]);
     }
     evaluation.scalar(&format!("closed_form_error/{name}/{law}"), vec![counts.error]);
+    let distance = match activation {
+        Activation::Relu | Activation::Linear => {
+            format!("from the closed form {:.1e}", counts.error)
+        }
+        Activation::Tanh => "no closed form".to_owned(),
+    };
     evaluation.say(&format!(
         "step {}: {name}, a {law}: silent {:.2} %, |ΔW| < {:e} {:.2} %, grown {:.2} %, \
-         never rising {:.2} %; from the closed form {:.1e}",
+         never rising {:.2} %; {distance}",
         evaluation.step,
         100.0 * counts.silent,
         run.config.threshold,
         100.0 * counts.converged,
         100.0 * counts.grown,
         100.0 * counts.falling,
-        counts.error,
     ));
 }
