@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use neuron_lab::lab::figure::{
-    ColourMap, ColourScale, Drawing, Figure, Format, Length, LineFigure, MatrixFigure, Panels,
-    Reference, RgbImage, Series, Sheet, Size, Tile, TilesFigure, files,
+    Cells, ColourMap, ColourScale, Drawing, Figure, Format, Length, Limit, LineFigure,
+    MatrixFigure, Panels, Reference, RgbImage, Series, Sheet, Size, Spacing, Stroke, Tile,
+    TilesFigure, files,
 };
 
 const DARK: [u8; 3] = [68, 1, 84];
@@ -18,7 +19,7 @@ fn count(image: &RgbImage, colour: [u8; 3]) -> usize {
 }
 
 fn scale() -> ColourScale {
-    ColourScale { map: ColourMap::Sequential, range: (0.0, 1.0), label: "share".into() }
+    ColourScale::new(ColourMap::Sequential, (0.0, 1.0), "share")
 }
 
 fn matrix(values: Vec<Vec<f64>>) -> MatrixFigure {
@@ -27,8 +28,8 @@ fn matrix(values: Vec<Vec<f64>>) -> MatrixFigure {
         subtitle: String::new(),
         row_axis: "row".into(),
         column_axis: "column".into(),
-        row_labels: Vec::new(),
-        column_labels: Vec::new(),
+        rows: Cells::Numbered,
+        columns: Cells::Numbered,
         values,
         scale: scale(),
     }
@@ -172,7 +173,15 @@ fn every_kind() -> Vec<Figure> {
             Series { marker: true, ..Series::new("AV <b>", x.clone(), y.clone()) },
             Series { dashed: true, colour: Some(4), ..Series::new("δ", x.clone(), y.clone()) }
                 .with_band(band(-0.1), band(0.1)),
+            Series {
+                stroke: Stroke::Steps,
+                shade: Some(0.5),
+                ..Series::new("", x.clone(), y.clone())
+            }
+            .with_bars(band(-0.2), band(0.2)),
+            Series { limits: vec![Limit::Upper; 5], ..Series::new("edge", x.clone(), y.clone()) },
         ],
+        x_range: Some((0.5, 4.0)),
         references: vec![Reference { label: "floor".into(), value: 0.25 }],
         ..LineFigure::default()
     };
@@ -191,6 +200,12 @@ fn every_kind() -> Vec<Figure> {
         scale: scale(),
     };
     let matrix = matrix(vec![vec![0.0, f64::NEG_INFINITY, f64::NAN], vec![1.0, -2.5, 3e300]]);
+    let matrix = MatrixFigure {
+        rows: Cells::Log(vec![1.0, 30.0]),
+        columns: Cells::Named(vec!["a".into(), "b".into(), "<c>".into()]),
+        scale: scale().with_spacing(Spacing::SymmetricLog(0.1)),
+        ..matrix
+    };
     vec![line.figure(), panels.figure(), tiles.figure(), matrix.figure()]
 }
 
@@ -319,4 +334,111 @@ fn paper_has_the_size_that_is_asked_for() {
     let low = Sheet::paper(length("86mm"), Some(length("30mm")));
     let error = every_kind()[1].picture(&low).unwrap_err().to_string();
     assert!(error.starts_with("the sheet is too low by"), "{error}");
+}
+
+/// The first of the palette's colours, that of the first series.
+const BLUE: [u8; 3] = [0, 114, 178];
+
+/// A line at 0.5, with one value of 9 where the axis ends at 1, if wanted.
+fn bounded(outlier: bool) -> LineFigure {
+    let x: Vec<f64> = (0..100).map(f64::from).collect();
+    let y = (0..100).map(|i| if outlier && i == 50 { 9.0 } else { 0.5 }).collect();
+    let figure = LineFigure::new("", "step", "loss", vec![Series::new("", x, y)]);
+    LineFigure { y_range: Some((0.0, 1.0)), ..figure }
+}
+
+#[test]
+fn a_value_beyond_the_axis_has_a_mark_and_the_legend_says_so() {
+    let (with, without) = (bounded(true).render().unwrap(), bounded(false).render().unwrap());
+    // The upper third of the sheet: of the line there are two steep pieces, of the mark a triangle.
+    let upper = |image: &RgbImage| {
+        let third = image.pixels.len() / 3;
+        let top = RgbImage { pixels: image.pixels[..third].to_vec(), ..image.clone() };
+        count(&top, BLUE)
+    };
+    assert_eq!(upper(&without), 0);
+    let marked = upper(&with);
+    assert!(marked > 1000, "{marked}");
+    // The legend's entry: a triangle in grey, and its name in ink.
+    let ink = |image: &RgbImage| count(image, [32, 32, 32]);
+    assert!(ink(&with) > ink(&without) + 300, "{} {}", ink(&with), ink(&without));
+}
+
+#[test]
+fn limits_are_in_the_picture_and_in_the_table() {
+    let series = Series::new("edge", vec![1.0, 2.0, 3.0], vec![16.0, 64.0, 4096.0]);
+    let limits = vec![Limit::Upper, Limit::Exact, Limit::Lower];
+    let exact = LineFigure::new("", "rate", "width", vec![series.clone()]);
+    let limited = LineFigure { series: vec![Series { limits, ..series.clone() }], ..exact.clone() };
+    let header = "series,x,y,low,high,limit\n";
+    let rows = "edge,1.0,16.0,,,at most\nedge,2.0,64.0,,,\nedge,3.0,4096.0,,,at least\n";
+    assert_eq!(limited.to_csv(), format!("{header}{rows}"));
+    assert_eq!(exact.to_csv().lines().next(), Some("series,x,y,low,high"));
+    let panels =
+        Panels { columns: 1, panels: vec![exact.clone(), limited.clone()], ..Panels::default() };
+    assert!(panels.to_csv().starts_with("panel,series,x,y,low,high,limit\n,edge,1.0,16.0,,,\n"));
+    assert_ne!(exact.render().unwrap(), limited.render().unwrap());
+    let short = Series { limits: vec![Limit::Exact], ..series };
+    assert!(LineFigure { series: vec![short], ..exact }.render().is_err());
+}
+
+#[test]
+fn a_histogram_covers_its_bins_and_error_bars_their_range() {
+    let x: Vec<f64> = (0..4).map(f64::from).collect();
+    let line = Series::new("", x.clone(), vec![1.0, 3.0, 2.0, 0.0]);
+    let drawn = |series: Series| LineFigure::new("", "", "", vec![series]).render().unwrap();
+    let plain = count(&drawn(line.clone()), BLUE);
+    let steps = count(&drawn(Series { stroke: Stroke::Steps, ..line.clone() }), BLUE);
+    assert!(steps > plain, "{steps} {plain}");
+    let points = Series { stroke: Stroke::Points, ..line };
+    let marked = count(&drawn(points.clone()), BLUE);
+    let bars = points.with_bars(vec![0.5; 4], vec![3.5; 4]);
+    assert!(marked < plain && count(&drawn(bars), BLUE) > 2 * marked, "{marked}");
+}
+
+#[test]
+fn numbers_are_in_cells_that_have_room() {
+    let white = |image: &RgbImage| count(image, [255, 255, 255]);
+    // Of a dark cell the number is white.
+    let dark = |values: Vec<Vec<f64>>| {
+        let mut figure = matrix(values);
+        figure.scale.range = (0.0, 1e9);
+        figure.render().unwrap()
+    };
+    let (with, without) = (dark(vec![vec![1.0; 12]; 5]), dark(vec![vec![-1.234e-300; 12]; 5]));
+    assert!(white(&with) > white(&without), "a long number leaves all cells without");
+    assert!(matrix(vec![vec![0.5; 300]; 300]).render().is_ok());
+}
+
+#[test]
+fn a_sheet_is_as_wide_as_what_is_on_it() {
+    let long = "a subtitle that is much longer than five cells are wide, so that they grow";
+    let wide = MatrixFigure { subtitle: long.into(), ..matrix(vec![vec![0.5; 5]; 5]) };
+    let image = wide.render().unwrap();
+    // Cells of one value: the share of the sheet that they cover.
+    let cells = count(&image, [33, 145, 140]) as f64 / f64::from(image.width * image.height);
+    assert!(cells > 0.35, "{cells}");
+    let circle = LineFigure {
+        equal_units: true,
+        title: "A circle".into(),
+        ..LineFigure::new("", "x", "y", vec![Series::new("", vec![0.0, 1.0], vec![0.0, 1.0])])
+    };
+    assert!(circle.render().unwrap().width < 1200);
+}
+
+#[test]
+fn a_long_title_is_broken_not_cut() {
+    let words = "one of the very many words ".repeat(12);
+    let panels = |title: &str| Panels {
+        title: title.into(),
+        columns: 1,
+        panels: vec![bounded(false)],
+        ..Panels::default()
+    };
+    let (long, short) = (panels(&words).render().unwrap(), panels("one").render().unwrap());
+    assert!(long.height > short.height && long.width == short.width);
+    // The right margin stays white.
+    let column = |x: u32| (0..long.height).map(move |y| (y * long.width + x) as usize * 3);
+    let white = |at: usize| long.pixels[at..at + 3] == [255, 255, 255];
+    assert!((long.width - 16..long.width).flat_map(column).all(white));
 }

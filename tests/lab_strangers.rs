@@ -46,7 +46,7 @@ fn a_damaged_line_of_a_log_costs_itself_alone() {
     }
     damage(&bench.run_file("s1", "metrics.jsonl"));
     let out = lab(&bench, "report --out page.html").expect(0);
-    let said = "s1/metrics.jsonl: 1 damaged lines are left out";
+    let said = "s1/metrics.jsonl: 1 damaged line left out";
     assert!(out.warnings().len() == 1 && out.warnings()[0].contains(said), "{out:#?}");
     let csv = fs::read_to_string(bench.path("page-figures/selector_mnist.csv")).unwrap();
     assert!(csv.lines().any(|line| line.contains(",6.0,")), "{csv}");

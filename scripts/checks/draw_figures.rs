@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use neuron_lab::lab::figure::{
-    ColourScale, Drawing, Format, LineFigure, MatrixFigure, Panels, Reference, Series, Sheet, Tile,
-    TilesFigure, files,
+    Cells, ColourScale, Drawing, Format, Limit, LineFigure, MatrixFigure, Panels, Reference,
+    Series, Sheet, Spacing, Stroke, Tile, TilesFigure, files,
 };
 
 fn main() -> Result<()> {
@@ -15,12 +15,16 @@ fn main() -> Result<()> {
     let folder = Path::new(&folder);
     let narrow = folder.join("86mm");
     std::fs::create_dir_all(&narrow)?;
-    let figures: [(&str, &dyn Drawing); 6] = [
+    let figures: [(&str, &dyn Drawing); 10] = [
         ("accuracy", &accuracy()),
         ("power_law", &power_law()),
         ("noise", &noise()),
+        ("bars", &bars()),
+        ("circle", &circle()),
         ("panels", &panels()),
         ("matrix", &matrix()),
+        ("grid", &grid()),
+        ("map", &map()),
         ("tiles", &tiles()),
     ];
     let column = Sheet::paper("86mm".parse()?, None);
@@ -112,6 +116,110 @@ fn panels() -> Panels {
     }
 }
 
+/// A histogram, error bars, limits, and an outlier beyond the axis.
+fn bars() -> Panels {
+    let bins: Vec<f64> = (0..40).map(|i| f64::from(i) / 10.0 - 1.95).collect();
+    let counts = |shift: f64| -> Vec<f64> {
+        bins.iter().map(|x| (1e5 * (-8.0 * (x - shift) * (x - shift)).exp()).floor()).collect()
+    };
+    let step = |label: &str, shift: f64| Series {
+        stroke: Stroke::Steps,
+        ..Series::new(label, bins.clone(), counts(shift))
+    };
+    let histogram = LineFigure {
+        y_log: true,
+        ..LineFigure::new(
+            "A histogram",
+            "value",
+            "values in a bin",
+            vec![step("first layer", -0.3), step("second layer", 0.4)],
+        )
+    };
+    let x = vec![1.0, 2.0, 4.0, 8.0, 16.0];
+    let points = |scale: f64| -> Vec<f64> { x.iter().map(|x| scale / x).collect() };
+    let series = Series::new("one neuron", x.clone(), points(1.0));
+    let bars = Series { marker: true, ..series.with_bars(points(0.8), points(1.3)) };
+    let spread = LineFigure {
+        x_log: true,
+        references: vec![Reference { label: "chance".into(), value: 0.5 }],
+        ..LineFigure::new("Error bars", "batch size", "squared error", vec![bars])
+    };
+    let limits = vec![Limit::Lower, Limit::Exact, Limit::Exact, Limit::Upper, Limit::Upper];
+    let edge = Series::new("boundary", x.clone(), vec![4096.0, 1024.0, 64.0, 16.0, 16.0]);
+    let limited = LineFigure {
+        y_log: true,
+        ..LineFigure::new(
+            "Limits",
+            "rate",
+            "width",
+            vec![Series { marker: true, colour: Some(1), limits, ..edge }],
+        )
+    };
+    let decay: Vec<f64> = (0..100).map(|i| (-f64::from(i) / 20.0).exp()).collect();
+    let jump = decay.iter().enumerate().map(|(i, v)| if i == 70 { -8.5 } else { *v }).collect();
+    let outlier =
+        Series { colour: Some(2), ..Series::new("loss", (0..100).map(f64::from).collect(), jump) };
+    let outlier = LineFigure::new("An outlier", "step", "drop", vec![outlier]).without_outliers();
+    Panels {
+        title: "Bars, steps, limits and what is beyond an axis".into(),
+        subtitle: "one of each".into(),
+        columns: 2,
+        panels: vec![histogram, spread, limited, outlier],
+    }
+}
+
+/// Equal units on both axes, and a subtitle that needs two lines.
+fn circle() -> LineFigure {
+    let angles = (0..=60).map(|i| f64::from(i) * std::f64::consts::TAU / 60.0);
+    let (x, y) = angles.map(|a| (5.0 * a.cos(), 5.0 * a.sin())).unzip();
+    LineFigure {
+        subtitle: "Regularity (by chance): ON 2.03 (1.85), OFF 3.22 (1.87). ON to nearest OFF \
+                   (turned at random): 0.55 (0.82 ± 0.15) px"
+            .into(),
+        equal_units: true,
+        ..LineFigure::new("A circle", "pixels", "pixels", vec![Series::new("field", x, y)])
+    }
+}
+
+/// Few cells on logarithmic axes, with their numbers, and colours from linear to logarithmic.
+fn grid() -> MatrixFigure {
+    let (rates, widths) = ([0.001, 0.002, 0.005, 0.01, 0.02], [16.0, 64.0, 256.0, 1024.0]);
+    let value = |rate: f64, width: f64| (rate * width).powi(2) / 10.0 - 0.1;
+    let values: Vec<Vec<f64>> = rates
+        .iter()
+        .map(|rate| widths.iter().map(|width| value(*rate, *width)).collect())
+        .collect();
+    MatrixFigure {
+        title: "A grid".into(),
+        subtitle: "red explodes".into(),
+        row_axis: "learning rate".into(),
+        column_axis: "neurons a layer".into(),
+        rows: Cells::Log(rates.into()),
+        columns: Cells::Log(widths.into()),
+        scale: ColourScale::symmetric(values.iter().flatten(), "decades")
+            .with_spacing(Spacing::SymmetricLog(0.1)),
+        values,
+    }
+}
+
+/// Many cells on linear axes, with colours that don't reach to the largest values.
+fn map() -> MatrixFigure {
+    let rows: Vec<f64> = (0..40).map(|i| 4.0 - 0.1 * f64::from(i)).collect();
+    let columns: Vec<f64> = (0..60).map(|i| -0.975 + 0.05 * f64::from(i)).collect();
+    let value = |step: f64, a: f64| (1.0 + step * (a - 1.0)).abs().ln();
+    let row = |step: &f64| columns.iter().map(|a| value(*step, *a)).collect();
+    MatrixFigure {
+        title: "A map".into(),
+        subtitle: "blue decays".into(),
+        row_axis: "η|x|²".into(),
+        column_axis: "multiplier a".into(),
+        values: rows.iter().map(row).collect(),
+        scale: ColourScale::symmetric(&[1.0], "ln |ΔW| per step"),
+        rows: Cells::Linear(rows),
+        columns: Cells::Linear(columns),
+    }
+}
+
 /// A signed matrix with a colour bar.
 fn matrix() -> MatrixFigure {
     let value = |i: usize, j: usize| {
@@ -123,8 +231,8 @@ fn matrix() -> MatrixFigure {
         subtitle: "one batch of 128".into(),
         row_axis: "output neuron".into(),
         column_axis: "input".into(),
-        row_labels: Vec::new(),
-        column_labels: Vec::new(),
+        rows: Cells::Numbered,
+        columns: Cells::Numbered,
         scale: ColourScale::symmetric(values.iter().flatten(), "covariance"),
         values,
     }

@@ -1,26 +1,45 @@
 //! The figures of where the first steps explode: over learning rates and widths.
 
 use super::descent::{Course, Point, PointResult, boundary};
-use super::groups::{MOST, Sample, groups, series};
+use super::groups::{MOST, groups};
 use super::state::DepthWidth;
-use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Series};
+use crate::lab::counts::{counted, summary_of};
+use crate::lab::figure::{Cells, ColourScale, Limit, LineFigure, MatrixFigure, Series, Spacing};
+
+/// Decades below which the colours of a map are as on a linear scale.
+const NEAR: f64 = 0.1;
+
+/// Of (width, share of seeds that explode) in the order of widths, the narrowest exploding width, and
+/// what is known of it: narrower ones than the first may explode, too, and none may.
+fn narrowest(shares: &[(i64, f64)]) -> Option<(i64, Limit)> {
+    let (first, last) = (shares.first()?.0, shares.last()?.0);
+    Some(match boundary(shares) {
+        Some(width) if width == first => (width, Limit::Upper),
+        Some(width) => (width, Limit::Exact),
+        None => (last, Limit::Lower),
+    })
+}
 
 /// The narrowest exploding width against the learning rate.
 pub(super) fn boundaries(run: &DepthWidth, results: &[PointResult]) -> LineFigure {
     let line = |group: Vec<PointResult>| {
-        let mut samples = Vec::new();
+        let (mut rates, mut widths, mut limits) = (Vec::new(), Vec::new(), Vec::new());
         for of_rate in groups(&group, |point| point.lr.to_bits()) {
             let mut shares: Vec<(i64, f64)> = of_rate
                 .iter()
                 .map(|result| (result.point.width, result.explosion_share()))
                 .collect();
             shares.sort_by_key(|(width, _)| *width);
-            let edge = boundary(&shares).map_or(f64::NAN, |width| width as f64);
-            samples.push(Sample { x: of_rate[0].point.lr, values: vec![edge] });
+            if let Some((width, limit)) = narrowest(&shares) {
+                rates.push(of_rate[0].point.lr);
+                widths.push(width as f64);
+                limits.push(limit);
+            }
         }
         let point = &group[0].point;
         let (rule, init) = (point.rule_label(), point.init_label());
-        series(&format!("{rule}, {init}, depth {}", point.depth), &samples)
+        let label = format!("{rule}, {init}, depth {}", point.depth);
+        Series { marker: true, limits, ..Series::new(&label, rates, widths) }
     };
     let mut series: Vec<Series> =
         groups(results, Point::tag_of_plane).into_iter().take(MOST).map(line).collect();
@@ -30,8 +49,9 @@ pub(super) fn boundaries(run: &DepthWidth, results: &[PointResult]) -> LineFigur
     LineFigure {
         title: "From which width on the first steps explode".into(),
         subtitle: format!(
-            "loss a tenth above its start within {} steps for most of {} seeds, and at every larger width",
-            run.config.descent_steps, run.replicates
+            "loss a tenth above its start within {} for most of {}, and at every larger width",
+            counted(run.config.descent_steps, "step"),
+            counted(run.replicates, "seed"),
         ),
         x_label: "learning rate".into(),
         y_label: "neurons a layer".into(),
@@ -45,15 +65,14 @@ pub(super) fn boundaries(run: &DepthWidth, results: &[PointResult]) -> LineFigur
 /// A line of slope -1 through the middle of the first curve, to compare with.
 fn guide(series: &[Series]) -> Option<Series> {
     let first = series.first()?;
-    let known: Vec<(f64, f64)> = first
-        .x
-        .iter()
-        .copied()
-        .zip(first.y.iter().copied())
-        .filter(|(_, y)| y.is_finite())
+    let points = first.x.iter().copied().zip(first.y.iter().copied());
+    let known: Vec<(f64, f64)> = points
+        .zip(&first.limits)
+        .filter(|(_, limit)| **limit == Limit::Exact)
+        .map(|(point, _)| point)
         .collect();
     let (x, y) = known.get(known.len() / 2)?;
-    let ends = [known.first()?.0, known.last()?.0];
+    let ends = [*first.x.first()?, *first.x.last()?];
     let line = Series::new("1 / rate", ends.to_vec(), ends.map(|end| y * x / end).to_vec());
     Some(Series { dashed: true, colour: Some(6), ..line })
 }
@@ -74,20 +93,39 @@ pub(super) fn plane(run: &DepthWidth, group: &[PointResult]) -> MatrixFigure {
     let point = &group[0].point;
     MatrixFigure {
         title: format!(
-            "Explosion of {}, {}, {} hidden layers",
+            "Explosion of {}, {}, {}",
             point.rule_label(),
             point.init_label(),
-            point.depth
+            counted(point.depth, "hidden layer")
         ),
         subtitle: format!(
-            "log10 of the largest loss within {} steps over that at the start: red explodes; mean over seeds: {}",
-            run.config.descent_steps, run.replicates
+            "log10 of the largest loss within {} over that at the start: red explodes; {}",
+            counted(run.config.descent_steps, "step"),
+            summary_of("mean", run.replicates, "seed"),
         ),
         row_axis: "learning rate".into(),
         column_axis: "neurons a layer".into(),
-        row_labels: rates.iter().map(f64::to_string).collect(),
-        column_labels: widths.iter().map(i64::to_string).collect(),
-        scale: ColourScale::symmetric(values.iter().flatten(), "decades"),
+        rows: Cells::Log(rates.clone()),
+        columns: Cells::Log(widths.iter().map(|width| *width as f64).collect()),
+        scale: ColourScale::symmetric(values.iter().flatten(), "decades")
+            .with_spacing(Spacing::SymmetricLog(NEAR)),
         values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boundary_at_an_end_of_the_widths_is_a_limit() {
+        let at = |shares: &[f64]| {
+            let widths = [16, 32, 64];
+            narrowest(&widths.into_iter().zip(shares.iter().copied()).collect::<Vec<_>>())
+        };
+        assert_eq!(at(&[1.0, 1.0, 0.7]), Some((16, Limit::Upper)));
+        assert_eq!(at(&[0.3, 0.7, 0.7]), Some((32, Limit::Exact)));
+        assert_eq!(at(&[1.0, 1.0, 0.3]), Some((64, Limit::Lower)));
+        assert_eq!(at(&[]), None);
     }
 }

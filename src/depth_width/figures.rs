@@ -7,7 +7,8 @@ use super::explosion::{boundaries, plane};
 use super::groups::{MOST, Sample, groups, series};
 use super::report::SHOWN;
 use super::state::DepthWidth;
-use crate::lab::figure::{LineFigure, Panels, Reference};
+use crate::lab::counts::{counted, summary_of};
+use crate::lab::figure::{LineFigure, Panels, Reference, share_y};
 use crate::lab::log::run_log::Log;
 
 /// An axis of the grid.
@@ -69,11 +70,10 @@ pub fn draw(run: &DepthWidth, log: &mut Log, step: u64) -> Result<()> {
 }
 
 fn subtitle(run: &DepthWidth) -> String {
-    let seeds = match run.replicates {
-        1 => "one seed".to_string(),
-        several => format!("mean of {several} seeds, band from least to most"),
-    };
-    format!("{} examples of {}, {seeds}", run.examples.labels.size()[0], run.data)
+    let examples = counted(run.examples.labels.size()[0], "example");
+    let seeds = summary_of("mean", run.replicates, "seed");
+    let band = if run.replicates > 1 { ", band from least to most" } else { "" };
+    format!("{examples} of {}, {seeds}{band}", run.data)
 }
 
 /// The loss of a network that gives every class the same probability: ln of their number.
@@ -114,11 +114,14 @@ fn against(run: &DepthWidth, results: &[PointResult], axis: Axis) -> Panels {
             ..LineFigure::default()
         }
     };
+    let mut panels: Vec<LineFigure> =
+        groups(results, key).into_iter().take(MOST).map(panel).collect();
+    share_y(&mut panels);
     Panels {
         title: format!("The first descent against {}", axis.name()),
         subtitle: subtitle(run),
         columns: 2,
-        panels: groups(results, key).into_iter().take(MOST).map(panel).collect(),
+        panels,
     }
 }
 
@@ -143,10 +146,13 @@ fn courses(run: &DepthWidth, results: &[PointResult]) -> Panels {
             ..LineFigure::default()
         }
     };
+    let mut panels: Vec<LineFigure> =
+        groups(results, Point::rule).into_iter().take(MOST).map(panel).collect();
+    share_y(&mut panels);
     Panels {
         title: "The first steps, layers x neurons".into(),
         subtitle: subtitle(run),
         columns: 2,
-        panels: groups(results, Point::rule).into_iter().take(MOST).map(panel).collect(),
+        panels,
     }
 }

@@ -11,6 +11,7 @@ mod allocation;
 #[cfg(all(feature = "programs", target_os = "linux"))]
 mod before_main;
 pub mod cli;
+pub mod counts;
 pub mod error;
 pub mod figure;
 pub mod log;

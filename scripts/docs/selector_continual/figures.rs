@@ -1,7 +1,7 @@
 //! The figures that several runs share.
 
 use anyhow::Result;
-use neuron_lab::lab::figure::{LineFigure, Panels, Series};
+use neuron_lab::lab::figure::{LineFigure, Panels, Series, Spread};
 use neuron_lab::lab::statistics::mean_and_sd;
 
 use super::grid::{LAMBDAS, NETWORKS, read};
@@ -155,14 +155,7 @@ pub fn with_bars(figure: &Panels) -> Panels {
                 _ => *x,
             };
             let x: Vec<f64> = one.x.iter().map(shift).collect();
-            if let (Some(low), Some(high)) = (&one.low, &one.high) {
-                let ends = x.iter().zip(low.iter().zip(high));
-                let bars =
-                    ends.flat_map(|(x, (low, high))| [(*x, *low), (*x, *high), (*x, f64::NAN)]);
-                let (x, y) = bars.unzip();
-                series.push(Series { colour: one.colour, ..Series::new("", x, y) });
-            }
-            series.push(Series { x, low: None, high: None, ..one.clone() });
+            series.push(Series { x, spread: Spread::Bars, ..one.clone() });
         }
         LineFigure { series, ..panel.clone() }
     };

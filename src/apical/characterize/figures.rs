@@ -2,10 +2,14 @@
 
 use super::state::Characterize;
 use crate::apical::analysis::sample_gradients::BINS;
+use crate::lab::counts::{counted, summary_of};
 use crate::lab::figure::{
-    ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series,
+    Cells, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series, Stroke,
 };
 use crate::lab::log::run_log::Log;
+
+/// Decades of the drop that have colours of their own.
+const DECADES: f64 = 4.0;
 
 /// Draws `loss_drop`, `gradient_histogram` and `phase2`.
 pub fn draw(run: &Characterize, log: &mut Log, step: u64) {
@@ -20,8 +24,8 @@ pub fn draw(run: &Characterize, log: &mut Log, step: u64) {
 /// The drop of the loss in phase 1, over learning rates and batch sizes.
 fn map(run: &Characterize) -> MatrixFigure {
     let columns = run.config.grid_lr.len();
-    let count = run.drops.len() as f64;
-    let mean = |i: usize| run.drops.iter().map(|drops| drops[i]).sum::<f64>() / count;
+    let count = run.drops.len();
+    let mean = |i: usize| run.drops.iter().map(|drops| drops[i]).sum::<f64>() / count as f64;
     let value = |i: usize| if mean(i) >= 0.0 { mean(i) } else { f64::NAN };
     let values: Vec<Vec<f64>> = (0..run.config.grid_batch.len())
         .map(|row| (0..columns).map(|column| value(row * columns + column)).collect())
@@ -30,17 +34,15 @@ fn map(run: &Characterize) -> MatrixFigure {
     MatrixFigure {
         title: format!("Drop of the loss in phase 1 on {}", run.data_name),
         subtitle: format!(
-            "loss on D_W at a = 1 minus at the moved a, mean of {count} networks; grey: the loss \
-             rose"
+            "loss on D_W at a = 1 minus at the moved a, {}; grey: the loss rose",
+            summary_of("mean", count, "network")
         ),
         row_axis: "batch size".into(),
         column_axis: "learning rate".into(),
-        row_labels: run.config.grid_batch.iter().map(i64::to_string).collect(),
-        column_labels: run.config.grid_lr.iter().map(|lr| format!("{lr:e}")).collect(),
-        scale: ColourScale {
-            map: ColourMap::Sequential,
-            ..ColourScale::up_to_largest(all, "drop of the loss")
-        },
+        // Batch sizes are a few that were picked, far apart here and close there.
+        rows: Cells::Named(run.config.grid_batch.iter().map(i64::to_string).collect()),
+        columns: Cells::Log(run.config.grid_lr.clone()),
+        scale: ColourScale::logarithmic(all, DECADES, "drop of the loss"),
         values,
     }
 }
@@ -52,11 +54,13 @@ fn histogram(run: &Characterize) -> LineFigure {
         (0..BINS).map(|i| range * (2.0 * (i as f64 + 0.5) / BINS as f64 - 1.0)).collect();
     let first = run.statistics.iter().filter_map(|networks| networks.first());
     let series = first.enumerate().map(|(k, s)| {
-        Series::new(&format!("layer {k}: sd {:.3}", s.sd), x.clone(), s.counts.clone())
+        let label = format!("layer {k}: sd {:.3}", s.sd);
+        Series { stroke: Stroke::Steps, ..Series::new(&label, x.clone(), s.counts.clone()) }
     });
+    let samples = counted(run.split.a.len(), "sample");
     LineFigure {
         title: "Gradients of single samples in the multipliers".into(),
-        subtitle: format!("∂l/∂a at a = 1 of {} samples, the first network", run.split.a.len()),
+        subtitle: format!("∂l/∂a at a = 1 of {samples}, the first network"),
         x_label: "∂l/∂a".into(),
         y_label: "sample-neuron pairs in a bin".into(),
         y_log: true,
@@ -72,8 +76,12 @@ fn phase2(run: &Characterize, log: &Log) -> Panels {
         Series::new(label, x, y)
     };
     let layers = |what: &str| -> Vec<Series> {
-        let names = (0..run.network.layers.len()).map(|k| format!("layer {k}")).enumerate();
-        names.map(|(k, name)| curve(&format!("rule/{what}/layer{k}"), &name)).collect()
+        let count = run.network.layers.len();
+        let one = |k: usize| {
+            let shade = Some(k as f64 / (count - 1).max(1) as f64);
+            Series { shade, ..curve(&format!("rule/{what}/layer{k}"), &format!("layer {k}")) }
+        };
+        (0..count).map(one).collect()
     };
     let panel = |title: &str, y_label: &str, series: Vec<Series>| {
         LineFigure::new(title, "batch", y_label, series)
@@ -83,11 +91,11 @@ fn phase2(run: &Characterize, log: &Log) -> Panels {
     Panels {
         title: format!("One pass of phase 2 on {}", run.data_name),
         subtitle: format!(
-            "lr_a {}, lr_w {}, batch size {}, mean of {} networks",
+            "lr_a {}, lr_w {}, batch size {}, {}",
             config.lr_a,
             config.lr_w,
             config.batch_size,
-            run.drops.len()
+            summary_of("mean", run.drops.len(), "network")
         ),
         columns: 3,
         panels: vec![

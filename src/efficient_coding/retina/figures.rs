@@ -6,6 +6,7 @@ use super::pictures::{self, Caption, NamedFigure};
 use super::state::EfficientCoding;
 use super::{field_figures, patch_figures};
 use crate::efficient_coding::fields;
+use crate::lab::counts::counted;
 use crate::lab::figure::{LineFigure, Series};
 use crate::lab::log::run_log::Log;
 use crate::lab::tensor::to_host;
@@ -19,7 +20,7 @@ pub fn draw(run: &EfficientCoding, log: &mut Log, step: u64) -> Result<()> {
     let learning = learning(run, log);
     log.draw("learning", step, &learning);
     let filters = run.parameters.neurons()?.filters;
-    let subtitle = format!("after {step} steps");
+    let subtitle = format!("after {}", counted(step, "step"));
     let caption = Caption { title: "Filters", subtitle: &subtitle, label: "weight" };
     let kernels = pictures::tiles(&filters, run.config.patch(), &caption)?;
     log.draw("kernels", step, &kernels);
@@ -56,7 +57,11 @@ fn learning(run: &EfficientCoding, log: &Log) -> LineFigure {
     };
     LineFigure {
         title: "Information that the rates carry".into(),
-        subtitle: format!("{} neurons, target rate {}", run.config.neurons, run.config.firing_rate),
+        subtitle: format!(
+            "{}, target rate {}",
+            counted(run.config.neurons, "neuron"),
+            run.config.firing_rate
+        ),
         x_label: "step".into(),
         y_label: "bits a patch".into(),
         series: vec![

@@ -5,8 +5,9 @@ use tch::{Kind, Tensor};
 
 use crate::efficient_coding::coding::covariances::Covariances;
 use crate::efficient_coding::data::PatchShape;
+use crate::lab::counts::summary_of;
 use crate::lab::figure::{
-    ColourScale, Drawing, Figure, LineFigure, MatrixFigure, Series, Tile, TilesFigure,
+    Cells, ColourScale, Drawing, Figure, LineFigure, MatrixFigure, Series, Tile, TilesFigure,
 };
 use crate::lab::tensor::to_host;
 
@@ -54,7 +55,8 @@ pub fn tile(inputs: &[f64], patch: PatchShape, label: String) -> Tile {
     Tile { label, values: (0..side).flat_map(row).collect() }
 }
 
-/// A picture of each column.
+/// A picture of each column. Colours reach to the largest entry, or where a few are far beyond the
+/// rest, to that of the rest.
 ///
 /// - columns: `[input, neuron]`
 ///
@@ -62,7 +64,7 @@ pub fn tile(inputs: &[f64], patch: PatchShape, label: String) -> Tile {
 /// Where the device can't be read.
 pub fn tiles(columns: &Tensor, patch: PatchShape, caption: &Caption) -> Result<TilesFigure> {
     let values = to_host::values(&columns.tr())?;
-    let scale = ColourScale::symmetric(&values, caption.label);
+    let scale = ColourScale::symmetric_typical(&values, caption.label);
     let each = values.chunks_exact(patch.inputs() as usize);
     let tiles = each.map(|inputs| tile(inputs, patch, String::new())).collect();
     let columns = (columns.size()[1] as f64).sqrt().ceil() as usize;
@@ -81,7 +83,7 @@ pub fn average(tag: &str, batches: i64) -> String {
     match (tag, batches) {
         ("WCxW", _) => "no sample enters it".into(),
         (_, 1) => "one batch of the frozen model: no standard error".into(),
-        _ => format!("mean of {batches} batches of the frozen model"),
+        _ => format!("{} of the frozen model", summary_of("mean", batches, "batch")),
     }
 }
 
@@ -106,8 +108,8 @@ pub fn matrix(matrix: &Tensor, title: &str, how: &str, label: &str) -> Result<Ma
         subtitle: format!("{how}; diagonal {low:.3} to {high:.3}, colours for the rest"),
         row_axis: "neuron".into(),
         column_axis: "neuron".into(),
-        row_labels: Vec::new(),
-        column_labels: Vec::new(),
+        rows: Cells::Numbered,
+        columns: Cells::Numbered,
         scale: ColourScale::symmetric(&off, label),
         values,
     })

@@ -4,7 +4,10 @@
 use super::state::TwoLossToy;
 use crate::efficient_coding::two_loss::hill::Coordinates;
 use crate::efficient_coding::two_loss::problem::{Constraint, Method};
-use crate::lab::figure::{ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series};
+use crate::lab::counts::counted;
+use crate::lab::figure::{
+    Cells, ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Series, Stroke,
+};
 use crate::lab::log::run_log::Log;
 
 /// Points that a curve is drawn through, at most.
@@ -91,7 +94,7 @@ fn paths(toy: &TwoLossToy, courses: &[Course]) -> LineFigure {
         series.push(Series { colour: Some(colour(course.method)), dashed, ..path });
     }
     let mark = |label: &str, [x, y]: Coordinates, colour: usize| Series {
-        marker: true,
+        stroke: Stroke::Points,
         colour: Some(colour),
         ..Series::new(label, vec![x], vec![y])
     };
@@ -100,8 +103,10 @@ fn paths(toy: &TwoLossToy, courses: &[Course]) -> LineFigure {
     LineFigure {
         title: "Paths over the hill".into(),
         subtitle: format!(
-            "{} iterations from ({}, {})",
-            toy.steps, toy.config.start[0], toy.config.start[1]
+            "{} from ({}, {})",
+            counted(toy.steps, "iteration"),
+            toy.config.start[0],
+            toy.config.start[1]
         ),
         x_label: "x1".into(),
         y_label: "x2".into(),
@@ -148,7 +153,6 @@ fn map(toy: &TwoLossToy) -> MatrixFigure {
     let fixed = problem.fixed_point();
     let [u1, u2] = problem.hill.top;
     let at = |i: u64| 4.0 * (2.0 * i as f64 / (size - 1).max(1) as f64 - 1.0);
-    let label = |value: f64| format!("{value:.1}");
     let steps = |start: Coordinates| {
         let [found] = problem.arrivals(start, fixed, [ARRIVED], limit);
         found.map_or(f64::NAN, |iteration| (iteration as f64).log10())
@@ -167,13 +171,13 @@ fn map(toy: &TwoLossToy) -> MatrixFigure {
         ),
         row_axis: "x2 at the start".into(),
         column_axis: "x1 at the start".into(),
-        row_labels: rows().map(label).collect(),
-        column_labels: columns().map(label).collect(),
+        rows: Cells::Linear(rows().collect()),
+        columns: Cells::Linear(columns().collect()),
         values,
-        scale: ColourScale {
-            map: ColourMap::Sequential,
-            range: (1.0, (limit.max(100) as f64).log10()),
-            label: "log10 of the iterations".into(),
-        },
+        scale: ColourScale::new(
+            ColourMap::Sequential,
+            (1.0, (limit.max(100) as f64).log10()),
+            "log10 of the iterations",
+        ),
     }
 }

@@ -22,6 +22,11 @@ impl Frame {
         self.bottom - self.top
     }
 
+    /// The same rectangle with its top above its bottom.
+    pub fn upright(self) -> Self {
+        Self { top: self.top.min(self.bottom), bottom: self.top.max(self.bottom), ..self }
+    }
+
     pub fn centre(&self) -> (f32, f32) {
         ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }

@@ -41,48 +41,26 @@ pub(super) fn draw_title(canvas: &mut Canvas, width: f32, title: &str, subtitle:
     draw_heading(canvas, frame, title, subtitle, Heading::Figure)
 }
 
-/// The width that a whole figure's title and subtitle need, with their margins.
+/// The width that a whole figure's title and subtitle need in a line each, with their margins.
 pub(super) fn title_width(canvas: &Canvas, title: &str, subtitle: &str) -> f32 {
     let TextStyle { size, bold, .. } = Heading::Figure.title();
     let title = canvas.fonts.width(title, size, bold);
     title.max(canvas.fonts.width(subtitle, TICK_SIZE, false)) + 2.0 * MARGIN
 }
 
-/// The lines of title and subtitle in a frame of this width, each with its middle below the frame's
-/// top and its style, and where they end.
-fn lines(
-    fonts: &Fonts,
+/// The height of title and subtitle in this width, with the margin above.
+pub(super) fn heading_height(
+    canvas: &Canvas,
     width: f32,
-    (title, subtitle): (&str, &str),
+    title: &str,
+    subtitle: &str,
     heading: Heading,
-) -> (Vec<(String, f32, TextStyle)>, f32) {
-    let style = heading.title();
-    let room = width - 2.0 * MARGIN;
-    let mut lines = Vec::new();
-    let mut y = MARGIN;
-    if !title.is_empty() {
-        for line in fonts.wrapped(title, style.size, style.bold, room) {
-            lines.push((line, y + style.size * 0.5, style));
-            y += style.size + 4.0;
-        }
-    }
-    if !subtitle.is_empty() {
-        let small = TextStyle { size: TICK_SIZE, bold: false, colour: GREY, align: Align::Left };
-        for line in fonts.wrapped(subtitle, TICK_SIZE, false, room) {
-            lines.push((line, y + TICK_SIZE * 0.5 + 2.0, small));
-            y += TICK_SIZE + 4.0;
-        }
-        y += 2.0;
-    }
-    (lines, y)
+) -> f32 {
+    let lines = lay_out(canvas, width, title, subtitle, heading);
+    MARGIN + lines.iter().map(|line| line.height).sum::<f32>()
 }
 
-/// How far below the top of a whole figure of this width title and subtitle end.
-pub(super) fn title_height(fonts: &Fonts, width: f32, title: &str, subtitle: &str) -> f32 {
-    lines(fonts, width, (title, subtitle), Heading::Figure).1
-}
-
-/// Draws title and subtitle, in several lines where the frame is narrow; returns where they end.
+/// Draws title and subtitle, each in as many lines as it needs; returns where they end.
 pub(super) fn draw_heading(
     canvas: &mut Canvas,
     frame: Frame,
@@ -90,11 +68,13 @@ pub(super) fn draw_heading(
     subtitle: &str,
     heading: Heading,
 ) -> f32 {
-    let (lines, end) = lines(&canvas.fonts, frame.width(), (title, subtitle), heading);
-    for (text, y, style) in lines {
-        canvas.text(&text, (frame.left + MARGIN, frame.top + y), style);
+    let mut y = frame.top + MARGIN;
+    for line in lay_out(canvas, frame.width(), title, subtitle, heading) {
+        let middle = y + line.style.size * 0.5 + line.drop;
+        canvas.text(&line.text, (frame.left + MARGIN, middle), line.style);
+        y += line.height;
     }
-    frame.top + end
+    y
 }
 
 /// `style`, so much smaller that `text` is not longer than `room`; no smaller than legible.
@@ -102,4 +82,35 @@ pub(super) fn fitted(fonts: &Fonts, text: &str, style: TextStyle, room: f32) -> 
     let width = fonts.width(text, style.size, style.bold);
     let size = style.size * (room / width.max(1.0)).clamp(SMALLEST, 1.0);
     TextStyle { size, ..style }
+}
+
+/// A line of a heading.
+struct Line {
+    text: String,
+    style: TextStyle,
+    /// Room above it.
+    drop: f32,
+    height: f32,
+}
+
+fn lay_out(
+    canvas: &Canvas,
+    width: f32,
+    title: &str,
+    subtitle: &str,
+    heading: Heading,
+) -> Vec<Line> {
+    let large = heading.title();
+    let small = TextStyle { size: TICK_SIZE, bold: false, colour: GREY, align: Align::Left };
+    let room = width - 2.0 * MARGIN;
+    let mut lines = Vec::new();
+    for (text, style, drop, below) in [(title, large, 0.0, 4.0), (subtitle, small, 2.0, 6.0)] {
+        if text.is_empty() {
+            continue;
+        }
+        let height = style.size + below;
+        let parts = canvas.fonts.wrapped(text, style.size, style.bold, room);
+        lines.extend(parts.into_iter().map(|text| Line { text, style, drop, height }));
+    }
+    lines
 }

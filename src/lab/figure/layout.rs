@@ -1,34 +1,21 @@
 //! Where everything in a line figure goes: the plot, its ticks, the names of reference lines.
 
 use super::canvas::Canvas;
-use super::curve::{Axes, bands, pieces};
+use super::curve::{Axes, Column, bars, beyond, columns, markers, pieces};
 use super::frame::Frame;
 use super::heading::{LABEL_SIZE, MARGIN, TICK_SIZE};
 use super::line::LineFigure;
+use super::marker::{ARROW, RADIUS};
 use super::occupancy::Occupancy;
-use super::scale::{Scale, Ticks};
+use super::scale::Scale;
+use super::series::{Limit, Spread};
+use super::ticks::{MANY, Ticks};
 
 /// Length of a tick, in layout units.
 pub(super) const TICK: f32 = 4.0;
-
-/// Scales that hold all that there is to see.
-pub(super) fn scales(figure: &LineFigure) -> Option<(Scale, Scale)> {
-    let x = figure.series.iter().flat_map(|series| series.x.iter().copied());
-    let x = Scale::fit(x, figure.x_log, 0.015)?;
-    let lines = figure.series.iter().flat_map(|series| {
-        let edges = [series.low.as_deref(), series.high.as_deref()].into_iter().flatten().flatten();
-        series.y.iter().chain(edges).copied()
-    });
-    let data = Scale::fit(lines.clone(), figure.y_log, 0.0)?;
-    let y = match figure.y_range {
-        Some((low, high)) if !(figure.y_log && low <= 0.0) => Scale::new(low, high, figure.y_log),
-        _ => {
-            let references = figure.references.iter().map(|reference| reference.value);
-            Scale::fit(lines.chain(references), figure.y_log, 0.045).unwrap_or(data)
-        }
-    };
-    Some((x, y))
-}
+/// Least distance of the labels of two ticks, along x and along y, in layout units.
+const BESIDE: f32 = 9.0;
+const BELOW: f32 = 21.0;
 
 /// Where the plot is in `frame`: beside the labels of its ticks and axes, and `room` on the right.
 pub(super) fn lay_out(
@@ -46,7 +33,7 @@ pub(super) fn lay_out(
     let factor = if y_ticks(&y, rough).factor.is_empty() { 0.0 } else { TICK_SIZE + 4.0 };
     let left = frame.left + MARGIN + y_name + widest + TICK + 4.0;
     let right = frame.right - MARGIN - room;
-    let last = x_ticks(&x, Frame { left, right, ..frame }).major.pop();
+    let last = x_ticks(&x, Frame { left, right, ..frame }, canvas).major.pop();
     // The last label of the x axis stands half beyond its tick.
     let beyond = last.map_or(0.0, |(value, text)| {
         let after = (1.0 - x.position(value).unwrap_or(1.0)) as f32 * (right - left);
@@ -67,65 +54,118 @@ fn with_equal_units(frame: Frame, x: &Scale, y: &Scale) -> Frame {
     Frame { right: frame.left + unit * wide, top: frame.bottom - unit * high, ..frame }
 }
 
-/// The ticks of the x axis of a plot of this width.
-pub(super) fn x_ticks(scale: &Scale, frame: Frame) -> Ticks {
-    scale.ticks((frame.width() / 60.0).clamp(3.0, 10.0) as usize)
+/// The ticks of the x axis of a plot of this width: as many as have room for their labels.
+pub(super) fn x_ticks(scale: &Scale, frame: Frame, canvas: &Canvas) -> Ticks {
+    let fits = |ticks: &Ticks| {
+        let ends = ticks.major.iter().map(|(value, text)| {
+            let middle = scale.position(*value).unwrap_or(0.0) as f32 * frame.width();
+            let half = canvas.fonts.width(text, TICK_SIZE, false) / 2.0;
+            (middle - half, middle + half)
+        });
+        let ends: Vec<(f32, f32)> = ends.collect();
+        ends.windows(2).all(|pair| pair[0].1 + BESIDE <= pair[1].0)
+    };
+    (3..=MANY).rev().map(|most| scale.ticks(most)).find(fits).unwrap_or_else(|| scale.ticks(2))
 }
 
 /// The ticks of the y axis of a plot of this height.
 pub(super) fn y_ticks(scale: &Scale, frame: Frame) -> Ticks {
-    scale.ticks((frame.height() / 45.0).clamp(3.0, 8.0) as usize)
+    scale.ticks((frame.height() / BELOW).clamp(2.0, MANY as f32) as usize)
 }
 
-/// The cells of the plot that curves and bands cover.
+/// The cells of the plot that curves, their spreads and their markers cover.
 pub(super) fn occupied(figure: &LineFigure, axes: &Axes) -> Occupancy {
     let mut taken = Occupancy::new(axes.frame);
     for series in &figure.series {
         pieces(series, axes).iter().for_each(|piece| taken.add_line(piece));
-        for band in bands(series, axes) {
-            let half = band.len() / 2;
-            // The two edges of a band have their points in opposite order.
-            for (upper, lower) in band[..half].iter().zip(band[half..].iter().rev()) {
-                taken.add_line(&[*upper, *lower]);
-            }
+        for ((x, y), limit) in markers(series, axes) {
+            let (up, down) = match limit {
+                Limit::Exact => (RADIUS, RADIUS),
+                Limit::Upper => (RADIUS, ARROW),
+                Limit::Lower => (ARROW, RADIUS),
+            };
+            taken.add_frame(Frame::new(x - RADIUS, y - up, x + RADIUS, y + down));
+        }
+        for mark in beyond(series, axes) {
+            let y = if mark.above { axes.frame.top + 4.0 } else { axes.frame.bottom - 4.0 };
+            taken.add_frame(Frame::new(mark.x - 4.0, y - 4.0, mark.x + 4.0, y + 4.0));
+        }
+        for bar in bars(series, axes) {
+            taken.add_line(&[(bar.x, bar.upper), (bar.x, bar.lower)]);
+        }
+        if series.spread == Spread::Band {
+            columns(series, axes).iter().for_each(|band| add_band(&mut taken, band));
         }
     }
     taken
 }
 
-/// Where the name of every reference line that is in view begins, on the free side of its line.
+/// Marks all that is between the edges of a band.
+fn add_band(taken: &mut Occupancy, band: &[Column]) {
+    let column = |column: &Column| [(column.x, column.upper), (column.x, column.lower)];
+    if let [only] = band {
+        taken.add_line(&column(only));
+    }
+    for pair in band.windows(2) {
+        let (from, to) = (pair[0], pair[1]);
+        let steps = ((to.x - from.x).abs().min(1e4) / 4.0).ceil().max(1.0);
+        for step in 0..=steps as usize {
+            let share = step as f32 / steps;
+            let mix = |from: f32, to: f32| from + share * (to - from);
+            let between = Column {
+                x: mix(from.x, to.x),
+                lower: mix(from.lower, to.lower),
+                upper: mix(from.upper, to.upper),
+            };
+            taken.add_line(&column(&between));
+        }
+    }
+}
+
+/// The name of a reference line that is in view.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Placed {
+    pub label: String,
+    /// Where the name begins, beside its line; None where nothing is free there.
+    pub at: Option<(f32, f32)>,
+}
+
+/// Finds a place for the name of every reference line, on the free side of its line.
 pub(super) fn place_references(
     canvas: &Canvas,
     figure: &LineFigure,
     axes: &Axes,
     taken: &mut Occupancy,
-) -> Vec<(String, (f32, f32))> {
-    let mut places = Vec::new();
+) -> Vec<Placed> {
     let in_view = |y: &f32| (axes.frame.top - 0.5..=axes.frame.bottom + 0.5).contains(y);
+    let place_y = |value: f64| axes.place_y(value).filter(in_view);
+    let lines: Vec<f32> = figure.references.iter().filter_map(|r| place_y(r.value)).collect();
+    let mut places = Vec::new();
     for reference in &figure.references {
-        let Some(y) = axes.place_y(reference.value).filter(in_view) else { continue };
+        let Some(y) = place_y(reference.value).filter(|_| !reference.label.is_empty()) else {
+            continue;
+        };
         let width = canvas.fonts.width(&reference.label, TICK_SIZE, false);
         let half = TICK_SIZE * 0.62;
         let (right, left) = (axes.frame.right - width - 6.0, axes.frame.left + 6.0);
         let (above, below) = (y - half - 2.0, y + half + 2.0);
         let around = |(x, y): (f32, f32)| Frame::new(x, y - half, x + width, y + half);
-        let inside = |at: &(f32, f32)| {
-            around(*at).top >= axes.frame.top && around(*at).bottom <= axes.frame.bottom
+        let is_free = |at: &(f32, f32)| {
+            let Frame { top, bottom, .. } = around(*at);
+            let inside = top >= axes.frame.top && bottom <= axes.frame.bottom && left <= right;
+            let crossed = lines.iter().any(|other| (top..=bottom).contains(other));
+            inside && !crossed && taken.is_free(around(*at))
         };
-        let between = |i: u8| left + (right - left) * f32::from(i) / 12.0;
-        let spots = (0..=12).rev().flat_map(|i| [(between(i), above), (between(i), below)]);
-        let fitting: Vec<_> = spots.filter(inside).collect();
-        let free = fitting.iter().find(|at| taken.is_free(around(**at)));
-        let place = free.or(fitting.first()).copied().unwrap_or((right, above));
-        taken.add_frame(around(place));
-        places.push((reference.label.clone(), place));
+        let between = |i: u8| left + (right - left) * f32::from(i) / 24.0;
+        let mut spots = (0..=24).rev().flat_map(|i| [(between(i), above), (between(i), below)]);
+        let at = spots.find(is_free);
+        if let Some(at) = at {
+            taken.add_frame(around(at));
+        }
+        places.push(Placed { label: reference.label.clone(), at });
     }
-    for reference in &figure.references {
-        let line = |y: f32| [(axes.frame.left, y), (axes.frame.right, y)];
-        axes.place_y(reference.value)
-            .filter(in_view)
-            .iter()
-            .for_each(|y| taken.add_line(&line(*y)));
+    for y in lines {
+        taken.add_line(&[(axes.frame.left, y), (axes.frame.right, y)]);
     }
     places
 }

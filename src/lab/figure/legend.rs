@@ -1,39 +1,87 @@
-//! Legends: a swatch and a name for every series.
+//! Legends: a swatch and a name for every series, and for the marks that a figure has.
 
 use super::canvas::{Align, Canvas, LineStyle, TextStyle};
+use super::curve::{Beyond, Column};
 use super::frame::Frame;
+use super::line::LineFigure;
+use super::look::{are_alike, colour, draw_bar, line_style, number};
 use super::marker;
 use super::occupancy::Occupancy;
-use super::palette::{self, INK, Rgb, WHITE};
-use super::series::Series;
+use super::palette::{GREY, INK, WHITE};
+use super::series::{Limit, Series, Spread, Stroke};
 
 const SIZE: f32 = 11.5;
 const SWATCH: f32 = 26.0;
-const ROW: f32 = 18.0;
+/// Height of a row.
+pub(super) const ROW: f32 = 18.0;
 const PADDING: f32 = 7.0;
 /// Distance of a legend inside a plot from the plot's edges.
 const INSET: f32 = 8.0;
+/// Distance between entries in a row.
+const BETWEEN: f32 = 22.0;
 
-/// The names and looks of the series that have a label.
+/// What an entry explains.
+enum Entry {
+    /// A series, with its number.
+    Curve(usize, Box<Series>),
+    /// A mark of limits.
+    Limit(Limit),
+    /// The mark of values outside of the axis.
+    Beyond,
+}
+
+impl Entry {
+    fn label(&self) -> &str {
+        match self {
+            Self::Curve(_, series) => &series.label,
+            Self::Limit(Limit::Exact) => "",
+            Self::Limit(Limit::Upper) => "or less: the smallest that was tried",
+            Self::Limit(Limit::Lower) => "or more: the largest that was tried",
+            Self::Beyond => "beyond the axis",
+        }
+    }
+}
+
+/// The names and looks of what is in one figure, or in several.
 pub(super) struct Legend {
-    entries: Vec<(usize, Series)>,
+    entries: Vec<Entry>,
     widths: Vec<f32>,
 }
 
 impl Legend {
-    /// None where no series has a label.
-    pub fn of(series: &[Series], canvas: &Canvas) -> Option<Self> {
-        let labelled = series.iter().enumerate().filter(|(_, series)| !series.label.is_empty());
-        let entries: Vec<_> = labelled.map(|(i, series)| (i, look_of(series))).collect();
-        let width = |(_, series): &(usize, Series)| canvas.fonts.width(&series.label, SIZE, false);
+    /// None where there is nothing to explain.
+    pub fn of<'a>(
+        figures: impl IntoIterator<Item = &'a LineFigure>,
+        canvas: &Canvas,
+    ) -> Option<Self> {
+        let (mut entries, mut marks) = (Vec::<Entry>::new(), Vec::new());
+        for figure in figures {
+            for (i, series) in figure.series.iter().enumerate().filter(|(_, s)| s.is_listed()) {
+                if !entries.iter().any(|entry| entry.label() == series.label) {
+                    entries.push(Entry::Curve(i, Box::new(look_of(series))));
+                }
+            }
+            marks.extend(figure.series.iter().flat_map(|series| series.limits.iter().copied()));
+            if figure.leaves_out() && !entries.iter().any(|e| matches!(e, Entry::Beyond)) {
+                entries.push(Entry::Beyond);
+            }
+        }
+        let known = [Limit::Upper, Limit::Lower].into_iter().filter(|l| marks.contains(l));
+        entries.extend(known.map(Entry::Limit));
+        let width = |entry: &Entry| canvas.fonts.width(entry.label(), SIZE, false);
         let widths = entries.iter().map(width).collect();
         (!entries.is_empty()).then_some(Self { entries, widths })
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Width and height as a box of rows.
     pub fn size(&self) -> (f32, f32) {
         let widest = self.widths.iter().copied().fold(0.0, f32::max);
-        (2.0 * PADDING + SWATCH + 6.0 + widest, 2.0 * PADDING + ROW * self.entries.len() as f32)
+        (2.0 * PADDING + SWATCH + 6.0 + widest, 2.0 * PADDING + ROW * self.len() as f32)
     }
 
     /// Where in `frame` the box covers nothing: in a corner if possible, else at an edge.
@@ -56,60 +104,97 @@ impl Legend {
         let (width, height) = self.size();
         let back = Frame::new(at.0, at.1, at.0 + width, at.1 + height);
         canvas.polygon(&back.corners(), WHITE, 0.85);
-        for (row, (index, series)) in self.entries.iter().enumerate() {
+        for (row, entry) in self.entries.iter().enumerate() {
             let y = at.1 + PADDING + ROW * (row as f32 + 0.5);
-            draw_entry(canvas, *index, series, (at.0 + PADDING, y));
+            draw_entry(canvas, entry, (at.0 + PADDING, y));
         }
+    }
+
+    /// Where the entries begin when they flow in lines of at most `width`, from 0, and the height
+    /// of the lines.
+    pub fn flow(&self, width: f32) -> (Vec<(f32, f32)>, f32) {
+        let (mut x, mut y) = (0.0, 0.0);
+        let mut places = Vec::new();
+        for text in &self.widths {
+            let needed = SWATCH + 6.0 + text;
+            if x + needed > width && x > 0.0 {
+                (x, y) = (0.0, y + ROW);
+            }
+            places.push((x, y));
+            x += needed + BETWEEN;
+        }
+        (places, y + ROW)
     }
 
     /// Draws the legend as lines of at most `width`, from the left at `at`, the middle of the
     /// first line; returns the height that they take.
     pub fn draw_flowing(&self, canvas: &mut Canvas, at: (f32, f32), width: f32) -> f32 {
-        let (mut x, mut y) = at;
-        for ((index, series), text) in self.entries.iter().zip(&self.widths) {
-            let needed = SWATCH + 6.0 + text;
-            if x + needed > at.0 + width && x > at.0 {
-                (x, y) = (at.0, y + ROW);
-            }
-            draw_entry(canvas, *index, series, (x, y));
-            x += needed + 22.0;
+        let (places, height) = self.flow(width);
+        for (entry, (x, y)) in self.entries.iter().zip(places) {
+            draw_entry(canvas, entry, (at.0 + x, at.1 + y));
         }
-        y - at.1 + ROW
+        height
     }
 }
 
-/// The colour of series number `index`.
-pub(super) fn colour(index: usize, series: &Series) -> Rgb {
-    palette::series(series.colour.unwrap_or(index))
+/// Whether one legend can stand for all figures: no label has two looks, and no look two labels.
+pub(super) fn agree(figures: &[LineFigure]) -> bool {
+    let listed = figures.iter().flat_map(|figure| {
+        figure.series.iter().enumerate().filter(|(_, series)| series.is_listed())
+    });
+    let all: Vec<(usize, &Series)> = listed.collect();
+    all.iter().enumerate().all(|(k, one)| {
+        all[..k].iter().all(|other| (one.1.label == other.1.label) == are_alike(*one, *other))
+    })
 }
 
-/// The line of series number `index`.
-pub(super) fn line_style(index: usize, series: &Series) -> LineStyle {
-    LineStyle { colour: colour(index, series), width: 1.9, dashed: series.dashed }
-}
-
+/// The series without its data, and with an empty spread where it has one.
 fn look_of(series: &Series) -> Series {
-    let has_band = series.low.is_some().then(Vec::new);
-    Series {
-        label: series.label.clone(),
-        low: has_band,
-        dashed: series.dashed,
-        marker: series.marker,
-        colour: series.colour,
-        ..Series::default()
-    }
+    let spread = series.low.is_some().then(Vec::new);
+    let (x, y, limits) = (Vec::new(), Vec::new(), Vec::new());
+    Series { x, y, low: spread, high: None, limits, ..series.clone() }
 }
 
-fn draw_entry(canvas: &mut Canvas, index: usize, series: &Series, (x, y): (f32, f32)) {
-    let colour = colour(index, series);
-    if series.low.is_some() {
-        let band = Frame::new(x, y - 5.0, x + SWATCH, y + 5.0);
-        canvas.polygon(&band.corners(), colour, 0.18);
-    }
-    canvas.line(&[(x, y), (x + SWATCH, y)], line_style(index, series));
-    if series.marker {
-        marker::draw(canvas, series.colour.unwrap_or(index), (x + SWATCH / 2.0, y), colour);
+fn draw_entry(canvas: &mut Canvas, entry: &Entry, (x, y): (f32, f32)) {
+    let middle = (x + SWATCH / 2.0, y);
+    match entry {
+        Entry::Curve(index, series) => draw_swatch(canvas, *index, series, (x, y)),
+        Entry::Limit(limit) => {
+            let way = if *limit == Limit::Upper { -4.0 } else { 4.0 };
+            marker::draw(canvas, 0, (middle.0, y + way), GREY, *limit);
+        }
+        Entry::Beyond => {
+            let around = Frame::new(x, y - 4.0, x + SWATCH, y + 4.0);
+            marker::draw_beyond(canvas, around, Beyond { x: middle.0, above: true }, GREY);
+        }
     }
     let style = TextStyle { size: SIZE, bold: false, colour: INK, align: Align::Left };
-    canvas.text(&series.label, (x + SWATCH + 6.0, y), style);
+    canvas.text(entry.label(), (x + SWATCH + 6.0, y), style);
+}
+
+fn draw_swatch(canvas: &mut Canvas, index: usize, series: &Series, (x, y): (f32, f32)) {
+    let (colour, style) = (colour(index, series), line_style(index, series));
+    let middle = x + SWATCH / 2.0;
+    match (series.low.is_some(), series.spread) {
+        (true, Spread::Band) => {
+            let band = Frame::new(x, y - 5.0, x + SWATCH, y + 5.0);
+            canvas.polygon(&band.corners(), colour, 0.18);
+        }
+        (true, Spread::Bars) => {
+            draw_bar(canvas, Column { x: middle, lower: y + 7.0, upper: y - 7.0 }, colour);
+        }
+        (false, _) => {}
+    }
+    match series.stroke {
+        Stroke::Line => canvas.line(&[(x, y), (x + SWATCH, y)], style),
+        Stroke::Steps => {
+            let (low, high) = (y + 4.0, y - 4.0);
+            let corners = [(x, low), (middle, low), (middle, high), (x + SWATCH, high)];
+            canvas.line(&corners, LineStyle { width: 1.5, ..style });
+        }
+        Stroke::Points => {}
+    }
+    if series.is_marked() {
+        marker::draw(canvas, number(index, series), (middle, y), colour, Limit::Exact);
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::csv::{number, quoted};
-use super::series::Series;
+use super::series::{Limit, Series};
 
 /// A horizontal line with its name beside it, such as a published number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,7 +34,11 @@ pub struct LineFigure {
     pub x_log: bool,
     /// Logarithmic y axis; values that aren't positive are gaps.
     pub y_log: bool,
-    /// Ends of the y axis; by default all data and reference lines are in view.
+    /// Ends of the x axis; by default all data is in view.
+    #[serde(with = "super::numbers")]
+    pub x_range: Option<(f64, f64)>,
+    /// Ends of the y axis; by default all data and reference lines are in view. Where a curve goes
+    /// beyond them there is a mark at the edge.
     #[serde(with = "super::numbers")]
     pub y_range: Option<(f64, f64)>,
     /// A unit is as long on both axes, so that circles are round.
@@ -53,21 +57,41 @@ impl LineFigure {
     }
 
     /// The data behind the figure: a row for every point, `series,x,y,low,high`, and a row for
-    /// every reference line. Numbers read back to the same bits; gaps are empty.
+    /// every reference line. Numbers read back to the same bits; gaps are empty. Where values are
+    /// known to be limits only, one more column, `limit`, says `at most` or `at least`.
     pub fn to_csv(&self) -> String {
-        let mut csv = String::from("series,x,y,low,high\n");
+        format!("{}\n{}", self.header(), self.rows(self.has_limits()))
+    }
+
+    /// The names of the table's columns.
+    fn header(&self) -> &'static str {
+        if self.has_limits() { "series,x,y,low,high,limit" } else { "series,x,y,low,high" }
+    }
+
+    /// Whether a value of it is a limit.
+    pub(super) fn has_limits(&self) -> bool {
+        let mut limits = self.series.iter().flat_map(|series| &series.limits);
+        limits.any(|limit| *limit != Limit::Exact)
+    }
+
+    /// The rows of the table, `with_limits` with one more column.
+    pub(super) fn rows(&self, with_limits: bool) -> String {
+        let mut csv = String::new();
         for series in &self.series {
             let edge = |edge: &Option<Vec<f64>>, i: usize| edge.as_ref()?.get(i).copied();
             for (index, (x, y)) in series.x.iter().zip(&series.y).enumerate() {
                 let columns =
                     [Some(*x), Some(*y), edge(&series.low, index), edge(&series.high, index)];
-                let columns = columns.map(number);
-                let _ = writeln!(csv, "{},{}", quoted(&series.label), columns.join(","));
+                let columns = columns.map(number).join(",");
+                let limit = format!(",{}", series.limit(index).name());
+                let limit = if with_limits { &limit } else { "" };
+                let _ = writeln!(csv, "{},{columns}{limit}", quoted(&series.label));
             }
         }
         for reference in &self.references {
             let value = number(Some(reference.value));
-            let _ = writeln!(csv, "{},,{value},,", quoted(&reference.label));
+            let limit = if with_limits { "," } else { "" };
+            let _ = writeln!(csv, "{},,{value},,{limit}", quoted(&reference.label));
         }
         csv
     }

@@ -51,8 +51,24 @@ pub(super) fn short(value: f64) -> String {
     if value == 0.0 || (-3..5).contains(&exponent) {
         return trimmed(&fixed(value, (2 - exponent).clamp(0, 5) as usize));
     }
+    scientific(value)
+}
+
+/// `value` with about three significant digits and a power of ten.
+pub(super) fn scientific(value: f64) -> String {
+    let exponent = magnitude(value);
     let mantissa = trimmed(&fixed(value / 10f64.powi(exponent), 2));
     format!("{mantissa}×10{}", superscript(exponent))
+}
+
+/// `value` as the name of a tick or a cell: a power of ten as such where it isn't short in full.
+pub(super) fn named(value: f64) -> String {
+    let exponent = value.abs().log10().round();
+    let is_power = (value.abs().log10() - exponent).abs() < 1e-9;
+    if !is_power || (-3.0..5.0).contains(&exponent) {
+        return short(value);
+    }
+    format!("{}{}", if value < 0.0 { "−" } else { "" }, power_of_ten(exponent as i32))
 }
 
 /// The exponent of ten in front of the first of three significant digits of `value`.
@@ -64,7 +80,8 @@ pub(super) fn magnitude(value: f64) -> i32 {
     text.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0)
 }
 
-fn trimmed(text: &str) -> String {
+/// `text` without the zeros that end its fraction.
+pub(super) fn trimmed(text: &str) -> String {
     if !text.contains('.') {
         return text.to_owned();
     }
@@ -89,5 +106,7 @@ mod tests {
         assert_eq!(fixed(-0.001, 2), "0.00");
         assert_eq!(fixed(1234567.5, 1), "1\u{2009}234\u{2009}567.5");
         assert_eq!(power_of_ten(-3), "10⁻³");
+        let names = [0.001, 1e-4, -1e6, 3e-6, 0.0].map(named);
+        assert_eq!(names, ["0.001", "10⁻⁴", "−10⁶", "3×10⁻⁶", "0"]);
     }
 }

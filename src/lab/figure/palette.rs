@@ -33,6 +33,29 @@ pub(super) fn series(index: usize) -> Rgb {
     SERIES[index % SERIES.len()]
 }
 
+/// The violet of an ordered set at `position` from 0, dark, to 1, light; none of them is near a
+/// colour of [`series`].
+pub(super) fn shade(position: f64) -> Rgb {
+    let position = if position.is_finite() { position.clamp(0.0, 1.0) } else { 0.0 };
+    from_oklab(0.26 + 0.50 * position, 0.045, -0.13)
+}
+
+impl Rgb {
+    /// The colour mixed with `share` of white.
+    pub(super) fn paler(self, share: f32) -> Self {
+        let Self(red, green, blue) = self;
+        let [red, green, blue] = [red, green, blue]
+            .map(|value| (f32::from(value) * (1.0 - share) + 255.0 * share).round() as u8);
+        Self(red, green, blue)
+    }
+
+    /// Whether white is easier to read on it than ink.
+    pub(super) fn is_dark(self) -> bool {
+        let Self(red, green, blue) = self;
+        0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue) < 128.0
+    }
+}
+
 /// How a number becomes a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -163,6 +186,25 @@ mod tests {
     fn the_sequential_map_grows_lighter_at_every_step() {
         let light = |i: usize| luminance(ColourMap::Sequential.at(i as f64 / 64.0));
         assert!((0..64).all(|i| light(i) < light(i + 1)));
+    }
+
+    #[test]
+    fn shades_grow_lighter_and_are_apart_from_the_palette() {
+        let light = |i: usize| luminance(shade(i as f64 / 8.0));
+        assert!((0..8).all(|i| light(i) < light(i + 1)));
+        let far = |a: Rgb, b: Rgb| a.0.abs_diff(b.0).max(a.1.abs_diff(b.1)).max(a.2.abs_diff(b.2));
+        for position in [0.0, 0.33, 0.67, 1.0] {
+            assert!((0..6).all(|i| far(shade(position), series(i)) >= 40), "{position}");
+        }
+    }
+
+    #[test]
+    fn text_on_a_cell_is_light_where_the_cell_is_dark() {
+        assert!(
+            ColourMap::Sequential.at(0.0).is_dark() && !ColourMap::Sequential.at(1.0).is_dark()
+        );
+        assert!(ColourMap::Diverging.at(0.0).is_dark() && !ColourMap::Diverging.at(0.5).is_dark());
+        assert_eq!(INK.paler(1.0), WHITE);
     }
 
     #[test]

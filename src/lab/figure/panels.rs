@@ -6,21 +6,23 @@ use serde::{Deserialize, Serialize};
 use super::canvas::Canvas;
 use super::csv::quoted;
 use super::frame::Frame;
-use super::heading::{Heading, MARGIN, draw_title};
-use super::legend::Legend;
+use super::heading::{Heading, MARGIN, draw_title, heading_height};
+use super::legend::{Legend, agree};
 use super::line::LineFigure;
 use super::picture::Picture;
-use super::plot;
+use super::plot::{self, SIZE, Setting};
 use super::sheet::Sheet;
 
 /// Size of a panel, in layout units of two pixels each.
 const PANEL: (f32, f32) = (410.0, 290.0);
+/// Height of a single panel, which is as wide as a figure of its own, in layout units.
+const ALONE: f32 = 420.0;
 /// Width and height below which a panel does not become smaller on a narrow sheet, in layout units.
 const NARROWEST: f32 = 260.0;
 const LOWEST: f32 = 220.0;
 
-/// Line figures side by side, row by row. Where one of them has every series of the others, in the
-/// same colours, its legend serves them all.
+/// Line figures side by side, row by row. Where no label and no look means two things in them, one
+/// legend serves them all.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Panels {
@@ -35,7 +37,8 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// The panels on a sheet, fewer in a row where it is narrow.
+    /// The panels on a sheet, fewer in a row where it is narrow; a single one has the size of a
+    /// figure of its own, and those of a last row that isn't full share its width.
     ///
     /// # Errors
     /// Where there is no panel, the columns of a series differ in length, or the sheet is too low.
@@ -45,63 +48,89 @@ impl Panels {
         let columns = self.columns.min(self.panels.len());
         let fitting = |width: f32| ((width / NARROWEST) as usize).clamp(1, columns);
         let columns = sheet.width.map_or(columns, fitting);
-        let rows = self.panels.len().div_ceil(columns);
-        let width = sheet.width.unwrap_or(PANEL.0 * columns as f32);
-        // The heading and the legend are laid out once to find their height.
-        let head = self.draw_head(&mut Canvas::new(width, 200.0)?, width);
-        let wide = width / columns as f32;
-        let high = match sheet.height {
-            Some(height) => (height - head) / rows as f32,
-            None => (wide * PANEL.1 / PANEL.0).max(LOWEST),
+        let own = if self.panels.len() == 1 { (SIZE.0, ALONE) } else { PANEL };
+        let width = sheet.width.unwrap_or(own.0 * columns as f32);
+        let probe = Canvas::new(1.0, 1.0)?;
+        let legend = self.common_legend(&probe);
+        let rows: Vec<Row> =
+            self.panels.chunks(columns).map(|row| Row::new(row, width, &probe)).collect();
+        let taller: f32 = rows.iter().map(|row| row.taller).sum();
+        let head = self.head(&probe, width, legend.as_ref());
+        let high = match (sheet.width, sheet.height) {
+            (_, Some(height)) => (height - head - taller) / rows.len() as f32,
+            (Some(_), None) => (width / columns as f32 * own.1 / own.0).max(LOWEST),
+            (None, None) => own.1,
         };
-        let mut canvas = Canvas::new(width, head + high * rows as f32)?;
-        self.draw_head(&mut canvas, width);
-        for (i, panel) in self.panels.iter().enumerate() {
-            let left = wide * (i % columns) as f32;
-            let top = head + high * (i / columns) as f32;
-            let frame = Frame::new(left, top, left + wide, top + high);
-            let with_legend = self.common_legend().is_none();
-            let top = plot::draw(&mut canvas, frame, panel, Heading::Panel, with_legend);
-            sheet.check_room(frame.bottom - top, rows)?;
+        for row in &rows {
+            sheet.check_room(row.taller + high - row.head, rows.len())?;
+        }
+        let mut canvas = Canvas::new(width, head + taller + high * rows.len() as f32)?;
+        let below = draw_title(&mut canvas, width, &self.title, &self.subtitle);
+        if let Some(legend) = &legend {
+            legend.draw_flowing(&mut canvas, (MARGIN, below + 12.0), width - 2.0 * MARGIN);
+        }
+        let mut top = head;
+        for row in rows {
+            let bottom = top + row.taller + high;
+            for (i, panel) in row.panels.iter().enumerate() {
+                let left = row.width * i as f32;
+                let frame = Frame::new(left, top, left + row.width, bottom);
+                let (head, with_legend) = (row.head, legend.is_none());
+                let setting = Setting { heading: Heading::Panel, head, with_legend };
+                plot::draw(&mut canvas, frame, panel, setting);
+            }
+            top = bottom;
         }
         Ok(canvas.into_picture(sheet))
     }
 
-    /// The panel whose legend serves all: it has at least two series, and every label of the
-    /// others, in the same colour.
-    fn common_legend(&self) -> Option<&LineFigure> {
-        let looks = |panel: &LineFigure| -> Vec<(String, usize)> {
-            let series = panel.series.iter().enumerate();
-            series.map(|(i, s)| (s.label.clone(), s.colour.unwrap_or(i))).collect()
-        };
-        let largest = self.panels.iter().max_by_key(|panel| panel.series.len())?;
-        let known = looks(largest);
-        let covers = |panel: &LineFigure| looks(panel).iter().all(|look| known.contains(look));
-        (known.len() > 1 && self.panels.len() > 1 && self.panels.iter().all(covers))
-            .then_some(largest)
+    /// The legend that serves all panels, where there is more than one.
+    fn common_legend(&self, canvas: &Canvas) -> Option<Legend> {
+        let legend = Legend::of(&self.panels, canvas)?;
+        (legend.len() > 1 && self.panels.len() > 1 && agree(&self.panels)).then_some(legend)
     }
 
-    /// Draws the heading and the common legend; returns where they end.
-    fn draw_head(&self, canvas: &mut Canvas, width: f32) -> f32 {
-        let below = draw_title(canvas, width, &self.title, &self.subtitle);
-        let legend = self.common_legend().and_then(|panel| Legend::of(&panel.series, canvas));
-        match legend {
-            Some(legend) => {
-                let at = (MARGIN, below + 12.0);
-                below + 4.0 + legend.draw_flowing(canvas, at, width - 2.0 * MARGIN)
-            }
-            None => below,
-        }
+    /// The height of the heading and the common legend.
+    fn head(&self, canvas: &Canvas, width: f32, legend: Option<&Legend>) -> f32 {
+        let (title, subtitle) = (&self.title, &self.subtitle);
+        let heading = heading_height(canvas, width, title, subtitle, Heading::Figure);
+        heading + legend.map_or(0.0, |legend| 4.0 + legend.flow(width - 2.0 * MARGIN).1)
     }
 
-    /// The data behind all panels, `panel,series,x,y,low,high`.
+    /// The data behind all panels, `panel,series,x,y,low,high`, and `limit` where one has limits.
     pub fn to_csv(&self) -> String {
-        let mut csv = String::from("panel,series,x,y,low,high\n");
+        let limits = self.panels.iter().any(LineFigure::has_limits);
+        let limit = if limits { ",limit" } else { "" };
+        let mut csv = format!("panel,series,x,y,low,high{limit}\n");
         for panel in &self.panels {
-            for row in panel.to_csv().lines().skip(1) {
+            for row in panel.rows(limits).lines() {
                 csv.push_str(&format!("{},{row}\n", quoted(&panel.title)));
             }
         }
         csv
+    }
+}
+
+/// Panels side by side.
+struct Row<'a> {
+    panels: &'a [LineFigure],
+    /// Width of each.
+    width: f32,
+    /// Height of the tallest heading.
+    head: f32,
+    /// By how much it is taller than a title in one line.
+    taller: f32,
+}
+
+impl<'a> Row<'a> {
+    fn new(panels: &'a [LineFigure], whole: f32, canvas: &Canvas) -> Self {
+        // A panel much wider than its neighbours above would not be compared with them.
+        let width = (whole / panels.len() as f32).min((2.0 * PANEL.0).max(whole / 2.0));
+        let height = |title: &str, subtitle: &str| {
+            heading_height(canvas, width, title, subtitle, Heading::Panel)
+        };
+        let heads = panels.iter().map(|panel| height(&panel.title, &panel.subtitle));
+        let head = heads.fold(0.0, f32::max);
+        Self { panels, width, head, taller: (head - height("one line", "")).max(0.0) }
     }
 }

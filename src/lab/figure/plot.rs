@@ -2,89 +2,101 @@
 
 use anyhow::Result;
 
+use super::arrange::{Arrangement, LegendPlace, arrange};
 use super::canvas::{Align, Canvas, LineStyle, TextStyle};
-use super::curve::{Axes, bands, pieces};
+use super::curve::{Axes, bands, bars, beyond, markers, pieces};
+use super::extent::scales;
 use super::frame::Frame;
-use super::heading::{Heading, LABEL_SIZE, MARGIN, TICK_SIZE, draw_heading, fitted};
-use super::layout::{TICK, lay_out, occupied, place_references, scales, x_ticks, y_ticks};
-use super::legend::{Legend, colour, line_style};
+use super::heading::{Heading, LABEL_SIZE, MARGIN, TICK_SIZE, draw_heading, fitted, title_width};
+use super::layout::{TICK, x_ticks, y_ticks};
+use super::legend::Legend;
 use super::line::LineFigure;
+use super::look::{colour, draw_bar, line_style, number};
 use super::marker;
 use super::palette::{GREY, GRID, INK};
 use super::picture::Picture;
 use super::sheet::Sheet;
 
 /// Size of a single figure, in layout units of two pixels each.
-const SIZE: (f32, f32) = (800.0, 500.0);
+pub(super) const SIZE: (f32, f32) = (800.0, 500.0);
 /// Height below which a narrow figure does not become lower, in layout units.
 const LOWEST: f32 = 290.0;
-/// The share of a figure's width that a legend beside the curves may take.
-const WIDEST: f32 = 0.4;
+/// About what is around a plot with equal units, beside and below it.
+const AROUND: (f32, f32) = (90.0, 120.0);
 
 impl LineFigure {
-    /// The figure on a sheet. One without anything to show says so in words.
+    /// The figure on a sheet; on a screen narrower than others where equal units leave no more to
+    /// show. One without anything to show says so in words.
     ///
     /// # Errors
     /// If the columns of a series differ in length, or the sheet is too low.
     pub(super) fn laid_out(&self, sheet: &Sheet) -> Result<Picture> {
         self.check()?;
-        let width = sheet.width.unwrap_or(SIZE.0);
-        let height = sheet.height.unwrap_or((width * SIZE.1 / SIZE.0).max(LOWEST));
-        let frame = Frame::new(0.0, 0.0, width, height);
+        let own = self.size(&Canvas::new(1.0, 1.0)?);
+        let (width, height) = match (sheet.width, sheet.height) {
+            (Some(width), Some(height)) => (width, height),
+            (Some(width), None) => (width, (width * own.1 / own.0).max(LOWEST)),
+            (None, _) => own,
+        };
         let mut canvas = Canvas::new(width, height)?;
-        let top = draw(&mut canvas, frame, self, Heading::Figure, true);
+        let setting = Setting { heading: Heading::Figure, head: 0.0, with_legend: true };
+        let top = draw(&mut canvas, Frame::new(0.0, 0.0, width, height), self, setting);
         sheet.check_room(height - top, 1)?;
         Ok(canvas.into_picture(sheet))
     }
+
+    /// The size of the sheet, in layout units.
+    fn size(&self, canvas: &Canvas) -> (f32, f32) {
+        let Some((x, y)) = scales(self).filter(|_| self.equal_units) else { return SIZE };
+        let legend = Legend::of([self], canvas).map_or(0.0, |legend| legend.size().0);
+        let around = AROUND.0 + legend;
+        let unit = ((SIZE.1 - AROUND.1) / y.span() as f32).min((SIZE.0 - around) / x.span() as f32);
+        let (wide, high) = (unit * x.span() as f32 + around, unit * y.span() as f32 + AROUND.1);
+        // A long subtitle takes two lines, not an empty half of the sheet.
+        let title = title_width(canvas, &self.title, "").max(380.0);
+        (wide.max(title).min(SIZE.0), high.max(300.0))
+    }
 }
 
-/// Draws `figure` into `frame`, with a legend if wanted; returns where its heading and a legend that
-/// does not fit beside the curves end. The columns must have been checked.
+/// How a figure is drawn as a part of a sheet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting {
+    pub heading: Heading,
+    /// Height that the heading has at least, so that panels of a row are in line.
+    pub head: f32,
+    pub with_legend: bool,
+}
+
+/// Draws `figure` into `frame`; returns where its heading and a legend above the curves end. The
+/// columns must have been checked.
 pub(super) fn draw(
     canvas: &mut Canvas,
     frame: Frame,
     figure: &LineFigure,
-    heading: Heading,
-    with_legend: bool,
+    setting: Setting,
 ) -> f32 {
-    let legend = with_legend.then(|| Legend::of(&figure.series, canvas)).flatten();
+    let Setting { heading, head, with_legend } = setting;
+    let legend = with_legend.then(|| Legend::of([figure], canvas)).flatten();
     let below = draw_heading(canvas, frame, &figure.title, &figure.subtitle, heading);
-    let inner = Frame { top: below + 4.0, ..frame };
-    let Some((x, y)) = scales(figure) else {
+    let inner = Frame { top: below.max(frame.top + head) + 4.0, ..frame };
+    let Some(scales) = scales(figure) else {
         draw_empty(canvas, inner);
-        return below;
+        return inner.top;
     };
-    let axes = lay_out(canvas, inner, figure, (x, y), 0.0);
-    let mut taken = occupied(figure, &axes);
-    let labels = place_references(canvas, figure, &axes, &mut taken);
-    let place = legend.as_ref().and_then(|legend| legend.free_place(axes.frame, &taken));
-    match (legend, place) {
-        // Beside the curves it would leave them no room.
-        (Some(legend), None) if legend.size().0 > WIDEST * frame.width() => {
-            let at = (frame.left + MARGIN, inner.top + 8.0);
-            let used = legend.draw_flowing(canvas, at, frame.width() - 2.0 * MARGIN);
-            let inner = Frame { top: inner.top + used, ..inner };
-            let axes = lay_out(canvas, inner, figure, (x, y), 0.0);
-            let mut taken = occupied(figure, &axes);
-            let labels = place_references(canvas, figure, &axes, &mut taken);
-            draw_plot(canvas, inner, figure, &axes, &labels);
-            return inner.top;
-        }
-        (Some(legend), None) => {
-            let axes = lay_out(canvas, inner, figure, (x, y), legend.size().0 + 4.0);
-            let mut taken = occupied(figure, &axes);
-            let labels = place_references(canvas, figure, &axes, &mut taken);
-            draw_plot(canvas, inner, figure, &axes, &labels);
-            legend.draw(canvas, (axes.frame.right + 4.0, axes.frame.top - 4.0));
-        }
-        (legend, place) => {
-            draw_plot(canvas, inner, figure, &axes, &labels);
-            if let (Some(legend), Some(place)) = (legend, place) {
-                legend.draw(canvas, (place.left, place.top));
+    let arrangement = arrange(canvas, inner, figure, scales, legend.as_ref());
+    draw_plot(canvas, inner, figure, &arrangement);
+    let mut end = inner.top;
+    if let Some(legend) = legend {
+        match arrangement.legend {
+            LegendPlace::Nowhere => {}
+            LegendPlace::Box(x, y) => legend.draw(canvas, (x, y)),
+            LegendPlace::Lines(y) => {
+                let at = (inner.left + MARGIN, y);
+                end += legend.draw_flowing(canvas, at, inner.width() - 2.0 * MARGIN);
             }
         }
     }
-    below
+    end
 }
 
 /// Says in the middle of `frame` that there is nothing to draw.
@@ -93,15 +105,12 @@ fn draw_empty(canvas: &mut Canvas, frame: Frame) {
     canvas.text("no data that these axes can show", frame.centre(), style);
 }
 
-/// Draws axes, bands, reference lines, curves and markers.
-fn draw_plot(
-    canvas: &mut Canvas,
-    frame: Frame,
-    figure: &LineFigure,
-    axes: &Axes,
-    references: &[(String, (f32, f32))],
-) {
+/// Draws axes, spreads, reference lines, curves, markers, and marks of what is beyond the axis.
+fn draw_plot(canvas: &mut Canvas, frame: Frame, figure: &LineFigure, arrangement: &Arrangement) {
+    let axes = &arrangement.axes;
     draw_axes(canvas, frame, figure, axes);
+    let faint = figure.series.iter().enumerate().filter(|(_, series)| series.faint);
+    let full = figure.series.iter().enumerate().filter(|(_, series)| !series.faint);
     canvas.clip(Some(axes.frame));
     for (index, series) in figure.series.iter().enumerate() {
         for band in bands(series, axes) {
@@ -110,33 +119,56 @@ fn draw_plot(
     }
     for reference in &figure.references {
         if let Some(y) = axes.place_y(reference.value) {
-            let style = LineStyle { colour: GREY, width: 1.1, dashed: true };
-            canvas.line(&[(axes.frame.left, y), (axes.frame.right, y)], style);
+            canvas.line(&[(axes.frame.left, y), (axes.frame.right, y)], REFERENCE);
         }
     }
-    for (index, series) in figure.series.iter().enumerate() {
+    for (index, series) in faint.chain(full) {
         for piece in pieces(series, axes) {
             canvas.line(&piece, line_style(index, series));
         }
-    }
-    canvas.clip(None);
-    for (index, series) in figure.series.iter().enumerate().filter(|(_, series)| series.marker) {
-        for at in pieces(series, axes).into_iter().flatten() {
-            if at.1 >= axes.frame.top - 1.0 && at.1 <= axes.frame.bottom + 1.0 {
-                marker::draw(canvas, series.colour.unwrap_or(index), at, colour(index, series));
-            }
+        for bar in bars(series, axes) {
+            draw_bar(canvas, bar, colour(index, series));
         }
     }
-    for (label, at) in references {
-        let style = TextStyle { size: TICK_SIZE, bold: false, colour: GREY, align: Align::Left };
-        canvas.text_with(label, *at, style, false, 2.0);
+    canvas.clip(None);
+    for (index, series) in figure.series.iter().enumerate() {
+        for (at, limit) in markers(series, axes) {
+            if at.1 >= axes.frame.top - 1.0 && at.1 <= axes.frame.bottom + 1.0 {
+                let colour = colour(index, series);
+                marker::draw(canvas, number(index, series), at, colour, limit);
+            }
+        }
+        for mark in beyond(series, axes) {
+            marker::draw_beyond(canvas, axes.frame, mark, colour(index, series));
+        }
+    }
+    draw_references(canvas, arrangement);
+}
+
+/// A reference line.
+const REFERENCE: LineStyle = LineStyle { colour: GREY, width: 1.1, dashed: true };
+
+/// Draws the names of reference lines, beside their line or, with a piece of it, above the plot.
+fn draw_references(canvas: &mut Canvas, arrangement: &Arrangement) {
+    let style = TextStyle { size: TICK_SIZE, bold: false, colour: GREY, align: Align::Left };
+    let mut right = arrangement.axes.frame.right;
+    for placed in &arrangement.references {
+        if let Some(at) = placed.at {
+            canvas.text_with(&placed.label, at, style, false, 2.0);
+            continue;
+        }
+        let left = right - canvas.fonts.width(&placed.label, TICK_SIZE, false);
+        canvas.text(&placed.label, (left, arrangement.above), style);
+        canvas
+            .line(&[(left - 28.0, arrangement.above), (left - 6.0, arrangement.above)], REFERENCE);
+        right = left - 44.0;
     }
 }
 
 /// Grid, ticks, labels and the two lines of the axes.
 fn draw_axes(canvas: &mut Canvas, frame: Frame, figure: &LineFigure, axes: &Axes) {
     let Frame { left, top, right, bottom } = axes.frame;
-    let (x, y) = (x_ticks(&axes.x, axes.frame), y_ticks(&axes.y, axes.frame));
+    let (x, y) = (x_ticks(&axes.x, axes.frame, canvas), y_ticks(&axes.y, axes.frame));
     let grid = LineStyle { colour: GRID, width: 0.8, dashed: false };
     let edge = LineStyle { colour: GREY, width: 1.0, dashed: false };
     let inside_x = |x: f32| (left - 0.5..=right + 0.5).contains(&x);

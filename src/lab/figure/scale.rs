@@ -1,50 +1,89 @@
-//! Axes: from numbers to positions, and where the ticks are.
+//! Axes: from numbers to positions.
 
-use super::number::{fixed, magnitude, power_of_ten, short, superscript};
+use serde::{Deserialize, Serialize};
+
+use super::ticks::{self, MANY, Ticks};
 
 /// Beyond these an axis can't take differences and quotients of its ends.
 const LARGEST: f64 = 1e300;
 const SMALLEST: f64 = 1e-290;
+/// The least end of a logarithmic axis: below it doubles lose digits.
+const LEAST: f64 = 1e-305;
 
-/// The range of an axis, linear or logarithmic.
+/// How numbers are spread along an axis or a colour bar.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spacing {
+    /// Equal differences are as long.
+    #[default]
+    Linear,
+    /// Equal factors are as long. What isn't positive has no place.
+    Log,
+    /// As linear up to this distance from 0, and as logarithmic far beyond it, on both sides.
+    SymmetricLog(f64),
+}
+
+impl Spacing {
+    /// Logarithmic or linear.
+    pub(super) fn log(log: bool) -> Self {
+        if log { Self::Log } else { Self::Linear }
+    }
+
+    /// A number as a length along the axis.
+    fn place(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log => value.ln(),
+            Self::SymmetricLog(near) => (value / near.max(SMALLEST)).asinh(),
+        }
+    }
+
+    /// Whether `value` has a place.
+    fn shows(self, value: f64) -> bool {
+        let positive = match self {
+            Self::Linear | Self::SymmetricLog(_) => true,
+            Self::Log => value > 0.0,
+        };
+        value.is_finite() && positive
+    }
+}
+
+/// The range of an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
     low: f64,
     high: f64,
-    log: bool,
-}
-
-/// The ticks of an axis.
-#[derive(Debug, Default, PartialEq)]
-pub struct Ticks {
-    /// Position in the data's units, and label.
-    pub major: Vec<(f64, String)>,
-    /// Positions of the small ticks between, on logarithmic axes.
-    pub minor: Vec<f64>,
-    /// A factor that all labels were divided by, such as `×10⁻⁴`, or nothing.
-    pub factor: String,
+    spacing: Spacing,
+    /// The values are whole numbers: so are the ticks.
+    whole: bool,
 }
 
 impl Scale {
     /// A scale that holds all of `values` that it can show, with a share of `padding` on either
     /// side. None where there is no such value.
-    pub fn fit(values: impl Iterator<Item = f64>, log: bool, padding: f64) -> Option<Self> {
-        let shown = values.filter(|v| v.is_finite() && !(log && *v <= 0.0));
-        let (low, high) = shown
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    pub fn fit(values: impl Iterator<Item = f64>, spacing: Spacing, padding: f64) -> Option<Self> {
+        let (mut low, mut high, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
+        for value in values.filter(|value| spacing.shows(*value)) {
+            (low, high) = (low.min(value), high.max(value));
+            whole &= value.fract() == 0.0;
+        }
         if low > high {
             return None;
         }
-        Some(Self::new(low, high, log).padded(padding))
+        // Of two neighbouring whole numbers it can't be told whether others would be, too.
+        let whole = whole && high - low >= 2.0;
+        Some(Self { whole, ..Self::new(low, high, spacing).padded(padding) })
     }
 
     /// A scale from `low` to `high`; equal ends are moved apart, and extreme ones are moved in.
-    pub fn new(low: f64, high: f64, log: bool) -> Self {
-        let least = if log { SMALLEST } else { -LARGEST };
+    pub fn new(low: f64, high: f64, spacing: Spacing) -> Self {
+        let log = spacing == Spacing::Log;
+        let least = if log { LEAST } else { -LARGEST };
         let [low, high] = [low, high].map(|end| end.clamp(least, LARGEST));
         // Below this width the ticks' labels would need more digits than a double holds.
         let largest = low.abs().max(high.abs());
-        let (low, high) = if high - low > (1e-9 * largest).max(SMALLEST) {
+        let narrowest = if log { 1e-9 * largest } else { (1e-9 * largest).max(SMALLEST) };
+        let (low, high) = if high - low > narrowest {
             (low, high)
         } else if log {
             (low / 2.0, high * 2.0)
@@ -52,11 +91,11 @@ impl Scale {
             let room = if largest <= SMALLEST { 1.0 } else { 0.1 * largest };
             (low - room, high + room)
         };
-        Self { low, high, log }
+        Self { low, high, spacing, whole: false }
     }
 
     fn padded(self, padding: f64) -> Self {
-        if self.log {
+        if self.spacing == Spacing::Log {
             let room = (self.high / self.low).min(f64::MAX).powf(padding);
             let (low, high) = (self.low / room, self.high * room);
             return Self { low: low.max(f64::MIN_POSITIVE), high: high.min(f64::MAX), ..self };
@@ -68,16 +107,25 @@ impl Scale {
     /// Where `value` is, from 0 at the low end to 1 at the high end. None where the axis can't
     /// show it at all.
     pub fn position(&self, value: f64) -> Option<f64> {
-        if !value.is_finite() || (self.log && value <= 0.0) {
+        if !self.spacing.shows(value) {
             return None;
         }
-        let place = |v: f64| if self.log { v.ln() } else { v };
-        let (low, high) = (place(self.low), place(self.high));
+        let [low, high, at] = [self.low, self.high, value].map(|v| self.spacing.place(v));
         // Bounded, since the drawing library's coordinates are single precision.
-        Some(((place(value) - low) / (high - low)).clamp(-100.0, 100.0))
+        Some(((at - low) / (high - low)).clamp(-100.0, 100.0))
     }
 
-    /// The ends of the axis, the low one first.
+    /// How far beyond the axis `value` is, in lengths of the axis, negative below it. None where it
+    /// is on the axis, or a line's width beyond, or where the axis can't show it at all.
+    pub fn beyond(&self, value: f64) -> Option<f64> {
+        match self.position(value)? {
+            below if below < -0.005 => Some(below),
+            above if above > 1.005 => Some(above - 1.0),
+            _ => None,
+        }
+    }
+
+    /// The two ends.
     pub fn ends(&self) -> (f64, f64) {
         (self.low, self.high)
     }
@@ -87,135 +135,104 @@ impl Scale {
         self.high - self.low
     }
 
-    /// About `target` ticks.
-    pub fn ticks(&self, target: usize) -> Ticks {
-        if !self.log {
-            return linear_ticks(self.low, self.high, target);
+    /// Four to seven ticks, or up to `most` where that is fewer.
+    pub fn ticks(&self, most: usize) -> Ticks {
+        let (low, high, most) = (self.low, self.high, most.min(MANY));
+        match self.spacing {
+            Spacing::Linear => ticks::linear(low, high, most, if self.whole { 1.0 } else { 0.0 }),
+            Spacing::Log => ticks::logarithmic(low, high, most),
+            Spacing::SymmetricLog(near) => ticks::symmetric_log(low, high, near, most),
         }
-        let decades = whole_between(self.low.log10(), self.high.log10());
-        if decades.len() >= 2 {
-            return decade_ticks(self.low, self.high, &decades, target);
-        }
-        let between: Vec<f64> = steps_in_decades(self.low, self.high, &[1.0, 2.0, 5.0]);
-        if between.len() >= 3 {
-            let label = |v: &f64| (*v, short(*v));
-            let minor = steps_in_decades(self.low, self.high, &NINE);
-            return Ticks { major: between.iter().map(label).collect(), minor, ..Ticks::default() };
-        }
-        linear_ticks(self.low, self.high, target)
     }
 }
 
-const NINE: [f64; 9] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+/// Values of which one can be told to lie far from the rest.
+const MANY_VALUES: usize = 50;
 
-/// Ticks at multiples of 1, 2 or 5 times a power of ten; one step finer where only one would fit.
-fn linear_ticks(low: f64, high: f64, target: usize) -> Ticks {
-    let rough = (high - low) / target.max(1) as f64;
-    let exponent = rough.log10().floor() as i32;
-    let unit = 10f64.powi(exponent);
-    let steps = [1.0, 2.0, 5.0, 10.0];
-    let between = |step: f64| whole_between(low / step, high / step);
-    let enough = steps.iter().position(|m| m * unit >= rough * 0.999).unwrap_or(3);
-    let lonely = between(steps[enough] * unit).len() < 2;
-    let multiple = steps[if lonely { enough.saturating_sub(1) } else { enough }];
-    let step = multiple * unit;
-    let values: Vec<f64> = between(step).iter().map(|index| *index as f64 * step).collect();
-    let largest = values.iter().fold(0.0f64, |most, v| most.max(v.abs()));
-    let scale = magnitude(largest);
-    let step_exponent = if multiple == 10.0 { exponent + 1 } else { exponent };
-    let shift = if (-3..6).contains(&scale) { 0 } else { scale };
-    let decimals = (shift - step_exponent).max(0) as usize;
-    let label = |v: &f64| (*v, fixed(v / 10f64.powi(shift), decimals));
-    let factor = if shift == 0 { String::new() } else { format!("×10{}", superscript(shift)) };
-    Ticks { major: values.iter().map(label).collect(), minor: Vec::new(), factor }
-}
-
-fn decade_ticks(low: f64, high: f64, decades: &[i64], target: usize) -> Ticks {
-    let stride = decades.len().div_ceil(target.max(2)).max(1) as i64;
-    let labelled = decades.iter().filter(|decade| decade.rem_euclid(stride) == 0);
-    let major = labelled.map(|d| (10f64.powi(*d as i32), power_of_ten(*d as i32))).collect();
-    let minor = if stride == 1 {
-        steps_in_decades(low, high, &NINE)
-    } else {
-        decades.iter().map(|decade| 10f64.powi(*decade as i32)).collect()
-    };
-    Ticks { major, minor, factor: String::new() }
-}
-
-/// All of `multiples` times a power of ten that lie between `low` and `high`.
-fn steps_in_decades(low: f64, high: f64, multiples: &[f64]) -> Vec<f64> {
-    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-    let all = (first..=last).flat_map(|d| multiples.iter().map(move |m| m * 10f64.powi(d)));
-    all.filter(|v| (low..=high).contains(v)).collect()
-}
-
-/// Whole numbers between two numbers, with a little room for rounding.
-fn whole_between(low: f64, high: f64) -> Vec<i64> {
-    let room = 1e-6;
-    ((low - room).ceil() as i64..=(high + room).floor() as i64).collect()
+/// The range of most of some values: on either side to the outermost one, unless that is farther
+/// out than the middle 98 % of the values are wide. Of fewer than 50 values all are in it. None
+/// where no value is finite.
+pub fn typical_range(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
+    let mut sorted: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().checked_sub(1)?;
+    let outside = (sorted.len() as f64 * 0.01).ceil() as usize;
+    let (low, high) = (sorted[outside.min(last / 2)], sorted[last - outside.min(last / 2)]);
+    let width = high - low;
+    if width <= 0.0 || sorted.len() < MANY_VALUES {
+        return Some((sorted[0], sorted[last]));
+    }
+    let end = |inner: f64, outer: f64| if (outer - inner).abs() > width { inner } else { outer };
+    Some((end(low, sorted[0]), end(high, sorted[last])))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn labels(low: f64, high: f64, log: bool) -> Vec<String> {
-        let ticks = Scale::new(low, high, log).ticks(5);
-        ticks.major.into_iter().map(|(_, label)| label).collect()
-    }
-
-    #[test]
-    fn ticks_are_round_numbers() {
-        assert_eq!(labels(0.0, 1.0, false), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(labels(-3.0, 7.0, false), ["−2", "0", "2", "4", "6"]);
-        assert_eq!(
-            labels(0.0, 46900.0, false),
-            ["0", "10\u{2009}000", "20\u{2009}000", "30\u{2009}000", "40\u{2009}000"]
-        );
-        let few = Scale::new(0.08, 0.77, false).ticks(3).major.into_iter().map(|(_, label)| label);
-        assert_eq!(few.collect::<Vec<String>>(), ["0.2", "0.4", "0.6"]);
-        assert_eq!(labels(0.92, 0.94, false), ["0.920", "0.925", "0.930", "0.935", "0.940"]);
-    }
-
-    #[test]
-    fn small_and_large_numbers_share_a_factor() {
-        let ticks = Scale::new(0.0, 4e-5, false).ticks(4);
-        assert_eq!(ticks.factor, "×10⁻⁵");
-        assert_eq!(ticks.major[1].1, "1");
-        assert_eq!(Scale::new(0.0, 3e7, false).ticks(3).factor, "×10⁷");
-    }
-
-    #[test]
-    fn logarithmic_ticks_are_decades_then_steps() {
-        assert_eq!(labels(1e-3, 20.0, true), ["10⁻³", "10⁻²", "10⁻¹", "1", "10"]);
-        assert_eq!(labels(1e-12, 1.0, true), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³", "1"]);
-        assert_eq!(labels(0.3, 6.0, true), ["0.5", "1", "2", "5"]);
-        assert_eq!(labels(3.0, 4.0, true), ["3.0", "3.2", "3.4", "3.6", "3.8", "4.0"]);
-    }
-
     #[test]
     fn constant_extreme_and_empty_data_have_a_scale() {
-        assert_eq!(Scale::fit([2.0].into_iter(), false, 0.0), Some(Scale::new(1.8, 2.2, false)));
-        assert_eq!(Scale::fit([0.0, f64::NAN].into_iter(), true, 0.1), None);
-        for value in [0.0, 1e300, -1e-300, 5e-324, 123_456_789.0] {
-            let scale = Scale::fit([value].into_iter(), false, 0.05).unwrap();
-            assert!(scale.ticks(5).major.len() >= 2, "{value}");
+        let linear = Spacing::Linear;
+        assert_eq!(Scale::fit([2.0].into_iter(), linear, 0.0), Some(Scale::new(1.8, 2.2, linear)));
+        assert_eq!(Scale::fit([0.0, f64::NAN].into_iter(), Spacing::Log, 0.1), None);
+        for value in [0.0, 1e300, -1e-300, 5e-324, -2.5, 123_456_789.0] {
+            let scale = Scale::fit([value].into_iter(), linear, 0.05).unwrap();
+            let ticks = scale.ticks(7).major;
+            assert!((4..=7).contains(&ticks.len()), "{value}: {ticks:?}");
             assert_eq!(scale.position(value).map(|p| (p * 1e6).round()), Some(5e5));
         }
     }
 
     #[test]
+    fn a_tiny_span_on_a_large_offset_has_ticks_that_differ() {
+        for (low, high) in [(1e6, 1e6 + 1e-2), (-5e9, -5e9 + 20.0), (1e300, 1.00001e300)] {
+            let ticks = Scale::new(low, high, Spacing::Linear).ticks(7);
+            let mut labels: Vec<&String> = ticks.major.iter().map(|(_, label)| label).collect();
+            let count = labels.len();
+            labels.dedup();
+            assert!((4..=7).contains(&count) && labels.len() == count, "{low}: {ticks:?}");
+            assert!(labels.iter().all(|label| label.chars().count() <= 7), "{ticks:?}");
+            assert!(!ticks.factor.is_empty());
+        }
+    }
+
+    #[test]
     fn a_logarithmic_axis_holds_all_that_a_double_can() {
-        for values in [[1e-12, 1e300], [5e-324, f64::MAX], [1e250, 1e300]] {
-            let scale = Scale::fit(values.into_iter(), true, 0.045).unwrap();
-            let ticks = scale.ticks(5).major;
-            assert!((2..=10).contains(&ticks.len()), "{values:?}: {ticks:?}");
+        for values in [[1e-12, 1e300], [5e-324, f64::MAX], [1e250, 1e300], [1e-300, 2e-300]] {
+            let scale = Scale::fit(values.into_iter(), Spacing::Log, 0.045).unwrap();
+            let ticks = scale.ticks(7).major;
+            assert!((2..=7).contains(&ticks.len()), "{values:?}: {ticks:?}");
             let places = values.map(|value| scale.position(value).unwrap());
             assert!(places.iter().all(|place| (-0.1..=1.1).contains(place)), "{places:?}");
         }
-        for (low, high, log) in [(1.0, f64::INFINITY, false), (5e-324, 5e-324, true)] {
-            let ticks = Scale::new(low, high, log).ticks(5).major;
+        for (low, high, spacing) in
+            [(1.0, f64::INFINITY, Spacing::Linear), (5e-324, 5e-324, Spacing::Log)]
+        {
+            let ticks = Scale::new(low, high, spacing).ticks(7).major;
             assert!(ticks.len() >= 2 && ticks.iter().all(|(value, _)| value.is_finite()));
         }
+    }
+
+    #[test]
+    fn a_symmetric_logarithmic_axis_is_odd_about_zero() {
+        let scale = Scale::new(-100.0, 100.0, Spacing::SymmetricLog(1.0));
+        assert_eq!(scale.position(0.0), Some(0.5));
+        let place = |value: f64| scale.position(value).unwrap() - 0.5;
+        assert!((place(7.0) + place(-7.0)).abs() < 1e-12);
+        // asinh(1) / asinh(100) / 2
+        assert!((place(1.0) - 0.083_175).abs() < 1e-6, "{}", place(1.0));
+    }
+
+    #[test]
+    fn a_range_leaves_out_what_lies_far_beyond_the_rest() {
+        let most: Vec<f64> = (0..=1000).map(|i| f64::from(i) / 1000.0).collect();
+        assert_eq!(typical_range(most.clone()), Some((0.0, 1.0)));
+        let with = |outlier: f64| typical_range(most.iter().copied().chain([outlier])).unwrap();
+        assert_eq!(with(1.5), (0.0, 1.5));
+        let (low, high) = with(-8.5);
+        assert!(high == 1.0 && (0.0..0.02).contains(&low), "{low} to {high}");
+        assert_eq!(typical_range([f64::NAN]), None);
+        assert_eq!(typical_range([3.0, 3.0]), Some((3.0, 3.0)));
+        assert_eq!(typical_range([0.0, 1.0, 2.0, 100.0]), Some((0.0, 100.0)));
     }
 }

@@ -10,7 +10,7 @@ use super::canvas::{Align, Canvas, TextStyle};
 use super::csv::{number, quoted};
 use super::font::Fonts;
 use super::frame::Frame;
-use super::heading::{MARGIN, TICK_SIZE, draw_title, title_height, title_width};
+use super::heading::{Heading, MARGIN, TICK_SIZE, draw_title, heading_height, title_width};
 use super::palette::INK;
 use super::picture::Picture;
 use super::sheet::Sheet;
@@ -65,9 +65,12 @@ impl TilesFigure {
         let named = self.tiles.iter().any(|tile| !tile.label.is_empty());
         let label = if named { TICK_SIZE + 5.0 } else { 0.0 };
         let widest = sheet.width.unwrap_or(WIDTH);
-        let fonts = Fonts::load()?;
-        let head =
-            |whole| title_height(&fonts, whole, &self.title, &self.subtitle).max(46.0) + 10.0;
+        let probe = Canvas::new(1.0, 1.0)?;
+        let fonts = probe.fonts;
+        let head = |whole| {
+            let (title, subtitle) = (&self.title, &self.subtitle);
+            heading_height(&probe, whole, title, subtitle, Heading::Figure) + 6.0
+        };
         let room = widest - 2.0 * MARGIN - ColourScale::WIDTH - 10.0;
         // A sheet of a given size is filled as far as the pictures keep their shape.
         let largest = if sheet.width.is_some() { f32::INFINITY } else { 150.0 };
@@ -83,7 +86,7 @@ impl TilesFigure {
         let tall = side * height as f32 / width as f32;
         let (step_x, step_y) = (side + GAP, tall + label + GAP);
         let bar = MARGIN + step_x * columns.min(self.tiles.len()) as f32 + 10.0;
-        let heading = title_width(&Canvas::new(1.0, 1.0)?, &self.title, &self.subtitle);
+        let heading = title_width(&probe, &self.title, &self.subtitle);
         let whole = heading.max(bar + ColourScale::WIDTH + MARGIN - GAP).min(widest);
         let whole = sheet.width.unwrap_or(whole);
         let head = head(whole);
@@ -97,12 +100,12 @@ impl TilesFigure {
                 TextStyle { size: TICK_SIZE, bold: false, colour: INK, align: Align::Centre };
             canvas.text(&tile.label, (x + side / 2.0, y + TICK_SIZE / 2.0), style);
             let frame = Frame::new(x, y + label, x + side, y + label + tall);
-            self.scale.shade(&mut canvas, frame, self.size, |row, column| {
-                tile.values[row * width + column]
-            });
+            let colours = self.scale.colours(&tile.values);
+            canvas.cells(frame, self.size, |row, column| colours[row * width + column]);
         }
         let bottom = head + (step_y * rows as f32 - GAP).min(260.0);
-        self.scale.draw(&mut canvas, Frame::new(bar, head + label, whole, bottom));
+        let all = self.tiles.iter().flat_map(|tile| &tile.values);
+        self.scale.draw(&mut canvas, Frame::new(bar, head + label, whole, bottom), all);
         Ok(canvas.into_picture(sheet))
     }
 

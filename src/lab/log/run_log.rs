@@ -20,6 +20,7 @@ use super::recall::{Entry, leave_damage_out, recall, set_aside};
 use super::tags::edges;
 use super::tensorboard::EventWriter;
 use super::whole_lines::WholeLines;
+use crate::lab::counts::counted;
 use crate::lab::figure::Format;
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::regular;
@@ -146,7 +147,7 @@ impl Log {
         if recalled.damaged > 0 {
             let kept = leave_damage_out(path, &recalled)?;
             let (count, path, kept) = (recalled.damaged, path.display(), kept.display());
-            let what = format!("{path} has {count} damaged line(s), which are left out");
+            let what = format!("{path}: {} left out", counted(count, "damaged line"));
             self.warnings.push(format!("{what}: the damaged file is kept as {kept}"));
         }
         Ok(recalled.length())

@@ -16,6 +16,7 @@ use super::session::{RunContext, Session};
 use super::signals::StopSignal;
 use crate::lab::cli::settings::changed;
 use crate::lab::cli::{Invocation, layers};
+use crate::lab::counts::counted;
 use crate::lab::error::{one_line, refuse};
 use crate::lab::figure::files;
 use crate::lab::log::console::Console;
@@ -104,7 +105,7 @@ pub(super) fn resume<E: Experiment>(
     if begin.progress.is_over(begin.experiment.schedule().steps, patience)
         && let Some(summary) = summary_of_end(&path, at)
     {
-        let finished = format!("{} is finished after {at} steps", folder.name);
+        let finished = format!("{} is finished after {}", folder.name, counted(at, "step"));
         console.report(&match &begin.progress.ended {
             Some(reason) => format!("{finished}: {reason}"),
             None if out_of_patience => format!("{finished}; for more, raise --patience"),

@@ -9,6 +9,7 @@ use super::experiment::Experiment;
 use super::phase;
 use super::session::Session;
 use crate::lab::cli::settings::is_bookkeeping;
+use crate::lab::counts::counted;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::log::tags::SYSTEM;
 use crate::lab::store::checkpoint::{Manifest, find};
@@ -42,11 +43,9 @@ impl<E: Experiment> Session<E> {
     /// means.
     pub fn introduce(&mut self, changed: &Map<String, Value>) {
         let (run, steps) = (&self.settings().run, self.experiment.schedule().steps);
-        let threads =
-            if run.threads == 1 { "1 thread" } else { &format!("{} threads", run.threads) };
+        let (threads, steps) = (counted(run.threads, "thread"), counted(steps, "step"));
         let (device, path) = (device::name(self.device), self.folder.path.display());
-        self.console
-            .report(&format!("{} on {device}, {threads}: {steps} steps, {path}", E::SPEC.name));
+        self.console.report(&format!("{} on {device}, {threads}: {steps}, {path}", E::SPEC.name));
         for line in self.experiment.summary_lines() {
             self.console.report(&line);
         }

@@ -2,6 +2,7 @@
 
 use super::grouped::{self, GroupCurves};
 use super::groups::{Group, foremost};
+use crate::lab::counts::{counted, summary_of};
 use crate::lab::figure::{LineFigure, Panels, Series};
 
 /// Curves in one picture, beyond which they can't be told apart.
@@ -53,8 +54,11 @@ pub fn curve_panels(
         }
     }
     let more = groups.len().saturating_sub(shown.len());
-    let more =
-        if more > 0 { format!("{more} more settings are in the table") } else { String::new() };
+    let more = if more > 0 {
+        format!("{} more in the table", counted(more, "setting"))
+    } else {
+        String::new()
+    };
     let subtitle: Vec<String> =
         seeds(groups, tags).into_iter().chain(Some(more)).filter(|part| !part.is_empty()).collect();
     let (title, subtitle) = (title.to_string(), subtitle.join("; "));
@@ -68,7 +72,7 @@ pub fn seeds(groups: &[Group], tags: &[String]) -> Option<String> {
     let (least, most) = (*counts.iter().min()?, *counts.iter().max()?);
     match (least, most) {
         (_, 1) => None,
-        (a, b) if a == b => Some(format!("mean and standard deviation of {b} seeds")),
+        (a, b) if a == b => Some(summary_of("mean and standard deviation", b, "seed")),
         (a, b) => Some(format!("mean and standard deviation over the seeds, {a} to {b} a setting")),
     }
 }

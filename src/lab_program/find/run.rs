@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{layout, tail};
+use crate::lab::counts::counted;
 use crate::lab::error::one_line;
 use crate::lab::log::metrics::is_replicate;
 use crate::lab::store::checkpoint::{Manifest, Score};
@@ -147,7 +148,7 @@ impl Run {
         self.last.extend(last);
         if damaged > 0 {
             let path = path.display();
-            self.problems.push(format!("{path}: {damaged} damaged lines are left out"));
+            self.problems.push(format!("{path}: {} left out", counted(damaged, "damaged line")));
         }
     }
 

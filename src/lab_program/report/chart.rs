@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::escape::escape;
 pub use super::plot::Curve;
 use super::plot::{band, line, ticks};
-use crate::lab::figure::{Scale, Ticks};
+use crate::lab::figure::{Scale, Spacing, Ticks};
 
 /// Spans between the quartiles beyond which a value is not in view: a curve that explodes would
 /// flatten all others.
@@ -68,7 +68,7 @@ impl Chart {
     fn scales(&self) -> Option<(Scale, Scale)> {
         let drawn = self.curves.iter().flat_map(|curve| curve.x.iter().zip(&curve.y));
         let drawn = drawn.filter(|(_, y)| y.is_finite());
-        let x = Scale::fit(drawn.clone().map(|(x, _)| *x), false, 0.01)?;
+        let x = Scale::fit(drawn.clone().map(|(x, _)| *x), Spacing::Linear, 0.01)?;
         let edges = self.curves.iter().flat_map(|curve| {
             let edges = curve.y.iter().zip(&curve.spread);
             edges.flat_map(|(y, spread)| [y - spread, y + spread])
@@ -79,7 +79,7 @@ impl Chart {
         let quartile = |part: usize| values[(values.len() - 1) * part / 4];
         let room = FENCE * (quartile(3) - quartile(1));
         let near = |y: &f64| room <= 0.0 || (quartile(1) - room..=quartile(3) + room).contains(y);
-        let y = Scale::fit(values.iter().copied().filter(near), false, 0.04)?;
+        let y = Scale::fit(values.iter().copied().filter(near), Spacing::Linear, 0.04)?;
         Some((x, y))
     }
 

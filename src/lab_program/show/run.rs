@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::details::Details;
+use crate::lab::counts::counted;
 use crate::lab::error::one_line;
 use crate::lab::log::console::{Console, printable};
 use crate::lab::log::tags::is_of_machine;
@@ -56,7 +57,8 @@ fn section(title: &str, rows: &[(String, String)]) -> String {
 
 fn text(details: &Details) -> String {
     let run = &details.run;
-    let steps = run.steps.map(|steps| format!(" after {steps} steps")).unwrap_or_default();
+    let steps =
+        run.steps.map(|steps| format!(" after {}", counted(steps, "step"))).unwrap_or_default();
     let took = run.seconds.map(|time| format!(", {}", units::short(time))).unwrap_or_default();
     let size = units::bytes(run.bytes);
     let id = printable(&run.id());

@@ -14,6 +14,7 @@ use super::manifest::{Sweep, locate};
 use super::median::MedianRule;
 use super::search::{Search, Setting};
 use super::slurm::check_home;
+use crate::lab::counts::counted;
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
 use crate::lab::store::folder::check_name;
@@ -168,7 +169,8 @@ pub fn begin(sweep: &Sweep) -> Result<()> {
 pub fn say_points(sweep: &Sweep) {
     let console = Console::new(false, false);
     for point in &sweep.points {
-        let steps = point.steps.map(|steps| format!("  {steps} steps")).unwrap_or_default();
+        let steps =
+            point.steps.map(|steps| format!("  {}", counted(steps, "step"))).unwrap_or_default();
         console.print(&format!("{}{steps}", point.name));
     }
 }

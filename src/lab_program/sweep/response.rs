@@ -85,7 +85,7 @@ fn panel(key: &str, tag: &str, groups: &[Group]) -> LineFigure {
         let label = Group { settings: others, runs: Vec::new() }.label();
         let y = spread.iter().map(|(mean, _)| *mean).collect();
         let line = Series { label, x, y, marker: true, ..Series::default() };
-        series.push(line.with_band(edge(-1.0), edge(1.0)));
+        series.push(line.with_bars(edge(-1.0), edge(1.0)));
     }
     let (x_label, y_label) = (key.into(), tag.into());
     let x_log = positive && most > 20.0 * least;

@@ -4,7 +4,8 @@
 use super::notebook::{NOTEBOOK, NotebookFigure};
 use super::points::Point;
 use super::state::OneNeuron;
-use crate::lab::figure::{LineFigure, Panels, Reference, Series};
+use crate::lab::counts::summary_of;
+use crate::lab::figure::{LineFigure, Panels, Reference, Series, Spread, share_y};
 use crate::lab::log::run_log::Log;
 
 /// The terms of the gradient: tag and label.
@@ -53,7 +54,7 @@ fn curve(log: &Log, tag: &str, label: &str) -> Series {
 fn over_seeds(run: &OneNeuron) -> String {
     match run.replicates {
         1 => format!("seed {}", run.seed),
-        n => format!("mean and standard deviation over {n} seeds"),
+        n => summary_of("mean and standard deviation", n, "seed"),
     }
 }
 
@@ -86,7 +87,7 @@ fn learning(run: &OneNeuron, log: &Log) -> Panels {
             None => panels.push(loss_figure(&title, String::new(), vec![series])),
         }
     }
-    share_axis(&mut panels);
+    share_y(&mut panels);
     let gradients = run.config.gradient.len();
     Panels {
         title: match run.config.optimizer[..] {
@@ -96,23 +97,6 @@ fn learning(run: &OneNeuron, log: &Log) -> Panels {
         subtitle: over_seeds(run),
         columns: if panels.len() > gradients { gradients.max(2) } else { gradients },
         panels,
-    }
-}
-
-/// Gives all panels the same y axis.
-fn share_axis(panels: &mut [LineFigure]) {
-    let curves = panels.iter().flat_map(|panel| &panel.series);
-    let values = curves.flat_map(|series| {
-        let edges = [&series.low, &series.high].into_iter().flatten().flatten();
-        series.y.iter().chain(edges).copied().filter(|value| value.is_finite())
-    });
-    let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    let margin = 0.04 * (ends.1 - ends.0);
-    if margin > 0.0 {
-        let range = Some((ends.0 - margin, ends.1 + margin));
-        panels.iter_mut().for_each(|panel| panel.y_range = range);
     }
 }
 
@@ -145,9 +129,9 @@ fn batch_law(run: &OneNeuron, log: &Log) -> LineFigure {
         let known = series.iter().position(|known| known.label == label);
         let index = known.unwrap_or_else(|| {
             let edges = (Some(Vec::new()), Some(Vec::new()));
-            let empty =
-                Series { label, low: edges.0, high: edges.1, marker: true, ..Series::default() };
-            series.push(empty);
+            let (low, high) = edges;
+            let bars = Series { low, high, spread: Spread::Bars, ..Series::default() };
+            series.push(Series { label, marker: true, ..bars });
             series.len() - 1
         });
         let curve = &mut series[index];
@@ -188,7 +172,7 @@ fn decomposition(run: &OneNeuron, log: &Log) -> Panels {
         }
     });
     let mut panels: Vec<LineFigure> = panels.collect();
-    share_axis(&mut panels);
+    share_y(&mut panels);
     Panels {
         title: "What there is to learn, and what averaging keeps of it".into(),
         subtitle: format!(

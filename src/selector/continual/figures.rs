@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use super::report::matrices;
 use super::state::SelectorContinual;
-use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Series};
+use crate::lab::counts::{counted, summary_of};
+use crate::lab::figure::{Cells, ColourMap, ColourScale, LineFigure, MatrixFigure, Series};
 use crate::lab::log::run_log::Log;
 use crate::lab::statistics::mean_and_sd;
 use crate::selector::presentation::curve;
@@ -24,10 +25,7 @@ pub fn draw(run: &SelectorContinual, log: &mut Log, step: u64) -> Result<()> {
 
 /// What was run, and of how many seeds the mean is shown.
 fn seeds(run: &SelectorContinual) -> String {
-    match run.seeds.count {
-        1 => format!("{}, one seed", run.title()),
-        several => format!("{}, mean of {several} seeds", run.title()),
-    }
+    format!("{}, {}", run.title(), summary_of("mean", run.seeds.count, "seed"))
 }
 
 /// Accuracy on every task after every task.
@@ -42,14 +40,10 @@ fn matrix(run: &SelectorContinual) -> Result<MatrixFigure> {
         subtitle: seeds(run),
         row_axis: "after task".into(),
         column_axis: "tested on task".into(),
-        row_labels: Vec::new(),
-        column_labels: Vec::new(),
+        rows: Cells::Numbered,
+        columns: Cells::Numbered,
         values: (0..tasks).map(|i| (0..tasks).map(|j| mean(i, j)).collect()).collect(),
-        scale: ColourScale {
-            map: Default::default(),
-            range: (0.0, 100.0),
-            label: "accuracy (%)".into(),
-        },
+        scale: ColourScale::new(ColourMap::Sequential, (0.0, 100.0), "accuracy (%)"),
     })
 }
 
@@ -63,7 +57,11 @@ fn within(run: &SelectorContinual, log: &Log) -> LineFigure {
     };
     LineFigure {
         title: format!("Forgetting and remembering, {}", run.data.name),
-        subtitle: format!("{}; {} test images a task", seeds(run), run.config.probe_samples),
+        subtitle: format!(
+            "{}; {} a task",
+            seeds(run),
+            counted(run.config.probe_samples, "test image")
+        ),
         x_label: format!("tasks learnt ({length} steps each)"),
         y_label: "share correct".into(),
         y_range: Some((0.0, 1.0)),

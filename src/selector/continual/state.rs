@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::config::{ContinualConfig, Method};
 use crate::data::ImageData;
+use crate::lab::counts::counted;
 use crate::lab::store::{NamedTensors, Persist, StateReader, StateWriter};
 use crate::lab::tensor::rng::Seeds;
 use crate::lab::train::experiment::RunSchedule;
@@ -90,7 +91,7 @@ impl SelectorContinual {
             | Method::Replay
             | Method::Joint) => flag_value(method),
         };
-        format!("{method}, {count} parameters")
+        format!("{method}, {}", counted(count, "parameter"))
     }
 }
 

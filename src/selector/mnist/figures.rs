@@ -4,8 +4,10 @@ use anyhow::Result;
 use tch::Tensor;
 
 use super::state::SelectorMnist;
+use crate::lab::counts::{counted, summary_of};
 use crate::lab::figure::{
-    ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series, Tile, TilesFigure,
+    Cells, ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series, Tile,
+    TilesFigure,
 };
 use crate::lab::log::run_log::Log;
 use crate::lab::tensor::to_host;
@@ -39,8 +41,13 @@ fn learning(run: &SelectorMnist, log: &Log) -> Panels {
     };
     let marked = |tag: &str, label: &str| Series { marker: true, ..curve(log, tag, label) };
     let layers = |what: &str| -> Vec<Series> {
-        let names = (0..run.network.layers.len()).map(layer_name);
-        names.map(|layer| marked(&format!("{what}/{layer}"), &layer)).collect()
+        let count = run.network.layers.len();
+        let shade = |i: usize| i as f64 / (count - 1).max(1) as f64;
+        let one = |i: usize| {
+            let (name, shade) = (layer_name(i), Some(shade(i)));
+            Series { shade, ..marked(&format!("{what}/{name}"), &name) }
+        };
+        (0..count).map(one).collect()
     };
     let loss = vec![curve(log, "train/loss", "train"), marked("eval/loss", "test")];
     let mut panels = vec![
@@ -57,10 +64,7 @@ fn learning(run: &SelectorMnist, log: &Log) -> Panels {
         panels.push(panel("Cosine between computation neurons", "cosine", layers("cosine")));
         panels.push(entropy);
     }
-    let seeds = match run.seeds.count {
-        1 => "one seed".to_string(),
-        several => format!("mean and standard deviation of {several} seeds"),
-    };
+    let seeds = summary_of("mean and standard deviation", run.seeds.count, "seed");
     let name = &run.data.name;
     Panels {
         title: format!("Selector network on {name}"),
@@ -76,7 +80,7 @@ fn selection(run: &SelectorMnist, i: usize, shares: &[Vec<f64>]) -> MatrixFigure
     order.sort_by(|a, b| shares[0][*b].total_cmp(&shares[0][*a]));
     let row = |shares: &Vec<f64>| order.iter().map(|neuron| shares[*neuron]).collect();
     let named = shares.len() as i64 <= LETTERS;
-    let labels = (0..shares.len() as i64).filter(|_| named).map(|k| letter(k).to_string());
+    let labels = (0..shares.len() as i64).map(|k| letter(k).to_string());
     let samples = run.data.test.len();
     MatrixFigure {
         title: format!("Layer {}: which computation neuron answers", i + 1),
@@ -85,14 +89,10 @@ fn selection(run: &SelectorMnist, i: usize, shares: &[Vec<f64>]) -> MatrixFigure
         ),
         row_axis: "computation".into(),
         column_axis: "neuron, sorted".into(),
-        row_labels: labels.collect(),
-        column_labels: Vec::new(),
+        rows: if named { Cells::Named(labels.collect()) } else { Cells::Numbered },
+        columns: Cells::Numbered,
         values: shares.iter().map(row).collect(),
-        scale: ColourScale {
-            map: Default::default(),
-            range: (0.0, 1.0),
-            label: "share of inputs".into(),
-        },
+        scale: ColourScale::new(ColourMap::Sequential, (0.0, 1.0), "share of inputs"),
     }
 }
 
@@ -125,7 +125,7 @@ fn weights(run: &SelectorMnist) -> Result<TilesFigure> {
     }
     Ok(TilesFigure {
         title: "Weights of the first layer".into(),
-        subtitle: format!("{shown} neurons, one seed; one scale for all"),
+        subtitle: format!("{}, one seed; one scale for all", counted(shown, "neuron")),
         size: (run.data.height as usize, run.data.width as usize),
         columns: shown as usize,
         scale: ColourScale::symmetric(tiles.iter().flat_map(|tile| &tile.values), "weight"),

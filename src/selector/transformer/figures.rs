@@ -3,7 +3,10 @@
 use anyhow::Result;
 
 use super::state::SelectorTransformer;
-use crate::lab::figure::{ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series};
+use crate::lab::counts::counted;
+use crate::lab::figure::{
+    Cells, ColourMap, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series,
+};
 use crate::lab::log::run_log::Log;
 use crate::selector::language_model::evaluation::HeldOutResult;
 use crate::selector::language_model::layout::PER_LAYER;
@@ -89,7 +92,7 @@ fn monitoring(run: &SelectorTransformer, held_out: &HeldOutResult, step: u64) ->
     panels.push(LineFigure { y_log: true, ..by_row(title, "norm over the layer", norms) });
     Panels {
         title: format!("What the selection neurons do, step {step}"),
-        subtitle: format!("{}, {} held-out words", subtitle(run), held_out.words),
+        subtitle: format!("{}, {}", subtitle(run), counted(held_out.words, "held-out word")),
         columns: 2,
         panels,
     }
@@ -124,19 +127,21 @@ fn frequency(run: &SelectorTransformer, held_out: &HeldOutResult) -> Option<Matr
     let (row_labels, values): (Vec<String>, Vec<Vec<f64>>) = rows
         .filter_map(|(linear, found)| Some((linear.name.clone(), shares(found.as_ref()?))))
         .unzip();
-    let named = choices <= LETTERS;
     (!values.is_empty()).then(|| MatrixFigure {
         title: "Selection frequency".into(),
-        subtitle: format!("{}, {} held-out words", subtitle(run), held_out.words),
+        subtitle: format!("{}, {}", subtitle(run), counted(held_out.words, "held-out word")),
         row_axis: "layer".into(),
         column_axis: "computation neuron".into(),
-        row_labels,
-        column_labels: (0..choices).filter(|_| named).map(|k| letter(k).into()).collect(),
-        values,
-        scale: ColourScale {
-            map: Default::default(),
-            range: (0.0, 200.0 / choices as f64),
-            label: "% of selections; even is the middle".into(),
+        rows: Cells::Named(row_labels),
+        columns: match choices <= LETTERS {
+            true => Cells::Named((0..choices).map(|k| letter(k).into()).collect()),
+            false => Cells::Numbered,
         },
+        values,
+        scale: ColourScale::new(
+            ColourMap::Sequential,
+            (0.0, 200.0 / choices as f64),
+            "% of selections; even is the middle",
+        ),
     })
 }

@@ -4,7 +4,8 @@ use anyhow::Result;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::state::SteadyStateInit;
-use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::counts::counted;
+use crate::lab::figure::{LineFigure, Panels, Series, share_y};
 use crate::lab::log::run_log::Log;
 use crate::lab::tensor::to_host;
 use crate::steady_state::learning::stage::SeedGroup;
@@ -88,7 +89,7 @@ fn by_direction(seeds: &[Initialisation]) -> Panels {
     };
     Panels {
         title: "Does the plant set off the reference's way?".into(),
-        subtitle: format!("{} seeds in groups, median and quartiles", seeds.len()),
+        subtitle: format!("{} in groups, median and quartiles", counted(seeds.len(), "seed")),
         columns: 3,
         panels: losses.into_iter().map(panel).collect(),
     }
@@ -106,7 +107,7 @@ fn examples(run: &SteadyState, seeds: &[Initialisation]) -> Result<Panels> {
         let title = format!("Sets off {name}: trajectory");
         panels.push(panel(&title, "position", false, trajectory(run, index)?));
         let losses = to_host::values(&run.sweep.pretraining.stage.losses.get(index).get(0))?;
-        let series = vec![thinned("online LMS", &losses)];
+        let series = vec![Series { colour: Some(2), ..thinned("online LMS", &losses) }];
         panels.push(panel("Task loss in pre-training", "task loss", true, series));
         panels.push(panel(
             "Weights in pre-training",
@@ -115,8 +116,12 @@ fn examples(run: &SteadyState, seeds: &[Initialisation]) -> Result<Panels> {
             pretraining_weights(&run.sweep, index)?,
         ));
     }
+    const COLUMNS: usize = 3;
+    for column in 0..COLUMNS {
+        share_y(panels.iter_mut().skip(column).step_by(COLUMNS));
+    }
     let (title, subtitle) = ("A good and a bad initialisation".into(), "a seed each".into());
-    Ok(Panels { title, subtitle, columns: 3, panels })
+    Ok(Panels { title, subtitle, columns: COLUMNS, panels })
 }
 
 /// The first seconds of a seed's smallest network before learning.

@@ -1,5 +1,6 @@
 //! What an evaluation of initialisations says and logs.
 
+use crate::lab::counts::counted;
 use crate::lab::train::experiment::Evaluation;
 use crate::steady_state::measure::initialisation::Initialisation;
 use crate::steady_state::measure::statistics::{quantile, spearman};
@@ -35,8 +36,8 @@ fn report_direction(these: &[&Initialisation], name: &str, tag: &str, evaluation
     let begin = median(|one| one.begin);
     let (end, share) = (median(|one| one.end), median(|one| one.end / one.begin));
     evaluation.say(&format!(
-        "{count} seeds set off {name}: median loss {begin:.2e} before, {end:.2e} after, \
-         share {share:.4}"
+        "set off {name}: {}, median loss {begin:.2e} before, {end:.2e} after, share {share:.4}",
+        counted(count, "seed")
     ));
     for (measure, value) in
         [("seeds", count as f64), ("begin", begin), ("end", end), ("share", share)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tch::{Kind, Tensor};
 
-use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::figure::{LineFigure, Panels, Series, share_x, share_y};
 use crate::lab::tensor::to_host;
 use crate::steady_state::learning::axes::Condition;
 use crate::steady_state::learning::descent::Descent;
@@ -16,7 +16,7 @@ use crate::steady_state::measure::runs::{NAIVE_UPDATES, RunResult};
 use crate::steady_state::measure::statistics::{mean, quantile};
 use crate::steady_state::plant::granule::CELLS;
 use crate::steady_state::trade_off::SteadyState;
-use crate::steady_state::trade_off::figures::{noise_title, seeds_and_repeats};
+use crate::steady_state::trade_off::figures::{medians, noise_title, seeds_and_repeats};
 
 /// The simulation, and what was measured of it.
 struct Overlay<'a> {
@@ -32,6 +32,7 @@ pub(super) fn overlay(run: &SteadyState, results: &Results) -> Result<Panels> {
     let ratios = &axes.ratios;
     let quiet = ratios.iter().position(|ratio| ratio.is_infinite());
     let mut panels = Vec::new();
+    let (mut floors, mut speeds) = (Vec::new(), Vec::new());
     for ratio in 0..ratios.len() {
         let noise = noise_title(axes, ratio);
         if quiet == Some(ratio) {
@@ -39,12 +40,19 @@ pub(super) fn overlay(run: &SteadyState, results: &Results) -> Result<Panels> {
             panels.push(panel(&title, "task loss", true, overlay.unfinished(ratio)?));
         } else if let Some(quiet) = quiet {
             let title = format!("Loss from w* that the noise adds, {noise}");
+            floors.push(panels.len());
             panels.push(panel(&title, "task loss", true, overlay.floor(ratio, quiet)?));
         }
         let title = format!("Speed over 50 updates, {noise}");
+        speeds.push(panels.len());
         panels.push(panel(&title, "1/s", false, overlay.speed(ratio)?));
     }
-    let subtitle = format!("medians of {}", seeds_and_repeats(axes, results));
+    for alike in [floors, speeds] {
+        let panels = panels.iter_mut().enumerate();
+        share_y(panels.filter(|(index, _)| alike.contains(index)).map(|(_, panel)| panel));
+    }
+    share_x(&mut panels);
+    let subtitle = medians(&seeds_and_repeats(axes, results));
     Ok(Panels { title: "Predicted and simulated".into(), subtitle, columns: 2, panels })
 }
 

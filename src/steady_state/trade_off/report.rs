@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use super::state::SteadyState;
+use crate::lab::counts::counted;
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::{Evaluation, Step};
@@ -193,7 +194,8 @@ fn report_shares(results: &Results, evaluation: &mut Evaluation) {
     evaluation.scalar("runs/diverged", vec![diverged]);
     evaluation.scalar("runs/stationary", vec![stationary]);
     evaluation.say(&format!(
-        "{count} runs: {:.1} % diverged, {:.1} % from w* reached their steady state",
+        "{}: {:.1} % diverged, {:.1} % from w* reached their steady state",
+        counted(results.runs.len(), "run"),
         100.0 * diverged,
         100.0 * stationary
     ));

@@ -1,9 +1,12 @@
 //! What the figures of a sweep have in common: which curves they show, and their labels.
 
+use crate::lab::counts::counted;
 use crate::steady_state::learning::axes::SweepAxes;
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::runs::RunResult;
 
+/// One seed is no set that has a median.
+const ONE: &str = "one seed";
 /// Curves in a panel at most.
 const SHOWN: usize = 5;
 
@@ -19,8 +22,8 @@ pub(crate) fn evenly_spaced(count: usize) -> Vec<usize> {
 /// What the medians of networks are over: the seeds that count.
 pub(crate) fn seeds(results: &Results) -> String {
     match results.kept.iter().filter(|kept| **kept).count() {
-        1 => "one seed".into(),
-        seeds => format!("{seeds} seeds"),
+        1 => ONE.into(),
+        seeds => counted(seeds, "seed"),
     }
 }
 
@@ -37,8 +40,18 @@ pub(crate) fn seeds_and_repeats(axes: &SweepAxes, results: &Results) -> String {
 /// - over: as [`seeds`] or [`seeds_and_repeats`] has it
 pub(crate) fn subtitle(over: &str) -> String {
     match over {
-        "one seed" => over.into(),
+        ONE => over.into(),
         _ => format!("median of {over}, band: quartiles"),
+    }
+}
+
+/// What curves without a band are the medians of.
+///
+/// - over: as [`seeds`] or [`seeds_and_repeats`] has it
+pub(crate) fn medians(over: &str) -> String {
+    match over {
+        ONE => over.into(),
+        _ => format!("medians of {over}"),
     }
 }
 

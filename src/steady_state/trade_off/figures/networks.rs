@@ -29,8 +29,10 @@ pub(super) fn networks(axes: &SweepAxes, results: &Results) -> Panels {
     let quality = LineFigure { y_log: true, ..panel("Task loss", "task loss", losses) };
     let expansions = &axes.expansions;
     let scaled = |network: &NetworkResult| network.best_gamma * expansions[network.size] as f64;
-    let step = panel("Best single mean update", "γ q", vec![curve("", &scaled)]);
-    let gap = vec![curve("", &|network| network.pretrained / network.minimum)];
+    // Colours that none of the losses has.
+    let alone = |curve: Series, colour: usize| vec![Series { colour: Some(colour), ..curve }];
+    let step = panel("Best single mean update", "γ q", alone(curve("", &scaled), 3));
+    let gap = alone(curve("", &|network| network.pretrained / network.minimum), 6);
     let gap = LineFigure { y_log: true, ..panel("Loss of w* over the minimum", "ratio", gap) };
     let panels = vec![quality, gap, step];
     let title = "Networks: pre-training, minimum, optimal step".into();

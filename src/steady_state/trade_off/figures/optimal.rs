@@ -2,7 +2,7 @@
 //! state it costs, against the expansion.
 
 use super::labels::{RunMeasure, noise_title, seeds_and_repeats, subtitle};
-use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::figure::{Limit, LineFigure, Panels, Series};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::runs::RunResult;
@@ -37,6 +37,20 @@ fn fastest<'a>(
     best
 }
 
+/// What is known of the fastest γ: where it is the last that was tried for most runs, a larger one may
+/// be faster.
+fn known(axes: &SweepAxes, runs: &[&RunResult]) -> Limit {
+    let most = |gamma: usize| {
+        let there = runs.iter().filter(|run| run.index.gamma == gamma).count();
+        axes.gammas.len() > 1 && 2 * there > runs.len()
+    };
+    match (most(0), most(axes.gammas.len() - 1)) {
+        (true, _) => Limit::Upper,
+        (_, true) => Limit::Lower,
+        (false, false) => Limit::Exact,
+    }
+}
+
 /// Draws the figure.
 pub(super) fn optimal(axes: &SweepAxes, results: &Results) -> Panels {
     let q: Vec<f64> = axes.expansions.iter().map(|q| *q as f64).collect();
@@ -59,6 +73,9 @@ pub(super) fn optimal(axes: &SweepAxes, results: &Results) -> Panels {
                 let series = Series::new(&label, q.clone(), at(0.5));
                 let series = series.with_band(at(0.25), at(0.75));
                 curves.push(Series { marker: true, ..series });
+            }
+            if let Some(steps) = curves[1].last_mut() {
+                steps.limits = best.iter().map(|runs| known(axes, runs)).collect();
             }
         }
     }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use super::labels::{evenly_spaced, noise_title};
-use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::figure::{LineFigure, Panels, Series, share_y};
 use crate::lab::tensor::to_host;
 use crate::steady_state::learning::pretraining::{PretrainMethod, TRACED_CELLS};
 use crate::steady_state::learning::stage::SEGMENT_UPDATES;
@@ -65,7 +65,9 @@ pub(crate) fn pretraining_weights(sweep: &Sweep, seed: i64) -> Result<Vec<Series
         (0..trace.size()[0]).map(|row| (row * SEGMENT_UPDATES).min(last) as f64).collect();
     let curve = |cell: i64| {
         let path = to_host::values(&trace.select(1, cell))?;
-        Ok(Series::new(&format!("cell {}", cell + 1), x.clone(), path))
+        // Shades, since the palette's colours are those of the expansions.
+        let shade = Some(cell as f64 / (TRACED_CELLS - 1).max(1) as f64);
+        Ok(Series { shade, ..Series::new(&format!("cell {}", cell + 1), x.clone(), path) })
     };
     (0..TRACED_CELLS).map(curve).collect()
 }
@@ -97,6 +99,8 @@ pub(super) fn steady_runs(sweep: &Sweep) -> Result<Panels> {
             panels.push(panel(&title, "task loss", true, series));
         }
     }
+    // Sizes are compared under the same noise.
+    panels.chunks_mut(2).for_each(share_y);
     let title = "Learning from w*".into();
     Ok(Panels { title, subtitle: "first seed".into(), columns: 2, panels })
 }
@@ -127,6 +131,7 @@ pub(super) fn trajectory(run: &SteadyState) -> Result<Panels> {
         let series = vec![Series::new("plant", x.clone(), y), wanted];
         panels.push(panel(title, "position", false, series));
     }
+    share_y(&mut panels);
     let q = sweep.axes.expansions[0];
     let subtitle = format!("first seed, q = {q}, frozen weights");
     Ok(Panels { title: "Trajectory".into(), subtitle, columns: 2, panels })

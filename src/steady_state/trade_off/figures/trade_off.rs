@@ -1,8 +1,8 @@
 //! Figures of the trade-off: steady-state loss against learning speed, and both against the learning
 //! step.
 
-use super::labels::{RunMeasure, evenly_spaced, noise_title, seeds_and_repeats, subtitle};
-use crate::lab::figure::{LineFigure, Panels, Series};
+use super::labels::{RunMeasure, evenly_spaced, medians, noise_title, seeds_and_repeats, subtitle};
+use crate::lab::figure::{LineFigure, Panels, Series, share_x, share_y};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::statistics::quantile;
@@ -15,15 +15,16 @@ pub(super) fn trade_off(axes: &SweepAxes, results: &Results) -> Panels {
     for ratio in 0..axes.ratios.len() {
         for (title, loss) in definitions {
             let series = evenly_spaced(axes.expansions.len()).into_iter().map(|size| {
-                let medians = |measure: RunMeasure| -> Vec<f64> {
+                let medians_of = |measure: RunMeasure| -> Vec<f64> {
                     let at = |gamma| {
                         quantile(&results.of(Condition { ratio, size, gamma }, measure), 0.5)
                     };
                     (0..axes.gammas.len()).map(at).collect()
                 };
                 let label = format!("q = {}", axes.expansions[size]);
-                let speed = medians(|run| run.speeds.log_50);
-                Series { marker: true, ..Series::new(&label, speed, medians(loss)) }
+                let speed = medians_of(|run| run.speeds.log_50);
+                // Seeds differ in their level far more than steps do; the spread is in `gamma`.
+                Series { marker: true, ..Series::new(&label, speed, medians_of(loss)) }
             });
             panels.push(LineFigure {
                 title: format!("{title}, {}", noise_title(axes, ratio)),
@@ -35,11 +36,14 @@ pub(super) fn trade_off(axes: &SweepAxes, results: &Results) -> Panels {
             });
         }
     }
+    share_x(&mut panels);
+    // Losses from w* differ by percents under one noise, and by orders of magnitude between two.
+    share_y(panels.iter_mut().step_by(definitions.len()));
     Panels {
         title: "Steady-state loss against learning speed".into(),
         subtitle: format!(
-            "medians of {}; each curve runs through the learning steps γ",
-            seeds_and_repeats(axes, results)
+            "{}; each curve runs through the learning steps γ",
+            medians(&seeds_and_repeats(axes, results))
         ),
         columns: 2,
         panels,
@@ -81,6 +85,10 @@ pub(super) fn against_gamma(axes: &SweepAxes, results: &Results) -> Panels {
                 ..LineFigure::default()
             });
         }
+    }
+    share_x(&mut panels);
+    for which in 0..2 {
+        share_y(panels.iter_mut().skip(which).step_by(measures.len()));
     }
     let title = "Speed and steady state against the learning step".into();
     Panels { title, subtitle: subtitle(&seeds_and_repeats(axes, results)), columns: 3, panels }
