@@ -98,7 +98,9 @@ def test_selector_continual(flags):
 
 TRANSFORMERS = ["--lr 0.01 --num-computation 3", "--replace none --num-computation 1 --optimizer momentum --lr 1",
                 "--lr 0.01 --replace linear --num-computation 4 --selector tree --rule hidden",
-                "--lr 0.01 --replace attention --num-computation 3 --rule soft --embedding-scale one"]
+                "--lr 0.01 --replace attention --num-computation 3 --rule soft --embedding-scale one",
+                "--lr 0.01 --num-computation 3 --balance bias --balance-rate 0.1 --rule switch",
+                "--lr 0.01 --num-computation 3 --balance loss --balance-rate 0.5"]
 
 
 @pytest.mark.parametrize("flags", TRANSFORMERS)
@@ -114,6 +116,9 @@ def test_selector_transformer(flags):
         model = trained.model(step)
         optimizer = trained.optimizer(model, step)
         descend(model, optimizer, model.loss(words[:, :-1], words[:, 1:]))
+        if "bias" in flags:
+            for layer in model.selectors:
+                layer.update_preference(trained.config["balance_rate"])
         # Adam of a gradient that is nearly 0, as that of the keys' bias is, has no certain sign.
         assert_next(trained, model, step, tolerance=2e-5, either=["k_linear"])
 

@@ -47,12 +47,13 @@ class Transformer(nn.Module):
 
     scale: what embeddings are multiplied by.
     replace: which linear layers select: none, linear, attention or all.
+    balance: the weight of the loss for even use, 0 for none.
     options: those of SelectorLayer, from `choices` on.
     """
 
-    def __init__(self, words, width, heads, feedforward, layers, scale, replace, **options):
+    def __init__(self, words, width, heads, feedforward, layers, scale, replace, balance=0.0, **options):
         super().__init__()
-        self.scale = scale
+        self.scale, self.balance = scale, balance
 
         def selecting(inputs, neurons):
             return SelectorLayer(inputs, neurons, relu=False, **options)
@@ -72,9 +73,17 @@ class Transformer(nn.Module):
             x = layer(x)
         return self.linear_out(x)
 
+    @property
+    def selectors(self):
+        """The selector layers in the order of the forward pass."""
+        return [layer for layer in self.modules() if isinstance(layer, SelectorLayer)]
+
     def loss(self, tokens, following):
-        """Mean cross-entropy in nats a word."""
-        return F.cross_entropy(self(tokens).flatten(0, 1), following.flatten())
+        """What training descends: the mean cross-entropy in nats a word, and the loss for even use."""
+        loss = F.cross_entropy(self(tokens).flatten(0, 1), following.flatten())
+        if self.balance:
+            loss = loss + self.balance * sum(layer.balance_loss() for layer in self.selectors)
+        return loss
 
 
 def positions(time, width):
@@ -93,5 +102,7 @@ def build(config, checkpoint, index):
         words, width, config["heads"], config["feedforward"], config["layers"],
         scale=math.sqrt(width) if config["embedding_scale"] == "sqrt-d" else 1.0,
         replace=config["replace"], choices=config["num_computation"], selector=config["selector"],
-        rule=config["rule"], sign=config["ste_sign"], rank=config["rank"])
+        balance=config.get("balance_rate", 0.0) if config.get("balance") == "loss" else 0.0,
+        rule=config["rule"], sign=config["ste_sign"], rank=config["rank"],
+        preference=any(name.endswith(".preference") for name in tensors))
     return load(model, tensors)
