@@ -75,6 +75,7 @@ def test_selector_transformer(flags):
 
 
 @pytest.mark.parametrize("flags", ["", "--constraint pi --shape difference-of-gaussian --colours 3",
+                                   "--constraint two-losses --variant leak --centring-start 0 --centring-stop 99",
                                    "--nonlinearity linear --constraint exact", "--nonlinearity absolute"])
 @torch.no_grad()
 def test_efficient_coding(flags):
@@ -90,7 +91,7 @@ def test_efficient_coding(flags):
     assert h.square().mean().sqrt().item() == pytest.approx(known["eval/rate_rms"], rel=1e-3, abs=1e-5)
     # What the last step descended, by the model as it was before.
     batch = torch.tensor(noisy_patches(trained.config, 32, "patches", 39))
-    assert trained.model(39).loss(batch).item() == pytest.approx(known["train/final_loss"], rel=1e-4)
+    assert trained.model(39).loss(batch, 39).item() == pytest.approx(known["train/final_loss"], rel=1e-4)
 
 
 @torch.no_grad()
@@ -172,8 +173,8 @@ def test_steady_state(experiment):
 def test_one_neuron(flags):
     trained = run("one_neuron", f"--steps 400 --optimizer sgd-plus --batch-size 8 {flags}")
     config, known = trained.config, logged(trained, 400)
-    x, y = (torch.tensor(part) for part in one_neuron_batches(*draws.neuron_held_out(0, 8), 8))
     for index in range(config["replicates"]):
+        x, y = (torch.tensor(part) for part in one_neuron_batches(*draws.neuron_held_out(index, 8), 8))
         for point in range(len(neuron.points(config))):
             model = trained.model("last", index, point=point)
             answers = model(x.flatten(0, 1))

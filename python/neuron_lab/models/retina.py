@@ -103,14 +103,25 @@ class Retina(nn.Module):
         """What each neuron's mean activity is above its target: h, [neuron]."""
         return self._pass(noisy)["h"]
 
-    def loss(self, noisy):
-        """The loss that a step descends; of several losses that of the filters."""
+    def loss(self, noisy, step=0):
+        """The loss that a step descends; of several losses that of the filters.
+
+        step: counted from 0; centring depends on it.
+        """
         found = self._pass(noisy, eliminate=self.constraint == "exact")
         loss, h = KL_WEIGHT * found["kl"].mean(), found["h"]
         multiplier = self._multiplier(h)
-        if multiplier is None:
-            return loss
-        return loss + ((h * (self.config["rho"] / 2) + multiplier) * h).sum()
+        if multiplier is not None:
+            weight = self.config["rho"] / 2 if self.constraint == "lagrange" else 0.0
+            loss = loss + ((h * weight + multiplier) * h).sum()
+        if self.constraint == "two-losses" and self.config.get("variant") == "leak":
+            loss = loss + h.square().sum()
+        if self._centres(step):
+            loss = loss + self.config["centring_weight"] * self._variance(found["filters"]).mean()
+        return loss
+
+    def _centres(self, step):
+        return self.config["centring_start"] <= step < self.config["centring_stop"]
 
     def _multiplier(self, h):
         if self.constraint == "lagrange":
@@ -160,7 +171,7 @@ class Retina(nn.Module):
             if log_gain.requires_grad:
                 (log_gain.grad,) = gradient(loss, [log_gain])
         if to_filters is not None:
-            if self.config["centring_start"] <= step < self.config["centring_stop"]:
+            if self._centres(step):
                 to_filters = to_filters + self.config["centring_weight"] * self.pull(leaf.detach())
             (filters * to_filters).sum().backward()
         self._followed = {name: found[name].detach() for name in ("gain", "mean_activity", "h")}
@@ -178,14 +189,21 @@ class Retina(nn.Module):
         price = -gradient(objective, [self.encoder.logA])[0] / gradient(h.sum(), [self.encoder.logA])[0]
         return own + price * of_rates
 
-    def pull(self, filters):
-        """The gradient of the filters' mean spatial variance along their sphere: [input, neuron]."""
+    def _squares(self, filters):
+        """Squared distances of pixels from the filters' middles: [input, neuron]."""
         side = torch.arange(self.config["kernel_size"], dtype=filters.dtype, device=filters.device)
         places = torch.stack(torch.meshgrid(side, side, indexing="ij")).flatten(1)
         places = places.repeat(1, self.config["colours"])
-        mass = filters.square()
-        squares = (places.unsqueeze(2) - (places @ mass).unsqueeze(1)).square().sum(0)
-        return filters * (squares - (squares * mass).sum(0)) * (2 / filters.shape[1])
+        return (places.unsqueeze(2) - (places @ filters.square()).unsqueeze(1)).square().sum(0)
+
+    def _variance(self, filters):
+        """The filters' spatial variance in squared pixels: [neuron]."""
+        return (self._squares(filters) * filters.square()).sum(0)
+
+    def pull(self, filters):
+        """The gradient of the filters' mean spatial variance along their sphere: [input, neuron]."""
+        squares = self._squares(filters)
+        return filters * (squares - (squares * filters.square()).sum(0)) * (2 / filters.shape[1])
 
     @torch.no_grad()
     def after_step(self):
