@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 
 use common::{Bench, Outcome, words};
+use neuron_lab::lab::figure::{Format, LineFigure, Series, files};
 use serde_json::{Value, json};
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
@@ -189,4 +190,34 @@ fn two_hundred_settings_are_one_legend_of_eight() {
     let curves = charts(&page)[0]["curves"].as_array().unwrap().clone();
     let coloured = curves.iter().filter(|curve| !curve["colour"].is_null()).count();
     assert_eq!((curves.len(), coloured), (200, 8));
+}
+
+/// The figures of a run are drawn as vectors from what the run keeps of them, and are the run's own.
+#[test]
+fn the_figures_of_a_run_are_vectors_where_they_can_be() {
+    let bench = Bench::new();
+    Made::default().write(&bench);
+    let figures = bench.path("runs/toy/a/figures");
+    fs::create_dir_all(&figures).unwrap();
+    let series = Series::new("a <curve>", vec![0.0, 1.0], vec![1.0, 0.5]);
+    let figure = LineFigure::new("Loss", "step", "loss", vec![series]);
+    let all = [Format::Png];
+    files::write(&figures, "learning", &figure, &figure.to_csv(), &all).unwrap();
+    let drawn = |page: &str| {
+        let begin = "src=\"data:image/";
+        let images = page.split(begin).skip(1).map(|rest| rest.split(';').next().unwrap());
+        images.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let (page, text) = report(&bench);
+    assert_eq!(drawn(&page), ["svg+xml"]);
+    assert!(text.contains("learning.png)"), "{text}");
+    // A description that is none, or that is another's, leaves the picture.
+    let (description, elsewhere) = (figures.join("learning.json"), bench.path("elsewhere.json"));
+    fs::rename(&description, &elsewhere).unwrap();
+    assert_eq!(drawn(&report(&bench).0), ["png"]);
+    std::os::unix::fs::symlink(&elsewhere, &description).unwrap();
+    assert_eq!(drawn(&report(&bench).0), ["png"]);
+    fs::remove_file(&description).unwrap();
+    fs::write(&description, "{").unwrap();
+    assert_eq!(drawn(&report(&bench).0), ["png"]);
 }

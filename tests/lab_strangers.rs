@@ -91,10 +91,12 @@ fn nothing_in_a_run_gets_into_a_report_as_html_or_as_another_file() {
     }
     assert!(page.contains("outside.png is not among the run"), "{page}");
     assert!(page.contains("text.png is not a PNG"), "{page}");
-    // All pictures are PNGs: those of the run, and the one with the odd name.
+    // All pictures are drawn here or PNGs: those of the run, and the one with the odd name.
     let own = bench.names(&figures).iter().filter(|name| name.ends_with(".png")).count() - 3;
     assert_eq!(page.matches("<img ").count(), own);
-    assert_eq!(page.matches("src=\"data:image/png;base64,iVBORw0KGgo").count(), own);
+    let begins = ["png;base64,iVBORw0KGgo", "svg+xml;base64,PHN2Zy"];
+    let begins = begins.map(|begin| page.matches(&format!("src=\"data:image/{begin}")).count());
+    assert_eq!(begins.iter().sum::<usize>(), own, "{begins:?}");
 }
 
 #[test]

@@ -145,7 +145,7 @@ impl Comparison {
         let path = files::path(folder, stem, Format::Png.extension());
         let png = regular::read(&path)?;
         let (name, link) = ("results over the steps".into(), link(&path));
-        Ok(Some(Block::Still(Picture { name, link, png })))
+        Ok(Some(Block::Still(Picture { name, link, png, svg: None })))
     }
 
     /// What the machine says of the runs, closed until it is asked for.

@@ -10,7 +10,7 @@ use super::comparison;
 use super::document::{Block, Document, Grid, Mark, Picture, Section};
 use super::markdown::link;
 use crate::lab::error::one_line;
-use crate::lab::figure::Format;
+use crate::lab::figure::{Drawing, Format, Sheet, files};
 use crate::lab::store::folder::check_name;
 use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab::store::regular;
@@ -18,6 +18,9 @@ use crate::lab_program::find::run::Run;
 use crate::lab_program::show::details::{Details, is_of};
 use crate::lab_program::show::list::runs_table;
 use crate::lab_program::text::table::{Table, plain};
+
+/// The most bytes of a figure's SVG; of a larger one the page has the PNG.
+const MOST_VECTORS: usize = 500_000;
 
 /// The bytes that every PNG begins with.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -150,14 +153,29 @@ fn settings(details: &Details) -> Grid {
     Grid { name: "all settings".into(), table, ..Grid::default() }
 }
 
-/// A picture in a run's own folder of figures: a link may lead to any file.
+/// A picture in a run's own folder of figures.
 fn own_picture(run: &Path, figure: &Path) -> Result<Picture> {
     let path = figure.display();
-    let home = fs::canonicalize(run).with_context(|| format!("reading {path}"))?.join("figures");
-    let whole = fs::canonicalize(figure).with_context(|| format!("reading {path}"))?;
-    ensure!(whole.starts_with(home), "{path} is not among the run's own figures");
+    let whole = own_file(run, figure)?;
     let png = regular::read(&whole).with_context(|| format!("reading {path}"))?;
     ensure!(png.starts_with(PNG), "{path} is not a PNG");
     let name = figure.file_stem().unwrap_or_default().to_string_lossy().replace('_', " ");
-    Ok(Picture { name, link: link(&whole), png })
+    Ok(Picture { name, link: link(&whole), png, svg: vectors(run, figure) })
+}
+
+/// The figure of a picture as SVG, drawn from what the run keeps of it; none where that can't be
+/// drawn, or the vectors would make the page large.
+fn vectors(run: &Path, figure: &Path) -> Option<Vec<u8>> {
+    let description = own_file(run, &figure.with_extension(files::DESCRIPTION)).ok()?;
+    let picture = files::read(&description).ok()?.picture(&Sheet::SCREEN).ok()?;
+    picture.encode(Format::Svg).ok().filter(|svg| svg.len() <= MOST_VECTORS)
+}
+
+/// A file in a run's own folder of figures: a link may lead to any file.
+fn own_file(run: &Path, file: &Path) -> Result<PathBuf> {
+    let path = file.display();
+    let home = fs::canonicalize(run).with_context(|| format!("reading {path}"))?.join("figures");
+    let whole = fs::canonicalize(file).with_context(|| format!("reading {path}"))?;
+    ensure!(whole.starts_with(home), "{path} is not among the run's own figures");
+    Ok(whole)
 }

@@ -79,4 +79,6 @@ pub struct Picture {
     pub link: String,
     /// The bytes of the PNG.
     pub png: Vec<u8>,
+    /// The same as SVG, which a page shows instead.
+    pub svg: Option<Vec<u8>>,
 }

@@ -83,10 +83,14 @@ fn block(block: &Block) -> String {
         }
         Block::Pictures(pictures) => {
             let picture = |picture: &Picture| {
-                let (name, bytes) = (escape(&picture.name), STANDARD.encode(&picture.png));
+                let (kind, bytes) = match &picture.svg {
+                    Some(svg) => ("svg+xml", svg),
+                    None => ("png", &picture.png),
+                };
+                let (name, bytes) = (escape(&picture.name), STANDARD.encode(bytes));
                 format!(
                     "<figure><img alt=\"{name}\" \
-                     src=\"data:image/png;base64,{bytes}\"><figcaption>{name}</figcaption></figure>\n"
+                     src=\"data:image/{kind};base64,{bytes}\"><figcaption>{name}</figcaption></figure>\n"
                 )
             };
             let pictures: String = pictures.iter().map(picture).collect();
@@ -169,7 +173,12 @@ mod tests {
             Block::Grid(grid(Mark::Colour(Some(1)))),
             Block::Grid(grid(Mark::Link("run-1".into()))),
             Block::Legend(vec![(None, odd.into())]),
-            Block::Pictures(vec![Picture { name: odd.into(), link: odd.into(), png: vec![1] }]),
+            Block::Pictures(vec![Picture {
+                name: odd.into(),
+                link: odd.into(),
+                png: vec![1],
+                svg: None,
+            }]),
         ];
         let section = |folded| Section {
             id: "a".into(),
