@@ -142,7 +142,9 @@ def test_the_summary_has_the_last_values(folders, run):
 @pytest.mark.parametrize("run", RUNS)
 def test_the_board_shows_every_value_once(folders, base, run):
     curves = folders.curves(run)
-    assert set(board_http.all_tags(base)["scalars"][run]) == set(curves)
+    shown = board_http.all_tags(base)["scalars"][run]
+    # The edges of bands are of the charts alone.
+    assert {tag for tag in shown if not tag.startswith("bands/")} == set(curves)
     for tag, points in curves.items():
         steps = [step for step, _ in points]
         assert steps == sorted(set(steps)), tag
@@ -243,9 +245,15 @@ def test_every_custom_chart_draws_curves(folders, base, run):
     curves = folders.curves(run)
     for category in board_http.layout(base)["category"]:
         for chart in category["chart"]:
-            for pattern in chart["multiline"]["tag"]:
-                drawn = board_http.chart_curves(base, run, pattern)
-                assert drawn, f"{pattern} of {chart['title']} draws nothing for {run}"
-                assert not [tag for tag in drawn if tag.endswith("/sd")]
-                for tag, points in drawn.items():
-                    assert [step for _, step, _ in points] == [step for step, _ in curves[tag]], tag
+            for series in chart["margin"]["series"]:
+                tag = series["value"]
+                assert not tag.endswith("/sd"), chart["title"]
+                steps = [step for step, _ in curves[tag]]
+                assert [step for _, step, _ in board_http.scalars(base, run, tag)] == steps, tag
+                if f"{tag}/sd" not in curves:
+                    continue
+                mean, spread = dict(curves[tag]), dict(curves[f"{tag}/sd"])
+                for edge, sign in (("lower", -1), ("upper", 1)):
+                    for _, step, value in board_http.scalars(base, run, series[edge]):
+                        expected = mean[step] + sign * spread[step]
+                        assert value == pytest.approx(expected, rel=1e-5, abs=1e-6), series[edge]

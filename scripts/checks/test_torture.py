@@ -150,7 +150,7 @@ def test_short_form_finds_nothing():
         ("selector_mnist", LOSES_A_FIGURE, "kills", 2, "figures: "),
         ("selector_mnist", HIDES_SIGNALS, "signals", 2, "summary.json does not say `done`"),
         ("selector_mnist", DIES_OF_DISKS, "errors", 1, "exit code -6 of"),
-        ("selector_mnist", HIDES_REFUSALS, "races", 1, "2 of two ran"),
+        ("selector_mnist", HIDES_REFUSALS, "races", 4, "2 of two ran"),
         ("lab", FORGETS_A_POINT, "sweeps", 1, "run again"),
         ("selector_mnist", PANICS, "files", 1, "internal error"),
         ("lab", SHOWS_ESCAPES, "files", 1, "a control character on the terminal"),

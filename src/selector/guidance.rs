@@ -8,6 +8,7 @@ use tch::Tensor;
 use super::config::SelectionConfig;
 use super::layer::{Compute, Noise, NoiseKind, SelectorKind, SelectorLayer};
 use crate::lab::Refusals;
+use crate::lab::tensor::optim::finite::FoundInf;
 
 /// How a neuron is led to use all of its computation neurons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -104,15 +105,19 @@ impl GuidanceConfig {
     ///
     /// - counted: each layer with its selections of the batch, `[.., computation, neuron]`
     /// - samples: how many samples were selected for
-    /// - applies: `[]` bool on the device; where it is false nothing moves. None is true.
+    /// - found: what held the step back, where it is known on the device alone
     pub fn rebalance<'a>(
         &self,
         counted: impl Iterator<Item = (&'a mut SelectorLayer, &'a Tensor)>,
         samples: i64,
-        applies: Option<&Tensor>,
+        found: Option<&FoundInf>,
     ) {
+        if !self.balances_by_counts() {
+            return;
+        }
+        let applies = found.map(FoundInf::applies);
         for (layer, counts) in counted {
-            layer.update_balance_bias(counts, samples, self.balance_rate, applies);
+            layer.update_balance_bias(counts, samples, self.balance_rate, applies.as_ref());
         }
     }
 

@@ -123,6 +123,10 @@ fn used(configurations: &[Configuration], flag: &str) -> BTreeSet<String> {
     values
 }
 
+/// Flags that no device sees: TensorFloat-32 is a switch of NVIDIA's libraries, which are not simulated, and
+/// figures are painted on the host.
+const BESIDES: [&str; 2] = ["--tf32", "--figure-format"];
+
 /// Rules, constraints, engines, ways of computing, optimizers: every value of every flag that has a
 /// few, but for the default of each, which the other configurations have.
 #[test]
@@ -132,8 +136,8 @@ fn every_choice_is_in_a_configuration() {
         let mut own = all();
         own.retain(|found| found.experiment == experiment);
         assert!(own.len() > 2, "{experiment}: {own:?}");
-        // TensorFloat-32 is a switch of NVIDIA's libraries, which are not simulated.
-        for choice in choices(experiment).iter().filter(|choice| choice.flag != "--tf32") {
+        for choice in choices(experiment).iter().filter(|choice| !BESIDES.contains(&&*choice.flag))
+        {
             let used = used(&own, &choice.flag);
             let left = choice.values.iter().filter(|value| !used.contains(*value));
             let left = left.filter(|value| Some(*value) != choice.default.as_ref());

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::lab::counts::counted;
 use crate::lab::error::one_line;
 use crate::lab::log::console::Console;
 use crate::lab::statistics::mean_and_sd;
@@ -45,7 +46,8 @@ pub fn read_or_say(run: &Path, wanted: impl Fn(&str) -> bool) -> BTreeMap<String
         Ok((curves, 0)) => curves,
         Ok((curves, damaged)) => {
             let path = run.join("metrics.jsonl");
-            console.warn(&format!("{}: {damaged} damaged lines are left out", path.display()));
+            let lines = counted(damaged, "damaged line");
+            console.warn(&format!("{}: {lines} left out", path.display()));
             curves
         }
         Err(error) => {

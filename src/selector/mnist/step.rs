@@ -43,9 +43,8 @@ impl SelectorMnist {
         let found = self.learner.apply(step, &loss)?;
         if let Some(counts) = counts {
             let samples = labels.size()[labels.dim() - 1];
-            let applies = found.map(|found| found.applies());
             let counted = self.network.layers.iter_mut().zip(&counts);
-            self.config.guidance.rebalance(counted, samples, applies.as_ref());
+            self.config.guidance.rebalance(counted, samples, found.as_ref());
         }
         step.mean("train/loss", &loss);
         if step.logging {

@@ -112,7 +112,7 @@ impl TransformerConfig {
     /// The memory of a run of a model of this shape. An auxiliary loss needs the probabilities of
     /// every computation neuron at once, as `--compute dense` does.
     pub fn memory(&self, shape: &TransformerShape) -> Memory {
-        let mut shape = shape.clone();
+        let mut shape = *shape;
         if self.guidance.balance == Balance::Loss {
             shape.options.compute = Compute::Dense;
         }

@@ -128,7 +128,7 @@ impl Experiment for SelectorTransformer {
         let Learner { params, gradients, .. } = learner;
         step.time(Phase::Backward, || tape.backward(params, gradients, &loss))?;
         let found = self.learner.apply(step, &loss)?;
-        self.rebalance(&choices, found.map(|found| found.applies()).as_ref());
+        self.rebalance(&choices, found.as_ref());
         step.mean("train/loss", &loss);
         if step.logging {
             step.time(Phase::Logging, || self.norms.add(&self.learner.gradients));

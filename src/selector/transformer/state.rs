@@ -6,6 +6,7 @@ use tch::Tensor;
 use super::config::TransformerConfig;
 use crate::data::text::TextData;
 use crate::lab::store::{Persist, StateReader, StateWriter};
+use crate::lab::tensor::optim::finite::FoundInf;
 use crate::lab::train::experiment::RunSchedule;
 use crate::lab::train::learner::Learner;
 use crate::selector::language_model::baselines::Baselines;
@@ -63,13 +64,14 @@ impl SelectorTransformer {
     ///
     /// - choices: what the batch selected in each selector layer, `[row, neuron]`; none where the
     ///   balance does not count
-    /// - applies: `[]` bool on the device; where it is false nothing moves. None is true.
-    pub(super) fn rebalance(&mut self, choices: &[Tensor], applies: Option<&Tensor>) {
-        let layers = self.model.selectors_mut().map(|(_, layer)| layer);
-        for (layer, choice) in layers.zip(choices) {
-            let (rows, counts) = (choice.size()[0], layer.selection_counts(choice));
-            self.config.guidance.rebalance([(layer, &counts)].into_iter(), rows, applies);
-        }
+    /// - found: what held the step back, where it is known on the device alone
+    pub(super) fn rebalance(&mut self, choices: &[Tensor], found: Option<&FoundInf>) {
+        let Some(rows) = choices.first().map(|choice| choice.size()[0]) else { return };
+        let layers = self.model.selectors().zip(choices);
+        let counts: Vec<Tensor> =
+            layers.map(|((_, layer), choice)| layer.selection_counts(choice)).collect();
+        let counted = self.model.selectors_mut().map(|(_, layer)| layer).zip(&counts);
+        self.config.guidance.rebalance(counted, rows, found);
     }
 }
 
