@@ -159,9 +159,11 @@ def test_short_form_finds_nothing():
 )
 def test_planted_fault_is_found(tmp_path, program, fault, kind, number, message):
     plant(tmp_path, program, fault)
-    words = [f"--{kind}", str(number), "--seed", "1", "selector_mnist/threshold"]
+    # A race for a run that goes on may be over before the second one looks: of this seed some begin one.
+    seed = "2" if kind == "races" else "1"
+    words = [f"--{kind}", str(number), "--seed", seed, "selector_mnist/threshold"]
     code, said, table = torture(*words, programs=tmp_path)
     assert code == 1 and table[kind][3] > 0, said
     (first, *_) = [line for line in said.splitlines() if line.startswith(f"FAILED {kind}: ")]
     assert message in said, said
-    assert f"scripts/torture --seed 1 --case {kind}:" in first and first.endswith(" selector_mnist/threshold")
+    assert f"scripts/torture --seed {seed} --case {kind}:" in first and first.endswith(" selector_mnist/threshold")
