@@ -1,11 +1,12 @@
 //! Every number under `terms/`, `train/` and `covariance/`, under every constraint and option: computed
-//! again in f64 from the checkpoints before and after its step, by formulas of this file's own, and
+//! again in f64 from the checkpoints before and after its step, by formulas of these tests' own, and
 //! gradients by central differences. Of the library it takes the patches, their noise and the filters
 //! of a shape.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod retina_again;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::f64::consts::{E, PI};
@@ -20,107 +21,10 @@ use neuron_lab::efficient_coding::retina::config::EfficientCodingConfig;
 use neuron_lab::lab::store::checkpoint::Checkpoint;
 use neuron_lab::lab::tensor::rng;
 use neuron_lab::lab::{RunConfig, configure, run};
+use retina_again::lines::{LINES, flags};
+use retina_again::{Matrix, Model, Outcome, difference, dot, log2_det, mean, norm, rows, vector};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
-
-const TINY: &str = "--kernel-size 4 --neurons 3 --batch-size 6 --eval-patches 8 --covariance-batches 3 \
-                    --image-every 0 --evaluate-every 2 --lr 0.05 --steps 6 --log-every 1 --seed 3 \
-                    --checkpoint-every 1 --keep 9 --firing-rate 0.7 --output-noise 0.8 --quiet --name a";
-
-const LINES: [&str; 20] = [
-    "lagrange --rho 0.6",
-    "lagrange --nonlinearity relu --clip-norm 0.05",
-    "lagrange --shape difference-of-gaussian --colours 3 --centring-stop 9",
-    "gamma-v1",
-    "gamma-v2 --nonlinearity absolute --jitter-stop 9 --jitter-interval 2",
-    "gamma-v2 --nonlinearity relu --optimizer momentum",
-    "none --nonlinearity linear",
-    "none --centring-stop 9 --clip-value 0.01",
-    "two-losses --variant alternate --rate-lr-multiplier 3",
-    "two-losses --variant alternate --log-every 2 --centring-stop 9 --clip-norm 0.1",
-    "two-losses --variant leak --centring-stop 9",
-    "two-losses --variant clean --nonlinearity relu --rate-lr-multiplier 10",
-    "two-losses --variant clean --shape single-t",
-    "project --centring-stop 9",
-    "total-derivative --nonlinearity linear",
-    "exact --nonlinearity linear --covariance-batches 1",
-    "exact --centring-stop 9 --jitter-stop 9 --jitter-interval 2 --legacy-logging",
-    "pi --rho 3 --pi-proportional 2 --pi-integral 0.5 --pi-smoothing 0.3 --centring-start 2 \
-     --centring-stop 9 --centring-weight 0.3",
-    "pi --data contrast --mask none --colours 3 --kernel-size 3 --legacy-logging",
-    "lagrange --neurons 1",
-];
-
-type Matrix = Vec<Vec<f64>>;
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn norm(values: &[f64]) -> f64 {
-    dot(values, values).sqrt()
-}
-
-fn vector(tensor: &Tensor) -> Vec<f64> {
-    Vec::try_from(tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap()
-}
-
-fn rows(tensor: &Tensor) -> Matrix {
-    vector(tensor).chunks(tensor.size()[1] as usize).map(<[f64]>::to_vec).collect()
-}
-
-/// log2 of the determinant of a positive definite matrix, by elimination.
-fn log2_det(mut matrix: Matrix) -> f64 {
-    let mut bits = 0.0;
-    for k in 0..matrix.len() {
-        let pivot = matrix[k].clone();
-        bits += pivot[k].log2();
-        for row in &mut matrix[k + 1..] {
-            let factor = row[k] / pivot[k];
-            row.iter_mut().zip(&pivot).for_each(|(value, above)| *value -= factor * above);
-        }
-    }
-    bits
-}
-
-/// What the model is at a step, in f64.
-struct Model {
-    /// The filters, or the parameters of their shape.
-    filters: Vec<Tensor>,
-    log_gain: Vec<f64>,
-    log_threshold: Vec<f64>,
-    multiplier: Vec<f64>,
-}
-
-impl Clone for Model {
-    fn clone(&self) -> Self {
-        Self {
-            filters: self.filters.iter().map(Tensor::copy).collect(),
-            log_gain: self.log_gain.clone(),
-            log_threshold: self.log_threshold.clone(),
-            multiplier: self.multiplier.clone(),
-        }
-    }
-}
-
-/// What a model makes of a batch.
-struct Outcome {
-    /// Means over the batch of log2 det C_z and of log2 det C_zx.
-    log_det: [f64; 2],
-    kl: f64,
-    /// Mean over batch and neurons of gain times the output above threshold.
-    drive: f64,
-    /// Mean over batch and neurons.
-    rate: f64,
-    /// Of each neuron; of linear ones the mean square.
-    activity: Vec<f64>,
-    /// Mean over the batch of the products of the slopes: `[neuron][neuron]`.
-    moments: Matrix,
-}
 
 /// A run whose numbers are computed again.
 struct Case {
@@ -510,21 +414,6 @@ impl Case {
         }
         values
     }
-}
-
-/// A central difference at 0.
-fn difference(f: &dyn Fn(f64) -> f64) -> f64 {
-    let step = 1e-5;
-    (f(step) - f(-step)) / (2.0 * step)
-}
-
-/// The flags of a line and those of [`TINY`] that it does not have itself.
-fn flags(line: &str) -> String {
-    let shared = TINY.split("--").filter(|flag| {
-        let name = flag.split_whitespace().next();
-        name.is_some_and(|name| !line.contains(&format!("--{name} ")))
-    });
-    shared.fold(format!("--constraint {line}"), |line, flag| format!("{line} --{flag}"))
 }
 
 /// Runs a line and opens what it has left; and its values under the three prefixes, by step.

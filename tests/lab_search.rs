@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use common::{Bench, Outcome, wait_until, words};
 use serde_json::Value;
@@ -18,9 +18,7 @@ fn lab(bench: &Bench, line: &str) -> Outcome {
 }
 
 fn spawn(bench: &Bench, line: &str) -> Child {
-    let mut command = Command::new(LAB);
-    command.args(words(line)).current_dir(bench.path("")).stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    bench.spawn_quietly(LAB, line)
 }
 
 fn summary(bench: &Bench, point: &str) -> Option<Value> {

@@ -20,9 +20,7 @@ fn lab(bench: &Bench, line: &str) -> Outcome {
 }
 
 fn spawn(bench: &Bench, line: &str) -> Child {
-    let mut command = Command::new(LAB);
-    command.args(words(line)).current_dir(bench.path("")).stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    bench.spawn_quietly(LAB, line)
 }
 
 fn runs(bench: &Bench) -> Vec<Value> {

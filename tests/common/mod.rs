@@ -181,6 +181,12 @@ impl Bench {
         command.stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap()
     }
 
+    /// Starts a program that says nothing to anyone.
+    pub fn spawn_quietly(&self, program: &str, line: &str) -> Child {
+        let mut command = self.command(program, &words(line));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// What a process that was started by [`Bench::spawn`] and has ended said.
     pub fn outcome(&self, status: ExitStatus) -> Outcome {
         let text = |name: &str| fs::read_to_string(self.path(name)).unwrap();

@@ -81,6 +81,8 @@ impl SelectorMnist {
 
     /// The noise on a layer's selectors at a step, which falls to 0 in a straight line.
     fn noise(&self, layer: usize, step: u64) -> Option<Noise> {
+        // Without noise a step makes no name.
+        self.config.guidance.explore?;
         let steps = self.config.explore_epochs * self.schedule.evaluate_every as f64;
         let (seed, layer) = (self.seeds.first, layer_name(layer));
         self.config.guidance.noise(NoiseDraw { seed, layer: &layer, step, steps })
