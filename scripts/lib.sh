@@ -32,6 +32,13 @@ need_pip() {
     die "python3 has no pip: Debian, Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip"
 }
 
+# keep_figure FIGURE NAME: takes a run's figure, a path without an ending, over into the docs: the picture and
+# what `lab figures docs/figures` draws it again from.
+keep_figure() {
+  mkdir -p "$ROOT/docs/figures"
+  for ending in png json; do cp "$1.$ending" "$ROOT/docs/figures/$2.$ending"; done
+}
+
 has_nvidia_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q '^GPU '; }
 
 # make_venv FOLDER REQUIREMENTS: a Python environment with just these packages, made anew when the

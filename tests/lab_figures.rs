@@ -5,8 +5,10 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
 use common::{Bench, Outcome, words};
+use neuron_lab::lab::figure::{Drawing, Format, Sheet, files};
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
 const RUN: &str = "--data digits --epochs 1 --hidden 8 --quiet";
@@ -117,4 +119,16 @@ fn a_run_draws_the_formats_that_it_is_told() {
     assert_eq!(count(".png"), count(".pdf"));
     let show = lab(&bench, "show a").expect(0).stdout;
     assert!(show.contains("learning.pdf") && show.contains("learning.png"), "{show}");
+}
+
+#[test]
+fn the_pictures_of_the_docs_are_what_this_version_draws() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/figures");
+    let stale = |name: &String| {
+        let drawn = files::read(&files::path(&folder, name, files::DESCRIPTION)).unwrap();
+        let drawn = drawn.picture(&Sheet::SCREEN).unwrap().encode(Format::Png).unwrap();
+        fs::read(files::path(&folder, name, "png")).unwrap() != drawn
+    };
+    let stale: Vec<String> = files::described(&folder).into_iter().filter(stale).collect();
+    assert!(stale.is_empty(), "lab figures docs/figures --figure-format png draws anew: {stale:?}");
 }

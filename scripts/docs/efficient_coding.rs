@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::figure::{LineFigure, Panels, Series};
+use neuron_lab::lab::figure::{Format, LineFigure, Panels, Series, files};
 use neuron_lab::lab::statistics::mean_and_sd;
 use serde_json::Value;
 
@@ -149,6 +149,6 @@ fn main() -> Result<()> {
             panel("Excess of the rates in a batch", "rms over neurons", "terms/h_rms"),
         ],
     };
-    fs::write("docs/figures/efficient_coding_constraints.png", figure.render()?.to_png()?)?;
-    Ok(())
+    let (folder, name) = (Path::new("docs/figures"), "efficient_coding_constraints");
+    files::write(folder, name, &figure, &figure.to_csv(), &[Format::Png])
 }

@@ -11,10 +11,10 @@ mod run;
 mod shares;
 mod tables;
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use neuron_lab::lab::figure::{Format, files};
 
 fn main() -> Result<()> {
     tables::print_permuted()?;
@@ -34,11 +34,11 @@ fn main() -> Result<()> {
         ("rates", figures::rates()?),
     ] {
         if figure.panels.iter().any(|panel| !panel.series.is_empty()) {
-            let path = Path::new("docs/figures").join(format!("selector_continual_{name}"));
+            let file = format!("selector_continual_{name}");
             let drawn =
                 if name == "permuted" { figure.clone() } else { figures::with_bars(&figure) };
-            fs::write(path.with_extension("png"), drawn.render()?.to_png()?)?;
-            fs::write(path.with_extension("csv"), figure.to_csv())?;
+            let folder = Path::new("docs/figures");
+            files::write(folder, &file, &drawn, &figure.to_csv(), &[Format::Png])?;
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
+use neuron_lab::lab::figure::{Format, files};
 use neuron_lab::lab::statistics::mean_and_sd;
 
 use figures::{choices_figure, options_figure, sign_figure};
@@ -176,8 +177,7 @@ fn main() -> Result<()> {
         ("selector_mnist_choices", choices_figure(&runs)?),
         ("selector_mnist_options", options_figure(&runs)?),
     ] {
-        fs::write(folder.join(name).with_extension("png"), figure.render()?.to_png()?)?;
-        fs::write(folder.join(name).with_extension("csv"), figure.to_csv())?;
+        files::write(folder, name, &figure, &figure.to_csv(), &[Format::Png])?;
     }
     Ok(())
 }

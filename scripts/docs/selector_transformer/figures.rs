@@ -1,0 +1,87 @@
+//! The figures.
+
+use anyhow::Result;
+use neuron_lab::lab::figure::{LineFigure, Panels, Series};
+
+use super::run::{Run, curve};
+use super::tables::BEGINNING;
+use super::{ENTROPIES, EPOCH, GRADIENTS, LINEARS};
+
+/// Parts of an epoch over which a curve takes its means.
+const PARTS: u32 = 20;
+
+fn panel(title: &str, x_label: &str, y_label: &str, series: Vec<Series>) -> LineFigure {
+    LineFigure::new(title, x_label, y_label, series)
+}
+
+/// Training loss over an epoch, and over its beginning.
+pub fn choices() -> Result<Panels> {
+    let loss = "cross-entropy (nats a word)";
+    let coloured = |name: &str, label: &str, colour: usize, to: f64, parts: u32| -> Result<_> {
+        let runs = Run::seeds(name)?;
+        let label = label.replace('`', "");
+        Ok((!runs.is_empty())
+            .then(|| Series { colour: Some(colour), ..curve(&runs, &label, to, parts) }))
+    };
+    let mut epoch = Vec::new();
+    for (name, label, colour) in EPOCH {
+        let steps = Run::read(&format!("{name}-s0"))?.map_or(0.0, |run| run.steps());
+        epoch.extend(coloured(name, label, colour, steps, PARTS)?);
+    }
+    let mut beginning = Vec::new();
+    let begun = [
+        ("epoch-k1", "K = 1", 0),
+        ("epoch-k2", "K = 2", 1),
+        ("epoch-k5", "K = 5", 2),
+        ("k50", "K = 50", 4),
+        ("k75", "K = 75", 6),
+    ];
+    for (name, label, colour) in begun {
+        beginning.extend(coloured(name, label, colour, BEGINNING, 15)?);
+    }
+    let mut whole = panel("One epoch", "step", loss, epoch);
+    // The first part, from ln 1000 = 6.9 on, would hide the differences.
+    whole.y_range = Some((3.6, 4.2));
+    Ok(Panels {
+        title: "Training loss by the number of computation neurons".into(),
+        subtitle: "L = 2, d = 64, V = 1000: mean and standard deviation over three seeds, K = 50 \
+                   and 75 one seed"
+            .into(),
+        columns: 2,
+        panels: vec![whole, panel("Its first 300 steps, full-ste", "step", loss, beginning)],
+    })
+}
+
+/// The notebook's table beside two widths: entropies, and gradients in units of the first linear1's.
+pub fn monitoring() -> Result<Panels> {
+    let x = || (1..=LINEARS.len()).map(|row| row as f64).collect::<Vec<_>>();
+    let series =
+        |label: &str, values: Vec<f64>| Series { marker: true, ..Series::new(label, x(), values) };
+    let relative = |values: Vec<f64>| -> Vec<f64> {
+        let unit = values[4];
+        values.into_iter().map(|value| value / unit).collect()
+    };
+    let mut entropies = vec![series("the notebook's", ENTROPIES.to_vec())];
+    let mut gradients = vec![series("the notebook's", relative(GRADIENTS.to_vec()))];
+    for (name, label) in [("wide-k5-s0", "d = 256"), ("epoch-k5-s0", "d = 64")] {
+        let Some(run) = Run::read(name)? else { continue };
+        let of = |tag: &str| LINEARS.map(|layer| run.at(&format!("{tag}/{layer}"), run.steps()));
+        let norms = LINEARS.map(|layer| run.mean(&format!("gradient/{layer}"), run.steps()));
+        entropies.push(series(label, of("entropy").to_vec()));
+        gradients.push(series(label, relative(norms.to_vec())));
+    }
+    let row = "row of the notebook's table";
+    let entropy = panel("Entropy of the selectors", row, "nats", entropies);
+    let mut gradient =
+        panel("Gradient of a computation neuron", row, "over that of row 5", gradients);
+    gradient.y_log = true;
+    Ok(Panels {
+        title: "The notebook's table at two widths".into(),
+        subtitle:
+            "L = 2, K = 5, after one epoch, seed 0; rows 1 to 6: q, k, v, out_proj, linear1, \
+                   linear2 of layer 0, 7 to 12: of layer 1, 13: linear_out"
+                .into(),
+        columns: 2,
+        panels: vec![entropy, gradient],
+    })
+}

@@ -1,0 +1,132 @@
+//! The tables.
+
+use anyhow::Result;
+use neuron_lab::lab::statistics::mean_and_sd;
+
+use super::run::Run;
+use super::{ENTROPIES, EPOCH, GRADIENTS, LINEARS};
+
+/// The steps over which the notebook's kind of average is taken, the beginning of training.
+pub const BEGINNING: f64 = 300.0;
+/// The runs of a few hundred steps: name, label, and the notebook's loss.
+const BEGINNINGS: [(&str, &str, &str); 11] = [
+    ("epoch-k1", "L = 2, K = 1", "8.1562"),
+    ("epoch-k2", "L = 2, K = 2", "8.2926"),
+    ("epoch-k5", "L = 2, K = 5", "8.3156"),
+    ("k50", "L = 2, K = 50", "8.3408"),
+    ("k75", "L = 2, K = 75", "8.3711"),
+    ("k100", "L = 2, K = 100", ""),
+    ("linear-k2", "L = 2, K = 2, linear layers only", "8.3382"),
+    ("unscaled", "L = 2, K = 5, embeddings not scaled", ""),
+    ("l16-k1", "L = 16, K = 1", ""),
+    ("l16-k2", "L = 16, K = 2", ""),
+    ("l16-k5", "L = 16, K = 5", "8.2488"),
+];
+
+/// Mean ± standard deviation of several values; of one the value.
+fn cell(values: &[f64]) -> String {
+    let (mean, sd) = mean_and_sd(values);
+    if values.len() > 1 { format!("{mean:.3} ± {sd:.3}") } else { format!("{mean:.3}") }
+}
+
+fn last(runs: &[Run], tag: &str) -> Result<Vec<f64>> {
+    runs.iter().map(|run| run.last(tag)).collect()
+}
+
+/// One value of each run less that of the run of the same seed with K = 1.
+fn above(runs: &[Run], base: &[Run], value: impl Fn(&Run) -> Result<f64>) -> Result<String> {
+    let pair = |(run, base): (&Run, &Run)| Ok(value(run)? - value(base)?);
+    let differences: Vec<f64> = runs.iter().zip(base).map(pair).collect::<Result<_>>()?;
+    let (mean, sd) = mean_and_sd(&differences);
+    Ok(if runs.len() > 1 { format!("{mean:+.3} ± {sd:.3}") } else { format!("{mean:+.3}") })
+}
+
+/// A table of runs over an epoch.
+fn whole(rows: &[(&str, &str)]) -> Result<()> {
+    let Some((first, _)) = rows.first() else { return Ok(()) };
+    let base = Run::seeds(first)?;
+    println!(
+        "\n| run | seeds | steps | average loss | last tenth | held out | above K = 1, held out | below ln V, \
+         held out |\n|---|---|---|---|---|---|---|---|"
+    );
+    for (name, label) in rows {
+        let runs = Run::seeds(name)?;
+        let Some(steps) = runs.first().map(Run::steps) else { continue };
+        let average = |from: f64| -> Vec<f64> {
+            runs.iter().map(|run| run.loss(from * steps, steps)).collect()
+        };
+        println!(
+            "| {label} | {} | {steps} | {} | {} | {} | {} | {} |",
+            runs.len(),
+            cell(&average(0.0)),
+            cell(&average(0.9)),
+            cell(&last(&runs, "eval/loss")?),
+            above(&runs, &base, |run| run.last("eval/loss"))?,
+            cell(&last(&runs, "eval/below_uniform")?),
+        );
+    }
+    Ok(())
+}
+
+/// One epoch at d = 64, every rule and number of computation neurons; and what leads the selections.
+pub fn epoch() -> Result<()> {
+    let rows: Vec<(&str, &str)> = EPOCH.iter().map(|(name, label, _)| (*name, *label)).collect();
+    let guided = [
+        ("epoch-k5-gumbel", "K = 5, Gumbel noise"),
+        ("epoch-k5-loss", "K = 5, balance loss"),
+        ("epoch-k5-bias", "K = 5, balance bias"),
+    ];
+    whole(&[rows, guided.to_vec()].concat())
+}
+
+/// One epoch at the sizes that fit the notebook's entropies and losses.
+pub fn wide() -> Result<()> {
+    whole(&[("wide-k1", "K = 1"), ("wide-k2", "K = 2"), ("wide-k5", "K = 5")])
+}
+
+/// The first steps, whose average is what the notebook's losses look like.
+pub fn beginnings() -> Result<()> {
+    println!(
+        "\n| run | seeds | average of the first 20 steps | of the first 300 | the notebook |\n\
+         |---|---|---|---|---|"
+    );
+    for (name, label, notebook) in BEGINNINGS {
+        let runs = Run::seeds(name)?;
+        if runs.is_empty() {
+            continue;
+        }
+        let of = |to: f64| -> Vec<f64> { runs.iter().map(|run| run.loss(0.0, to)).collect() };
+        println!(
+            "| {label} | {} | {} | {} | {notebook} |",
+            runs.len(),
+            cell(&of(20.0)),
+            cell(&of(BEGINNING)),
+        );
+    }
+    Ok(())
+}
+
+/// The notebook's table beside the widest run with K = 5 after an epoch.
+pub fn monitoring() -> Result<()> {
+    let Some(run) = Run::read("wide-k5-s0")? else { return Ok(()) };
+    println!(
+        "\n| layer | frequency, % | entropy | the notebook's | dominated | never used | gradient | \
+         the notebook's |\n|---|---|---|---|---|---|---|---|"
+    );
+    let unit = run.mean(&format!("gradient/{}", LINEARS[4]), run.steps());
+    for ((layer, entropy), gradient) in LINEARS.iter().zip(ENTROPIES).zip(GRADIENTS) {
+        let shares: Vec<String> = ('A'..='E')
+            .map(|k| Ok(format!("{:.1}", run.last(&format!("frequency/{layer}/{k}"))?)))
+            .collect::<Result<_>>()?;
+        println!(
+            "| `{layer}` | {} | {:.3} | {entropy:.3} | {:.2} | {:.2} | {:.3} | {:.3} |",
+            shares.join(", "),
+            run.last(&format!("entropy/{layer}"))?,
+            run.last(&format!("dominance/{layer}"))?,
+            run.last(&format!("never_used/{layer}"))?,
+            run.mean(&format!("gradient/{layer}"), run.steps()) / unit,
+            gradient / GRADIENTS[4],
+        );
+    }
+    Ok(())
+}
