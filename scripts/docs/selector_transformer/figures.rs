@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 use neuron_lab::lab::figure::{LineFigure, Panels, Series};
+use neuron_lab::lab::statistics::mean_and_sd;
 
 use super::run::{Run, curve};
 use super::tables::BEGINNING;
-use super::{ENTROPIES, EPOCH, GRADIENTS, LINEARS};
+use super::{ENTROPIES, EPOCH, GRADIENTS, LINEARS, NARROW, WIDE};
 
 /// Parts of an epoch over which a curve takes its means.
 const PARTS: u32 = 20;
@@ -55,33 +56,42 @@ pub fn choices() -> Result<Panels> {
 /// The notebook's table beside two widths: entropies, and gradients in units of the first linear1's.
 pub fn monitoring() -> Result<Panels> {
     let x = || (1..=LINEARS.len()).map(|row| row as f64).collect::<Vec<_>>();
-    let series =
-        |label: &str, values: Vec<f64>| Series { marker: true, ..Series::new(label, x(), values) };
-    let relative = |values: Vec<f64>| -> Vec<f64> {
-        let unit = values[4];
-        values.into_iter().map(|value| value / unit).collect()
+    let notebook = |values: Vec<f64>| Series {
+        marker: true,
+        dashed: true,
+        colour: Some(6),
+        ..Series::new("the notebook's", x(), values)
     };
-    let mut entropies = vec![series("the notebook's", ENTROPIES.to_vec())];
-    let mut gradients = vec![series("the notebook's", relative(GRADIENTS.to_vec()))];
-    for (name, label) in [("wide-k5-s0", "d = 256"), ("epoch-k5-s0", "d = 64")] {
-        let Some(run) = Run::read(name)? else { continue };
-        let of = |tag: &str| LINEARS.map(|layer| run.at(&format!("{tag}/{layer}"), run.steps()));
-        let norms = LINEARS.map(|layer| run.mean(&format!("gradient/{layer}"), run.steps()));
-        entropies.push(series(label, of("entropy").to_vec()));
-        gradients.push(series(label, relative(norms.to_vec())));
+    let mean = |label: &str, runs: &[Run], value: &dyn Fn(&Run, &str) -> f64| {
+        let each = LINEARS.map(|layer| {
+            mean_and_sd(&runs.iter().map(|run| value(run, layer)).collect::<Vec<_>>())
+        });
+        let edge = |sign: f64| each.iter().map(|(mean, sd)| mean + sign * sd).collect();
+        let series = Series::new(label, x(), edge(0.0)).with_band(edge(-1.0), edge(1.0));
+        Series { marker: true, ..series }
+    };
+    let mut entropies = vec![notebook(ENTROPIES.to_vec())];
+    let mut gradients = vec![notebook(GRADIENTS.map(|norm| norm / GRADIENTS[4]).to_vec())];
+    for (name, label) in [(WIDE, "d = 256"), (NARROW, "d = 64")] {
+        let runs = Run::seeds(name)?;
+        let entropy = |run: &Run, layer: &str| run.at(&format!("entropy/{layer}"), run.steps());
+        let gradient = |run: &Run, layer: &str| run.gradient(layer) / run.gradient(LINEARS[4]);
+        if !runs.is_empty() {
+            entropies.push(mean(label, &runs, &entropy));
+            gradients.push(mean(label, &runs, &gradient));
+        }
     }
-    let row = "row of the notebook's table";
-    let entropy = panel("Entropy of the selectors", row, "nats", entropies);
+    let row = "row of the table";
     let mut gradient =
         panel("Gradient of a computation neuron", row, "over that of row 5", gradients);
     gradient.y_log = true;
     Ok(Panels {
         title: "The notebook's table at two widths".into(),
         subtitle:
-            "L = 2, K = 5, after one epoch, seed 0; rows 1 to 6: q, k, v, out_proj, linear1, \
+            "L = 2, K = 5, 300 steps, three seeds; rows 1 to 6: q, k, v, out_proj, linear1 and \
                    linear2 of layer 0, 7 to 12: of layer 1, 13: linear_out"
                 .into(),
         columns: 2,
-        panels: vec![entropy, gradient],
+        panels: vec![panel("Entropy of the selectors", row, "nats", entropies), gradient],
     })
 }

@@ -23,6 +23,9 @@ const EPOCH: [(&str, &str, usize); 5] = [
     ("epoch-k5", "K = 5, `full-ste`", 2),
     ("epoch-k5-hidden", "K = 5, `hidden`", 3),
 ];
+/// 300 steps at K = 5 with d = 256 and with d = 64.
+const WIDE: &str = "wide-start";
+const NARROW: &str = "narrow-k5";
 /// The linear layers of the two layers, in the order of the notebook's table.
 const LINEARS: [&str; 13] = [
     "layers.0.self_attn.q_linear",

@@ -62,15 +62,11 @@ impl Run {
         losses.iter().sum::<f64>() / losses.len() as f64
     }
 
-    /// Mean over computation neurons of a tag's values at a step.
-    pub fn mean(&self, tag: &str, step: f64) -> f64 {
-        let at = self.entries.iter().find(|entry| {
-            entry["step"].as_f64() == Some(step) && entry["values"][format!("{tag}/A")].is_f64()
-        });
-        let values: Vec<f64> = at
-            .and_then(|entry| entry["values"].as_object())
-            .into_iter()
-            .flatten()
+    /// The gradient of a layer at the last evaluation, mean over its computation neurons.
+    pub fn gradient(&self, layer: &str) -> f64 {
+        let tag = format!("gradient/{layer}");
+        let metrics = self.summary["metrics"].as_object().into_iter().flatten();
+        let values: Vec<f64> = metrics
             .filter(|(key, _)| key.rsplit_once('/').is_some_and(|(head, _)| head == tag))
             .filter_map(|(_, value)| value.as_f64())
             .collect();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use neuron_lab::lab::statistics::mean_and_sd;
 
 use super::run::Run;
-use super::{ENTROPIES, EPOCH, GRADIENTS, LINEARS};
+use super::{ENTROPIES, EPOCH, GRADIENTS, LINEARS, NARROW, WIDE};
 
 /// The steps over which the notebook's kind of average is taken, the beginning of training.
 pub const BEGINNING: f64 = 300.0;
@@ -106,26 +106,36 @@ pub fn beginnings() -> Result<()> {
     Ok(())
 }
 
-/// The notebook's table beside the widest run with K = 5 after an epoch.
+/// A value of each seed's run, as a mean ± standard deviation.
+fn over_seeds(runs: &[Run], value: impl Fn(&Run) -> f64) -> String {
+    cell(&runs.iter().map(value).collect::<Vec<_>>())
+}
+
+/// The notebook's table beside two widths after 300 steps. Gradients are over that of the first linear1.
 pub fn monitoring() -> Result<()> {
-    let Some(run) = Run::read("wide-k5-s0")? else { return Ok(()) };
+    let (wide, narrow) = (Run::seeds(WIDE)?, Run::seeds(NARROW)?);
+    if wide.is_empty() || narrow.is_empty() {
+        return Ok(());
+    }
     println!(
-        "\n| layer | frequency, % | entropy | the notebook's | dominated | never used | gradient | \
-         the notebook's |\n|---|---|---|---|---|---|---|---|"
+        "\n| layer | entropy, d = 256 | d = 64 | the notebook's | gradient, d = 256 | d = 64 | \
+         the notebook's | dominated, d = 256 | never used |\n|---|---|---|---|---|---|---|---|---|"
     );
-    let unit = run.mean(&format!("gradient/{}", LINEARS[4]), run.steps());
     for ((layer, entropy), gradient) in LINEARS.iter().zip(ENTROPIES).zip(GRADIENTS) {
-        let shares: Vec<String> = ('A'..='E')
-            .map(|k| Ok(format!("{:.1}", run.last(&format!("frequency/{layer}/{k}"))?)))
-            .collect::<Result<_>>()?;
+        let last = |tag: &str| {
+            let tag = format!("{tag}/{layer}");
+            move |run: &Run| run.at(&tag, run.steps())
+        };
+        let relative = |run: &Run| run.gradient(layer) / run.gradient(LINEARS[4]);
         println!(
-            "| `{layer}` | {} | {:.3} | {entropy:.3} | {:.2} | {:.2} | {:.3} | {:.3} |",
-            shares.join(", "),
-            run.last(&format!("entropy/{layer}"))?,
-            run.last(&format!("dominance/{layer}"))?,
-            run.last(&format!("never_used/{layer}"))?,
-            run.mean(&format!("gradient/{layer}"), run.steps()) / unit,
+            "| `{layer}` | {} | {} | {entropy:.3} | {} | {} | {:.3} | {} | {} |",
+            over_seeds(&wide, last("entropy")),
+            over_seeds(&narrow, last("entropy")),
+            over_seeds(&wide, relative),
+            over_seeds(&narrow, relative),
             gradient / GRADIENTS[4],
+            over_seeds(&wide, last("dominance")),
+            over_seeds(&wide, last("never_used")),
         );
     }
     Ok(())
