@@ -40,7 +40,7 @@ const FLAGS: &[Case] = &[
     ("--batch-size 99999999999999999999", 2, &["--batch-size", "99999999999999999999"]),
     ("--num-computation 0", 2, &["--num-computation 0"]),
     ("--num-computation 3 --selector threshold", 2, &["threshold", "3", "softmax"]),
-    ("--selector softmax --ste-sign as-printed", 2, &["as-printed", "threshold"]),
+    ("--num-computation 1 --ste-sign as-printed", 2, &["as-printed", "--num-computation 2"]),
     ("--selector tanh", 2, &["tanh", "softmax"]),
     ("--hidden 0", 2, &["--hidden 0"]),
     ("--hidden=", 2, &["--hidden"]),

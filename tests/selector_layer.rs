@@ -46,8 +46,9 @@ fn notebook_neuron(x: &Tensor, params: &Params, n: i64, sign: SteSign) -> Tensor
     &mask * a + (1.0 - &mask) * b
 }
 
-/// The same with softmax over K computation neurons: mask = onehot - stop(p) + p.
-fn softmax_neuron(x: &Tensor, params: &Params, n: i64, choices: i64) -> Tensor {
+/// The same with softmax over K computation neurons: mask = onehot - stop(p) + p, or, with the printed
+/// sign, onehot + stop(p) - p.
+fn softmax_neuron(x: &Tensor, params: &Params, n: i64, choices: i64, sign: SteSign) -> Tensor {
     let get = |name: &str| params.get(&format!("layer1.{name}")).unwrap();
     let unit = |part: &str, k: i64| {
         let weight = get(&format!("{part}.weight")).get(k).get(n);
@@ -58,7 +59,11 @@ fn softmax_neuron(x: &Tensor, params: &Params, n: i64, choices: i64) -> Tensor {
     let (z, h) = (all("selection"), all("computation").relu());
     let p = z.softmax(-1, Kind::Double);
     let hard = z.argmax(-1, false).one_hot(choices).to_kind(Kind::Double);
-    ((&hard - p.detach() + &p) * h).sum_dim_intlist(-1, false, Kind::Double)
+    let mask = match sign {
+        SteSign::AsPrinted => &hard + p.detach() - &p,
+        SteSign::Consistent => &hard - p.detach() + &p,
+    };
+    (mask * h).sum_dim_intlist(-1, false, Kind::Double)
 }
 
 /// Output, and gradients with respect to the input and every parameter.
@@ -95,16 +100,17 @@ fn the_layer_is_the_notebooks_neurons_side_by_side() {
 
 #[test]
 fn softmax_is_the_masked_sum_for_any_number_of_choices() {
-    for choices in [1, 2, 5] {
-        let (layer, params) = layer(choices, SelectorKind::Softmax, SteSign::Consistent);
+    let signs = [SteSign::AsPrinted, SteSign::Consistent];
+    for (choices, sign) in [1, 2, 5].into_iter().flat_map(|k| signs.map(|sign| (k, sign))) {
+        let (layer, params) = layer(choices, SelectorKind::Softmax, sign);
         let x = input(40);
         let y = layer.forward_with_graph(&params, &x).output;
-        let each: Vec<Tensor> = (0..6).map(|n| softmax_neuron(&x, &params, n, choices)).collect();
-        let reference = Tensor::stack(&each, -1);
+        let neuron = |n: i64| softmax_neuron(&x, &params, n, choices, sign);
+        let reference = Tensor::stack(&(0..6).map(neuron).collect::<Vec<_>>(), -1);
         assert_close(&y, &reference, "output");
         let pairs = gradients(&x, &y, &params).into_iter().zip(gradients(&x, &reference, &params));
         for (i, (ours, theirs)) in pairs.enumerate() {
-            assert_close(&ours, &theirs, &format!("K = {choices}, gradient {i}"));
+            assert_close(&ours, &theirs, &format!("K = {choices}, {sign:?}, gradient {i}"));
         }
     }
 }

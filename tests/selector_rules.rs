@@ -98,9 +98,13 @@ fn cases() -> Vec<(LayerShape, LayerOptions)> {
         (SelectorKind::Softmax, 1, SteSign::Consistent),
         (SelectorKind::Softmax, 5, SteSign::Consistent),
         (SelectorKind::Softmax, 300, SteSign::Consistent),
+        (SelectorKind::Softmax, 5, SteSign::AsPrinted),
+        (SelectorKind::Softmax, 300, SteSign::AsPrinted),
         (SelectorKind::LowRank, 5, SteSign::Consistent),
+        (SelectorKind::LowRank, 5, SteSign::AsPrinted),
         (SelectorKind::Tree, 4, SteSign::Consistent),
         (SelectorKind::Tree, 11, SteSign::Consistent),
+        (SelectorKind::Tree, 11, SteSign::AsPrinted),
         (SelectorKind::None, 1, SteSign::Consistent),
     ];
     for (selector, choices, sign) in selectors {

@@ -221,7 +221,7 @@ fn bad_input_is_one_line() {
         ("--batch-size 9223372036854775807", 1, "this transformer needs 9223372036.9 GB, and "),
         ("--feedforward 9223372036854775807", 1, "this transformer needs 9223372036.9 GB, and "),
         ("--d-model 4294967296 --heads 1", 1, "this transformer needs 9223372036.9 GB, and "),
-        ("--ste-sign as-printed", 2, "--ste-sign as-printed"),
+        ("--num-computation 1 --ste-sign as-printed", 2, "--ste-sign as-printed"),
         (
             "--replicates 2",
             2,

@@ -18,6 +18,7 @@ DIGITS = f"--data digits --hidden 8,6 --steps 3 {EACH_STEP}"
 MNIST = {
     "threshold": "--lr 0.1",
     "as printed": "--lr 0.1 --ste-sign as-printed --optimizer momentum --rule hidden",
+    "softmax as printed": "--lr 0.1 --num-computation 3 --ste-sign as-printed",
     "softmax": "--lr 0.01 --num-computation 3 --optimizer adam --replicates 2",
     "low rank": "--lr 0.01 --num-computation 3 --selector low-rank --rank 5 --rule switch --optimizer adamw "
                 "--weight-decay 0.1",

@@ -36,7 +36,7 @@ pub struct SelectionConfig {
     /// How a layer goes through its computation neurons
     #[arg(long, value_enum, default_value = "auto")]
     pub compute: Compute,
-    /// Sign of the threshold selector's straight-through gradient
+    /// Sign of the selectors' straight-through gradient
     #[arg(long, value_enum, default_value = "consistent")]
     pub ste_sign: SteSign,
 }
@@ -112,9 +112,9 @@ fn in_flags(invalid: InvalidLayer) -> String {
              --num-computation is {choices}: use --num-computation {fewest} or --selector softmax",
             flag_value(selector)
         ),
-        InvalidLayer::SignWithoutThreshold => {
-            "--ste-sign as-printed is the threshold selector's: use --selector threshold with \
-             --num-computation 2"
+        InvalidLayer::SignWithoutSelector => {
+            "--ste-sign as-printed is of a selector's gradient, and --selector none has none: use \
+             --num-computation 2 or more, with another selector"
                 .into()
         }
         InvalidLayer::Rank(rank) => format!("--rank {rank}: expected 1 or more"),

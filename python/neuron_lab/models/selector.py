@@ -19,7 +19,7 @@ class SelectorLayer(nn.Module):
 
     selector: none, threshold, softmax, low-rank or tree.
     rule: what is given out and back-propagated, one of RULES.
-    sign: consistent or as-printed, of the threshold selector's straight-through gradient.
+    sign: consistent or as-printed, of the selector's straight-through gradient.
     relu: whether a computation neuron has a ReLU.
     preference: whether the layer has a balance bias, which only the choice sees.
     """

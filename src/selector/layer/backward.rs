@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::half_space_tree::HalfSpaceTree;
-use super::options::{Inner, RuleOutput, SelectorGradient};
+use super::options::{Inner, RuleOutput, SelectorGradient, SteSign};
 use super::saved::{LayerPass, SelectorCache};
 use super::selector::Selector;
 use super::selector_layer::SelectorLayer;
@@ -14,6 +14,8 @@ use crate::selector::linear::{Accumulator, Linear, ParamsAndGradients, Span};
 struct Upstream<'a> {
     /// δ = ∂L/∂y
     delta: &'a Tensor,
+    /// δ as the selectors see it where they learn by all outputs: with the sign of the estimator.
+    signed_delta: Tensor,
     /// δ y, by which the selector learns where it needs the selected output alone.
     delta_output: Option<Tensor>,
     /// ∂L/∂(w x + b) of the selected computation neuron.
@@ -119,7 +121,11 @@ impl SelectorLayer {
             SelectorGradient::SelectedOutput => Some(delta * y),
             SelectorGradient::AllOutputs | SelectorGradient::None => None,
         };
-        Upstream { delta, delta_output, to_selected, choice: &pass.choice }
+        let signed_delta = match self.shape.sign {
+            SteSign::Consistent => delta.shallow_clone(),
+            SteSign::AsPrinted => delta.neg(),
+        };
+        Upstream { delta, signed_delta, delta_output, to_selected, choice: &pass.choice }
     }
 
     /// Whether the layer gives out the mixture of all computation neurons.
@@ -185,10 +191,10 @@ impl SelectorLayer {
                 dz.g_mul_(&delta_output.unsqueeze(-2))
             }
             (None, Some(mean), Some(h)) => {
-                (h - mean.unsqueeze(-2)) * p * upstream.delta.unsqueeze(-2)
+                (h - mean.unsqueeze(-2)) * p * upstream.signed_delta.unsqueeze(-2)
             }
             (None, None, Some(h)) => {
-                let to_p = h * upstream.delta.unsqueeze(-2);
+                let to_p = h * upstream.signed_delta.unsqueeze(-2);
                 Tensor::internal_softmax_backward_data(&to_p, p, -2, p.kind())
             }
             (None, _, None) => {
@@ -223,9 +229,7 @@ impl SelectorLayer {
                 let choice = upstream.choice.to_kind(Kind::Int64);
                 tree.selected_slopes(q, &choice) * delta_output.unsqueeze(-2)
             }
-            (None, Some(slopes)) => {
-                slopes * (upstream.delta * self.shape.sign.factor()).unsqueeze(-2)
-            }
+            (None, Some(slopes)) => slopes * upstream.signed_delta.unsqueeze(-2),
             (None, None) => {
                 unreachable!("half-spaces that learn have slopes or the selected output's gradient")
             }

@@ -32,8 +32,8 @@ pub enum InvalidLayer {
         /// The K of the layer.
         choices: i64,
     },
-    /// The printed sign is the threshold selector's alone.
-    SignWithoutThreshold,
+    /// The printed sign is of a selector's gradient, and there is no selector.
+    SignWithoutSelector,
     /// The rank of a low-rank selector is below 1.
     Rank(i64),
     /// The kernels compute only what is selected, and the rule needs every output.
@@ -57,8 +57,8 @@ impl fmt::Display for InvalidLayer {
                 f,
                 "{selector:?} selects among {fewest} computation neurons or more, not {choices}"
             ),
-            Self::SignWithoutThreshold => {
-                f.write_str("the printed sign is the threshold selector's")
+            Self::SignWithoutSelector => {
+                f.write_str("the printed sign is of a selector's gradient")
             }
             Self::Rank(rank) => write!(f, "rank {rank}: expected 1 or more"),
             Self::GatherNeedsSelected(rule) => write!(
@@ -98,8 +98,8 @@ impl LayerShape {
             ChoiceCount::Exactly(_) | ChoiceCount::OrMore(_) => {}
         }
         match self.sign {
-            SteSign::AsPrinted if !selector.has_printed_sign() => {
-                return Err(InvalidLayer::SignWithoutThreshold);
+            SteSign::AsPrinted if !selector.selects() => {
+                return Err(InvalidLayer::SignWithoutSelector);
             }
             SteSign::AsPrinted | SteSign::Consistent => {}
         }

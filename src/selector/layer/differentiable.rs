@@ -23,7 +23,7 @@ impl SelectorLayer {
     /// With p the selector's probabilities and h the computation neurons' outputs, the rules with
     /// a straight-through selector have y = h_sel + Σ_k stop(h_k) (p_k - stop(p_k)): the notebook's
     /// mask, onehot - stop(p) + p, in a form whose value is h_sel bit for bit. The printed sign has
-    /// minus the sum.
+    /// minus the sum, which is the mask onehot + stop(p) - p.
     ///
     /// # Shapes
     /// - x: `[.., batch, input]`

@@ -3,14 +3,15 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Which way the straight-through gradient of the threshold selector goes.
+/// Which way the straight-through gradient of a selector goes. The notebook has the threshold of two
+/// computation neurons alone; the printed sign of the other selectors is an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SteSign {
     /// As the notebook's code has it: d mask / d sigmoid = +1, although the mask falls with the
-    /// sigmoid, so that the selector climbs the loss
+    /// sigmoid, so that the selector climbs the loss; with several probabilities p, d mask_k / d p_k = -1
     AsPrinted,
-    /// d mask / d sigmoid = -1: the selector descends the loss
+    /// d mask / d sigmoid = -1, d mask_k / d p_k = +1: the selector descends the loss
     Consistent,
 }
 

@@ -93,14 +93,6 @@ impl SelectorKind {
         }
     }
 
-    /// Whether its straight-through gradient can have the notebook's printed sign.
-    pub(super) fn has_printed_sign(self) -> bool {
-        match self {
-            Self::Threshold => true,
-            Self::Softmax | Self::LowRank | Self::Tree | Self::None => false,
-        }
-    }
-
     /// Whether a neuron of the first layer selects by one image of weights.
     pub fn selects_by_one_image(self) -> bool {
         match self {

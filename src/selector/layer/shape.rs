@@ -15,7 +15,7 @@ pub struct LayerShape {
     pub choices: i64,
     /// How a neuron selects.
     pub selector: SelectorKind,
-    /// Which way the threshold selector's gradient goes.
+    /// Which way the selectors' straight-through gradient goes.
     pub sign: SteSign,
     /// Numbers that the low-rank selector reduces the input to (r). The other selectors ignore it.
     pub rank: i64,
