@@ -5,6 +5,7 @@
 
 mod figures;
 mod run;
+mod sizes;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,9 +17,10 @@ use neuron_lab::lab::statistics::mean_and_sd;
 
 use figures::{choices_figure, options_figure, sign_figure};
 use run::{EPOCHS, Run};
+use sizes::print_sizes;
 
 /// The runs, by what follows `docs-` in their names.
-const RUNS: [&str; 24] = [
+const RUNS: [&str; 28] = [
     "as-printed",
     "hidden-as-printed",
     "consistent",
@@ -29,6 +31,10 @@ const RUNS: [&str; 24] = [
     "k3",
     "k4",
     "k5",
+    "k2-as-printed",
+    "k3-as-printed",
+    "k4-as-printed",
+    "k5-as-printed",
     "selected-only-k2",
     "selected-only-k5",
     "switch-k2",
@@ -44,13 +50,13 @@ const RUNS: [&str; 24] = [
     "balance-bias-weak",
     "grow",
 ];
-/// The notebook's run with cosines: loss, accuracy, cosine of the layers, by epoch.
-const NOTEBOOK: [[f64; 4]; 5] = [
-    [1.3620, 0.8458, 0.1199, 0.1024],
-    [0.4422, 0.9007, 0.1649, 0.1469],
-    [0.3377, 0.9108, 0.1879, 0.1668],
-    [0.3006, 0.9186, 0.2068, 0.1854],
-    [0.2669, 0.9312, 0.2201, 0.1991],
+/// The notebook's run with cosines, by epoch: loss, accuracy, cosine of both layers, loss on the test set.
+const NOTEBOOK: [[f64; 5]; 5] = [
+    [1.3620, 0.8458, 0.1199, 0.1024, 0.5612],
+    [0.4422, 0.9007, 0.1649, 0.1469, 0.3588],
+    [0.3377, 0.9108, 0.1879, 0.1668, 0.3097],
+    [0.3006, 0.9186, 0.2068, 0.1854, 0.2814],
+    [0.2669, 0.9312, 0.2201, 0.1991, 0.2449],
 ];
 
 fn print_tables(runs: &BTreeMap<&str, Run>, presets: &[&str]) -> Result<()> {
@@ -92,10 +98,19 @@ fn print_tables(runs: &BTreeMap<&str, Run>, presets: &[&str]) -> Result<()> {
             println!("| `{preset}` | {layer} | {} |", cells.join(" | "));
         }
     }
-    println!("\nTest accuracy as printed, epoch by epoch, beside the notebook's:");
-    for (epoch, row) in (1..=EPOCHS).zip(NOTEBOOK) {
-        let cell = runs["as-printed"].cell(epoch, "eval/accuracy", 100.0, 2)?;
-        println!("epoch {epoch}: {cell}; the notebook {:.2}", 100.0 * row[1]);
+    println!("\nAs printed, epoch by epoch, beside the notebook's run:");
+    for (tag, scale, decimals, column) in [
+        ("eval/accuracy", 100.0, 2, 1),
+        ("train/epoch_loss", 1.0, 4, 0),
+        ("eval/loss", 1.0, 4, 4),
+        ("cosine/layer1", 1.0, 4, 2),
+        ("cosine/layer2", 1.0, 4, 3),
+    ] {
+        for (epoch, row) in (1..=EPOCHS).zip(NOTEBOOK) {
+            let cell = runs["as-printed"].cell(epoch, tag, scale, decimals)?;
+            let notebook = scale * row[column];
+            println!("{tag}, epoch {epoch}: {cell}; the notebook {notebook:.decimals$}");
+        }
     }
     let triples = (0..8).map(|r| -> Result<bool> {
         let at =
@@ -170,6 +185,7 @@ fn main() -> Result<()> {
     let presets: Vec<&str> = RUNS.into_iter().filter(|preset| runs.contains_key(preset)).collect();
     print_tables(&runs, &presets)?;
     print_expected(&runs)?;
+    print_sizes()?;
     let folder = Path::new("docs/figures");
     fs::create_dir_all(folder)?;
     for (name, figure) in [
