@@ -80,7 +80,9 @@ impl Experiment for Teacher {
         tags: &[("train/loss", "squared error"), ("eval/error", "distance to the teacher")],
         absent: &[
             Absent { key: "replicates", reason: "one neuron learns alone; use --seed" },
+            Absent { key: "epochs", reason: "there is no data set; use --steps" },
             Absent { key: "data", reason: "the teacher draws its samples" },
+            Absent { key: "data_dir", reason: "the teacher draws its samples" },
         ],
         ..Spec::EMPTY
     };
@@ -122,6 +124,7 @@ impl Experiment for Teacher {
         let error = to_host::scalar(&(self.learner.params.get("weight")? - &self.truth).norm())?;
         evaluation.say(&format!("step {}: distance to the teacher {error:.4}", evaluation.step));
         evaluation.scalar("eval/error", vec![error]);
+        self.learner.observe(error);
         Ok(Some(Score { tag: "eval/error".into(), value: error, higher_is_better: false }))
     }
 }

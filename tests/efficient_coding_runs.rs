@@ -156,6 +156,7 @@ fn bad_values_are_one_line() {
         ("--colours 2", "--colours 2"),
         ("--firing-rate nan", "--firing-rate nan"),
         ("--variant leak", "two-losses"),
+        ("--schedule plateau", "--schedule plateau: an evaluation measures information"),
         ("--rate-lr-multiplier 10", "--constraint two-losses"),
         ("--lr 1e37 --constraint project --rate-lr-multiplier 100", "a product <3.4e38"),
         ("--replicates 2", "--replicates 2"),

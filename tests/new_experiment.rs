@@ -62,6 +62,17 @@ fn it_learns_writes_and_resumes() {
     assert_eq!(parts["metrics"]["train/loss"], whole["metrics"]["train/loss"]);
 }
 
+/// An evaluation that never counts as an improvement makes the rate fall.
+#[test]
+fn its_evaluations_are_told_to_the_plateau_schedule() {
+    let home = tempfile::tempdir().unwrap();
+    let line = "--name plateau --schedule plateau --plateau-patience 0 --plateau-threshold 0.9";
+    let output = run(home.path(), &line.split(' ').collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rate = summary(home.path(), "plateau")["metrics"]["optim/lr"].as_f64().unwrap();
+    assert!(rate < 0.01, "{rate}");
+}
+
 #[test]
 fn it_refuses_what_cannot_be() {
     let home = tempfile::tempdir().unwrap();

@@ -25,7 +25,8 @@ const FILES: [&str; 2] =
 const OF_THE_CPU: [&str; 2] = ["--compute gather", "--engine rows"];
 
 /// Values that an experiment refuses on every device.
-const REFUSED: [&str; 1] = ["selector_continual --schedule plateau"];
+const REFUSED: [&str; 2] =
+    ["selector_continual --schedule plateau", "efficient_coding --schedule plateau"];
 
 impl Configuration {
     /// Whether a run on CUDA refuses it.

@@ -104,6 +104,7 @@ impl Experiment for Sine {
         let loss = to_host::scalar(&self.loss(&grid))?;
         evaluation.say(&format!("step {}: loss {loss:.5}", evaluation.step));
         evaluation.scalar("eval/loss", vec![loss]);
+        self.learner.observe(loss);
         Ok(Some(Score { tag: "eval/loss".into(), value: loss, higher_is_better: false }))
     }
 }

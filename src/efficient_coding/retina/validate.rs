@@ -19,6 +19,8 @@ impl Config for EfficientCodingConfig {
         self.check_numbers(refusals);
         self.resolve_constraint(refusals);
         self.learner.validate(refusals);
+        let schedule = &self.learner.schedule;
+        schedule.refuse_plateau("an evaluation measures information, and no loss", refusals);
     }
 }
 

@@ -93,6 +93,21 @@ impl Default for ScheduleConfig {
 }
 
 impl ScheduleConfig {
+    /// For an experiment that tells the schedule no loss: refuses the one that waits for losses.
+    ///
+    /// - reason: why there is none
+    pub fn refuse_plateau(&self, reason: &str, refusals: &mut Refusals) {
+        match self.kind {
+            ScheduleKind::Plateau => {
+                refusals.add(format!("--schedule plateau: {reason}; use another schedule"));
+            }
+            ScheduleKind::Constant
+            | ScheduleKind::Step
+            | ScheduleKind::Exponential
+            | ScheduleKind::Cosine => {}
+        }
+    }
+
     /// Checks every value, also of fields that the kind ignores.
     pub fn validate(&self, refusals: &mut Refusals) {
         if !(self.warmup_start > 0.0 && self.warmup_start <= 1.0) {
