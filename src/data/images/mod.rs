@@ -54,8 +54,9 @@ pub fn load(selection: &str, data_dir: &Path, device: Device) -> Result<ImageDat
         return npz::load(folder, device);
     }
     if selection.contains('/') {
+        let what = if folder.is_file() { "not a folder or .npz file:" } else { "no folder" };
         bail!(
-            "no folder {selection}: give a folder with the four idx files or with PNG pictures by \
+            "{what} {selection}: give a folder with the four idx files or with PNG pictures by \
              class, a .npz file, or one of {}",
             names().join(", ")
         )

@@ -12,6 +12,7 @@ use tch::Device;
 
 use super::image_set::{ImageData, RawSplit};
 use super::splits::{COLOURS, MOST_UNPACKED, Size, Splits, assemble};
+use crate::lab::counts::counted;
 use crate::lab::store::durable::sha256_of;
 use crate::lab::store::regular;
 
@@ -27,7 +28,8 @@ const MOST_CLASSES: usize = 256;
 /// Whether a folder has pictures by class, or is meant to.
 pub(super) fn is_meant(folder: &Path) -> bool {
     let has_picture = |class: &PathBuf| entries(class).iter().any(|path| is_picture(path));
-    folder.join(TRAIN).is_dir() || folders(folder).iter().any(has_picture)
+    let meant = |path: &PathBuf| has_picture(path) || folders(path).iter().any(has_picture);
+    folder.join(TRAIN).is_dir() || meant(&folder.to_path_buf())
 }
 
 /// Loads the set of a folder: `train/<class>/*.png` and `test/<class>/*.png`, or `<class>/*.png`, of
@@ -82,9 +84,10 @@ fn hold_out(folder: &Path, classes: &[String], all: RawSplit) -> Result<(RawSpli
     }
     match counts.iter().zip(classes).find(|(count, _)| **count < TEST_EVERY) {
         Some((count, class)) => bail!(
-            "{} has {count} pictures, expected {TEST_EVERY} or more, of which every {TEST_EVERY}th is \
-             for the test (or folders {TRAIN} and {TEST})",
-            folder.join(class).display()
+            "{} has {}, expected {TEST_EVERY} or more, of which every {TEST_EVERY}th is for the test \
+             (or folders {TRAIN} and {TEST})",
+            folder.join(class).display(),
+            counted(*count, "picture")
         ),
         None => Ok((train, test)),
     }
@@ -172,6 +175,11 @@ impl Reader {
     }
 
     fn read_one(&mut self, path: &Path, name: String) -> Result<Vec<u8>> {
+        ensure!(
+            !path.is_dir(),
+            "a folder in the folder of a class: expected CLASS/*.png, or train/CLASS/*.png and \
+             test/CLASS/*.png"
+        );
         ensure!(is_png(path), "only PNG pictures are read");
         let file = regular::read(path)?;
         self.sums.push((name, sha256_of(&[&file])));

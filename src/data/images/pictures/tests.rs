@@ -71,7 +71,7 @@ fn of_one_folder_every_fifth_picture_of_a_class_is_of_the_test() {
     fs::remove_file(folder.path().join("cat/a.JPG")).unwrap();
     fs::remove_dir_all(folder.path().join("dog")).unwrap();
     save(folder.path(), "dog/a.png", RgbImage::new(1, 1));
-    assert!(refusal(folder.path()).contains("dog has 1 pictures, expected 5 or more"));
+    assert!(refusal(folder.path()).contains("dog has 1 picture, expected 5 or more"));
 }
 
 #[test]
@@ -113,4 +113,16 @@ fn what_can_t_be_a_set_is_refused_with_the_file() {
     }
     fs::rename(&bad, path.join("train/a/2.jpg")).unwrap();
     assert!(refusal(path).contains("2.jpg: only PNG pictures are read"));
+}
+
+#[test]
+fn pictures_in_the_wrong_depth_are_told_where_they_go() {
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), "a.png", grey(&[1]));
+    assert!(is_meant(folder.path()));
+    assert!(refusal(folder.path()).contains("expected a folder of PNG pictures for each class"));
+    let folder = tempfile::tempdir().unwrap();
+    save(folder.path(), "mine/cat/a.png", grey(&[1]));
+    save(folder.path(), "more/a.png", grey(&[1]));
+    assert!(refusal(folder.path()).contains("mine/cat: a folder in the folder of a class"));
 }
