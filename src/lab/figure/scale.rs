@@ -125,6 +125,11 @@ impl Scale {
         }
     }
 
+    /// Whether equal factors are as long.
+    pub fn is_log(&self) -> bool {
+        self.spacing == Spacing::Log
+    }
+
     /// The two ends.
     pub fn ends(&self) -> (f64, f64) {
         (self.low, self.high)

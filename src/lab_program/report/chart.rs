@@ -18,6 +18,10 @@ use crate::lab::figure::{Scale, Spacing, Ticks};
 /// flatten all others.
 const FENCE: f64 = 50.0;
 
+/// The ratio of the largest to the smallest value from which an axis of positive ones is logarithmic: two
+/// decades.
+const DECADES: f64 = 100.0;
+
 /// Curves over the steps.
 #[derive(Debug, Clone, Default)]
 pub struct Chart {
@@ -48,8 +52,9 @@ impl Chart {
         let lines: String = order.iter().map(|curve| line(curve, &x, &y)).collect();
         let numbers = json_for_page(&self.numbers(&order, &x, &y));
         let beyond = self.beyond(&y);
+        let log = if y.is_log() { ", logarithmic axis" } else { "" };
         format!(
-            "<figure class=\"chart\"><figcaption>{title}{}</figcaption>\n\
+            "<figure class=\"chart\"><figcaption>{title}{}{log}</figcaption>\n\
              <div class=\"plot\"><svg class=\"axes\" role=\"img\" aria-label=\"{}\">\
              <g class=\"ticks\">{}{}</g>\
              <svg class=\"curves\" width=\"100%\" height=\"100%\" viewBox=\"0 0 1000 1000\" \
@@ -74,13 +79,19 @@ impl Chart {
             edges.flat_map(|(y, spread)| [y - spread, y + spread])
         });
         let mut values: Vec<f64> =
-            drawn.map(|(_, y)| *y).chain(edges).filter(|y| y.is_finite()).collect();
+            drawn.clone().map(|(_, y)| *y).chain(edges).filter(|y| y.is_finite()).collect();
         values.sort_by(f64::total_cmp);
         let quartile = |part: usize| values[(values.len() - 1) * part / 4];
         let room = FENCE * (quartile(3) - quartile(1));
         let near = |y: &f64| room <= 0.0 || (quartile(1) - room..=quartile(3) + room).contains(y);
-        let y = Scale::fit(values.iter().copied().filter(near), Spacing::Linear, 0.04)?;
-        Some((x, y))
+        let near_values = || drawn.clone().map(|(_, y)| *y).filter(&near);
+        let least = near_values().fold(f64::INFINITY, f64::min);
+        let most = near_values().fold(f64::NEG_INFINITY, f64::max);
+        let log = drawn.clone().all(|(_, y)| *y > 0.0) && most > DECADES * least;
+        let spacing = if log { Spacing::Log } else { Spacing::Linear };
+        // The lower edge of a band may come as near to 0 as it likes.
+        let shown = values.iter().copied().filter(|y| near(y) && (!log || *y >= least));
+        Some((x, Scale::fit(shown, spacing, 0.04)?))
     }
 
     /// Says which curves leave the axis.
@@ -129,7 +140,8 @@ impl Chart {
         }
         let whole = |x: &[f64]| -> Value { x.iter().map(|x| *x as u64).collect() };
         let positions: Value = positions.into_iter().map(whole).collect();
-        json!({"x": x.ends(), "y": y.ends(), "steps": positions, "curves": curves})
+        let log = y.is_log();
+        json!({"x": x.ends(), "y": y.ends(), "log": log, "steps": positions, "curves": curves})
     }
 }
 
@@ -147,7 +159,7 @@ fn rounded(value: f64) -> Value {
 mod tests {
     use super::*;
 
-    fn chart(y: Vec<f64>) -> Chart {
+    fn chart_of(y: Vec<f64>) -> Chart {
         let x = (0..y.len()).map(|x| x as f64).collect();
         let curve = Curve { name: "a".into(), colour: Some(0), x, y, ..Curve::default() };
         Chart { title: "eval/loss".into(), curves: vec![curve] }
@@ -155,14 +167,14 @@ mod tests {
 
     #[test]
     fn gaps_part_a_line_and_a_point_alone_is_a_dot() {
-        let page = chart(vec![0.0, 1.0, f64::NAN, 0.5, f64::INFINITY, 1.0]).html();
+        let page = chart_of(vec![0.0, 1.0, f64::NAN, 0.5, f64::INFINITY, 1.0]).html();
         let line = page.split("class=\"line c0\" d=\"").nth(1).unwrap();
         let line = line.split('"').next().unwrap();
         assert_eq!((line.matches('M').count(), line.matches("h0").count()), (3, 2), "{line}");
         assert!(page.contains("1 with values not finite"), "{page}");
-        assert!(chart(vec![2.0]).html().contains("line c0 dot"));
+        assert!(chart_of(vec![2.0]).html().contains("line c0 dot"));
         for none in [vec![], vec![f64::NAN; 3]] {
-            assert!(chart(none).html().contains("no value is finite"));
+            assert!(chart_of(none).html().contains("no value is finite"));
         }
     }
 
@@ -173,16 +185,32 @@ mod tests {
         y.push(1e30);
         y[5] = 0.65;
         y[6..16].fill(0.62);
-        let chart = chart(y);
+        let chart = chart_of(y);
         let (_, scale) = chart.scales().unwrap();
         assert!(scale.ends().1 < 1.0, "{scale:?}");
         assert!(chart.html().contains("1 with values beyond the axis"));
     }
 
     #[test]
+    fn positive_values_over_decades_have_a_logarithmic_axis() {
+        let losses = vec![2.0, 0.3, 0.02, 1e-3, 3e-4];
+        let mut chart = chart_of(losses);
+        // A band that goes below 0 does not make the axis longer.
+        chart.curves[0].spread = vec![0.1, 0.1, 0.1, 0.1, 0.1];
+        let (_, scale) = chart.scales().unwrap();
+        assert!(scale.is_log() && scale.ends().0 > 1e-4, "{scale:?}");
+        let page = chart.html();
+        assert!(page.contains("eval/loss, logarithmic axis</figcaption>"), "{page}");
+        assert!(page.contains("\"log\":true") && page.contains("class=\"band"), "{page}");
+        for linear in [vec![2.0, 0.3, 0.03], vec![2.0, 0.3, 0.0], vec![-2.0, 0.3, 1e-3]] {
+            assert!(!chart_of(linear).scales().unwrap().1.is_log());
+        }
+    }
+
+    #[test]
     fn names_are_text() {
         let odd = "</script><script>alert(1)</script><!--\"'&";
-        let mut chart = chart(vec![1.0, 2.0]);
+        let mut chart = chart_of(vec![1.0, 2.0]);
         (chart.title, chart.curves[0].name) = (odd.into(), odd.into());
         chart.curves[0].members = vec![(odd.into(), vec![1.0, 2.0])];
         let page = chart.html();

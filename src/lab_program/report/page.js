@@ -71,6 +71,9 @@ function chart(figure) {
   plot.tabIndex = 0;
   plot.setAttribute("role", "application");
   plot.setAttribute("aria-label", axes.getAttribute("aria-label") + ". Arrow keys: values. Plus, minus: zoom. 0: all.");
+  // On a logarithmic axis places, the ends of the axis among them, are those of the values' logarithms.
+  const up = (value) => (data.log ? Math.log10(value) : value);
+  data.y = data.y.map(up);
   let view = { x: data.x, y: data.y }, at = null, begun = null;
 
   const part = (value, [low, high]) => (value - low) / (high - low);
@@ -80,8 +83,9 @@ function chart(figure) {
       const steps = data.steps[at];
       for (let i = 0; i < y.length; i++) {
         if (y[i] === null || steps[i] < low || steps[i] > high) continue;
-        least = Math.min(least, y[i] - (spread[i] || 0));
-        most = Math.max(most, y[i] + (spread[i] || 0));
+        const below = y[i] - (spread[i] || 0);
+        least = Math.min(least, up(data.log && below <= 0 ? y[i] : below));
+        most = Math.max(most, up(y[i] + (spread[i] || 0)));
       }
     }
     const room = 0.05 * (most - least) || 0.05 * Math.abs(most);
@@ -103,7 +107,8 @@ function chart(figure) {
       node("line", { x1: place, x2: place, y2: "100%" }, grid);
       node("text", { x: place, y: "100%", dy: 18, "text-anchor": "middle" }, grid).append(label);
     }
-    for (const [value, label] of ticks(view.y, 5)) {
+    for (const [value, text] of ticks(view.y, 5)) {
+      const label = data.log ? String(Number((10 ** value).toPrecision(3))) : text;
       const place = 100 * (1 - part(value, view.y)) + "%";
       node("line", { y1: place, y2: place, x2: "100%" }, grid);
       node("text", { x: -8, y: place, dy: 4, "text-anchor": "end" }, grid).append(label);
@@ -146,9 +151,9 @@ function chart(figure) {
   function point(x, y, index) {
     let list = found(x);
     if (!list.length) return forget();
-    const far = ({ value }) => (value === null ? Infinity : Math.abs(part(value, view.y) - part(y, view.y)));
+    const far = ({ value }) => (value === null ? Infinity : Math.abs(part(up(value), view.y) - part(y, view.y)));
     const near = list.find((one) => one.index === index) || list.reduce((a, b) => (far(b) < far(a) ? b : a));
-    at = { x: near.step, y: near.value ?? y, index: near.index, place: near.place };
+    at = { x: near.step, y: near.value === null ? y : up(near.value), index: near.index, place: near.place };
     const others = list.length - MOST_NAMED;
     if (others > 0) {
       const some = [...list].sort((a, b) => far(a) - far(b)).slice(0, MOST_NAMED);

@@ -68,9 +68,12 @@ pub fn line(curve: &Curve, x: &Scale, y: &Scale) -> String {
 
 /// One standard deviation on both sides of a curve.
 pub fn band(curve: &Curve, x: &Scale, y: &Scale) -> String {
+    // A logarithmic axis has no place for 0 and below: there a band goes down to its end.
+    let floor = if y.is_log() { y.ends().0 } else { f64::MIN };
     let edge = |sign: f64| -> Vec<(f64, f64)> {
         let values = curve.y.iter().zip(&curve.spread).map(|(y, spread)| y + sign * spread);
-        let edge = curve.x.iter().zip(values);
+        let edge = curve.x.iter().zip(values).filter(|(_, value)| value.is_finite());
+        let edge = edge.map(|(at, value)| (at, value.max(floor)));
         edge.filter_map(|(at, value)| place(*at, value, (x, y))).collect()
     };
     let (upper, lower) = (edge(1.0), edge(-1.0));
