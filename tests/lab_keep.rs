@@ -120,7 +120,38 @@ fn tables_that_pandas_reads() {
     let cells = text.lines().skip(1).map(|line| line.split(',').nth(place).unwrap());
     let cells: Vec<f64> = cells.filter_map(|cell| cell.parse().ok()).collect();
     assert!(cells.len() > 5 && logged.eq(cells));
-    lab(&bench, "export nothing").expect(1).error();
+    assert!(lab(&bench, "export nothing").expect(1).error().contains("nothing: no such run"));
+    assert!(lab(&bench, "report --tag none").expect(1).error().contains("as the filters say"));
+}
+
+/// A run that began with another one's model is no second seed of one that did not.
+#[test]
+fn what_a_run_began_with_is_a_setting_of_it() {
+    let bench = Bench::new();
+    bench.run(&format!("{RUN} --name plain")).expect(0);
+    lab(&bench, "checkpoint plain --to-torch model.safetensors").expect(0);
+    let line = format!("{RUN} --name begun --seed 1 --init-from model.safetensors");
+    bench.run(&line).expect(0);
+    assert!(lab(&bench, "runs begun").expect(0).stdout.contains("init_from=model.safetensors"));
+    assert_eq!(
+        lab(&bench, "runs --where init-from=model.safetensors").expect(0).stdout.lines().count(),
+        2
+    );
+    let shown = lab(&bench, "show begun").expect(0).stdout;
+    assert!(shown.contains("  init from  model.safetensors, SHA-256 "), "{shown}");
+    assert!(
+        shown.contains("cpu, 1 thread\n") && shown.contains("  data       digits\n"),
+        "{shown}"
+    );
+    lab(&bench, "export --out runs.csv").expect(0);
+    assert!(fs::read_to_string(bench.path("runs.csv")).unwrap().contains(",init_from,"));
+    // Repeated by its file, in which everything is filled in, a run has the settings that it had.
+    bench.run("--config runs/selector_mnist/plain/config.json --name again --quiet").expect(0);
+    let changed = |name| bench.json(bench.run_file(name, "provenance.json"))["changed"].clone();
+    assert_eq!(changed("again"), changed("plain"));
+    lab(&bench, "report --out page.html").expect(0);
+    let page = fs::read_to_string(bench.path("page.md")).unwrap();
+    assert!(page.contains("| init_from | runs done |"), "{page}");
 }
 
 #[test]

@@ -105,7 +105,9 @@ fn killed_twice_and_resumed_it_ends_with_ten_runs() {
     assert_eq!(point["metrics"]["eval/loss"], alone["metrics"]["eval/loss"]);
     assert_eq!(point["best"], alone["best"]);
     let again = lab(&bench, "sweep --resume s").expect(0);
-    assert!(again.stdout.contains("5 of 5"));
+    assert!(again.stdout.contains("5 of 5") && again.stdout.contains("\nbest         lr 0."));
+    let shown = lab(&bench, "show s").expect(2);
+    assert!(shown.error().contains("s is a sweep of 10 runs"), "{shown:#?}");
     assert_eq!(done(&bench, "s"), third);
 }
 
@@ -125,6 +127,8 @@ fn nothing_starts_where_a_point_is_refused() {
         ("selector_mnist --data digits --grid name=a,b", "--name is not for a sweep"),
         ("selector_mnist --data digits --grid lr=0.1,1e-1", "lr=1e-1 has the settings of lr=0.1"),
         ("--resume nothing", "no sweep nothing"),
+        ("--resume", "--resume needs the name of a sweep"),
+        ("statsu s", "statsu: no such program"),
         ("selector_mnist --data digits --grid seed=0,2 --together", "--together"),
         ("selector_mnist --grid seed=0..99999 --grid lr=1,2", "100000 x 2 points"),
         ("selector_mnist --data digits --grid lr=0.1 --per-gpu 0", "--per-gpu"),

@@ -15,6 +15,7 @@ pub mod counts;
 pub mod error;
 pub mod figure;
 pub mod log;
+pub mod measured;
 pub mod panic;
 pub mod refusals;
 pub mod statistics;

@@ -109,6 +109,26 @@ fn refuse_absent(
     refusals.finish()
 }
 
+/// A map of keys with those at their defaults again that stand for the same there: the `config.json` of
+/// another run has what was filled in for it, which nobody chose.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn without_implied<C: Config>(
+    map: Map<String, Value>,
+    defaults: &Map<String, Value>,
+) -> Result<Map<String, Value>> {
+    let whole = resolve::<C>(&map)?.to_map()?;
+    let empty = defaults.iter().filter(|(key, value)| value.is_null() && map[*key] != **value);
+    let keys: Vec<&String> = empty.map(|(key, _)| key).collect();
+    Ok(keys.into_iter().fold(map, |map, key| {
+        let mut without = map.clone();
+        without.insert(key.clone(), Value::Null);
+        let same = resolve::<C>(&without).and_then(|settings| settings.to_map());
+        if same.is_ok_and(|same| same == whole) { without } else { map }
+    }))
+}
+
 /// The settings that a complete map of keys stands for, with everything filled in and checked.
 ///
 /// # Errors

@@ -32,7 +32,10 @@ pub(super) fn start<E: Experiment>(
     let actions = &invocation.actions;
     let mut labels = Labels::default();
     actions.label(&mut labels)?;
-    let map = layers::layers::<E::Config>(invocation, &E::SPEC)?;
+    let mut map = layers::layers::<E::Config>(invocation, &E::SPEC)?;
+    if actions.config.is_some() {
+        map = layers::without_implied::<E::Config>(map, &invocation.defaults)?;
+    }
     let prepared = prepare::<E>(&map, environment)?;
     let Prepared { mut settings, device, stays_on_cpu } = prepared;
     let stop = StopSignal::install()?;

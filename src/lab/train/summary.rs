@@ -12,6 +12,7 @@ use crate::lab::cli::settings::is_bookkeeping;
 use crate::lab::counts::counted;
 use crate::lab::error::{Failure, one_line};
 use crate::lab::log::tags::SYSTEM;
+use crate::lab::measured::{number, with_spread};
 use crate::lab::store::checkpoint::{Manifest, find};
 use crate::lab::store::record::{Best, EarlyStop, RecordFile, Status, Summary};
 use crate::lab::tensor::device;
@@ -146,11 +147,22 @@ impl<E: Experiment> Session<E> {
             E::SPEC.metrics.iter().find_map(|tag| Some((tag, self.log.latest().get(*tag)?)));
         if let Some((tag, value)) = result {
             let best = self.progress.best.as_ref().filter(|(score, _)| score.tag == *tag);
-            // In as many digits as a single-precision number has.
-            let value = value.as_f64().unwrap_or(f64::NAN) as f32;
-            let best =
-                best.map(|(score, step)| format!(", best {} at step {step}", score.value as f32));
-            self.console.report(&format!("result       {tag} {value}{}", best.unwrap_or_default()));
+            let value = value.as_f64().unwrap_or(f64::NAN);
+            let sd = self.log.latest().get(&format!("{tag}/sd")).and_then(Value::as_f64);
+            let value = match sd {
+                Some(sd) => {
+                    let networks = counted(self.settings().run.replicates, "network");
+                    format!(
+                        "{} (mean and standard deviation of {networks})",
+                        with_spread(value, sd)
+                    )
+                }
+                None => number(value),
+            };
+            let best = best
+                .map(|(score, step)| format!(", best {} at step {step}", number(score.value)))
+                .unwrap_or_default();
+            self.console.report(&format!("result       {tag} {value}{best}"));
         }
         self.console.report(&format!("took         {:.1} s", self.seconds()));
         let path = self.folder.path.display();

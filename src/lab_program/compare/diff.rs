@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::lab::log::console::Console;
 use crate::lab::log::tags::is_of_machine;
+use crate::lab::measured::number;
 use crate::lab_program::find::lookup::find_run;
 use crate::lab_program::show::details::Details;
-use crate::lab_program::text::table::{Table, number, plain};
+use crate::lab_program::text::table::{Table, plain};
 
 /// Entries of provenance that say what computed a run.
 const CODE: [&str; 8] = [

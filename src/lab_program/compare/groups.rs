@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 
 use crate::lab::log::console::printable;
+use crate::lab::measured::{number, with_spread};
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::checkpoint::Score;
-use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab_program::find::run::Run;
-use crate::lab_program::text::table::{Table, number, plain, with_spread};
+use crate::lab_program::text::table::{Table, plain};
 
 /// Runs of equal settings, but for the seed.
 #[derive(Debug)]
@@ -44,8 +44,7 @@ pub fn group_runs(runs: Vec<Run>) -> Vec<Group> {
         let new: Vec<String> = swept.filter(|key| !keys.contains(key)).cloned().collect();
         keys.extend(new);
     }
-    let configs: Vec<Map<String, Value>> =
-        runs.iter().map(|run| Configuration::read(&run.path).unwrap_or_default().0).collect();
+    let configs: Vec<Map<String, Value>> = runs.iter().map(Run::config).collect();
     keys.retain(|key| configs.iter().any(|config| config.get(key) != configs[0].get(key)));
     let mut groups: Vec<Group> = Vec::new();
     for (run, config) in runs.into_iter().zip(configs) {
@@ -117,7 +116,7 @@ pub fn groups_table(groups: &[Group], tags: &[String]) -> Table {
 }
 
 /// Mean and standard deviation, or the one value.
-fn spread(values: &[f64]) -> String {
+pub fn spread(values: &[f64]) -> String {
     match values {
         [] => String::new(),
         [one] => number(*one),

@@ -11,7 +11,7 @@ use super::run::Run;
 use super::scan::{self, Scan};
 use crate::lab::error::{closest, refuse};
 use crate::lab::log::console::Console;
-use crate::lab::store::record::{Configuration, RecordFile, Status};
+use crate::lab::store::record::Status;
 use crate::lab_program::text::table::plain;
 use crate::lab_program::text::units;
 
@@ -37,6 +37,22 @@ pub struct RunFilter {
     pub newer: Option<String>,
 }
 
+impl RunFilter {
+    /// What is said where no run is left: whether there is none at all, or none that was asked for.
+    pub fn found_none(&self) -> String {
+        let Self { which, runs, status, settings, tag, newer } = self;
+        let filtered = !status.is_empty() || !settings.is_empty() || !tag.is_empty();
+        let home = runs.display();
+        match which {
+            Some(which) if !filtered && newer.is_none() => {
+                format!("{which}: no such run in {home}")
+            }
+            None if !filtered && newer.is_none() => format!("no runs in {home}"),
+            Some(_) | None => format!("no run in {home} is as the filters say"),
+        }
+    }
+}
+
 /// The runs that were asked for, and what couldn't be read.
 ///
 /// # Errors
@@ -55,7 +71,8 @@ pub fn select(filter: &RunFilter) -> Result<Scan> {
         scan.runs.retain(|run| filter.status.contains(&run.status));
     }
     if let Some(newer) = &filter.newer {
-        let limit = units::parse(newer)?;
+        let limit = units::parse(newer)
+            .ok_or_else(|| refuse(format!("--newer {newer}: expected 90s, 15m, 6h or 2d")))?;
         let young = |run: &Run| run.started.as_deref().and_then(units::since) <= Some(limit);
         scan.runs.retain(|run| run.started.is_some() && young(run));
     }
@@ -65,8 +82,7 @@ pub fn select(filter: &RunFilter) -> Result<Scan> {
             .split_once('=')
             .ok_or_else(|| refuse(format!("--where {setting}: expected KEY=VALUE")))?;
         let key = key.replace('-', "_");
-        let config = |run: &Run| Configuration::read(&run.path).unwrap_or_default().0;
-        let configs: Vec<_> = scan.runs.iter().map(config).collect();
+        let configs: Vec<_> = scan.runs.iter().map(Run::config).collect();
         let keys = configs.iter().flat_map(|config| config.keys());
         if !configs.is_empty() && !keys.clone().any(|known| *known == key) {
             let hint = closest(&key, keys.map(String::as_str));
@@ -86,7 +102,7 @@ pub fn select(filter: &RunFilter) -> Result<Scan> {
 pub fn select_some(filter: &RunFilter, console: &Console) -> Result<Vec<Run>> {
     let mut runs = select(filter)?.runs;
     runs.sort_by(|a, b| a.started.cmp(&b.started));
-    ensure!(!runs.is_empty(), "no such run in {}", filter.runs.display());
+    ensure!(!runs.is_empty(), "{}", filter.found_none());
     runs.iter().flat_map(|run| &run.problems).for_each(|problem| console.warn(problem));
     Ok(runs)
 }

@@ -52,6 +52,13 @@ pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
         }
         let some: Vec<String> = found.iter().take(5).map(Candidate::id).collect();
         let count = found.len();
+        let sweep = root.join(layout::SWEEPS).join(asked);
+        if sweep.join(layout::MANIFEST).is_file() {
+            let (sweep, first) = (sweep.display(), &some[0]);
+            return Err(refuse(format!(
+                "{asked} is a sweep of {count} runs in {sweep}: name one of them, such as {first}"
+            )));
+        }
         return Err(refuse(format!(
             "{asked}: {count} runs are called so: {}{}",
             some.join(", "),

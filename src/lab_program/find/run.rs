@@ -13,9 +13,12 @@ use crate::lab::log::metrics::is_replicate;
 use crate::lab::store::checkpoint::{Manifest, Score};
 use crate::lab::store::folder;
 use crate::lab::store::record::{
-    Best, Configuration, EarlyStop, Labels, Provenance, RecordFile, Status, Summary,
+    Best, Configuration, EarlyStop, InitFrom, Labels, Provenance, RecordFile, Status, Summary,
 };
 use crate::lab_program::text::table::plain;
+
+/// What the flag `--init-from` is called among settings; `config.json` does not have it.
+const INIT_FROM: &str = "init_from";
 
 /// A run, as far as its folder can be read.
 #[derive(Debug, Clone, Serialize)]
@@ -40,7 +43,8 @@ pub struct Run {
     pub seed: Option<u64>,
     /// What people say of it.
     pub labels: Labels,
-    /// The settings that differ from the experiment's defaults.
+    /// The settings that differ from the experiment's defaults, and `init_from` where the run began
+    /// with a model of another.
     pub changed: Map<String, Value>,
     /// Steps done, as far as they were logged.
     pub steps: Option<u64>,
@@ -99,7 +103,7 @@ impl Run {
             stopped: stopped.filter(|_| status == Status::Stopped),
             seed: config.seed(),
             labels: labels.unwrap_or_default(),
-            changed: origin.changed,
+            changed: origin.changed.into_iter().chain(begun_with(origin.init_from)).collect(),
             steps: summary.as_ref().map(|summary| summary.steps),
             results: origin.results,
             best: summary.as_ref().and_then(|summary| summary.best.clone()),
@@ -177,6 +181,14 @@ impl Run {
         layout::id(&self.path, self.sweep.as_deref())
     }
 
+    /// All of its settings, and `init_from` as in [`Run::changed`]; none where they can't be read.
+    pub fn config(&self) -> Map<String, Value> {
+        let mut config = Configuration::read(&self.path).unwrap_or_default().0;
+        let init = self.changed.get(INIT_FROM);
+        config.extend(init.map(|file| (INIT_FROM.into(), file.clone())));
+        config
+    }
+
     /// The settings that differ from the defaults, in one line.
     pub fn settings(&self) -> String {
         let shown = self.changed.iter().filter(|(key, _)| *key != "seed");
@@ -184,6 +196,12 @@ impl Run {
             shown.map(|(key, value)| format!("{key}={}", plain(value))).collect();
         words.join(" ")
     }
+}
+
+/// The model that a run began with, as if it were a setting: runs that began with others are no seeds
+/// of one another.
+fn begun_with(init: Option<InitFrom>) -> Option<(String, Value)> {
+    init.map(|init| (INIT_FROM.into(), init.file.display().to_string().into()))
 }
 
 /// The folder of a run's checkpoints: beside the runs, which may have been moved or copied with it,

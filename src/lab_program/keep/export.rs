@@ -11,7 +11,6 @@ use serde_json::Value;
 use crate::lab::figure::csv_text;
 use crate::lab::log::console::Console;
 use crate::lab::store::durable;
-use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab_program::compare::curves::for_each_entry;
 use crate::lab_program::find::filter::{RunFilter, select_some};
 use crate::lab_program::find::run::Run;
@@ -59,6 +58,7 @@ fn line(cells: impl Iterator<Item = String>) -> String {
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
+        Some(Value::Array(list)) if list.is_empty() => String::new(),
         Some(value) => plain(value),
     }
 }
@@ -94,7 +94,7 @@ fn run_rows(runs: &[Run], draft: &Path) -> Result<()> {
             run.labels.tags.join(","),
             run.labels.note.clone().unwrap_or_default(),
         ];
-        let config = Configuration::read(&run.path).unwrap_or_default().0;
+        let config = run.config();
         let changed = settings.iter().map(|key| cell(config.get(*key)));
         let last = results.iter().map(|tag| cell(run.last.get(*tag)));
         text += &line(own.into_iter().chain(changed).chain(last));

@@ -12,7 +12,6 @@ use super::markdown::link;
 use crate::lab::error::one_line;
 use crate::lab::figure::{Drawing, Format, Sheet, files};
 use crate::lab::store::folder::check_name;
-use crate::lab::store::record::{Configuration, RecordFile};
 use crate::lab::store::regular;
 use crate::lab_program::find::run::Run;
 use crate::lab_program::show::details::{Details, is_of};
@@ -68,7 +67,7 @@ pub fn document(title: &str, runs: Vec<Run>, figures: usize, assets: &Path) -> R
 fn by_data(runs: Vec<Run>) -> Vec<(String, Option<String>, Vec<Run>)> {
     let mut parts: Vec<(String, Option<String>, Vec<Run>)> = Vec::new();
     for run in runs {
-        let config = Configuration::read(&run.path).unwrap_or_default().0;
+        let config = run.config();
         let data = config.get("data").filter(|data| !data.is_null()).map(plain);
         let data = data.filter(|data| data != "none");
         let fits = |part: &&mut (String, Option<String>, Vec<Run>)| {

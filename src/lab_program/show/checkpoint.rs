@@ -9,12 +9,13 @@ use tch::{Kind, Tensor};
 
 use crate::lab::error::refuse;
 use crate::lab::log::console::{Console, printable};
+use crate::lab::measured::number;
 use crate::lab::store::checkpoint::Checkpoint;
 use crate::lab::store::durable;
 use crate::lab::store::state_writer::is_model;
 use crate::lab::tensor::to_host;
 use crate::lab_program::find::lookup::find_run;
-use crate::lab_program::text::table::{Table, number, plain};
+use crate::lab_program::text::table::{Table, plain};
 use crate::lab_program::text::units;
 
 /// Which checkpoint, and what to do with it.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::lab::counts::counted;
 use crate::lab::figure::Format;
 use crate::lab::store::checkpoint::Manifest;
 use crate::lab::store::record::{
@@ -12,6 +13,7 @@ use crate::lab::store::record::{
 };
 use crate::lab::train::summary::quoted;
 use crate::lab_program::find::run::Run;
+use crate::lab_program::text::table::plain;
 
 /// Everything of a run that `lab show` shows.
 #[derive(Debug)]
@@ -74,9 +76,10 @@ impl Details {
 
     /// Commit, library, device and host in a line each.
     pub fn origin(&self) -> Vec<(String, String)> {
-        let Provenance { process, data, resumed, .. } = &self.provenance;
+        let Provenance { process, data, init_from, resumed, .. } = &self.provenance;
         let command: Vec<String> = process.command.iter().map(|word| quoted(word)).collect();
-        let device = format!("{}, {} threads", known(&process.device), known(&process.threads));
+        let threads = process.threads.map(|threads| counted(threads, "thread"));
+        let device = format!("{}, {}", known(&process.device), known(&threads));
         let folder = process.folder.as_ref().map(|path| path.display());
         let mut rows: Vec<(&str, String)> = vec![
             ("code", code(process)),
@@ -87,9 +90,10 @@ impl Details {
             ("folder", known(&folder)),
             ("command", command.join(" ")),
         ];
-        if !data.is_null() {
-            rows.push(("data", data.to_string()));
-        }
+        rows.extend(data_lines(data).into_iter().map(|line| ("data", line)));
+        rows.extend(init_from.iter().map(|init| {
+            ("init from", format!("{}, SHA-256 {}", init.file.display(), init.sha256))
+        }));
         rows.extend(resumed.iter().map(|Resumption { process, step }| {
             ("resumed", format!("at step {step}, {}", known(&process.started)))
         }));
@@ -104,6 +108,27 @@ pub fn is_of(path: &Path, format: Format) -> bool {
 
 fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// What a run says of its data: the name, a line for each file, and for whatever else there is.
+fn data_lines(data: &Value) -> Vec<String> {
+    let Some(parts) = data.as_object() else {
+        return if data.is_null() { Vec::new() } else { vec![plain(data)] };
+    };
+    let lines = |(key, value): (&String, &Value)| match (key.as_str(), value.as_array()) {
+        ("name", _) => vec![plain(value)],
+        ("files", Some(files)) => files.iter().map(file_line).collect(),
+        _ => vec![format!("{key}: {}", plain(value))],
+    };
+    parts.iter().flat_map(lines).collect()
+}
+
+/// A file with its hash, as far as that is what is said of it.
+fn file_line(file: &Value) -> String {
+    match (&file["file"], &file["sha256"]) {
+        (Value::String(name), Value::String(hash)) => format!("{name}, SHA-256 {hash}"),
+        _ => file.to_string(),
+    }
 }
 
 fn known(value: &Option<impl Display>) -> String {

@@ -9,10 +9,11 @@ use serde_json::json;
 
 use crate::lab::error::refuse;
 use crate::lab::log::console::Console;
+use crate::lab::measured::number;
 use crate::lab_program::find::filter::{RunFilter, select};
 use crate::lab_program::find::run::Run;
 use crate::lab_program::find::scan::Scan;
-use crate::lab_program::text::table::{Table, number};
+use crate::lab_program::text::table::Table;
 use crate::lab_program::text::units;
 
 /// Folders that are no runs, of which this many are named.
@@ -41,13 +42,13 @@ pub struct ListArgs {
 /// Orders of `lab runs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Sort {
-    /// The newest last.
+    /// The newest last
     Started,
-    /// By sweep, experiment and name.
+    /// By sweep, experiment and name
     Name,
-    /// The largest best result last.
+    /// The largest best result last
     Best,
-    /// The largest folder last.
+    /// The largest folder last
     Size,
 }
 
@@ -101,7 +102,7 @@ fn list_once(args: &ListArgs) -> Result<()> {
         return Ok(());
     }
     if scan.runs.is_empty() {
-        console.print(&format!("no runs in {}", args.filter.runs.display()));
+        console.print(&args.filter.found_none());
     } else {
         console.print(fitted(runs_table(&scan.runs), terminal_width()).trim_end());
     }

@@ -10,10 +10,11 @@ use crate::lab::counts::counted;
 use crate::lab::error::one_line;
 use crate::lab::log::console::{Console, printable};
 use crate::lab::log::tags::is_of_machine;
+use crate::lab::measured::number;
 use crate::lab::store::checkpoint::Manifest;
 use crate::lab::store::record::EarlyStop;
 use crate::lab_program::find::lookup::find_run;
-use crate::lab_program::text::table::{Table, number, plain};
+use crate::lab_program::text::table::{Table, plain};
 use crate::lab_program::text::units;
 
 /// Shows a run.

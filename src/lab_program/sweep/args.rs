@@ -71,9 +71,9 @@ pub struct SweepArgs {
 /// Where the points of a sweep run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Launcher {
-    /// As processes on this machine.
+    /// As processes on this machine
     Local,
-    /// As a job array.
+    /// As a job array
     Slurm,
 }
 

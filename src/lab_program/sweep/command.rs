@@ -12,6 +12,7 @@ use crate::lab::error::{Failure, exit_code};
 use crate::lab::log::console::Console;
 use crate::lab::store::folder;
 use crate::lab::train::signals::StopSignal;
+use crate::lab::train::summary::quoted;
 
 /// Begins a sweep, or goes on with one.
 ///
@@ -45,16 +46,20 @@ fn run(sweep: &Sweep, own_args: &SweepArgs, stop: &StopSignal) -> Result<ExitCod
     if let Err(error) = &ended
         && let Some(Failure::Interrupted { .. }) = error.downcast_ref::<Failure>()
     {
-        console.note(&format!("continue with: lab sweep --resume {}", sweep.name));
+        console.note(&format!("continue with: {} sweep --resume {}", program(), sweep.name));
         return Ok(exit_code(error));
     }
     ended?;
     let table = results::write(sweep)?;
     console.report(table.text().trim_end());
+    if let Some(best) = results::best(sweep) {
+        console.report(&format!("best         {best}"));
+    }
     let home = sweep.home();
     console.report(&format!("sweep        {}", home.display()));
     console.report(&format!("figures      {}/figures", home.display()));
-    console.report(&format!("TensorBoard  lab tensorboard {}", home.display()));
+    let home = quoted(&home.display().to_string());
+    console.report(&format!("TensorBoard  {} tensorboard {home}", program()));
     if pool.stopped > 0 {
         let (stopped, all) = (pool.stopped, sweep.points.len());
         let what = "worse than the median, stopped early";
@@ -77,8 +82,14 @@ fn submit(sweep: &Sweep, own_args: &SweepArgs) -> Result<ExitCode> {
         None => console.report("every point is over, or in the queue"),
     }
     console.report(&format!("sweep        {}", sweep.home().display()));
-    console.report(&format!("status       lab sweep status {}", sweep.name));
+    console.report(&format!("status       {} sweep status {}", program(), sweep.name));
     Ok(ExitCode::SUCCESS)
+}
+
+/// This program as it was called, for commands that can be typed as they stand.
+fn program() -> String {
+    let word = std::env::args_os().next();
+    word.map_or("lab".into(), |word| quoted(&word.to_string_lossy()))
 }
 
 /// The names by which a process of its own can be given each of the GPUs that CUDA sees here, of which

@@ -54,7 +54,9 @@ pub fn axis(flag: &str, text: &str) -> Result<Axis> {
             (first..=last).map(|value| value.to_string()).collect()
         }
         Some(_) => {
-            return Err(wrong("expected a range such as 0..9, from the lower to the higher"));
+            let what = "expected whole numbers from the lower to the higher, such as 0..9";
+            let drawn = if flag == "--set" { "; log:A..B and lin:A..B draw others" } else { "" };
+            return Err(wrong(&format!("{what}{drawn}")));
         }
         None => {
             let comma = if values.contains(';') { ';' } else { ',' };
@@ -66,7 +68,8 @@ pub fn axis(flag: &str, text: &str) -> Result<Axis> {
     }
     let mut known = HashSet::new();
     if let Some(twice) = values.iter().find(|value| !known.insert(*value)) {
-        return Err(wrong(&format!("{twice} comes twice")));
+        let commas = "values that have commas are separated by semicolons";
+        return Err(wrong(&format!("{twice} comes twice; {commas}")));
     }
     Ok(Axis { key, values })
 }
@@ -152,6 +155,9 @@ mod tests {
         for wrong in ["lr", "lr=", "=1", "lr=1,,2", "lr=1,1", "seed=3..1", "seed=0..x", &all] {
             assert_eq!(exit_status(&axis("--grid", wrong).unwrap_err()), 2, "{wrong}");
         }
+        let said = |flag, text| axis(flag, text).unwrap_err().to_string();
+        assert!(said("--grid", "hidden=64,64").ends_with("separated by semicolons"));
+        assert!(said("--set", "lr=1e-3..1").ends_with("log:A..B and lin:A..B draw others"));
     }
 
     #[test]

@@ -29,6 +29,9 @@ const SHOWN: usize = 5;
 pub fn resume_sweep(own_args: &SweepArgs, asked: &str, passed: &[String]) -> Result<Sweep> {
     let name = own_args.name.clone().or(own_args.experiment.clone()).unwrap_or_default();
     let asked = if asked.is_empty() { name.as_str() } else { asked };
+    if asked.is_empty() {
+        return Err(refuse("--resume needs the name of a sweep: lab sweep --resume NAME"));
+    }
     let drawn = own_args.search.is_some() || own_args.stop.is_some();
     if drawn || !own_args.grid.is_empty() || !passed.is_empty() {
         let words = "a sweep goes on as it was begun: --resume takes no --grid, --search or --stop, \
@@ -49,6 +52,7 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
     if let Some(word) = reserved(&passed) {
         return Err(refuse(format!("{word} is not for a sweep")));
     }
+    let program = binary::find(&experiment)?;
     let axes: Vec<Axis> =
         own_args.grid.iter().map(|text| grid::axis("--grid", text)).collect::<Result<_>>()?;
     let settings: Vec<Setting> =
@@ -75,7 +79,6 @@ pub fn new_sweep(own_args: &SweepArgs, passed: Vec<String>) -> Result<Sweep> {
     let default = || format!("{experiment}-{}", time.strftime("%Y%m%dT%H%M%SZ"));
     let name = own_args.name.clone().unwrap_or_else(default);
     check_name(&name)?;
-    let program = binary::find(&experiment)?;
     refuse_unsuitable(&settings, &program, &arguments)?;
     let lines: Vec<Vec<String>> = points
         .iter()

@@ -11,7 +11,9 @@ use crate::lab::figure::{Format, Panels, files};
 use crate::lab::log::tensorboard::EventWriter;
 use crate::lab::store::durable;
 use crate::lab_program::compare::figure::read_panels;
-use crate::lab_program::compare::groups::{group_runs, groups_table, result_tags};
+use crate::lab_program::compare::groups::{
+    foremost, group_runs, groups_table, result_tags, spread,
+};
 use crate::lab_program::find::run::Run;
 use crate::lab_program::text::table::Table;
 
@@ -44,6 +46,16 @@ pub fn write(sweep: &Sweep) -> Result<Table> {
     }
     events.sync()?;
     Ok(table)
+}
+
+/// The settings of which the result that checkpoints are compared by is the best in the end, with that
+/// result; none where there is nothing to choose from, or nothing to compare by.
+pub fn best(sweep: &Sweep) -> Option<String> {
+    let groups = group_runs(runs(sweep));
+    let score = groups.iter().flat_map(|group| &group.runs).find_map(Run::score)?;
+    let first = groups.get(*foremost(&groups, 1).first()?)?;
+    let value = spread(&first.values(&score.tag));
+    (groups.len() > 1).then(|| format!("{}: {} {value}", first.label(), score.tag))
 }
 
 /// Writes a figure, in the formats that are there already as well, and into TensorBoard.

@@ -12,8 +12,9 @@ use super::manifest::{Sweep, is_over, locate};
 use super::{results, slurm};
 use crate::lab::error::{one_line, refuse};
 use crate::lab::log::console::Console;
+use crate::lab::measured::number;
 use crate::lab::store::folder;
-use crate::lab_program::text::table::{Table, number};
+use crate::lab_program::text::table::Table;
 
 /// Longest wait for an earlier process of a point, which may still be saving on another machine.
 const PATIENCE: Duration = Duration::from_secs(120);

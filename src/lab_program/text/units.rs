@@ -1,9 +1,6 @@
 //! Times and sizes as a person reads them.
 
-use anyhow::Result;
 use jiff::Timestamp;
-
-use crate::lab::error::refuse;
 
 const UNITS: [(char, f64); 4] = [('s', 1.0), ('m', 60.0), ('h', 3600.0), ('d', 86_400.0)];
 
@@ -13,23 +10,23 @@ pub fn since(time: &str) -> Option<f64> {
     Some(Timestamp::now().as_second() as f64 - time.as_second() as f64)
 }
 
-/// A duration in its largest whole unit: `42s`, `7m`, `3h`, `12d`.
+/// A duration in its largest whole unit: `42s`, `7m`, `3h`, `12d`; one of less than ten seconds with
+/// their tenths, `0.4s`.
 pub fn short(seconds: f64) -> String {
+    if (0.0..9.95).contains(&seconds) && seconds.fract() != 0.0 {
+        return format!("{seconds:.1}s");
+    }
     let (unit, length) =
         UNITS.iter().rev().find(|(_, length)| seconds >= *length).unwrap_or(&UNITS[0]);
     format!("{:.0}{unit}", (seconds / length).floor().max(0.0))
 }
 
-/// Reads what [`short`] writes.
-///
-/// # Errors
-/// Exit code 2 for anything else.
-pub fn parse(text: &str) -> Result<f64> {
-    let parsed = UNITS.iter().find_map(|(unit, length)| {
+/// Reads what [`short`] writes; none for anything else.
+pub fn parse(text: &str) -> Option<f64> {
+    UNITS.iter().find_map(|(unit, length)| {
         let number: f64 = text.strip_suffix(*unit)?.parse().ok()?;
         Some(number * length).filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
-    });
-    parsed.ok_or_else(|| refuse(format!("{text}: expected a time such as 90s, 15m, 6h or 2d")))
+    })
 }
 
 /// A number of bytes: `812 B`, `3.4 MB`.
@@ -51,14 +48,22 @@ mod tests {
 
     #[test]
     fn times_go_there_and_back() {
-        for (seconds, text) in [(0.4, "0s"), (59.0, "59s"), (60.0, "1m"), (7300.0, "2h")] {
+        for (seconds, text) in [
+            (0.0, "0s"),
+            (0.4, "0.4s"),
+            (3.0, "3s"),
+            (9.96, "9s"),
+            (59.9, "59s"),
+            (60.0, "1m"),
+            (7300.0, "2h"),
+        ] {
             assert_eq!(short(seconds), text);
         }
         assert_eq!(short(86_400.0 * 12.5), "12d");
         assert_eq!(parse("90s").unwrap(), 90.0);
         assert_eq!(parse("1.5h").unwrap(), 5400.0);
         for wrong in ["", "h", "3", "3hh", "-1d", "infs", "3 weeks"] {
-            assert!(parse(wrong).is_err(), "{wrong}");
+            assert!(parse(wrong).is_none(), "{wrong}");
         }
     }
 

@@ -2,25 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a run stands, as `summary.json` has it under `status`.
+/// How a run stands, as `summary.json` has it under `status`. `Running` is written when a run starts and
+/// whenever it is resumed. No process writes `Crashed` of itself: a reader concludes it of a run that
+/// says `running` and that no process has locked. What is said of each is in `--help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// A process computes it. Written when a run starts and whenever it is resumed.
+    /// A process computes it
     Running,
-    /// It came to its end.
+    /// It came to its end
     Done,
-    /// It was asked to stop, and saved first.
+    /// It was asked to stop, and saved first
     Interrupted,
-    /// Somebody who compared it with others, such as a sweep, ended it: see
-    /// [`EarlyStop`](super::EarlyStop). It was saved first.
+    /// A sweep that compared it with others ended it early; it was saved first
     Stopped,
-    /// It stopped at a loss or a gradient that was not finite.
+    /// It stopped at a loss or a gradient that was not finite
     NonFinite,
-    /// It ended on another error.
+    /// It ended on another error
     Failed,
-    /// It ended without a word: killed, or the machine went down. No process writes this of
-    /// itself; a reader concludes it of a run that says `running` and that no process has locked.
+    /// It ended without a word: killed, or the machine went down
     Crashed,
 }
 
