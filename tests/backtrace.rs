@@ -75,7 +75,7 @@ fn a_backtrace_has_lines_of_our_files() {
         assert!(said.contains("tests/backtrace.rs:"), "{said}");
         assert!(said.contains("src/lab/train/launch.rs:"), "{said}");
     }
-    assert_eq!(said("interrupted", "1"), "error: interrupted by signal 2\n");
+    assert_eq!(said("interrupted", "1"), "error: interrupted by signal 2 (Ctrl-C)\n");
 }
 
 #[test]

@@ -24,7 +24,8 @@ const FLAGS: &[Case] = &[
     ("--lr 0", 2, &["--lr 0", "positive"]),
     ("--lr=-1", 2, &["--lr -1", "positive"]),
     ("--lr inf", 2, &["--lr inf", "finite"]),
-    ("--lr fast", 2, &["--lr", "fast"]),
+    ("--lr fast", 2, &["--lr", "fast", "expected a number"]),
+    ("--log-every 2.5", 2, &["--log-every", "2.5", "expected a whole number"]),
     ("--lr 0.1 --lr 0.2", 2, &["--lr", "multiple"]),
     ("--lr 1e39", 2, &["--lr 1", "positive"]),
     ("--optimizer adamw --weight-decay 1e300", 2, &["weight-decay"]),
@@ -88,6 +89,8 @@ const FLAGS: &[Case] = &[
     ("--eval missing.safetensors", 1, &["missing.safetensors"]),
     ("--eval runs", 1, &["runs"]),
     ("--init-from missing.safetensors", 1, &["missing.safetensors"]),
+    ("--init-from a-run", 1, &["no checkpoint a-run", "checkpoints/EXPERIMENT/NAME"]),
+    ("--init-from arrays.npz", 1, &["arrays.npz", "NumPy", "--to-torch"]),
     ("--eval a --init-from b", 2, &["--eval", "--init-from"]),
     ("--runs file", 1, &["file"]),
     ("--checkpoints file", 1, &["file"]),
@@ -120,6 +123,7 @@ fn refuse_all(cases: &[Case]) -> Vec<String> {
         ("lines.json", r#"{"batch\nsise": 3, "hidden": 1.5}"#),
         ("nowhere.json", r#"{"runs": "", "data_dir": ""}"#),
         ("file", ""),
+        ("arrays.npz", "PK\x03\x04"),
     ];
     for (name, text) in files {
         fs::write(bench.path(name), text).unwrap();

@@ -35,6 +35,7 @@ impl fmt::Display for Failure {
                 "the loss or a gradient was not finite at step {step}: its update was not applied; \
                  try a smaller learning rate or --clip-norm"
             ),
+            Failure::Interrupted { signal: 2 } => f.write_str("interrupted by signal 2 (Ctrl-C)"),
             Failure::Interrupted { signal } => write!(f, "interrupted by signal {signal}"),
         }
     }

@@ -231,6 +231,12 @@ fn refuse_lost_numbers(typed: &Map<String, Value>, matches: &ArgMatches) -> Resu
     Err(refuse(format!("--{flag} {raw}: expected a finite number")))
 }
 
+/// What Rust says of a word that is no number, and what a person is told.
+const NO_NUMBERS: [(&str, &str); 2] = [
+    ("invalid float literal", "expected a number"),
+    ("invalid digit found in string", "expected a whole number"),
+];
+
 /// clap's message without its usage lines, on one line.
 pub fn message_of(error: &clap::Error) -> String {
     let text = error.to_string();
@@ -244,5 +250,6 @@ pub fn message_of(error: &clap::Error) -> String {
         Some(':') => format!("{before} {line}"),
         Some(_) => format!("{before}; {line}"),
     });
-    joined.trim_start_matches("error: ").to_string()
+    let plain = |text: String, (rust, said): &(&str, &str)| text.replace(rust, said);
+    NO_NUMBERS.iter().fold(joined.trim_start_matches("error: ").into(), plain)
 }

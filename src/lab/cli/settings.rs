@@ -53,7 +53,7 @@ pub struct RunConfig {
     /// Folder of checkpoint folders
     #[arg(long, default_value = "checkpoints")]
     pub checkpoints: PathBuf,
-    /// A data set's name, or a folder with its files
+    /// A data set's name, or the path of data of your own (docs/data.md)
     #[arg(long, default_value = "none")]
     pub data: String,
     /// Folder of data sets

@@ -130,7 +130,11 @@ pub fn find(path: &Path, best: bool) -> Result<PathBuf> {
         let chosen = chosen.or_else(|| Manifest::list(path).into_iter().next());
         return chosen.with_context(|| format!("no checkpoint in {}", path.display()));
     }
-    ensure!(path.exists(), "no checkpoint {}", path.display());
+    ensure!(
+        path.exists(),
+        "no checkpoint {}: expected a file or a folder, such as checkpoints/EXPERIMENT/NAME",
+        path.display()
+    );
     let manifest = path.with_extension("json");
     ensure!(
         manifest.is_file(),

@@ -39,6 +39,11 @@ impl StateDict {
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display();
         let data = regular::read_any_length(path).with_context(|| format!("reading {name}"))?;
+        let is_npz = path.extension().is_some_and(|extension| extension == "npz");
+        ensure!(
+            !is_npz,
+            "{name} has NumPy's arrays: give a .safetensors (`lab checkpoint --to-torch` writes one)"
+        );
         ensure!(
             !PICKLES.iter().any(|beginning| data.starts_with(beginning)),
             "{name} is a file of torch.save, of which nothing is read: make a .safetensors of it \

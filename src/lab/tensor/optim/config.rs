@@ -91,7 +91,7 @@ pub struct OptimizerConfig {
     #[arg(long, default_value_t = 0.999)]
     pub beta2: f64,
     /// What Adam adds to the root of the mean squared gradient
-    #[arg(long, default_value_t = 1e-8)]
+    #[arg(long, default_value = "1e-8")]
     pub eps: f64,
     /// Weight decay, a multiple of the parameters
     #[arg(long, default_value_t = 0.0)]
