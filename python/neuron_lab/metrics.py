@@ -47,7 +47,7 @@ class Log:
             fitting = fnmatch.filter(tags, pattern)
             if not fitting:
                 close = difflib.get_close_matches(pattern, tags, 1)
-                hint = f": did you mean {close[0]}?" if close else " (log.tags() has all)"
+                hint = f": did you mean {close[0]}?" if close else " (run.log.tags() lists them)"
                 raise NeuronLabError(f"{self.path}: no tag {pattern}{hint}")
             chosen += [tag for tag in fitting if tag not in chosen]
         return chosen

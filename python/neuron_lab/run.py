@@ -86,7 +86,7 @@ class Run:
         named = {}
         for file in files:
             named.setdefault(file.stem, []).append(file)
-        return {name: Figure(name, paths) for name, paths in named.items()}
+        return Figures({name: Figure(name, paths) for name, paths in named.items()})
 
     @property
     def checkpoints(self):
@@ -124,6 +124,13 @@ class Run:
 
     def __repr__(self):
         return f"<Run {self.experiment}/{self.name}>"
+
+
+class Figures(dict):
+    """Figures by name."""
+
+    def __missing__(self, name):
+        raise NeuronLabError(f"no figure {name}: there are {', '.join(self) or 'none yet'}")
 
 
 class Figure:
