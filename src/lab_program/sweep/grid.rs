@@ -54,7 +54,7 @@ pub fn axis(flag: &str, text: &str) -> Result<Axis> {
             (first..=last).map(|value| value.to_string()).collect()
         }
         Some(_) => {
-            let what = "expected whole numbers from the lower to the higher, such as 0..9";
+            let what = "expected a range such as 0..9, from the lower to the higher";
             let drawn = if flag == "--set" { "; log:A..B and lin:A..B draw others" } else { "" };
             return Err(wrong(&format!("{what}{drawn}")));
         }
