@@ -93,6 +93,7 @@ APICAL = {
     "moving": "--lr-a 0.1,0.3 --replicates 2",
     "baseline": "--pre baseline --a-reduce sum --a-update accumulate --lr-a 0.003 --loss ce --activation tanh",
     "momentum": "--a-update momentum:0.9 --activation linear",
+    "bounds": "--a-update momentum:0.9 --a-min 0.98 --a-max 1",
     "frozen": "--target frozen --activation tanh", "frozen baseline": "--target frozen --pre baseline",
 }
 
@@ -117,7 +118,8 @@ def test_apical_train(flags):
         velocity = [last[f"state.velocity.layer{k}"] for k in range(3)]
         velocity = [torch.tensor(v if count == 1 else v[index]) for v in velocity]
         lr_a = config["lr_a"][index % len(config["lr_a"])]
-        model.move_multipliers(gradient, velocity, lr_a, config["a_update"])
+        bounds = {bound: config[bound] for bound in ("a_min", "a_max")}
+        model.move_multipliers(gradient, velocity, lr_a, config["a_update"], **bounds)
         if config["target"] == "frozen":
             expected = trained.checkpoint(6).tensors
             for k, layer in enumerate(model.layers):

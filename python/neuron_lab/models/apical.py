@@ -89,16 +89,19 @@ class ApicalNetwork(nn.Module):
         return torch.autograd.grad(total, [layer.apical for layer in self.layers])
 
     @torch.no_grad()
-    def move_multipliers(self, gradient, velocity, lr, update="reset"):
+    def move_multipliers(self, gradient, velocity, lr, update="reset", a_min=None, a_max=None):
         """The end of phase 1: v = beta v + g, a = a - lr v, in place; for `reset` a was 1 before.
 
         update: reset, accumulate, uncleared or momentum:B.
+        a_min, a_max: bounds to which the multipliers are clamped; None for none.
         """
         beta = {"reset": 0.0, "accumulate": 0.0, "uncleared": 1.0}.get(update)
         beta = float(update.split(":")[1]) if beta is None else beta
         for layer, v, g in zip(self.layers, velocity, gradient):
             v.mul_(beta).add_(g)
             layer.apical.sub_(lr * v)
+            if a_min is not None or a_max is not None:
+                layer.apical.clamp_(a_min, a_max)
 
     @torch.no_grad()
     def learn_weights(self, x, lr, pre="modulated", teacher=None):

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 
 /// How the gradients of phase 1's batches become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -65,6 +66,32 @@ impl AUpdate {
         match self {
             Self::Reset => 0.0,
             Self::Momentum(beta) => beta,
+        }
+    }
+}
+
+/// Bounds of the multipliers: at the end of each phase 1 they are clamped to them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ABounds {
+    /// The smallest multiplier, if there is one.
+    pub min: Option<f64>,
+    /// The largest multiplier, if there is one.
+    pub max: Option<f64>,
+}
+
+impl ABounds {
+    /// The multipliers within the bounds.
+    ///
+    /// # Shapes
+    /// - a: any; the result has the same
+    pub fn clamp(self, a: Tensor) -> Tensor {
+        let a = match self.min {
+            Some(min) => a.clamp_min(min),
+            None => a,
+        };
+        match self.max {
+            Some(max) => a.clamp_max(max),
+            None => a,
         }
     }
 }

@@ -62,7 +62,8 @@ impl Trainer {
     }
 
     /// Ends a phase 1 after so many passes of phase 2: moves the multipliers of the live runs whose
-    /// gradient is finite; the others have exploded.
+    /// gradient is finite, and clamps them to their bounds; the other runs have exploded. The
+    /// velocity knows nothing of the bounds.
     pub fn update_multipliers(&mut self, lr_factor: f64, passes: f64) {
         let finite: Vec<Tensor> =
             self.gradient.iter().map(|g| g.isfinite().all_dim(-1, false)).collect();
@@ -75,7 +76,7 @@ impl Trainer {
         {
             let next = &*velocity * beta + gradient;
             velocity.copy_(&next.where_self(&alive, velocity));
-            let moved = &layer.apical - &*velocity * &rates;
+            let moved = self.rules.a_bounds.clamp(&layer.apical - &*velocity * &rates);
             layer.apical.copy_(&moved.where_self(&alive, &layer.apical));
         }
         self.live.record_ends(passes);

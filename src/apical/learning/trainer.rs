@@ -6,7 +6,7 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::live_runs::LiveRuns;
-use super::multipliers::{AReduce, AUpdate};
+use super::multipliers::{ABounds, AReduce, AUpdate};
 use super::rule::{Pre, Target};
 use crate::apical::model::loss::Loss;
 use crate::apical::model::network::Network;
@@ -25,6 +25,8 @@ pub struct LearningRules {
     pub a_reduce: AReduce,
     /// What phase 1 does with its gradient.
     pub a_update: AUpdate,
+    /// The bounds of the multipliers after a phase 1.
+    pub a_bounds: ABounds,
     /// The rate of the presynaptic neuron in the rule of phase 2.
     pub pre: Pre,
     /// The rates that the rule of phase 2 aims at.

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::apical::learning::cycle::{Cycle, LrSchedule};
-use crate::apical::learning::multipliers::{AReduce, AUpdate};
+use crate::apical::learning::multipliers::{ABounds, AReduce, AUpdate};
 use crate::apical::learning::rule::{Pre, Target};
 use crate::apical::learning::trainer::{LearningRates, LearningRules};
 use crate::apical::network_config::{NetworkConfig, validate_cap, validate_rates};
@@ -12,6 +12,9 @@ use crate::lab::{Config, Refusals, RunConfig, StepWork};
 
 /// The most steps of a phase, and the most phases 2 for a phase 1: a step's number has 64 bits.
 const MAX_LENGTH: u64 = 1_000_000_000;
+
+/// The largest bound of a multiplier, and the negative of the smallest.
+const LARGEST_BOUND: f64 = 1e6;
 
 /// Settings of two-phase training.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
@@ -36,6 +39,12 @@ pub struct ApicalTrainConfig {
     /// What phase 1 does with its gradient: reset, accumulate, momentum:B, uncleared
     #[arg(long, default_value_t = AUpdate::Reset)]
     pub a_update: AUpdate,
+    /// Smallest multiplier: phase 1 ends by clamping to it; by default there is none
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
+    pub a_min: Option<f64>,
+    /// Largest multiplier: phase 1 ends by clamping to it; by default there is none
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
+    pub a_max: Option<f64>,
     /// Rate of the presynaptic neuron in the rule
     #[arg(long, value_enum, default_value = "modulated")]
     pub pre: Pre,
@@ -119,6 +128,11 @@ impl ApicalTrainConfig {
         }
     }
 
+    /// The bounds of the multipliers.
+    pub fn a_bounds(&self) -> ABounds {
+        ABounds { min: self.a_min, max: self.a_max }
+    }
+
     /// How the networks learn.
     pub fn learning_rules(&self) -> LearningRules {
         LearningRules {
@@ -126,6 +140,7 @@ impl ApicalTrainConfig {
             batch_size: self.batch_size,
             a_reduce: self.a_reduce,
             a_update: self.a_update,
+            a_bounds: self.a_bounds(),
             pre: self.pre,
             target: self.target,
             cap: self.cap,
@@ -152,6 +167,17 @@ impl Config for ApicalTrainConfig {
             });
         }
         validate_cap(self.cap, refusals);
+        for (flag, bound) in [("a-min", self.a_min), ("a-max", self.a_max)] {
+            let bound = bound.unwrap_or(0.0);
+            refusals.unless(bound.abs() <= LARGEST_BOUND, || {
+                format!("--{flag} {bound}: expected a number from -{LARGEST_BOUND:e} to {LARGEST_BOUND:e}")
+            });
+        }
+        if let (Some(min), Some(max)) = (self.a_min, self.a_max) {
+            refusals.unless(min <= max, || {
+                format!("--a-min {min}: expected no more than --a-max {max}")
+            });
+        }
         refusals.unless(!self.target.needs_reset() || self.a_update.resets(), || {
             format!(
                 "--target frozen moves the multipliers into the weights, after which they are 1: \

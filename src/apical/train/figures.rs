@@ -220,6 +220,8 @@ fn subtitle(run: &ApicalTrain) -> String {
     }
     parts.push(format!("batch size {}", config.batch_size));
     parts.push(config.a_update.to_string());
+    parts.extend(config.a_min.map(|min| format!("a at least {min}")));
+    parts.extend(config.a_max.map(|max| format!("a at most {max}")));
     if config.single_phase1 {
         parts.push("one phase 1".into());
     } else if config.phase2_per_phase1 > 1 {
