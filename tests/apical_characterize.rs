@@ -7,7 +7,7 @@ use std::path::Path;
 
 use neuron_lab::apical::ApicalTrain;
 use neuron_lab::apical::analysis::loss_map::{batch_gradient, losses};
-use neuron_lab::apical::analysis::sample_gradients::{SampleGradients, gradients};
+use neuron_lab::apical::analysis::sample_gradients::{GradientRecord, SampleGradients, gradients};
 use neuron_lab::apical::learning::multipliers::AReduce;
 use neuron_lab::apical::learning::split::{Split, Subset};
 use neuron_lab::apical::learning::trainer::{LearningRates, Trainer};
@@ -31,7 +31,8 @@ fn fixture() -> (Network, Split) {
 #[test]
 fn a_grid_point_is_the_network_with_its_multipliers_moved() {
     let (mut network, split) = fixture();
-    let gradient = gradients(&network, &split.a, Loss::Mse, 1.0).unwrap().mean;
+    let gradient =
+        gradients(&network, &split.a, Loss::Mse, GradientRecord::Single, 1.0).unwrap().mean;
     let points = [0.0, 0.1, 0.7].map(|step| (step, gradient.as_slice()));
     for run in 0..2 {
         let found = losses(&network, run, &points, &split.w, Loss::Mse);
@@ -57,7 +58,7 @@ fn distance(a: &[Tensor], b: &[Tensor]) -> f64 {
 #[test]
 fn summed_gradients_make_the_map_depend_on_lr_over_batch_size_and_their_mean_does_not() {
     let (network, split) = fixture();
-    let mean = gradients(&network, &split.a, Loss::Mse, 1.0).unwrap().mean;
+    let mean = gradients(&network, &split.a, Loss::Mse, GradientRecord::Single, 1.0).unwrap().mean;
     let of = |batch, reduce| batch_gradient(&network, &split.a, Loss::Mse, &mean, batch, reduce);
     let scaled = |factor: f64| mean.iter().map(|g| g * factor).collect::<Vec<_>>();
     for batch in [1, 10, 700, 5000] {
@@ -80,12 +81,12 @@ fn summed_gradients_make_the_map_depend_on_lr_over_batch_size_and_their_mean_doe
 #[test]
 fn the_map_and_training_make_the_same_gradient_of_batches_that_do_not_divide_the_samples() {
     let (network, split) = fixture();
-    let mean = gradients(&network, &split.a, Loss::Mse, 1.0).unwrap().mean;
+    let mean = gradients(&network, &split.a, Loss::Mse, GradientRecord::Single, 1.0).unwrap().mean;
     let of_batch = |from: i64, length: i64| {
         let cut = |tensor: &Tensor| tensor.narrow(0, from, length);
         let (images, target) = (cut(&split.a.images), cut(&split.a.target));
         let batch = Subset { images, target, labels: cut(&split.a.labels) };
-        gradients(&network, &batch, Loss::Mse, 1.0).unwrap().mean
+        gradients(&network, &batch, Loss::Mse, GradientRecord::Single, 1.0).unwrap().mean
     };
     let batches = [of_batch(0, 300), of_batch(300, 300), of_batch(600, 100)];
     for (name, reduce, share) in [("sum", AReduce::Sum, 1.0), ("mean", AReduce::Mean, 1.0 / 3.0)] {
@@ -112,7 +113,7 @@ fn the_map_and_training_make_the_same_gradient_of_batches_that_do_not_divide_the
 fn gradients_of_the_output_layer_are_the_widest_and_positive() {
     let (network, split) = fixture();
     let SampleGradients { mean, statistics } =
-        gradients(&network, &split.a, Loss::Mse, 1.0).unwrap();
+        gradients(&network, &split.a, Loss::Mse, GradientRecord::Single, 1.0).unwrap();
     let output = &statistics[3][0];
     for (k, hidden) in statistics[..3].iter().map(|networks| &networks[0]).enumerate() {
         assert!(output.sd > 3.0 * hidden.sd, "layer {k}: {} {}", hidden.sd, output.sd);
@@ -125,7 +126,7 @@ fn gradients_of_the_output_layer_are_the_widest_and_positive() {
         target: split.a.target.narrow(0, 0, 100),
         labels: split.a.labels.narrow(0, 0, 100),
     };
-    let found = gradients(&network, &small, Loss::Mse, 1.0).unwrap();
+    let found = gradients(&network, &small, Loss::Mse, GradientRecord::Single, 1.0).unwrap();
     for run in 0..2 {
         let mut sum = Tensor::zeros([10], (Kind::Double, Device::Cpu));
         let (mut square, mut below) = (0.0, 0.0);
@@ -146,4 +147,44 @@ fn gradients_of_the_output_layer_are_the_widest_and_positive() {
         assert!((one.negative - below / 1000.0).abs() < 1e-9, "network {run}: {}", one.negative);
     }
     assert_eq!(mean.len(), 4);
+}
+
+/// A gradient that is never cleared, one sample at a time, the slow way. The samples are more than a
+/// chunk has.
+#[test]
+fn an_uncleared_gradient_is_the_sum_over_the_samples_so_far() {
+    let (network, split) = fixture();
+    let range = 20.0;
+    let of = |record| gradients(&network, &split.a, Loss::Mse, record, range).unwrap();
+    let (found, single) = (of(GradientRecord::Uncleared), of(GradientRecord::Single));
+    let samples = split.a.len();
+    assert!(samples > 500, "{samples}");
+    for run in 0..2 {
+        let mut sum = Tensor::zeros([10], (Kind::Double, Device::Cpu));
+        let mut each = Vec::new();
+        for i in 0..samples {
+            let (x, target) = (split.a.images.narrow(0, i, 1), split.a.target.narrow(0, i, 1));
+            let y = network.forward(&x, true).output().get(run);
+            sum += ((&y - &target) * &y * 0.2).squeeze_dim(0).to_kind(Kind::Double);
+            each.extend(Vec::<f64>::try_from(&sum).unwrap());
+        }
+        let count = each.len() as f64;
+        let mean = each.iter().sum::<f64>() / count;
+        let sd = (each.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let negative = each.iter().filter(|g| **g < 0.0).count() as f64 / count;
+        let within = each.iter().filter(|g| g.abs() < range).count() as f64;
+        let one = &found.statistics[3][run as usize];
+        assert!((one.sd - sd).abs() < 1e-4 * sd, "network {run}: {} {sd}", one.sd);
+        assert!(
+            (one.negative - negative).abs() < 1e-3,
+            "network {run}: {} {negative}",
+            one.negative
+        );
+        let counted = one.counts.iter().sum::<f64>();
+        assert!((counted - within).abs() <= 2.0, "network {run}: {counted} {within}");
+        assert!(within > 100.0 && within < 0.9 * count, "network {run}: {within} of {count}");
+        // The steps of phase 1 are of the same mean gradient.
+        let gap = (&found.mean[3] - &single.mean[3]).abs().max();
+        assert_eq!(gap.double_value(&[]), 0.0);
+    }
 }

@@ -1,8 +1,11 @@
-//! The gradient of every sample in the multipliers, from one backward pass a chunk.
+//! The gradient of every sample in the multipliers, from one backward pass a chunk, and what a
+//! gradient that is never cleared holds after every sample.
 
 use std::ops::Range;
 
 use anyhow::Result;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::apical::learning::split::Subset;
@@ -15,6 +18,26 @@ use crate::lab::tensor::to_host;
 const CHUNK: i64 = 500;
 /// Bins of the histograms.
 pub const BINS: i64 = 120;
+
+/// Of which gradients the statistics are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GradientRecord {
+    /// Of each sample alone
+    Single,
+    /// Of each sample and all before it: a gradient that is never cleared
+    Uncleared,
+}
+
+impl GradientRecord {
+    /// Whether the gradient of a sample is added to that of those before it.
+    fn adds_up(self) -> bool {
+        match self {
+            Self::Single => false,
+            Self::Uncleared => true,
+        }
+    }
+}
 
 /// What is known of the per-sample gradients ∂l/∂a of one layer of one run.
 #[derive(Debug, Clone)]
@@ -122,7 +145,8 @@ pub fn total(network: &Network, data: &Subset, loss: Loss, range: Range<i64>) ->
     totals
 }
 
-/// The gradients of all samples of every run. The histograms are over ± `range`.
+/// The gradients of all samples of every run. The statistics are of those that `record` has, the
+/// histograms over ± `range`.
 ///
 /// # Errors
 /// If the device can't be read.
@@ -130,17 +154,27 @@ pub fn gradients(
     network: &Network,
     data: &Subset,
     loss: Loss,
+    record: GradientRecord,
     range: f64,
 ) -> Result<SampleGradients> {
     let device = data.images.device();
     let mut totals = zeros(network);
     let of_runs = || (0..network.runs).map(|_| Sums::new(device)).collect();
     let mut sums: Vec<Vec<Sums>> = network.layers.iter().map(|_| of_runs()).collect();
+    // In double precision, since tens of thousands of terms add up.
+    let mut before: Vec<Tensor> = totals.iter().map(|t| t.to_kind(Kind::Double)).collect();
     each_chunk(network, data, loss, 0..data.len(), |each| {
         add_to(&mut totals, each);
-        for (each, sums) in each.iter().zip(&mut sums) {
+        for ((each, sums), before) in each.iter().zip(&mut sums).zip(&mut before) {
+            let recorded = if record.adds_up() {
+                let all = each.cumsum(1, Kind::Double) + before.unsqueeze(1);
+                before.copy_(&all.select(1, -1));
+                all
+            } else {
+                each.shallow_clone()
+            };
             let runs = (0..).zip(sums);
-            runs.for_each(|(run, sums)| sums.add(&each.get(run), range));
+            runs.for_each(|(run, sums)| sums.add(&recorded.get(run), range));
         }
     });
     let count = data.len() as f64;

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::apical::analysis::sample_gradients::GradientRecord;
 use crate::apical::learning::multipliers::AReduce;
 use crate::apical::learning::rule::Pre;
 use crate::apical::network_config::{NetworkConfig, validate_cap, validate_rates};
@@ -27,7 +28,10 @@ pub struct CharacterizeConfig {
     /// How the gradients of phase 1's batches become one, in the map
     #[arg(long, value_enum, default_value = "sum")]
     pub a_reduce: AReduce,
-    /// Half the width of the histograms of per-sample gradients
+    /// Of which gradients the histograms and their statistics are
+    #[arg(long, value_enum, default_value = "single")]
+    pub gradients: GradientRecord,
+    /// Half the width of the histograms
     #[arg(long, default_value_t = 1.0)]
     pub range: f64,
     /// Step of phase 1 down the mean gradient, before phase 2

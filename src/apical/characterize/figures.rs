@@ -1,7 +1,7 @@
 //! Figures of one phase 1 and one phase 2.
 
 use super::state::Characterize;
-use crate::apical::analysis::sample_gradients::BINS;
+use crate::apical::analysis::sample_gradients::{BINS, GradientRecord};
 use crate::lab::counts::{counted, summary_of};
 use crate::lab::figure::{
     Cells, ColourScale, LineFigure, MatrixFigure, Panels, Reference, Series, Stroke,
@@ -58,10 +58,16 @@ fn histogram(run: &Characterize) -> LineFigure {
         Series { stroke: Stroke::Steps, ..Series::new(&label, x.clone(), s.counts.clone()) }
     });
     let samples = counted(run.split.a.len(), "sample");
+    let (title, x_label) = match run.config.gradients {
+        GradientRecord::Single => ("Gradients of single samples in the multipliers", "∂l/∂a"),
+        GradientRecord::Uncleared => {
+            ("Gradients in the multipliers, never cleared", "sum of ∂l/∂a over samples so far")
+        }
+    };
     LineFigure {
-        title: "Gradients of single samples in the multipliers".into(),
+        title: title.into(),
         subtitle: format!("∂l/∂a at a = 1 of {samples}, the first network"),
-        x_label: "∂l/∂a".into(),
+        x_label: x_label.into(),
         y_label: "sample-neuron pairs in a bin".into(),
         y_log: true,
         series: series.collect(),

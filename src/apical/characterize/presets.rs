@@ -15,4 +15,10 @@ pub const PRESETS: &[Preset] = &[
         reason: "the same with the mean of the notebook's formula: all rows are equal",
         values: r#"{"a_reduce": "mean"}"#,
     },
+    Preset {
+        name: "gradients-uncleared",
+        reason: "the notebook's histogram spans ±1000, with no negative value of an output neuron: \
+                 a gradient that is never cleared",
+        values: r#"{"gradients": "uncleared", "range": 1000.0}"#,
+    },
 ];

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::state::Characterize;
-use crate::apical::analysis::sample_gradients::Statistics;
+use crate::apical::analysis::sample_gradients::{GradientRecord, Statistics};
 use crate::lab::log::tensorboard::Chart;
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::tensor::to_host;
@@ -24,7 +24,8 @@ pub const TAGS: &[(&str, &str)] = &[
     ("map/drop/*", "drop of the loss on D_W in phase 1 at a batch size and learning rate"),
     (
         "gradient/sd/layer*",
-        "standard deviation of a network's per-sample gradients in the multipliers",
+        "standard deviation over samples and neurons of a network's gradients in the multipliers, \
+         those of `--gradients`",
     ),
     ("gradient/skewness/layer*", "third standardised moment of the same"),
     ("gradient/negative/layer*", "share of the same below 0"),
@@ -91,8 +92,12 @@ fn report_gradients(run: &Characterize, evaluation: &mut Evaluation) {
         let sd = log("sd", |one| one.sd);
         let skewness = log("skewness", |one| one.skewness);
         let negative = 100.0 * log("negative", |one| one.negative);
+        let what = match run.config.gradients {
+            GradientRecord::Single => "per-sample ∂l/∂a",
+            GradientRecord::Uncleared => "uncleared ∂l/∂a",
+        };
         evaluation.say(&format!(
-            "layer {k}: per-sample ∂l/∂a: sd {sd:.4}, skewness {skewness:.2}, negative {negative:.1} %"
+            "layer {k}: {what}: sd {sd:.4}, skewness {skewness:.2}, negative {negative:.1} %"
         ));
     }
 }

@@ -21,7 +21,7 @@ pub struct Characterize {
     pub(super) config: CharacterizeConfig,
     pub(super) network: Network,
     pub(super) split: Split,
-    /// Statistics of the per-sample gradients at a = 1: `[layer][network]`.
+    /// Statistics of the gradients at a = 1 that `--gradients` names: `[layer][network]`.
     pub(super) statistics: Vec<Vec<Statistics>>,
     /// Loss at a = 1 minus loss at each point of the map, on D_W: `[network][point]`.
     pub(super) drops: Vec<Vec<f64>>,
@@ -63,7 +63,7 @@ impl Characterize {
         let loss = config.model.loss;
         let mut network = config.model.network(&data, seeds, device);
         let SampleGradients { mean: gradient, statistics } =
-            gradients(&network, &split.a, loss, config.range)?;
+            gradients(&network, &split.a, loss, config.gradients, config.range)?;
         let (batches, reduce) = (&config.grid_batch, config.a_reduce);
         let of_batches: Vec<Vec<Tensor>> = (batches.iter())
             .map(|batch| batch_gradient(&network, &split.a, loss, &gradient, *batch, reduce))
