@@ -3,6 +3,7 @@
     python3 scripts/reference/apical_numbers.py [RUNS]
 """
 
+import csv
 import json
 import math
 import statistics
@@ -73,6 +74,39 @@ def characterize():
           f"{last['map/largest_drop']:.2f}\n")
 
 
+def steps():
+    """How many networks' losses a step of phase 1 raises, by its length lr N / b."""
+    entries, config = history("apical_characterize", "docs-steps")
+    if not entries:
+        return
+    last = {tag: value for _, values in entries for tag, value in values.items()}
+    rows = [["lr N / b", "networks", "loss rose", "by more than 1", "by more than 10", "mean drop"]]
+    tags = [tag for tag in last if tag.startswith("map/drop/") and tag.endswith("/r0")]
+    for tag in sorted(tags, key=lambda tag: float(tag.split("_lr")[1].split("/")[0])):
+        each = [last[f"{tag[:-1]}{i}"] for i in range(config["replicates"])]
+        rows.append([tag.split("_lr")[1].split("/")[0], len(each)]
+                    + [sum(drop < -bound for drop in each) for bound in (0, 1, 10)]
+                    + [f"{statistics.mean(each):.2f}"])
+    table(*rows)
+
+
+def uncleared():
+    """How many values of gradients that are never cleared lie within the histogram."""
+    rows = [["seed", "layer", "within the range", "of them below 0"]]
+    for seed in range(3):
+        file = RUNS / f"apical_characterize/docs-uncleared-s{seed}/figures/gradient_histogram.csv"
+        if not file.exists():
+            return
+        layers = {}
+        for point in csv.DictReader(file.open()):
+            layers.setdefault(point["series"].split(":")[0], []).append(
+                (float(point["x"]), float(point["y"])))
+        for layer, bins in layers.items():
+            rows.append([seed, layer, f"{sum(y for _, y in bins):.0f}",
+                         f"{sum(y for x, y in bins if x < 0):.0f}"])
+    table(*rows)
+
+
 def spent(passes, config):
     """Passes at the starting rate that so many passes of a schedule add up to."""
     if config["schedule"] == "constant":
@@ -135,6 +169,67 @@ def variance():
             rows.append(row + [f"{sum(of[1]) / sum(of[0]):.0f}"])
         print(name)
         table(*rows)
+
+
+def spreads():
+    """Mean and standard deviation of 1 - a over the neurons of each layer, and its relative spread."""
+    entries, config = history("apical_train", "docs-variance")
+    if not entries:
+        return
+    per_epoch = config["steps_per_phase"] * (1 + config["phase2_per_phase1"])
+    rows = [["phases 1 done", "network", "1 - mean", "sd", "sd over 1 - mean", "above 1",
+             "mean, 3 to 0", "variance, 3 to 0"]]
+    for epoch in [1, 10, 23]:
+        values = dict(entries_at(entries, (epoch - 1) * per_epoch + config["steps_per_phase"]))
+        for i in range(config["replicates"]):
+            of = [{what: values[f"run{i}/apical/layer{k}/{what}"]
+                   for what in ("mean", "variance", "above_one")} for k in range(4)]
+            moved, sd = [1 - one["mean"] for one in of], [one["variance"] ** 0.5 for one in of]
+            rows.append([epoch, i, ", ".join(f"{m:.2e}" for m in moved),
+                         ", ".join(f"{s:.2e}" for s in sd),
+                         ", ".join(f"{s / m:.2f}" for m, s in zip(moved, sd)),
+                         ", ".join(f"{one['above_one']:.2f}" for one in of),
+                         f"{moved[3] / moved[0]:.1f}", f"{(sd[3] / sd[0]) ** 2:.0f}"])
+    table(*rows)
+
+
+def common():
+    """Passes until the explosion of each pair of learning rates, over networks that all pairs share."""
+    entries, config = history("apical_train", "docs-common")
+    if not entries:
+        return
+    each = {}
+    for i, pair in enumerate(pairs(config)):
+        at = column(entries, f"run{i}/exploded_at")
+        each.setdefault(pair, []).append(at[-1][1] if at else math.inf)
+    rows = [["lr_a", "lr_w", "exploded after", "mean", "sd"]]
+    for (lr_a, lr_w), at in each.items():
+        ended = [value for value in at if value < math.inf]
+        rows.append([lr_a, lr_w, ", ".join(f"{v:.2f}" if v < math.inf else "-" for v in at),
+                     f"{statistics.mean(ended):.2f}" if ended else "",
+                     f"{statistics.stdev(ended):.2f}" if len(ended) > 1 else ""])
+    print("the same initial weights for every pair, five seeds")
+    table(*rows)
+
+
+def text():
+    """The printed algorithm: loss on D_test and accuracy of each network after some epochs."""
+    entries, config = history("apical_train", "docs-text")
+    if not entries:
+        return
+    networks = range(config["replicates"])
+    rows = [["epoch", "loss before phase 1", "after phase 1", "after phase 2", "accuracy"]]
+    for epoch in [1, 2, 5, 10, 20, config["epochs"]]:
+        middle, end = [dict(entries_at(entries, (2 * epoch - back) * config["steps_per_phase"]))
+                       for back in (1, 0)]
+        row = [epoch]
+        for values, what in [(middle, "phase1/loss_before"), (middle, "loss"), (end, "loss"),
+                             (end, "accuracy")]:
+            tags = [f"run{i}/{what}" for i in networks]
+            row.append(", ".join(f"{values[t]:.3f}" if t in values else "-" for t in tags))
+        rows.append(row)
+    print("the printed algorithm")
+    table(*rows)
 
 
 def entries_at(entries, step):
@@ -222,10 +317,16 @@ def batch_sizes():
 
 toy()
 characterize()
+steps()
+uncleared()
 batch_sizes()
-for each in ["docs-sweep", "docs-sweep-cosine", "docs-sweep-bs1"]:
+for each in ["docs-sweep", "docs-sweep-cosine", "docs-sweep-bs1", "docs-sweep-amax1",
+             "docs-sweep-bs1-lr"]:
     sweep(each)
+common()
+text()
 variance()
+spreads()
 single("docs-single")
 single("docs-single-half")
 seeds()
