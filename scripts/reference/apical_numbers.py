@@ -219,7 +219,7 @@ def text():
         return
     networks = range(config["replicates"])
     rows = [["epoch", "loss before phase 1", "after phase 1", "after phase 2", "accuracy"]]
-    for epoch in [1, 2, 5, 10, 20, config["epochs"]]:
+    for epoch in range(1, config["epochs"] + 1):
         middle, end = [dict(entries_at(entries, (2 * epoch - back) * config["steps_per_phase"]))
                        for back in (1, 0)]
         row = [epoch]
@@ -230,6 +230,21 @@ def text():
         rows.append(row)
     print("the printed algorithm")
     table(*rows)
+
+
+def learning():
+    """Accuracy at the end of each network, for rates at which something is learned."""
+    for name in ["docs-learn-moving", "docs-learn-frozen"]:
+        entries, config = history("apical_train", name)
+        if not entries:
+            continue
+        each = {}
+        for i, (_, lr_w) in enumerate(pairs(config)):
+            each.setdefault(lr_w, []).append(column(entries, f"run{i}/accuracy")[-1][1])
+        rows = [["lr_w", "accuracy"]]
+        rows += [[lr_w, ", ".join(f"{a:.2f}" for a in all_of)] for lr_w, all_of in each.items()]
+        print(name)
+        table(*rows)
 
 
 def entries_at(entries, step):
@@ -325,6 +340,7 @@ for each in ["docs-sweep", "docs-sweep-cosine", "docs-sweep-bs1", "docs-sweep-am
     sweep(each)
 common()
 text()
+learning()
 variance()
 spreads()
 single("docs-single")
