@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::layout::{self, Candidate};
 use super::run::Run;
 use super::scan;
+use crate::lab::counts::counted;
 use crate::lab::error::{closest, refuse};
 
 /// The word for the run that began last.
@@ -54,9 +55,13 @@ pub fn find_run(root: &Path, asked: &str) -> Result<Run> {
         let count = found.len();
         let sweep = root.join(layout::SWEEPS).join(asked);
         if sweep.join(layout::MANIFEST).is_file() {
-            let (sweep, first) = (sweep.display(), &some[0]);
+            let points = ids.iter().filter(|id| id.starts_with(&format!("{asked}/")));
+            let points: Vec<&str> = points.map(String::as_str).collect();
+            let such = points.first().map(|first| format!(", such as {first}"));
+            let (many, such) = (counted(points.len(), "run"), such.unwrap_or_default());
+            let sweep = sweep.display();
             return Err(refuse(format!(
-                "{asked} is a sweep of {count} runs in {sweep}: name one of them, such as {first}"
+                "{asked} is a sweep of {many} in {sweep}: name one of them{such}"
             )));
         }
         return Err(refuse(format!(
