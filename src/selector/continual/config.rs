@@ -3,10 +3,9 @@
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::lab::tensor::optim::schedule::ScheduleKind;
 use crate::lab::{Config, Refusals, RunConfig};
 use crate::selector::config::{NetworkConfig, flag_value};
-use crate::selector::layer::{Rule, SelectorKind};
+use crate::selector::layer::SelectorKind;
 use crate::selector::task_sequence::batches::BatchSource;
 use crate::selector::task_sequence::penalty::{Importance, PenaltyOptions, PenaltyStep, Protect};
 use crate::selector::task_sequence::tasks::{Benchmark, Scenario};
@@ -148,17 +147,11 @@ impl Config for ContinualConfig {
         refusals.unless((0.0..=1.0).contains(&decay), || {
             format!("--online-decay {decay}: expected a number from 0 to 1")
         });
-        match self.network.learner.schedule.kind {
-            ScheduleKind::Plateau => refusals
-                .add("--schedule plateau: there is no held-out loss for it; use another schedule"),
-            ScheduleKind::Constant
-            | ScheduleKind::Cosine
-            | ScheduleKind::Exponential
-            | ScheduleKind::Step => {}
-        }
+        let schedule = &self.network.learner.schedule;
+        schedule.refuse_plateau("there is no held-out loss for it", refusals);
         self.network.resolve(refusals);
         let selection = &self.network.selection;
-        let learns = selection.kind() != SelectorKind::None && selection.rule != Rule::Frozen;
+        let learns = selection.kind() != SelectorKind::None && selection.rule.trains_selector();
         refusals.unless(learns || self.protect != Protect::Selectors, || {
             "--protect selectors: there are none that learn: use --num-computation 2 or more and \
              another --rule than frozen, or --protect all"
