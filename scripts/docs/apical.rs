@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::figure::{LineFigure, Panels, Reference, Series};
+use neuron_lab::lab::figure::{Format, LineFigure, Panels, Reference, Series, files};
 use serde_json::{Map, Value};
 
 /// The bounds that were tried, by what follows `docs-bound-` in the names of the runs.
@@ -168,6 +168,5 @@ fn main() -> Result<()> {
     let bounded = BOUNDS.iter().map(|name| Outcome::read(name)).collect::<Result<Vec<_>>>()?;
     print_table(&free, &bounded);
     let (figure, folder) = (figure(&free, &bounded)?, Path::new("docs/figures"));
-    fs::write(folder.join("apical-bounds.png"), figure.render()?.to_png()?)?;
-    Ok(())
+    files::write(folder, "apical-bounds", &figure, &figure.to_csv(), &[Format::Png])
 }
