@@ -286,7 +286,8 @@ def initialisations():
 
 def main():
     print("# steady_state: the numbers\n")
-    print("Made by `scripts/docs_steady_state` and `scripts/steady_state_numbers.py`; 2026-11-22, seeds")
+    print("Made by `scripts/docs_steady_state`, with `scripts/steady_state_numbers.py`,")
+    print("`scripts/steady_state_questions.py` and `scripts/reference/steady_state_divergence.py`; 2026-11-30, seeds")
     print("0 to 9, one thread of an AMD EPYC. *stored* is the authors' own stored simulation (one seed,")
     print("its w* from gradient descent, not the minimum), *notes* their written notes, *numpy* an")
     print("independent simulation of ten other seeds. Seeds differ, so medians are to be compared")
