@@ -76,7 +76,9 @@ fn by_direction(seeds: &[Initialisation]) -> Panels {
         let mut series = vec![Series { marker: true, ..series }];
         if let Some(predict) = predicted {
             let label = "predicted: gradient descent";
-            series.push(Series { dashed: true, ..Series::new(label, x, at(predict, 0.5)) });
+            let expected = Series::new(label, x, at(predict, 0.5));
+            let expected = expected.with_band(at(predict, 0.25), at(predict, 0.75));
+            series.push(Series { dashed: true, ..expected });
         }
         LineFigure {
             title: title.into(),

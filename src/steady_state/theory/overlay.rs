@@ -12,11 +12,11 @@ use crate::steady_state::learning::task::Task;
 use crate::steady_state::learning::theory::noise_floor;
 use crate::steady_state::measure::mean_update::mean_update_gain;
 use crate::steady_state::measure::results::Results;
-use crate::steady_state::measure::runs::{NAIVE_UPDATES, RunResult};
+use crate::steady_state::measure::runs::NAIVE_UPDATES;
 use crate::steady_state::measure::statistics::{mean, quantile};
 use crate::steady_state::plant::granule::CELLS;
 use crate::steady_state::trade_off::SteadyState;
-use crate::steady_state::trade_off::figures::{medians, noise_title, seeds_and_repeats};
+use crate::steady_state::trade_off::figures::{noise_title, seeds_and_repeats, subtitle};
 
 /// The simulation, and what was measured of it.
 struct Overlay<'a> {
@@ -24,8 +24,8 @@ struct Overlay<'a> {
     results: &'a Results,
 }
 
-/// Medians over seeds of what theory says at every γ, and of the simulation: for each noise the
-/// steady state on the left and the speed on the right.
+/// Medians and quartiles over seeds of what theory says at every γ, and of the simulation: for each
+/// noise the steady state on the left and the speed on the right.
 pub(super) fn overlay(run: &SteadyState, results: &Results) -> Result<Panels> {
     let overlay = Overlay { run, results };
     let axes = &run.sweep.axes;
@@ -39,7 +39,11 @@ pub(super) fn overlay(run: &SteadyState, results: &Results) -> Result<Panels> {
             let title = format!("Loss of the last {NAIVE_UPDATES} updates of learning, {noise}");
             panels.push(panel(&title, "task loss", true, overlay.unfinished(ratio)?));
         } else if let Some(quiet) = quiet {
-            let title = format!("Loss from w* that the noise adds, {noise}");
+            let mean = match axes.repeats {
+                1 => String::new(),
+                repeats => format!(", mean of {repeats} repeats"),
+            };
+            let title = format!("Loss from w* that the noise adds{mean}, {noise}");
             floors.push(panels.len());
             panels.push(panel(&title, "task loss", true, overlay.floor(ratio, quiet)?));
         }
@@ -52,8 +56,13 @@ pub(super) fn overlay(run: &SteadyState, results: &Results) -> Result<Panels> {
         share_y(panels.filter(|(index, _)| alike.contains(index)).map(|(_, panel)| panel));
     }
     share_x(&mut panels);
-    let subtitle = medians(&seeds_and_repeats(axes, results));
+    let subtitle = subtitle(&seeds_and_repeats(axes, results), "bars and bands");
     Ok(Panels { title: "Predicted and simulated".into(), subtitle, columns: 2, panels })
+}
+
+/// The lower quartile, median and upper quartile of each set.
+fn quartiles(sets: &[Vec<f64>]) -> [Vec<f64>; 3] {
+    [0.25, 0.5, 0.75].map(|share| sets.iter().map(|set| quantile(set, share)).collect())
 }
 
 fn panel(title: &str, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFigure {
@@ -61,59 +70,53 @@ fn panel(title: &str, y_label: &str, y_log: bool, series: Vec<Series>) -> LineFi
 }
 
 impl Overlay<'_> {
-    /// For every expansion a curve of simulated medians and one of predicted ones.
+    /// For every expansion a curve of simulated medians with their quartiles as bars, and one of
+    /// predicted ones with theirs as a band.
     ///
-    /// - simulated: the median at the index of an expansion and of γ
+    /// - simulated: the values of the seeds at the index of an expansion and of γ
     /// - predicted: `[seed]`, from a group's task, its weights before learning, and γ
     fn curves(
         &self,
-        simulated: impl Fn(usize, usize) -> f64,
+        simulated: impl Fn(usize, usize) -> Vec<f64>,
         predicted: impl Fn(&Task, &Tensor, f64) -> Result<Tensor>,
     ) -> Result<Vec<Series>> {
         let axes = &self.run.sweep.axes;
         let mut series = Vec::new();
         for (size, q) in axes.expansions.iter().enumerate() {
             let gammas: Vec<f64> = (0..axes.gammas.len()).map(|i| axes.gamma(i, size)).collect();
-            let found = (0..gammas.len()).map(|i| simulated(size, i)).collect();
+            let found: Vec<Vec<f64>> = (0..gammas.len()).map(|i| simulated(size, i)).collect();
+            let [low, middle, high] = quartiles(&found);
             let label = format!("q = {q}, simulated");
-            let found = Series::new(&label, gammas.clone(), found);
+            let found = Series::new(&label, gammas.clone(), middle).with_bars(low, high);
             series.push(Series { marker: true, colour: Some(size), ..found });
             let at = |group: &SeedGroup, gamma: f64| {
                 let start = group.setup.granule.initial.narrow(1, 0, q * CELLS);
                 predicted(&group.task.leading(q * CELLS), &start, gamma)
             };
-            let expected = Series::new(
-                &format!("q = {q}, predicted"),
-                gammas.clone(),
-                self.each(&gammas, at)?,
-            );
+            let [low, middle, high] = quartiles(&self.each(&gammas, at)?);
+            let label = format!("q = {q}, predicted");
+            let expected = Series::new(&label, gammas, middle).with_band(low, high);
             series.push(Series { dashed: true, colour: Some(size), ..expected });
         }
         Ok(series)
     }
 
-    /// The median over seeds of a prediction at every γ.
+    /// A prediction at every γ for every seed that counts.
     fn each(
         &self,
         gammas: &[f64],
         predict: impl Fn(&SeedGroup, f64) -> Result<Tensor>,
-    ) -> Result<Vec<f64>> {
-        let mut medians = Vec::new();
+    ) -> Result<Vec<Vec<f64>>> {
+        let mut all = Vec::new();
         for gamma in gammas {
             let mut values = Vec::new();
             for group in &self.run.sweep.groups {
                 values.extend(to_host::values(&predict(group, *gamma)?)?);
             }
             let kept = values.iter().zip(&self.results.kept).filter(|(_, kept)| **kept);
-            let kept: Vec<f64> = kept.map(|(value, _)| *value).collect();
-            medians.push(quantile(&kept, 0.5));
+            all.push(kept.map(|(value, _)| *value).collect());
         }
-        Ok(medians)
-    }
-
-    /// The median of a measure over the runs of a condition.
-    fn median(&self, condition: Condition, measure: fn(&RunResult) -> f64) -> f64 {
-        quantile(&self.results.of(condition, measure), 0.5)
+        Ok(all)
     }
 
     /// What learning has not done yet: gradient descent with the same step, by its closed form.
@@ -121,7 +124,7 @@ impl Overlay<'_> {
         let seconds = self.run.sweep.train.seconds;
         let first = (seconds - NAIVE_UPDATES as i64 + 1).max(0);
         self.curves(
-            |size, gamma| self.median(Condition { ratio, size, gamma }, |run| run.naive),
+            |size, gamma| self.results.of(Condition { ratio, size, gamma }, |run| run.naive),
             |task, start, gamma| {
                 let counts =
                     Tensor::arange_start(first, seconds + 1, (Kind::Double, start.device()));
@@ -139,7 +142,7 @@ impl Overlay<'_> {
         self.curves(
             |size, gamma| {
                 let noisy = Condition { ratio, size, gamma };
-                quantile(&self.added_by_noise(noisy, Condition { ratio: quiet, ..noisy }), 0.5)
+                self.added_by_noise(noisy, Condition { ratio: quiet, ..noisy })
             },
             |task, _, gamma| {
                 Ok(noise_floor(&task.hessian, &task.rule, gamma, gamma / snr, updates))
@@ -151,7 +154,9 @@ impl Overlay<'_> {
     fn speed(&self, ratio: usize) -> Result<Vec<Series>> {
         let snr = self.run.sweep.axes.ratios[ratio];
         self.curves(
-            |size, gamma| self.median(Condition { ratio, size, gamma }, |run| run.speeds.log_50),
+            |size, gamma| {
+                self.results.of(Condition { ratio, size, gamma }, |run| run.speeds.log_50)
+            },
             |task, start, gamma| Ok(mean_update_gain(task, start, gamma, gamma / snr)),
         )
     }

@@ -262,7 +262,7 @@ fn say_noise(axes: &SweepAxes, results: &Results, ratio: usize, evaluation: &Eva
         let last = axes.gammas.len() - 1;
         evaluation.say(&format!(
             "{name}, q {q}: speed {:.2e} to {:.2e} /s, last 10 updates {:.2e} to {:.2e}, from w* \
-             {:.2e} to {:.2e}",
+             {:.2e} to {:.2e} (medians over seeds and repeats)",
             at(0, |run| run.speeds.log_50),
             at(last, |run| run.speeds.log_50),
             at(0, |run| run.naive),

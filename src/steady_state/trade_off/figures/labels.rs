@@ -35,23 +35,14 @@ pub(crate) fn seeds_and_repeats(axes: &SweepAxes, results: &Results) -> String {
     }
 }
 
-/// A figure's subtitle: what its medians are over.
+/// A figure's subtitle: what its medians are over, and what their quartiles are drawn as.
 ///
 /// - over: as [`seeds`] or [`seeds_and_repeats`] has it
-pub(crate) fn subtitle(over: &str) -> String {
+/// - spread: `band`, `bars`, or both
+pub(crate) fn subtitle(over: &str, spread: &str) -> String {
     match over {
         ONE => over.into(),
-        _ => format!("median of {over}, band: quartiles"),
-    }
-}
-
-/// What curves without a band are the medians of.
-///
-/// - over: as [`seeds`] or [`seeds_and_repeats`] has it
-pub(crate) fn medians(over: &str) -> String {
-    match over {
-        ONE => over.into(),
-        _ => format!("medians of {over}"),
+        _ => format!("median of {over}, {spread}: quartiles"),
     }
 }
 

@@ -9,7 +9,7 @@ mod trade_off;
 
 use anyhow::{Context, Result};
 
-pub(crate) use self::labels::{medians, noise_title, seeds_and_repeats};
+pub(crate) use self::labels::{noise_title, seeds_and_repeats, subtitle};
 pub(crate) use self::time_courses::{panel, pretraining_weights, thinned};
 use super::state::SteadyState;
 use super::table::table;

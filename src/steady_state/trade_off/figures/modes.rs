@@ -37,16 +37,21 @@ pub(super) fn modes(run: &SteadyState, results: &Results) -> Panels {
         let at =
             |share: f64| -> Vec<f64> { (0..count).map(|mode| eigenvalue(mode, share)).collect() };
         let x: Vec<f64> = (1..=count).map(|mode| mode as f64).collect();
-        let time = at(0.5).iter().map(|value| 1.0 / (gamma * value)).collect();
-        times.push(Series { marker: true, ..Series::new(&label, x.clone(), time) });
+        // The flattest quarter of the seeds needs the longest.
+        let time = |share: f64| at(1.0 - share).iter().map(|value| 1.0 / (gamma * value)).collect();
+        let series = Series::new(&label, x.clone(), time(0.5)).with_band(time(0.25), time(0.75));
+        times.push(Series { marker: true, ..series });
         let series = Series::new(&label, x, at(0.5)).with_band(at(0.25), at(0.75));
         values.push(Series { marker: true, ..series });
         let gammas: Vec<f64> = (0..axes.gammas.len()).map(|i| axes.gamma(i, size)).collect();
-        let modes = (0..gammas.len())
-            .map(|gamma| Condition { ratio: 0, size, gamma })
-            .map(|condition| quantile(&results.of(condition, |run| run.modes as f64), 0.5))
-            .collect();
-        done.push(Series { marker: true, ..Series::new(&label, gammas, modes) });
+        let modes = |share: f64| -> Vec<f64> {
+            (0..axes.gammas.len())
+                .map(|gamma| Condition { ratio: 0, size, gamma })
+                .map(|condition| quantile(&results.of(condition, |run| run.modes as f64), share))
+                .collect()
+        };
+        let series = Series::new(&label, gammas, modes(0.5)).with_band(modes(0.25), modes(0.75));
+        done.push(Series { marker: true, ..series });
     }
     let mode = "mode of H, by eigenvalue λ";
     let panel = |title: &str, x_label: &str, y_label: &str, series: Vec<Series>| LineFigure {
@@ -72,5 +77,10 @@ pub(super) fn modes(run: &SteadyState, results: &Results) -> Panels {
             )
         },
     ];
-    Panels { title: "Modes of H".into(), subtitle: subtitle(&seeds(results)), columns: 3, panels }
+    Panels {
+        title: "Modes of H".into(),
+        subtitle: subtitle(&seeds(results), "band"),
+        columns: 3,
+        panels,
+    }
 }

@@ -36,5 +36,5 @@ pub(super) fn networks(axes: &SweepAxes, results: &Results) -> Panels {
     let gap = LineFigure { y_log: true, ..panel("Loss of w* over the minimum", "ratio", gap) };
     let panels = vec![quality, gap, step];
     let title = "Networks: pre-training, minimum, optimal step".into();
-    Panels { title, subtitle: subtitle(&seeds(results)), columns: 3, panels }
+    Panels { title, subtitle: subtitle(&seeds(results), "band"), columns: 3, panels }
 }

@@ -80,19 +80,20 @@ pub(super) fn optimal(axes: &SweepAxes, results: &Results) -> Panels {
         }
     }
     let [speeds, mut steps, losses] = curves;
-    let predicted = |size: usize| {
-        q[size] * quantile(&results.networks_of(size, |network| network.best_gamma), 0.5)
+    let predicted = |share: f64| -> Vec<f64> {
+        let best = |size| quantile(&results.networks_of(size, |one| one.best_gamma), share);
+        (0..q.len()).map(|size| q[size] * best(size)).collect()
     };
-    let predicted =
-        Series::new("one mean update, predicted", q.clone(), (0..q.len()).map(predicted).collect());
-    steps.push(Series { dashed: true, ..predicted });
+    let series = Series::new("one mean update, predicted", q.clone(), predicted(0.5));
+    let series = series.with_band(predicted(0.25), predicted(0.75));
+    steps.push(Series { dashed: true, ..series });
     let panel = |title: &str, y_label: &str, y_log: bool, series: Vec<Series>| LineFigure {
         y_log,
         ..LineFigure::new(title, "expansion q", y_label, series)
     };
     Panels {
         title: "Optimal learning speed".into(),
-        subtitle: subtitle(&seeds_and_repeats(axes, results)),
+        subtitle: subtitle(&seeds_and_repeats(axes, results), "band"),
         columns: 3,
         panels: vec![
             panel("Largest speed over γ", "1/s", false, speeds),

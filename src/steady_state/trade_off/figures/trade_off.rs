@@ -1,7 +1,7 @@
 //! Figures of the trade-off: steady-state loss against learning speed, and both against the learning
 //! step.
 
-use super::labels::{RunMeasure, evenly_spaced, medians, noise_title, seeds_and_repeats, subtitle};
+use super::labels::{RunMeasure, evenly_spaced, noise_title, seeds_and_repeats, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Series, share_x, share_y};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
 use crate::steady_state::measure::results::Results;
@@ -15,16 +15,16 @@ pub(super) fn trade_off(axes: &SweepAxes, results: &Results) -> Panels {
     for ratio in 0..axes.ratios.len() {
         for (title, loss) in definitions {
             let series = evenly_spaced(axes.expansions.len()).into_iter().map(|size| {
-                let medians_of = |measure: RunMeasure| -> Vec<f64> {
+                let at = |measure: RunMeasure, share: f64| -> Vec<f64> {
                     let at = |gamma| {
-                        quantile(&results.of(Condition { ratio, size, gamma }, measure), 0.5)
+                        quantile(&results.of(Condition { ratio, size, gamma }, measure), share)
                     };
                     (0..axes.gammas.len()).map(at).collect()
                 };
                 let label = format!("q = {}", axes.expansions[size]);
-                let speed = medians_of(|run| run.speeds.log_50);
-                // Seeds differ in their level far more than steps do; the spread is in `gamma`.
-                Series { marker: true, ..Series::new(&label, speed, medians_of(loss)) }
+                // The spread of the speed is in `gamma`.
+                let series = Series::new(&label, at(|run| run.speeds.log_50, 0.5), at(loss, 0.5));
+                Series { marker: true, ..series }.with_bars(at(loss, 0.25), at(loss, 0.75))
             });
             panels.push(LineFigure {
                 title: format!("{title}, {}", noise_title(axes, ratio)),
@@ -43,7 +43,7 @@ pub(super) fn trade_off(axes: &SweepAxes, results: &Results) -> Panels {
         title: "Steady-state loss against learning speed".into(),
         subtitle: format!(
             "{}; each curve runs through the learning steps γ",
-            medians(&seeds_and_repeats(axes, results))
+            subtitle(&seeds_and_repeats(axes, results), "bars")
         ),
         columns: 2,
         panels,
@@ -91,5 +91,10 @@ pub(super) fn against_gamma(axes: &SweepAxes, results: &Results) -> Panels {
         share_y(panels.iter_mut().skip(which).step_by(measures.len()));
     }
     let title = "Speed and steady state against the learning step".into();
-    Panels { title, subtitle: subtitle(&seeds_and_repeats(axes, results)), columns: 3, panels }
+    Panels {
+        title,
+        subtitle: subtitle(&seeds_and_repeats(axes, results), "band"),
+        columns: 3,
+        panels,
+    }
 }
