@@ -90,7 +90,7 @@ def test_figures_and_their_data(trained):
     assert {"learning", "selection_layer1", "weights"} <= set(trained.figures)
     figure = trained.figures["learning"]
     assert figure.image.read_bytes().startswith(b"\x89PNG")
-    assert said(lambda: trained.figures["lerning"]).startswith("no figure lerning: there are learning, ")
+    assert said(lambda: trained.figures["curves"]).startswith("no figure curves: there are learning, ")
     data = figure.data()
     assert set(data["panel"]) >= {"Loss"} and data["y"].dtype == float
     test = data["y"][(data["panel"] == "Loss") & (data["series"] == "test")]
