@@ -94,11 +94,12 @@ def test_every_picture_is_shown_by_a_page():
     shown = {(page.parent / unquote(link.partition("#")[0])).resolve()
              for page in (ROOT / name for name in pages())
              for link in links(page) if not is_outside(link)}
-    # The numbers behind a picture lie beside it, under its name.
-    pictures = {path for path in FIGURES.rglob("*") if path.is_file() and path.suffix != ".csv"}
+    # The numbers behind a picture and its description lie beside it, under its name.
+    beside = {".csv", ".json"}
+    pictures = {path for path in FIGURES.rglob("*") if path.is_file() and path.suffix not in beside}
     assert sorted(str(path.relative_to(ROOT)) for path in pictures - shown) == []
-    numbers = {path for path in FIGURES.rglob("*.csv")}
-    assert sorted(path.name for path in numbers
+    others = {path for path in FIGURES.rglob("*") if path.suffix in beside}
+    assert sorted(path.name for path in others
                   if not any(path.with_suffix(suffix) in pictures for suffix in (".png", ".svg"))) == []
 
 
