@@ -33,7 +33,7 @@ pub fn choices() -> Result<Panels> {
     let begun = [
         ("epoch-k1", "K = 1", 0),
         ("epoch-k2", "K = 2", 1),
-        ("epoch-k5", "K = 5", 2),
+        ("narrow-k5", "K = 5", 2),
         ("k50", "K = 50", 4),
         ("k75", "K = 75", 6),
     ];
@@ -45,8 +45,8 @@ pub fn choices() -> Result<Panels> {
     whole.y_range = Some((3.6, 4.2));
     Ok(Panels {
         title: "Training loss by the number of computation neurons".into(),
-        subtitle: "L = 2, d = 64, V = 1000: mean and standard deviation over three seeds, K = 50 \
-                   and 75 one seed"
+        subtitle: "L = 2, d = 64, V = 1000: mean and standard deviation over three seeds; a curve \
+                   without a band is of one"
             .into(),
         columns: 2,
         panels: vec![whole, panel("Its first 300 steps, full-ste", "step", loss, beginning)],

@@ -12,7 +12,7 @@ pub const BEGINNING: f64 = 300.0;
 const BEGINNINGS: [(&str, &str, &str); 11] = [
     ("epoch-k1", "L = 2, K = 1", "8.1562"),
     ("epoch-k2", "L = 2, K = 2", "8.2926"),
-    ("epoch-k5", "L = 2, K = 5", "8.3156"),
+    ("narrow-k5", "L = 2, K = 5", "8.3156"),
     ("k50", "L = 2, K = 50", "8.3408"),
     ("k75", "L = 2, K = 75", "8.3711"),
     ("k100", "L = 2, K = 100", ""),
@@ -45,6 +45,9 @@ fn above(runs: &[Run], base: &[Run], value: impl Fn(&Run) -> Result<f64>) -> Res
 fn whole(rows: &[(&str, &str)]) -> Result<()> {
     let Some((first, _)) = rows.first() else { return Ok(()) };
     let base = Run::seeds(first)?;
+    if base.is_empty() {
+        return Ok(());
+    }
     println!(
         "\n| run | seeds | steps | average loss | last tenth | held out | above K = 1, held out | below ln V, \
          held out |\n|---|---|---|---|---|---|---|---|"
