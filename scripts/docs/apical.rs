@@ -133,7 +133,12 @@ fn figure(free: &Outcome, bounded: &[Outcome]) -> Result<Panels> {
             LineFigure {
                 y_range: Some((0.0, free.pairs as f64)),
                 references: vec![reference("no bound", mean(&free.exploded))],
-                ..LineFigure::new("Runs that explode", label, "runs of 20", exploded)
+                ..LineFigure::new(
+                    "Runs that explode",
+                    label,
+                    &format!("runs of {}", free.pairs),
+                    exploded,
+                )
             },
             LineFigure {
                 y_log: true,
