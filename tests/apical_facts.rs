@@ -188,3 +188,84 @@ fn larger_rates_explode_earlier_with_a_cosine_schedule_too() {
     }
     assert!(exploded[1][0] >= exploded[0][0] && exploded[1][0] < 1.3 * exploded[0][0]);
 }
+
+/// Cosine of a layer's change with the steepest descent of the squared error, in f64 by autograd.
+///
+/// - weights: `[output, input]` each
+/// - apical: the multipliers, `[output]` each
+/// - frozen: whether the loss is that of the network without multipliers
+fn cosines_again(
+    weights: &[Tensor],
+    apical: &[Tensor],
+    frozen: bool,
+    images: &Tensor,
+    target: &Tensor,
+) -> Vec<f64> {
+    let double = |tensor: &Tensor| tensor.to_kind(Kind::Double);
+    let weights: Vec<Tensor> =
+        weights.iter().map(|w| double(w).detach().set_requires_grad(true)).collect();
+    let apical: Vec<Tensor> = apical.iter().map(double).collect();
+    let last = weights.len() - 1;
+    // All rates φ(h) under these multipliers, with what each layer had as its input.
+    let forward = |multipliers: &[Tensor]| {
+        let mut input = double(images);
+        let (mut inputs, mut rates) = (Vec::new(), Vec::new());
+        for (k, (weight, a)) in weights.iter().zip(multipliers).enumerate() {
+            let h = input.matmul(&weight.tr());
+            let f = if k == last { h } else { h.relu() };
+            inputs.push(input);
+            input = &f * a;
+            rates.push(f);
+        }
+        (inputs, rates, input)
+    };
+    let ones: Vec<Tensor> = apical.iter().map(Tensor::ones_like).collect();
+    let (inputs, rates, modulated_output) = forward(&apical);
+    let output = if frozen { forward(&ones).2 } else { modulated_output };
+    (output - double(target)).square().mean(None::<Kind>).backward();
+    let of_layer = |k: usize| {
+        let change = (&rates[k] * (&apical[k] - 1.0)).tr().matmul(&inputs[k]).detach();
+        let descent = -weights[k].grad();
+        let dot = number(&(&change * &descent).sum(Kind::Double));
+        dot / (number(&change.norm()) * number(&descent.norm()))
+    };
+    (0..=last).map(of_layer).collect()
+}
+
+fn number(tensor: &Tensor) -> f64 {
+    f64::try_from(tensor).unwrap()
+}
+
+#[test]
+fn the_direction_of_the_rule_is_that_beside_an_independent_gradient() {
+    let split = split();
+    for target in ["moving", "frozen"] {
+        let arguments = ["facts", "--target", target].map(OsString::from);
+        let rules = configure::<ApicalTrain>(arguments).unwrap().experiment.learning_rules();
+        let rates = vec![LearningRates { a: 0.3, w: 1e-4 }; 2];
+        let mut trainer = Trainer::new(network(&[3, 4]), rules, &rates);
+        let found = {
+            let _guard = no_grad_guard();
+            // Before the first phase 1 the rule changes nothing.
+            let none = trainer.rule_cosine(&split.w, true);
+            assert_eq!(numbers(&none.flatten(0, -1)), [0.0; 8], "{target}");
+            phase1(&mut trainer, &split, 1.0, 0.0);
+            trainer.rule_cosine(&split.w, true)
+        };
+        let part = split.w.take(1000);
+        for run in 0..2 {
+            let of = |tensor: &Tensor| tensor.get(run);
+            let weights: Vec<Tensor> =
+                trainer.network.layers.iter().map(|l| of(&l.weight)).collect();
+            let apical: Vec<Tensor> =
+                trainer.network.layers.iter().map(|l| of(&l.apical)).collect();
+            let frozen = target == "frozen";
+            let again = cosines_again(&weights, &apical, frozen, &part.images, &part.target);
+            let found = numbers(&found.select(1, run));
+            for (found, again) in found.iter().zip(&again) {
+                assert!((found - again).abs() < 1e-4, "{target}: {found} {again}");
+                assert!((-1.0..=1.0).contains(found) && found.abs() > 1e-3, "{target}: {found}");
+            }
+        }
+    }
+}

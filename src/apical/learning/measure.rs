@@ -2,12 +2,14 @@
 
 use tch::{Kind, Tensor};
 
+use super::rule::{self, Target};
 use super::split::Subset;
 use super::trainer::{CHUNK, Trainer, chunks, samples};
+use crate::apical::analysis::direction::direction;
 use crate::apical::model::layer::Layer;
 
-/// Samples over which the power of the rates is taken.
-const POWER_SAMPLES: i64 = 1000;
+/// Samples over which the power of the rates and the direction of the rule are taken.
+const PROBE_SAMPLES: i64 = 1000;
 
 impl Trainer {
     /// Mean loss and share correct of every run, NaN for those that have exploded: `[2, run]` f64.
@@ -32,7 +34,7 @@ impl Trainer {
     /// multipliers over neurons and the first samples of `data`, and the share of it that is in
     /// neurons whose multiplier is above 1. NaN for runs that have exploded.
     pub fn rate_power(&self, data: &Subset, modulated: bool) -> Tensor {
-        let x = data.images.narrow(0, 0, data.len().min(POWER_SAMPLES));
+        let x = data.images.narrow(0, 0, data.len().min(PROBE_SAMPLES));
         let layers = self.network.layers.len() as i64;
         let options = (Kind::Double, self.device());
         let rows = Tensor::full([2 * layers, self.network.runs], f64::NAN, options);
@@ -48,6 +50,48 @@ impl Trainer {
             }
         }
         rows
+    }
+
+    /// For each layer the cosine of the angle between the change that the rule asks of the weights as
+    /// they are and the direction in which the loss falls fastest, both over the first samples of
+    /// `data`: `[layer, run]` f64. The loss is that of the networks that the rule changes: of a frozen
+    /// target those without multipliers, and after a phase 1 the change is the first one of the next
+    /// phase 2. 0 where the rule changes nothing, NaN for runs that have exploded.
+    ///
+    /// # Shapes
+    /// - data: the samples that the rule learns from
+    pub fn rule_cosine(&self, data: &Subset, modulated: bool) -> Tensor {
+        let part = data.take(PROBE_SAMPLES);
+        let (x, count) = (&part.images, part.len());
+        let options = (self.kind(), self.device());
+        let (eta, share) =
+            (Tensor::ones([1, 1, 1], options), Tensor::full([], 1.0 / count as f64, options));
+        let layers = self.network.layers.len() as i64;
+        let size = [layers, self.network.runs];
+        let rows = Tensor::full(size, f64::NAN, (Kind::Double, self.device()));
+        for group in self.groups() {
+            let network = &group.network;
+            let plain = network.without_multipliers();
+            let (changes, changed) = match self.rules.target {
+                Target::Moving => (rule::moving(network, x, count, self.rules.pre, &eta), network),
+                Target::Frozen => {
+                    let teacher = match modulated {
+                        true => network.forward(x, true),
+                        false => self.teacher(&group).forward(x, true),
+                    };
+                    let student = plain.forward(x, true);
+                    let rule = rule::frozen(network, x, &teacher, student, self.rules.pre, &eta);
+                    (rule, &plain)
+                }
+            };
+            let delta = self.rules.loss.gradient(changes.rates.output(), &part.target, &share);
+            let slopes = changed.backward(x, &changes.rates, delta, true).weight;
+            for (k, slope) in (0..).zip(&slopes) {
+                let found = direction(&changes.weight_change(k as usize), slope);
+                group.rows(&rows.get(k)).copy_(&found.cosine);
+            }
+        }
+        rows.masked_fill(&self.live.alive.logical_not(), f64::NAN)
     }
 
     /// For each layer five rows, `[5 x layer, run]` f64: unbiased variance, mean, smallest, largest

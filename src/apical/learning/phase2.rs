@@ -86,7 +86,7 @@ impl Trainer {
     }
 
     /// Some networks with the weights with which phase 2 began.
-    fn teacher(&self, group: &RunGroup) -> Network {
+    pub(super) fn teacher(&self, group: &RunGroup) -> Network {
         let layers = group.network.layers.iter().zip(&self.initial_weight);
         let layers = layers.map(|(layer, initial)| Layer {
             weight: group.rows(initial),

@@ -89,6 +89,16 @@ impl Network {
         Self { layers: self.layers.iter().map(|l| l.slice_runs(first, runs)).collect(), runs }
     }
 
+    /// The same weights, with every multiplier at 1.
+    pub fn without_multipliers(&self) -> Self {
+        let plain = |layer: &Layer| Layer {
+            weight: layer.weight.shallow_clone(),
+            apical: layer.apical.ones_like(),
+            activation: layer.activation,
+        };
+        Self { layers: self.layers.iter().map(plain).collect(), runs: self.runs }
+    }
+
     /// A tensor of these networks as a checkpoint has it: with the axis of runs only where there
     /// are several networks. It shares its memory with `tensor`.
     ///

@@ -35,6 +35,8 @@ pub struct Readings {
     pub multipliers: Vec<Vec<f64>>,
     /// `[layer x quantity][run]`, see [`POWER`].
     pub power: Vec<Vec<f64>>,
+    /// Cosine of the rule's change with the steepest descent on D_W: `[layer][run]`.
+    pub rule_cosine: Vec<Vec<f64>>,
 }
 
 impl Readings {
@@ -52,6 +54,7 @@ impl Readings {
         at_end_of_phase: bool,
     ) -> Result<Self> {
         let trainer = &run.trainer;
+        let modulated = run.is_modulated(position);
         let loss_a = &run.loss_a / run.split.a.len() as f64;
         let parts = [
             &trainer.live.alive.to_kind(Kind::Double).unsqueeze(0),
@@ -60,7 +63,8 @@ impl Readings {
             results,
             &run.previous_results,
             &trainer.multiplier_statistics(),
-            &trainer.rate_power(&run.split.test, run.is_modulated(position)),
+            &trainer.rate_power(&run.split.test, modulated),
+            &trainer.rule_cosine(&run.split.w, modulated),
         ];
         let numbers = to_host::values(&Tensor::cat(&parts, 0))?;
         let mut rows = numbers.chunks(run.rates.len()).map(<[f64]>::to_vec);
@@ -76,6 +80,7 @@ impl Readings {
             previous: take(RESULTS.len()),
             multipliers: take(MULTIPLIERS.len() * layers),
             power: take(POWER.len() * layers),
+            rule_cosine: take(layers),
         })
     }
 

@@ -40,6 +40,11 @@ pub const TAGS: &[(&str, &str)] = &[
         "rates/layer*/power_above_one",
         "share of that in neurons whose multiplier is above 1, mean over live runs",
     ),
+    (
+        "rule/layer*/cosine",
+        "cosine of the rule's change of a layer with the steepest descent of the loss, over the \
+         first 1000 images of D_W, mean over live runs; above 0 the rule lowers the loss",
+    ),
     ("run*/*", "the same of one run, until it explodes"),
     ("run*/exploded_at", "passes of phase 2 until this run exploded"),
     ("time/*", "milliseconds of each phase in a step, and steps a second"),
@@ -59,6 +64,7 @@ pub fn charts(layers: usize, runs: usize) -> Vec<Chart> {
         ("multipliers", "share above 1", "apical/layer*/above_one"),
         ("rates", "power", "rates/layer*/power"),
         ("rates", "power in neurons above 1", "rates/layer*/power_above_one"),
+        ("rule", "cosine with the descent", "rule/layer*/cosine"),
     ] {
         let tags = of(layers, &|layer| what.replace('*', &layer.to_string()));
         charts.extend(Chart::several(category, title, &tags));
@@ -122,6 +128,9 @@ pub fn report(
     }
     for (i, values) in readings.power.iter().enumerate() {
         logger.log(&format!("rates/layer{}/{}", i / POWER.len(), POWER[i % POWER.len()]), values);
+    }
+    for (layer, values) in readings.rule_cosine.iter().enumerate() {
+        logger.log(&format!("rule/layer{layer}/cosine"), values);
     }
     for (i, at) in readings.exploded_at.iter().enumerate().filter(|(_, at)| at.is_finite()) {
         evaluation.scalar(&format!("run{i}/exploded_at"), vec![*at]);
