@@ -9,13 +9,13 @@ use std::ffi::OsString;
 use std::sync::OnceLock;
 
 use neuron_lab::lab::run;
+use neuron_lab::lab::statistics::quantile;
+use neuron_lab::lab::statistics::spearman;
 use neuron_lab::lab::store::checkpoint::{Checkpoint, find};
 use neuron_lab::steady_state::SteadyState;
 use neuron_lab::steady_state::learning::task::Task;
 use neuron_lab::steady_state::learning::theory::noise_floor;
 use neuron_lab::steady_state::measure::mean_update::BestMeanUpdate;
-use neuron_lab::steady_state::measure::statistics::quantile;
-use neuron_lab::steady_state::measure::statistics::spearman;
 use neuron_lab::steady_state::signal::kind::ReferenceKind;
 use tch::{Kind, Tensor};
 

@@ -11,7 +11,7 @@ mod tables;
 use std::path::Path;
 
 use anyhow::Result;
-use neuron_lab::lab::figure::{Drawing, Format, Panels, files};
+use neuron_lab::lab::figure::{Drawing, Figure, Format, Panels, files};
 
 const FIGURES: &str = "docs/figures";
 
@@ -22,6 +22,13 @@ const EPOCH: [(&str, &str, usize); 5] = [
     ("epoch-k2-hidden", "K = 2, `hidden`", 5),
     ("epoch-k5", "K = 5, `full-ste`", 2),
     ("epoch-k5-hidden", "K = 5, `hidden`", 3),
+];
+/// 2000 steps at K = 5, d = 64, with what leads the selections: name, label, number of its colour.
+const GUIDED: [(&str, &str, usize); 4] = [
+    ("guided-none", "neither", 2),
+    ("guided-gumbel", "Gumbel noise", 0),
+    ("guided-loss", "balance loss", 1),
+    ("guided-bias", "balance bias", 3),
 ];
 /// 300 steps at K = 5 with d = 256 and with d = 64.
 const WIDE: &str = "wide-start";
@@ -50,18 +57,34 @@ const ENTROPIES: [f64; 13] = [
 const GRADIENTS: [f64; 13] =
     [247.67, 83.95, 9.40, 5.07, 14.87, 4.01, 0.21, 0.24, 3.85, 3.54, 5.36, 6.50, 76.63];
 
-fn save(name: &str, figure: &Panels) -> Result<()> {
+/// Writes a figure into the docs. Curves whose runs are not there stay as the figure has them there,
+/// so that a part of the runs can be made anew.
+fn save(name: &str, mut figure: Panels) -> Result<()> {
     let name = format!("selector_transformer_{name}");
-    files::write(Path::new(FIGURES), &name, figure, &figure.to_csv(), &[Format::Png])
+    let path = Path::new(FIGURES).join(format!("{name}.json"));
+    if path.is_file()
+        && let Figure::Panels(earlier) = files::read(&path)?
+    {
+        for (panel, earlier) in figure.panels.iter_mut().zip(earlier.panels) {
+            for (place, series) in earlier.series.into_iter().enumerate() {
+                if panel.series.iter().all(|known| known.label != series.label) {
+                    panel.series.insert(place.min(panel.series.len()), series);
+                }
+            }
+        }
+    }
+    files::write(Path::new(FIGURES), &name, &figure, &figure.to_csv(), &[Format::Png])
 }
 
 fn main() -> Result<()> {
     tables::epoch()?;
     tables::wide()?;
     tables::beginnings()?;
+    tables::guided()?;
     tables::monitoring()?;
-    save("choices", &figures::choices()?)?;
-    save("monitoring", &figures::monitoring()?)?;
+    save("choices", figures::choices()?)?;
+    save("guided", figures::guided()?)?;
+    save("monitoring", figures::monitoring()?)?;
     for (run, copy) in [("l16-k5-s0", "depth"), ("unscaled-s0", "unscaled")] {
         let from = run::folder(run).join("figures/monitoring.json");
         if from.is_file() {

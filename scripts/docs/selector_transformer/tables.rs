@@ -1,18 +1,20 @@
 //! The tables.
 
 use anyhow::Result;
-use neuron_lab::lab::statistics::mean_and_sd;
+use neuron_lab::lab::statistics::{mean, mean_and_sd};
 
 use super::run::Run;
-use super::{ENTROPIES, EPOCH, GRADIENTS, LINEARS, NARROW, WIDE};
+use super::{ENTROPIES, EPOCH, GRADIENTS, GUIDED, LINEARS, NARROW, WIDE};
 
 /// The steps over which the notebook's kind of average is taken, the beginning of training.
 pub const BEGINNING: f64 = 300.0;
 /// The runs of a few hundred steps: name, label, and the notebook's loss.
-const BEGINNINGS: [(&str, &str, &str); 11] = [
+const BEGINNINGS: [(&str, &str, &str); 15] = [
     ("epoch-k1", "L = 2, K = 1", "8.1562"),
     ("epoch-k2", "L = 2, K = 2", "8.2926"),
+    ("epoch-k2-hidden", "L = 2, K = 2, `hidden`", ""),
     ("narrow-k5", "L = 2, K = 5", "8.3156"),
+    ("epoch-k5-hidden", "L = 2, K = 5, `hidden`", ""),
     ("k50", "L = 2, K = 50", "8.3408"),
     ("k75", "L = 2, K = 75", "8.3711"),
     ("k100", "L = 2, K = 100", ""),
@@ -21,6 +23,8 @@ const BEGINNINGS: [(&str, &str, &str); 11] = [
     ("l16-k1", "L = 16, K = 1", ""),
     ("l16-k2", "L = 16, K = 2", ""),
     ("l16-k5", "L = 16, K = 5", "8.2488"),
+    ("wide-start", "d = 256, V = 4000, K = 5", ""),
+    ("wide-start-hidden", "d = 256, V = 4000, K = 5, `hidden`", ""),
 ];
 
 /// Mean ± standard deviation of several values; of one the value.
@@ -71,15 +75,40 @@ fn whole(rows: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// One epoch at d = 64, every rule and number of computation neurons; and what leads the selections.
+/// One epoch at d = 64, every rule and number of computation neurons.
 pub fn epoch() -> Result<()> {
-    let rows: Vec<(&str, &str)> = EPOCH.iter().map(|(name, label, _)| (*name, *label)).collect();
-    let guided = [
-        ("epoch-k5-gumbel", "K = 5, Gumbel noise"),
-        ("epoch-k5-loss", "K = 5, balance loss"),
-        ("epoch-k5-bias", "K = 5, balance bias"),
-    ];
-    whole(&[rows, guided.to_vec()].concat())
+    whole(&EPOCH.map(|(name, label, _)| (name, label)))
+}
+
+/// Noise and balance: the loss, and means over all linear layers of what the selections are like.
+pub fn guided() -> Result<()> {
+    println!(
+        "\n| what leads the selections | seeds | held out | entropy | neuron entropy | dominated | never used |\n\
+         |---|---|---|---|---|---|---|"
+    );
+    for (name, label, _) in GUIDED {
+        let runs = Run::seeds(name)?;
+        if runs.is_empty() {
+            continue;
+        }
+        let over_layers = |tag: &str| -> Result<String> {
+            let each = |run: &Run| -> Result<f64> {
+                let values = LINEARS.map(|layer| run.last(&format!("{tag}/{layer}")));
+                Ok(mean(&values.into_iter().collect::<Result<Vec<_>>>()?))
+            };
+            Ok(cell(&runs.iter().map(each).collect::<Result<Vec<_>>>()?))
+        };
+        println!(
+            "| {label} | {} | {} | {} | {} | {} | {} |",
+            runs.len(),
+            cell(&last(&runs, "eval/loss")?),
+            over_layers("entropy")?,
+            over_layers("neuron_entropy")?,
+            over_layers("dominance")?,
+            over_layers("never_used")?,
+        );
+    }
+    Ok(())
 }
 
 /// One epoch at the sizes that fit the notebook's entropies and losses.

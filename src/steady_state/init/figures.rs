@@ -7,10 +7,10 @@ use super::state::SteadyStateInit;
 use crate::lab::counts::counted;
 use crate::lab::figure::{LineFigure, Panels, Series, share_y};
 use crate::lab::log::run_log::Log;
+use crate::lab::statistics::quantile;
 use crate::lab::tensor::to_host;
 use crate::steady_state::learning::stage::SeedGroup;
 use crate::steady_state::measure::initialisation::{FIRST_SECONDS, Initialisation};
-use crate::steady_state::measure::statistics::quantile;
 use crate::steady_state::trade_off::SteadyState;
 use crate::steady_state::trade_off::figures::{panel, pretraining_weights, thinned};
 

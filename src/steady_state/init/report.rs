@@ -1,9 +1,9 @@
 //! What an evaluation of initialisations says and logs.
 
 use crate::lab::counts::counted;
+use crate::lab::statistics::{quantile, spearman};
 use crate::lab::train::experiment::Evaluation;
 use crate::steady_state::measure::initialisation::Initialisation;
-use crate::steady_state::measure::statistics::{quantile, spearman};
 pub use crate::steady_state::trade_off::report::TAGS;
 
 /// Tags by which TensorBoard compares runs.

@@ -8,4 +8,3 @@ pub mod results;
 pub mod runs;
 pub mod speed;
 pub mod stationarity;
-pub mod statistics;

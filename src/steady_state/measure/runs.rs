@@ -6,7 +6,7 @@ use super::fit::RateGrid;
 use super::networks::NetworkResult;
 use super::speed::{Speeds, speeds};
 use super::stationarity::{self, Stationarity};
-use super::statistics::mean;
+use crate::lab::statistics::mean;
 use crate::lab::tensor::to_host;
 use crate::steady_state::learning::axes::RunIndex;
 use crate::steady_state::learning::stage::Stage;

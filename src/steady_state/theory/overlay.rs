@@ -4,6 +4,7 @@ use anyhow::Result;
 use tch::{Kind, Tensor};
 
 use crate::lab::figure::{LineFigure, Panels, Series, share_x, share_y};
+use crate::lab::statistics::{mean, quantile};
 use crate::lab::tensor::to_host;
 use crate::steady_state::learning::axes::Condition;
 use crate::steady_state::learning::descent::Descent;
@@ -13,7 +14,6 @@ use crate::steady_state::learning::theory::noise_floor;
 use crate::steady_state::measure::mean_update::mean_update_gain;
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::runs::NAIVE_UPDATES;
-use crate::steady_state::measure::statistics::{mean, quantile};
 use crate::steady_state::plant::granule::CELLS;
 use crate::steady_state::trade_off::SteadyState;
 use crate::steady_state::trade_off::figures::{noise_title, seeds_and_repeats, subtitle};

@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use super::state::SteadyState;
 use crate::lab::counts::counted;
 use crate::lab::log::tensorboard::Chart;
+use crate::lab::statistics::quantile;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::{Evaluation, Step};
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
@@ -14,7 +15,6 @@ use crate::steady_state::learning::sweep::{StageKind, Sweep};
 use crate::steady_state::measure::networks::NetworkResult;
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::runs::RunResult;
-use crate::steady_state::measure::statistics::quantile;
 use crate::steady_state::plant::granule::CELLS;
 
 /// Tags by which TensorBoard compares sweeps.

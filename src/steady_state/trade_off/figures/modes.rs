@@ -2,10 +2,10 @@
 
 use super::labels::{evenly_spaced, seeds, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Reference, Series};
+use crate::lab::statistics::quantile;
 use crate::steady_state::learning::axes::Condition;
 use crate::steady_state::measure::networks::NetworkResult;
 use crate::steady_state::measure::results::Results;
-use crate::steady_state::measure::statistics::quantile;
 use crate::steady_state::plant::granule::CELLS;
 use crate::steady_state::trade_off::state::SteadyState;
 

@@ -2,10 +2,10 @@
 
 use super::labels::{seeds, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Series};
+use crate::lab::statistics::quantile;
 use crate::steady_state::learning::axes::SweepAxes;
 use crate::steady_state::measure::networks::NetworkResult;
 use crate::steady_state::measure::results::Results;
-use crate::steady_state::measure::statistics::quantile;
 
 /// Quality of the pre-training and the optimal step, by expansion.
 pub(super) fn networks(axes: &SweepAxes, results: &Results) -> Panels {

@@ -3,10 +3,10 @@
 
 use super::labels::{RunMeasure, noise_title, seeds_and_repeats, subtitle};
 use crate::lab::figure::{Limit, LineFigure, Panels, Series};
+use crate::lab::statistics::quantile;
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
 use crate::steady_state::measure::results::Results;
 use crate::steady_state::measure::runs::RunResult;
-use crate::steady_state::measure::statistics::quantile;
 
 /// Definitions of speed in the figure.
 const SPEEDS: [(&str, RunMeasure); 2] =

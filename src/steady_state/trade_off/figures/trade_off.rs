@@ -3,9 +3,9 @@
 
 use super::labels::{RunMeasure, evenly_spaced, noise_title, seeds_and_repeats, subtitle};
 use crate::lab::figure::{LineFigure, Panels, Series, share_x, share_y};
+use crate::lab::statistics::quantile;
 use crate::steady_state::learning::axes::{Condition, SweepAxes};
 use crate::steady_state::measure::results::Results;
-use crate::steady_state::measure::statistics::quantile;
 
 /// Steady-state loss against learning speed: a curve for every expansion, a point for every γ.
 pub(super) fn trade_off(axes: &SweepAxes, results: &Results) -> Panels {

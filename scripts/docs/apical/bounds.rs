@@ -1,20 +1,14 @@
-//! The figure and the table of docs/apical.md on bounds of the multipliers, from the runs that
-//! `scripts/docs_apical` makes. Prints the table as Markdown.
-
-#![allow(clippy::print_stdout)]
-
-use std::fs;
-use std::path::Path;
+//! Bounds of the multipliers on the digits: how many runs explode, and the losses of the others.
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::figure::{Format, LineFigure, Panels, Reference, Series, files};
-use serde_json::{Map, Value};
+use neuron_lab::lab::figure::{LineFigure, Panels, Reference, Series};
+use neuron_lab::lab::statistics::{mean, quantile};
+
+use super::run::Run;
+use super::{CONSTANT, save};
 
 /// The bounds that were tried, by what follows `docs-bound-` in the names of the runs.
 const BOUNDS: [&str; 7] = ["1", "1.02", "1.05", "1.1", "1.2", "1.3", "1.5"];
-/// Mean squared error of the best predictor that ignores its input, ten classes alike.
-const CONSTANT: f64 = 0.09;
-
 /// What is known of the runs of one bound.
 struct Outcome {
     /// Runs that exploded, for each seed.
@@ -31,39 +25,20 @@ struct Outcome {
 
 impl Outcome {
     fn read(name: &str) -> Result<Self> {
-        let folder = Path::new("runs/apical_train").join(format!("docs-bound-{name}"));
-        let read = |file: &str| {
-            let path = folder.join(file);
-            fs::read_to_string(&path).with_context(|| format!("{}", path.display()))
-        };
-        let summary: Value = serde_json::from_str(&read("summary.json")?)?;
-        anyhow::ensure!(summary["status"] == "done", "docs-bound-{name} has not ended");
-        let config: Value = serde_json::from_str(&read("config.json")?)?;
-        let length = |key: &str| config[key].as_array().map_or(0, Vec::len);
-        let pairs = length("lr_a") * length("lr_w");
-        let seeds = config["replicates"].as_u64().context("replicates")? as usize;
-        let mut last = Map::new();
-        for line in read("metrics.jsonl")?.lines() {
-            let mut entry: Value = serde_json::from_str(line)?;
-            let values = entry["values"].as_object_mut().context("values")?;
-            last.extend(std::mem::take(values).into_iter().filter(|(_, value)| !value.is_null()));
-        }
-        let of = |run: usize, what: &str| last.get(&format!("run{run}/{what}"))?.as_f64();
+        let run = Run::docs(&format!("bound-{name}"))?;
+        let (pairs, seeds) = (run.pairs(), run.seeds());
+        let exploded_at = |network: usize| run.last(network, "exploded_at");
         let (mut exploded, mut losses) = (Vec::new(), Vec::new());
         for seed in 0..seeds {
-            let runs = seed * pairs..(seed + 1) * pairs;
+            let networks = seed * pairs..(seed + 1) * pairs;
             let (dead, live): (Vec<usize>, Vec<usize>) =
-                runs.partition(|run| of(*run, "exploded_at").is_some());
+                networks.partition(|network| exploded_at(*network).is_some());
             exploded.push(dead.len() as f64);
-            losses.push(live.into_iter().filter_map(|run| of(run, "loss")).collect());
+            losses.push(live.into_iter().filter_map(|n| run.last(n, "eval/loss")).collect());
         }
-        let first = (0..seeds * pairs).filter_map(|run| of(run, "exploded_at")).reduce(f64::min);
-        let above = (0..3)
-            .map(|layer| {
-                last.get(&format!("apical/layer{layer}/above_one")).and_then(Value::as_f64)
-            })
-            .sum::<Option<f64>>()
-            .context("above_one")?;
+        let first = (0..seeds * pairs).filter_map(exploded_at).reduce(f64::min);
+        let above = (0..3).map(|layer| run.last_mean(&format!("apical/layer{layer}/above_one")));
+        let above = above.sum::<Option<f64>>().context("above_one")?;
         Ok(Self { exploded, pairs, last: losses, first, above: above / 3.0 })
     }
 
@@ -75,22 +50,8 @@ impl Outcome {
 
     /// The median last loss of each seed.
     fn median(&self) -> Vec<f64> {
-        let median = |losses: &Vec<f64>| {
-            let mut sorted = losses.clone();
-            sorted.sort_by(f64::total_cmp);
-            let middle = sorted.len() / 2;
-            if sorted.len() % 2 == 1 {
-                sorted[middle]
-            } else {
-                (sorted[middle - 1] + sorted[middle]) / 2.0
-            }
-        };
-        self.last.iter().map(median).collect()
+        self.last.iter().map(|losses| quantile(losses, 0.5)).collect()
     }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn ends(values: &[f64]) -> (f64, f64) {
@@ -168,10 +129,11 @@ fn print_table(free: &Outcome, bounded: &[Outcome]) {
     }
 }
 
-fn main() -> Result<()> {
+/// Prints the table, and draws `apical-bounds`.
+pub fn show() -> Result<()> {
     let free = Outcome::read("free")?;
     let bounded = BOUNDS.iter().map(|name| Outcome::read(name)).collect::<Result<Vec<_>>>()?;
     print_table(&free, &bounded);
-    let (figure, folder) = (figure(&free, &bounded)?, Path::new("docs/figures"));
-    files::write(folder, "apical-bounds", &figure, &figure.to_csv(), &[Format::Png])
+    let figure = figure(&free, &bounded)?;
+    save("apical-bounds", &figure, &figure.to_csv())
 }
