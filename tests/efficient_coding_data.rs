@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use tch::Tensor;
 
 /// A run of one step of a few neurons, with its folders in `folder`.
 fn run(folder: &Path, flags: &[&str]) -> Output {
@@ -33,11 +36,16 @@ fn what_is_wrong_with_the_data_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let picture = image::RgbImage::from_fn(20, 5, |x, y| image::Rgb([(9 * x + y) as u8; 3]));
-    picture.save(path("small.png")).unwrap();
     let whole = include_bytes!("reference/kyoto_compressed.mat");
     fs::write(path("cut.mat"), &whole[..200]).unwrap();
     fs::write(path("other.mat"), "not a mat file").unwrap();
-    fs::write(path("whole.mat"), whole).unwrap();
+    for folder in ["whole", "small"] {
+        fs::create_dir(path(folder)).unwrap();
+    }
+    fs::write(path("whole/a.mat"), whole).unwrap();
+    fs::write(path("whole/b.mat"), whole).unwrap();
+    picture.save(path("small/a.png")).unwrap();
+    picture.save(path("small/b.png")).unwrap();
     fs::create_dir(path("folder")).unwrap();
     fs::create_dir(path("empty")).unwrap();
     picture.save(path("folder/a.png")).unwrap();
@@ -54,8 +62,9 @@ fn what_is_wrong_with_the_data_is_one_line() {
         ("other.mat", 1, ["other.mat", "not a MATLAB 5 file"]),
         ("cut.mat", 1, ["cut.mat", "cut short"]),
         ("empty", 1, ["empty", "no .jpg, .png or .mat file"]),
-        ("whole.mat", 2, ["--kernel-size 6", "5 x 3 pixels"]),
-        ("small.png", 2, ["--kernel-size 6", "20 x 5 pixels"]),
+        ("whole", 2, ["--kernel-size 6", "5 x 3 pixels"]),
+        ("small", 2, ["--kernel-size 6", "20 x 5 pixels"]),
+        ("small/a.png", 1, ["small/a.png: a single picture", "give a folder of two or more"]),
         ("gausian", 2, ["--data gausian", "did you mean \"gaussian\"?"]),
         ("photos", 1, ["Dragonfly", "scripts/data photos"]),
     ] {
@@ -98,8 +107,63 @@ fn a_folder_as_people_have_it_is_trained_on_and_only_the_run_speaks() {
     let provenance = fs::read_to_string(provenance).unwrap();
     let provenance: serde_json::Value = serde_json::from_str(&provenance).unwrap();
     let files = provenance["data"]["data"]["files"].as_array().unwrap();
+    let held_out: Vec<&serde_json::Value> = files.iter().map(|file| &file["held_out"]).collect();
+    assert_eq!(held_out, [false, true]);
     let widths: Vec<u64> = files.iter().map(|file| file["width"].as_u64().unwrap()).collect();
     assert_eq!(widths, [5, 48], "the picture lies on its side, or a file is taken for a picture");
+}
+
+/// The log of a run on `images`, by the tag, one value a line of it; and C_x of its checkpoint.
+fn log_of_run(folder: &Path, name: &str) -> (BTreeMap<String, Vec<f64>>, Tensor) {
+    let flags = ["--data", "images", "--name", name, "--log-every", "1", "--image-every", "0"];
+    let output = run(folder, &[&flags[..], &["--steps", "3", "--constraint", "exact"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let home = folder.join("runs/efficient_coding").join(name);
+    let mut log: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for line in fs::read_to_string(home.join("metrics.jsonl")).unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        for (tag, value) in line["values"].as_object().unwrap() {
+            log.entry(tag.clone()).or_default().extend(value.as_f64());
+        }
+    }
+    let checkpoint = folder.join(format!("checkpoints/efficient_coding/{name}"));
+    let tensors = checkpoint.join("step-00000003.safetensors");
+    let tensors = Tensor::read_safetensors(tensors).unwrap();
+    let (_, covariance) = tensors.into_iter().find(|(name, _)| name == "state.covariance").unwrap();
+    (log, covariance)
+}
+
+/// A picture that is held out changes what is evaluated and nothing that is trained; one to learn
+/// from changes both.
+#[test]
+fn no_number_of_the_training_is_of_a_picture_that_is_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    let save = |name: &str, factor: u32| {
+        let picture = image::RgbImage::from_fn(24, 20, |x, y| {
+            image::Rgb([((factor * (x + 3) * (y + 5)) % 251) as u8; 3])
+        });
+        picture.save(images.join(name)).unwrap();
+    };
+    for (name, factor) in [("a.png", 7), ("b.png", 11), ("c.png", 13)] {
+        save(name, factor);
+    }
+    let (log, covariance) = log_of_run(folder.path(), "first");
+    let trained = |tag: &str| tag.starts_with("terms/") || tag.starts_with("train/");
+    save("c.png", 17);
+    let (held_out, same) = log_of_run(folder.path(), "other-held-out");
+    assert_eq!(covariance, same);
+    for (tag, values) in log.iter().filter(|(tag, _)| trained(tag)) {
+        assert_eq!(values, &held_out[tag], "{tag}");
+    }
+    for tag in ["eval/KL", "eval/own_KL", "eval/rate_rms", "covariance/off_diagonal"] {
+        assert!(log[tag] != held_out[tag], "{tag}");
+    }
+    save("a.png", 19);
+    let (trained_on, other) = log_of_run(folder.path(), "other-training");
+    assert_ne!(covariance, other);
+    assert_ne!(trained_on["terms/KL"], log["terms/KL"]);
 }
 
 #[test]
@@ -108,9 +172,11 @@ fn every_shape_on_every_ensemble_can_be_trained_and_analysed() {
     let picture = image::RgbImage::from_fn(24, 16, |x, y| {
         image::Rgb([(10 * x) as u8, (255 - 13 * y) as u8, (7 * (x ^ y)) as u8])
     });
-    picture.save(folder.path().join("own.png")).unwrap();
+    fs::create_dir(folder.path().join("own")).unwrap();
+    picture.save(folder.path().join("own/a.png")).unwrap();
+    picture.save(folder.path().join("own/b.png")).unwrap();
     for (data, shape, colours) in [
-        ("own.png", "difference-of-t", "3"),
+        ("own", "difference-of-t", "3"),
         ("dead-leaves", "difference-of-gaussian", "1"),
         ("contrast", "single-t", "1"),
     ] {

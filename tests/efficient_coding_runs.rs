@@ -204,8 +204,15 @@ fn bad_files_are_one_line() {
     refused(home.path(), "--kernel-size 3 --neurons 7 --data c.mat", 1, "c.mat");
     // Four patches have no covariance of 144 inputs.
     let picture = image::RgbImage::from_fn(13, 13, |x, y| image::Rgb([(x * y) as u8; 3]));
-    picture.save(home.path().join("d.png")).unwrap();
-    refused(home.path(), "--kernel-size 12 --neurons 7 --data d.png", 1, "d.png is not positive");
+    fs::create_dir(home.path().join("few")).unwrap();
+    picture.save(home.path().join("few/d.png")).unwrap();
+    let single =
+        "--data few: a single picture, and evaluations need one that nothing is learnt from";
+    refused(home.path(), "--kernel-size 12 --neurons 7 --data few", 1, single);
+    let single = "--data few/d.png: a single picture";
+    refused(home.path(), "--kernel-size 12 --neurons 7 --data few/d.png", 1, single);
+    picture.save(home.path().join("few/e.png")).unwrap();
+    refused(home.path(), "--kernel-size 12 --neurons 7 --data few", 1, "few is not positive");
 }
 
 #[test]

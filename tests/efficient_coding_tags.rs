@@ -16,7 +16,7 @@ use neuron_lab::efficient_coding::EfficientCoding;
 use neuron_lab::efficient_coding::coding::constraint::{Constraint, Variant};
 use neuron_lab::efficient_coding::coding::response::Nonlinearity;
 use neuron_lab::efficient_coding::coding::shapes::{self, FilterShape};
-use neuron_lab::efficient_coding::data::{self, PatchSource};
+use neuron_lab::efficient_coding::data::{self, PatchSource, Purpose};
 use neuron_lab::efficient_coding::retina::config::EfficientCodingConfig;
 use neuron_lab::lab::store::checkpoint::Checkpoint;
 use neuron_lab::lab::tensor::rng;
@@ -40,8 +40,12 @@ struct Case {
 impl Case {
     /// Patches with their noise: `[sample][input]`.
     fn batch(&self, stream: &str, t: u64) -> Matrix {
-        let patches =
-            self.source.patches(self.config.batch_size, self.run.seed, stream, t).unwrap();
+        let purpose = match stream {
+            "patches" => Purpose::Training,
+            _ => Purpose::HeldOut,
+        };
+        let count = self.config.batch_size;
+        let patches = self.source.patches(purpose, count, self.run.seed, stream, t).unwrap();
         rng::seed_torch(self.run.seed, &format!("{stream}-noise"), t);
         let noise = patches.randn_like() * self.config.input_noise;
         rows(&(patches + noise))

@@ -111,7 +111,8 @@ def output_noise(shape, seed, step):
 def patch_places(count, sizes, kernel, seed, stream, t):
     """Image, row and column of each patch of images of these (height, width): [count, 3].
 
-    Streams as of `gaussian_patches`.
+    Streams as of `gaussian_patches`; those of `held-out` and `covariance` are of the images that are held
+    out, the others of those to learn from.
     """
     share = unit(words(seed, stream, t, 3 * count)).reshape(-1, 3)
     image = (share[:, 0] * len(sizes)).astype(np.int64)
@@ -119,21 +120,36 @@ def patch_places(count, sizes, kernel, seed, stream, t):
     return np.concatenate([image[:, None], (share[:, 1:] * free).astype(np.int64)], 1)
 
 
-def image_patches(images, places, kernel, masked=True):
+def held_out(count):
+    """Which of `count` images in the order of their names are held out: the last, and every fourth before it."""
+    return [index for index in range(count) if (count - 1 - index) % 4 == 0]
+
+
+def image_patches(images, places, kernel, masked=True, learnt_from=None):
     """The patches at `places` of images [colour, height, width]: [patch, input].
 
-    Every image gets mean 0 and variance 1; a patch is less the mean of all patches, under the mask.
+    Every image gets mean 0 and variance 1; a patch is less the mean of all patches of the images to learn
+    from, under the mask. `learnt_from` are these images where `images` are held out.
     """
-    images = [(image - image.mean()) / image.std() for image in images]
-    windows = [np.lib.stride_tricks.sliding_window_view(image, (kernel, kernel), (1, 2)) for image in images]
-    mean = np.mean([window.mean((1, 2)) for window in windows], 0)
+    windows = _windows(images, kernel)
+    learnt_from = windows if learnt_from is None else _windows(learnt_from, kernel)
+    mean = np.mean([window.mean((1, 2)) for window in learnt_from], 0)
     seen = mask(kernel, len(mean)) if masked else 1.0
     cut = [(windows[image][:, row, column] - mean).ravel() for image, row, column in places]
     return np.array(cut) * seen
 
 
+def _windows(images, kernel):
+    """All patches of images of mean 0 and variance 1: for each [colour, row, column, kernel, kernel]."""
+    images = [(image - image.mean()) / image.std() for image in images]
+    return [np.lib.stride_tricks.sliding_window_view(image, (kernel, kernel), (1, 2)) for image in images]
+
+
 def dead_leaves(seed, index, size=256, colours=1):
-    """One image of --data dead-leaves: [colour, size, size]. Stream `dead-leaves`, t = its number."""
+    """One image of --data dead-leaves: [colour, size, size]. Stream `dead-leaves`, t = its number.
+
+    `leaf_images` are learnt from, and the next max(1, leaf_images // 4) are held out.
+    """
     generator = Generator.of(seed, "dead-leaves", index)
     root = np.linalg.cholesky(COLOURS[:colours, :colours])
     planes, bare = np.zeros((colours, size, size)), np.ones((size, size), bool)

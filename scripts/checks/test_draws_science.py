@@ -67,11 +67,12 @@ def test_gaussian_patches_and_noise(tmp_path, data, colours):
 def test_dead_leaves_and_places(tmp_path):
     found = run(tmp_path, "efficient_coding", f"{SMALL} --data dead-leaves --leaf-images 2 "
                 "--image-size 48 --image-every 3 --seed 5")
-    images = [retina.dead_leaves(5, i, 48) for i in range(2)]
+    images = [retina.dead_leaves(5, i, 48) for i in range(3)]
 
     def patches(stream, t, count):
-        places = retina.patch_places(count, [(48, 48)] * 2, 6, 5, stream, t)
-        return retina.image_patches(images, places, 6)
+        shown = images[2:] if stream in ("held-out", "covariance") else images[:2]
+        places = retina.patch_places(count, [(48, 48)] * len(shown), 6, 5, stream, t)
+        return retina.image_patches(shown, places, 6, learnt_from=images[:2])
 
     batch = lambda stream, t, count: patches(stream, t, count) + 0.4 * retina.pixel_noise((count, 36), 5, stream, t)
     numbers = retina.parameters(5, 36, 8)

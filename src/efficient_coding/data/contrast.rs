@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::gaussian::Gaussian;
-use super::source::PatchSource;
+use super::source::{PatchSource, Purpose};
 use crate::lab::error::refuse;
 
 /// Gaussian patches times a contrast c = exp(s n − s²) with Gaussian n: E c² = 1, so that the
@@ -34,8 +34,15 @@ impl PatchSource for Contrast {
         self.gaussian.covariance()
     }
 
-    fn patches(&self, count: i64, seed: u64, stream: &str, t: u64) -> Result<Tensor> {
-        let patches = self.gaussian.patches(count, seed, stream, t)?;
+    fn patches(
+        &self,
+        purpose: Purpose,
+        count: i64,
+        seed: u64,
+        stream: &str,
+        t: u64,
+    ) -> Result<Tensor> {
+        let patches = self.gaussian.patches(purpose, count, seed, stream, t)?;
         // The generator that drew the patches goes on.
         let normal = Tensor::randn([count, 1], (Kind::Float, Device::Cpu));
         Ok(patches * (normal * self.spread - self.spread * self.spread).exp())
@@ -60,11 +67,9 @@ mod tests {
         let shape = PatchShape { kernel: 3, colours: 1, masked: false };
         let gaussian = Gaussian::new(shape, &EnsembleOptions::default()).unwrap();
         let source = Contrast::new(gaussian, 0.4).unwrap();
-        let x = source.patches(400_000, 1, "patches", 0).unwrap().to_kind(Kind::Double);
-        assert_eq!(
-            source.patches(10, 1, "patches", 3).unwrap(),
-            source.patches(10, 1, "patches", 3).unwrap()
-        );
+        let patches = |count, t| source.patches(Purpose::Training, count, 1, "patches", t).unwrap();
+        let x = patches(400_000, 0).to_kind(Kind::Double);
+        assert_eq!(patches(10, 3), patches(10, 3));
         let found = x.tr().matmul(&x) / 400_000.0;
         let error = (found - source.covariance().unwrap()).abs().max().double_value(&[]);
         assert!(error < 0.02, "{error}");

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::images::Images;
 use super::patch::PatchShape;
+use super::split::{SplitImages, is_held_out};
 use super::window::Planes;
 use super::{kyoto, picture};
 use crate::data::advice;
@@ -67,12 +68,13 @@ pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Re
     build("photos", files, shape, downsample)
 }
 
-/// Patches of one image file, or of all in a folder. Files .jpg, .jpeg and .png are read as
+/// Patches of all image files in a folder, the last and every fourth before it in the order of their
+/// names held out. Files .jpg, .jpeg and .png are read as
 /// pictures, .mat as of the Kyoto set. What is hidden in a folder (macOS leaves a `._a.jpg` beside
 /// `a.jpg`), or is no file, is passed over whatever its name ends in.
 ///
 /// # Errors
-/// Where there is no image, or one is damaged; as [`Images::new`].
+/// Where there is no image, or a single one, or one is damaged; as [`Images::new`].
 pub fn own(path: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Images> {
     let mut paths = Vec::new();
     if path.is_dir() {
@@ -127,7 +129,8 @@ fn build(
 ) -> Result<Images> {
     let mut images: Vec<Planes> = Vec::new();
     let mut record = Vec::new();
-    for (path, bytes) in files {
+    let count = files.len();
+    for (index, (path, bytes)) in files.into_iter().enumerate() {
         let image = if is_matlab(&path) {
             kyoto::read(&path, &bytes, shape.colours)?
         } else {
@@ -138,6 +141,7 @@ fn build(
             "sha256": sha256_of(&[&bytes]),
             "height": image.height,
             "width": image.width,
+            "held_out": is_held_out(index, count),
         }));
         images.push(image);
     }
@@ -148,6 +152,12 @@ fn build(
         "colours": if shape.colours == 1 { "M" } else { "L, M, S" },
         "calibrated": "no: a picture's camera is unknown; .mat values are taken as they are",
     });
+    let images = SplitImages::by_order(images).ok_or_else(|| {
+        anyhow!(
+            "--data {name}: a single picture, and evaluations need one that nothing is learnt from: \
+             give a folder of two or more, or cut it into several"
+        )
+    })?;
     Images::new(shape, images, source)
 }
 
@@ -178,7 +188,10 @@ mod tests {
         let sizes: Vec<u64> =
             (0..3).map(|i| source["files"][i]["width"].as_u64().unwrap()).collect();
         assert_eq!(sizes, [12, 5, 12]);
-        assert!(source["covariance"].as_str().unwrap().starts_with("exact: all 143 patches"));
+        let held_out: Vec<bool> =
+            (0..3).map(|i| source["files"][i]["held_out"].as_bool().unwrap()).collect();
+        assert_eq!(held_out, [false, false, true]);
+        assert!(source["covariance"].as_str().unwrap().starts_with("exact: all 73 patches"));
         assert_eq!(images.covariance().unwrap().size(), [27, 27]);
     }
 
@@ -189,8 +202,11 @@ mod tests {
         fs::write(folder.path().join("._a.mat"), b"\0\x05\x16\x07\0\x02\0\0Mac OS X").unwrap();
         fs::write(folder.path().join(".DS_Store"), b"\0\0\0\x01Bud1").unwrap();
         fs::create_dir(folder.path().join("holidays.jpg")).unwrap();
+        let line = one_line(&own(folder.path(), SHAPE, None).err().unwrap());
+        assert!(line.contains(": a single picture"), "{line}");
+        fs::write(folder.path().join("c.mat"), mat()).unwrap();
         let images = own(folder.path(), SHAPE, None).unwrap();
-        assert_eq!(images.provenance()["files"].as_array().unwrap().len(), 1);
+        assert_eq!(images.provenance()["files"].as_array().unwrap().len(), 2);
         std::os::unix::fs::symlink("gone.png", folder.path().join("b.png")).unwrap();
         let line = one_line(&own(folder.path(), SHAPE, None).err().unwrap());
         assert!(line.contains("b.png: No such file"), "{line}");
@@ -202,6 +218,7 @@ mod tests {
         let line = |shape: PatchShape| one_line(&own(folder.path(), shape, None).err().unwrap());
         assert!(line(SHAPE).contains("no .jpg, .png or .mat file"));
         fs::write(folder.path().join("b.mat"), mat()).unwrap();
+        fs::write(folder.path().join("c.mat"), mat()).unwrap();
         let large = PatchShape { kernel: 4, ..SHAPE };
         assert!(line(large).contains("--kernel-size 4: ") && line(large).contains("5 x 3 pixels"));
         fs::write(folder.path().join("a.jpg"), b"\xff\xd8\xff\xe0 and nothing more").unwrap();

@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use super::colour;
 use super::options::EnsembleOptions;
 use super::patch::PatchShape;
-use super::source::PatchSource;
+use super::source::{PatchSource, Purpose};
 use crate::lab::error::refuse;
 use crate::lab::tensor::rng;
 
@@ -63,7 +63,14 @@ impl PatchSource for Gaussian {
         Ok(self.covariance.copy())
     }
 
-    fn patches(&self, count: i64, seed: u64, stream: &str, t: u64) -> Result<Tensor> {
+    fn patches(
+        &self,
+        _purpose: Purpose,
+        count: i64,
+        seed: u64,
+        stream: &str,
+        t: u64,
+    ) -> Result<Tensor> {
         rng::seed_torch(seed, stream, t);
         let white = Tensor::randn([count, self.shape.inputs()], (Kind::Float, Device::Cpu));
         Ok(white.matmul(&self.root.tr()))
@@ -135,7 +142,10 @@ mod tests {
         let shape = PatchShape { kernel: 4, colours: 3, masked: true };
         let source = Gaussian::new(shape, &EnsembleOptions::default()).unwrap();
         let (count, covariance) = (200_000, source.covariance().unwrap());
-        let x = source.patches(count, 1, "patches", 0).unwrap().to_kind(Kind::Double);
+        let x = source
+            .patches(Purpose::Training, count, 1, "patches", 0)
+            .unwrap()
+            .to_kind(Kind::Double);
         let found = x.tr().matmul(&x) / count as f64;
         let diagonal = covariance.diagonal(0, 0, 1).sqrt();
         let error = (found - &covariance) / diagonal.outer(&diagonal);

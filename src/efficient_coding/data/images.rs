@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::patch::PatchShape;
-use super::source::PatchSource;
+use super::source::{PatchSource, Purpose};
+use super::split::SplitImages;
 use super::window::{Moments, Planes, moments};
 use crate::lab::error::refuse;
 use crate::lab::tensor::{rng, to_host};
@@ -16,30 +17,33 @@ const LEAST_CONTRAST: f64 = 1e-12;
 /// Patches at random places of images: each image alike, each position in it alike.
 pub struct Images {
     shape: PatchShape,
-    images: Vec<Planes>,
-    /// Mean of every input over all patches, before the mask: `[input]`.
+    images: SplitImages,
+    /// Mean of every input over all patches to learn from, before the mask: `[input]`.
     mean: Vec<f32>,
     /// The mask of a patch: `[input]`.
     mask: Vec<f32>,
-    /// The covariance of all patches, under the mask: `[input, input]` f64.
+    /// The covariance of all patches to learn from, under the mask: `[input, input]` f64.
     covariance: Tensor,
     source: Value,
 }
 
 impl Images {
-    /// Standardises the images and computes the moments of all their patches.
+    /// Standardises the images and computes the moments of all patches of those to learn from.
     ///
-    /// Every image gets mean 0 and variance 1, over all its colours together.
+    /// Every image gets mean 0 and variance 1, over all its colours together. The mean that is taken
+    /// from a held-out patch is that of the patches to learn from: of held-out images nothing is
+    /// used but their own mean and variance.
     ///
     /// - source: what the images are; the covariance's origin is added to it
     ///
     /// # Errors
-    /// Exit code 2 for a patch larger than an image; exit code 1 where there is no image, or one has
-    /// no contrast.
-    pub fn new(shape: PatchShape, mut images: Vec<Planes>, mut source: Value) -> Result<Self> {
+    /// Exit code 2 for a patch larger than an image; exit code 1 where there is no image to learn from, or
+    /// none held out, or one has no contrast.
+    pub fn new(shape: PatchShape, mut images: SplitImages, mut source: Value) -> Result<Self> {
         let kernel = shape.kernel as usize;
-        ensure!(!images.is_empty(), "no image to cut patches from");
-        for image in &mut images {
+        ensure!(!images.training.is_empty(), "no image to cut patches from");
+        ensure!(!images.held_out.is_empty(), "no image to hold out");
+        for image in images.training.iter_mut().chain(&mut images.held_out) {
             if image.height < kernel || image.width < kernel {
                 return Err(refuse(format!(
                     "--kernel-size {kernel}: {} has only {} x {} pixels",
@@ -48,16 +52,18 @@ impl Images {
             }
             standardise(image)?;
         }
-        let each: Vec<Moments> = images.iter().map(|image| moments(image, kernel)).collect();
+        let each: Vec<Moments> =
+            images.training.iter().map(|image| moments(image, kernel)).collect();
         let moments = Moments::mean_of(&each);
         let mask = shape.mask();
         let positions: usize = images
+            .training
             .iter()
             .map(|image| (image.height + 1 - kernel) * (image.width + 1 - kernel))
             .sum();
         source["covariance"] = json!(format!(
-            "exact: all {positions} patches of the {} images, every image of the same weight",
-            images.len()
+            "exact: all {positions} patches of the {} images to learn from, every image of the same weight",
+            images.training.len()
         ));
         Ok(Self {
             covariance: moments.covariance() * mask.outer(&mask),
@@ -90,8 +96,16 @@ impl PatchSource for Images {
         Ok(self.covariance.copy())
     }
 
-    fn patches(&self, count: i64, seed: u64, stream: &str, t: u64) -> Result<Tensor> {
+    fn patches(
+        &self,
+        purpose: Purpose,
+        count: i64,
+        seed: u64,
+        stream: &str,
+        t: u64,
+    ) -> Result<Tensor> {
         let (kernel, inputs) = (self.shape.kernel as usize, self.shape.inputs());
+        let images = self.images.of(purpose);
         let mut words = rng::words(seed, stream, t);
         let mut below = |n: usize| {
             let share = words.next().map_or(0.0, rng::unit);
@@ -99,7 +113,7 @@ impl PatchSource for Images {
         };
         let mut patches = Vec::with_capacity((count * inputs) as usize);
         for _ in 0..count {
-            let image = &self.images[below(self.images.len())];
+            let image = &images[below(images.len())];
             let row = below(image.height + 1 - kernel);
             let column = below(image.width + 1 - kernel);
             self.cut(image, row, column, &mut patches);
@@ -151,10 +165,13 @@ mod tests {
     fn patches_repeat_and_have_the_covariance_that_is_said() {
         tch::set_num_threads(1);
         let shape = PatchShape { kernel: 3, colours: 3, masked: true };
-        let source = Images::new(shape, vec![noise(9, 14), noise(6, 5)], json!({})).unwrap();
-        let x = source.patches(200_000, 3, "patches", 0).unwrap();
-        assert_eq!(x, source.patches(200_000, 3, "patches", 0).unwrap());
-        assert_ne!(x, source.patches(200_000, 3, "patches", 1).unwrap());
+        let images =
+            SplitImages { training: vec![noise(9, 14), noise(6, 5)], held_out: vec![noise(5, 5)] };
+        let source = Images::new(shape, images, json!({})).unwrap();
+        let patches = |t| source.patches(Purpose::Training, 200_000, 3, "patches", t).unwrap();
+        let x = patches(0);
+        assert_eq!(x, patches(0));
+        assert_ne!(x, patches(1));
         let x = x.to_kind(Kind::Double);
         assert!(x.mean_dim(0, false, Kind::Double).abs().max().double_value(&[]) < 0.01);
         let found = x.tr().matmul(&x) / 200_000.0;
@@ -162,6 +179,58 @@ mod tests {
         let scale = covariance.diagonal(0, 0, 1).sqrt();
         let error = ((found - &covariance) / scale.outer(&scale)).abs().max();
         assert!(error.double_value(&[]) < 0.02, "{error:?}");
+    }
+
+    /// Each image has values of its own, so that a patch tells which image it is from.
+    #[test]
+    fn held_out_patches_are_of_images_that_nothing_is_learnt_from() {
+        tch::set_num_threads(1);
+        let shape = PatchShape { kernel: 2, colours: 1, masked: false };
+        let coded = |index: usize| {
+            let values = (0..30).map(|i| ((i * (index + 3)) % 13) as f32).collect();
+            Planes { name: format!("{index}"), height: 5, width: 6, colours: vec![values] }
+        };
+        let all: Vec<Planes> = (0..9).map(coded).collect();
+        let images = SplitImages::by_order(all.clone()).unwrap();
+        let names = |images: &[Planes]| -> Vec<String> {
+            images.iter().map(|image| image.name.clone()).collect()
+        };
+        assert_eq!(names(&images.held_out), ["0", "4", "8"]);
+        assert_eq!(names(&images.training), ["1", "2", "3", "5", "6", "7"]);
+        let source = Images::new(shape, images, json!({})).unwrap();
+
+        let cut = |indices: &[usize]| -> Vec<Vec<f32>> {
+            let mut patches = Vec::new();
+            for index in indices {
+                let mut image = coded(*index);
+                standardise(&mut image).unwrap();
+                for (row, column) in (0..4).flat_map(|row| (0..5).map(move |column| (row, column)))
+                {
+                    let mut patch = Vec::new();
+                    source.cut(&image, row, column, &mut patch);
+                    patches.push(patch);
+                }
+            }
+            patches
+        };
+        let own = |purpose, stream| -> Vec<Vec<f32>> {
+            Vec::try_from(source.patches(purpose, 4000, 1, stream, 0).unwrap()).unwrap()
+        };
+        let (training, held_out) = (cut(&[1, 2, 3, 5, 6, 7]), cut(&[0, 4, 8]));
+        for (found, known, other) in [
+            (own(Purpose::Training, "patches"), &training, &held_out),
+            (own(Purpose::HeldOut, "held-out"), &held_out, &training),
+        ] {
+            assert!(found.iter().all(|patch| known.contains(patch) && !other.contains(patch)));
+            assert!(known.iter().all(|patch| found.contains(patch)), "a place is never drawn");
+        }
+
+        // The covariance is that of the patches to learn from alone.
+        let x = Tensor::from_slice2(&training).to_kind(Kind::Double);
+        assert!(x.mean_dim(0, false, Kind::Double).abs().max().double_value(&[]) < 1e-6);
+        let found = x.tr().matmul(&x) / training.len() as f64;
+        let error = (found - source.covariance().unwrap()).abs().max().double_value(&[]);
+        assert!(error < 1e-6, "{error}");
     }
 
     #[test]
@@ -176,8 +245,17 @@ mod tests {
         for (image, part) in
             [(flat(4, 4, 0.5), "no contrast"), (flat(2, 4, 0.5), "--kernel-size 3: flat.png")]
         {
-            let error = Images::new(shape, vec![image], json!({})).err().unwrap().to_string();
-            assert!(error.contains(part), "{error}");
+            for one in [true, false] {
+                let mut pair = [vec![image.clone()], vec![noise(9, 14)]];
+                pair[1][0].colours.truncate(1);
+                if one {
+                    pair.reverse();
+                }
+                let [training, held_out] = pair;
+                let images = SplitImages { training, held_out };
+                let error = Images::new(shape, images, json!({})).err().unwrap().to_string();
+                assert!(error.contains(part), "{error}");
+            }
         }
     }
 
@@ -188,7 +266,8 @@ mod tests {
         let covariance = |unit: f32| {
             let mut image = noise(9, 14);
             image.colours = vec![image.colours[1].iter().map(|value| unit * value).collect()];
-            Images::new(shape, vec![image], json!({})).unwrap().covariance().unwrap()
+            let images = SplitImages { training: vec![image.clone()], held_out: vec![image] };
+            Images::new(shape, images, json!({})).unwrap().covariance().unwrap()
         };
         assert!(covariance(1e-9).allclose(&covariance(1.0), 1e-5, 1e-6, false));
     }

@@ -7,6 +7,7 @@ use tch::{Kind, Tensor};
 use super::colour;
 use super::images::Images;
 use super::patch::PatchShape;
+use super::split::{SplitImages, held_out_beside};
 use super::window::Planes;
 use crate::lab::tensor::{rng, to_host};
 
@@ -15,7 +16,8 @@ const SMALLEST: f64 = 1.5;
 /// Leaves that are drawn at once.
 const BATCH: i64 = 1024;
 
-/// Patches of `count` images of `size` x `size` pixels, drawn from the seed.
+/// Patches of `count` images of `size` x `size` pixels, drawn from the seed, to learn from; the
+/// images that are drawn next, a quarter as many and at least one, are held out.
 ///
 /// Radii have the density r^-3, whose picture looks alike at every scale (Lee, Mumford and
 /// Huang 2001); a leaf's colours are Gaussian, correlated as [`colour::CORRELATIONS`].
@@ -23,11 +25,17 @@ const BATCH: i64 = 1024;
 /// # Errors
 /// As [`Images::new`].
 pub fn open(shape: PatchShape, count: i64, size: i64, seed: u64) -> Result<Images> {
-    let images = (0..count).map(|i| image(shape.colours, size as usize, seed, i as u64));
-    let images = images.collect::<Result<Vec<Planes>>>()?;
+    let held_out = held_out_beside(count);
+    let drawn = |indices: std::ops::Range<i64>| {
+        let images = indices.map(|i| image(shape.colours, size as usize, seed, i as u64));
+        images.collect::<Result<Vec<Planes>>>()
+    };
+    let images =
+        SplitImages { training: drawn(0..count)?, held_out: drawn(count..count + held_out)? };
     let source = json!({
         "name": "dead-leaves",
         "images": count,
+        "held_out_images": held_out,
         "image_size": size,
         "seed": seed,
     });
@@ -79,7 +87,7 @@ fn disc(y: f64, x: f64, radius: f64, size: usize) -> impl Iterator<Item = usize>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::efficient_coding::data::PatchSource;
+    use crate::efficient_coding::data::{PatchSource, Purpose};
 
     #[test]
     fn leaves_cover_the_image_and_repeat() {
@@ -99,7 +107,7 @@ mod tests {
         tch::set_num_threads(1);
         let shape = PatchShape { kernel: 2, colours: 1, masked: false };
         let source = open(shape, 4, 64, 0).unwrap();
-        let x = source.patches(20_000, 0, "patches", 0).unwrap();
+        let x = source.patches(Purpose::Training, 20_000, 0, "patches", 0).unwrap();
         let step = x.select(1, 0) - x.select(1, 1);
         let square = step.square().mean(Kind::Double);
         let fourth = step.pow_tensor_scalar(4).mean(Kind::Double);

@@ -13,6 +13,7 @@ mod options;
 mod patch;
 mod picture;
 mod source;
+mod split;
 mod window;
 
 pub use contrast::Contrast;
@@ -20,7 +21,8 @@ pub use gaussian::Gaussian;
 pub use images::Images;
 pub use options::EnsembleOptions;
 pub use patch::PatchShape;
-pub use source::PatchSource;
+pub use source::{PatchSource, Purpose};
+pub use split::SplitImages;
 pub use window::{Moments, Planes, moments};
 
 use std::path::Path;

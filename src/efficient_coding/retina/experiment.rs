@@ -110,7 +110,7 @@ impl Experiment for EfficientCoding {
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let _guard = no_grad_guard();
         let index = step.index;
-        let noisy = step.time(Phase::Data, || self.batch("patches", index))?;
+        let noisy = step.time(Phase::Data, || self.batch(index))?;
         let neurons = self.parameters.neurons()?;
         let constants = Rc::clone(&self.constants);
         let eliminates = self.rule.constraint.eliminates_gain();

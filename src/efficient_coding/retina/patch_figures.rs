@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::pictures::{NamedFigure, eigenvalues, tile, tile_size};
-use crate::efficient_coding::data::{PatchShape, PatchSource};
+use crate::efficient_coding::data::{PatchShape, PatchSource, Purpose};
 use crate::lab::figure::{ColourScale, LineFigure, Series, TilesFigure};
 use crate::lab::tensor::to_host;
 
@@ -26,7 +26,7 @@ fn patches(
     seed: u64,
     name: &str,
 ) -> Result<TilesFigure> {
-    let values = to_host::values(&source.patches(SHOWN, seed, "shown", 0)?)?;
+    let values = to_host::values(&source.patches(Purpose::Training, SHOWN, seed, "shown", 0)?)?;
     let colours = patch.colours;
     let planes = if colours > 1 { "; L, M and S side by side" } else { "" };
     Ok(TilesFigure {

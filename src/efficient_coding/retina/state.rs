@@ -14,7 +14,7 @@ use crate::efficient_coding::coding::frozen::FrozenMeasures;
 use crate::efficient_coding::coding::model::ModelConstants;
 use crate::efficient_coding::coding::pixel_grid::PixelGrid;
 use crate::efficient_coding::coding::rule::ConstraintRule;
-use crate::efficient_coding::data::PatchSource;
+use crate::efficient_coding::data::{PatchSource, Purpose};
 use crate::lab::store::{Persist, StateReader, StateWriter};
 use crate::lab::tensor::rng;
 use crate::lab::tensor::to_device::upload;
@@ -44,12 +44,12 @@ pub struct EfficientCoding {
 }
 
 impl EfficientCoding {
-    /// A batch of patches as [`EfficientCoding::noisy`] draws them.
+    /// The batch of a step, as [`EfficientCoding::noisy`] draws it.
     ///
     /// # Errors
     /// Where patches can't be had.
-    pub(super) fn batch(&self, stream: &str, t: u64) -> Result<Tensor> {
-        self.noisy(self.config.batch_size, stream, t)
+    pub(super) fn batch(&self, step: u64) -> Result<Tensor> {
+        self.noisy(Purpose::Training, self.config.batch_size, "patches", step)
     }
 
     /// Measures the model as it is on held-out patches, the same at every call.
@@ -57,25 +57,29 @@ impl EfficientCoding {
     /// # Errors
     /// Where patches can't be had.
     pub(super) fn frozen_measures(&self) -> Result<FrozenMeasures> {
-        let noisy = self.noisy(self.config.measuring.eval_patches, "held-out", 0)?;
+        let noisy = self.held_out(self.config.measuring.eval_patches, "held-out", 0)?;
         let neurons = self.parameters.neurons()?;
         Ok(FrozenMeasures::new(&self.constants, &neurons, &noisy, self.config.batch_size))
     }
 
-    /// Averages the covariances of the model as it is over batches, the same at every call.
+    /// Averages the covariances of the model as it is over held-out batches, the same at every call.
     ///
     /// # Errors
     /// Where patches can't be had.
     pub(super) fn covariances(&self) -> Result<Covariances> {
         let neurons = self.parameters.neurons()?;
-        let batches = 0..self.config.measuring.covariance_batches;
-        let batches = batches.map(|index| self.batch("covariance", index as u64));
+        let (size, batches) = (self.config.batch_size, 0..self.config.measuring.covariance_batches);
+        let batches = batches.map(|index| self.held_out(size, "covariance", index as u64));
         Covariances::new(&self.constants, &neurons, batches)
     }
 
+    fn held_out(&self, count: i64, stream: &str, t: u64) -> Result<Tensor> {
+        self.noisy(Purpose::HeldOut, count, stream, t)
+    }
+
     /// Patches with the noise of their pixels, drawn from (seed, stream, t): `[patch, input]`.
-    fn noisy(&self, count: i64, stream: &str, t: u64) -> Result<Tensor> {
-        let patches = self.source.patches(count, self.seed, stream, t)?;
+    fn noisy(&self, purpose: Purpose, count: i64, stream: &str, t: u64) -> Result<Tensor> {
+        let patches = self.source.patches(purpose, count, self.seed, stream, t)?;
         rng::seed_torch(self.seed, &format!("{stream}-noise"), t);
         let noise = patches.randn_like() * self.config.input_noise;
         Ok(upload(&(patches + noise), self.device))

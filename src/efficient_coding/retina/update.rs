@@ -46,7 +46,7 @@ impl EfficientCoding {
     /// # Errors
     /// Where patches can't be had.
     pub(super) fn filter_direction(&self, step: u64) -> Result<Tensor> {
-        let noisy = self.batch("patches", step)?;
+        let noisy = self.batch(step)?;
         let neurons = self.parameters.neurons()?;
         let eliminates = self.rule.constraint.eliminates_gain();
         let pass = BatchPass::new(&self.constants, &neurons, &noisy, eliminates);
