@@ -66,7 +66,7 @@ fn what_is_wrong_with_the_data_is_one_line() {
         ("small", 2, ["--kernel-size 6", "20 x 5 pixels"]),
         ("small/a.png", 1, ["small/a.png: a single picture", "give a folder of two or more"]),
         ("gausian", 2, ["--data gausian", "did you mean \"gaussian\"?"]),
-        ("photos", 1, ["Dragonfly", "scripts/data photos"]),
+        ("photos", 1, ["Aqua.jpg", "scripts/data photos"]),
     ] {
         let (found, line) = refusal(&run(folder.path(), &["--data", data]));
         assert_eq!(found, code, "{line}");

@@ -147,6 +147,85 @@ def test_the_text_is_the_addresses_of_the_npm_package_in_order(small, tmp_path, 
     assert "--data built-in" in capsys.readouterr().err
 
 
+@pytest.fixture
+def debian(small, monkeypatch):
+    """Two Debian packages with a photograph, its licence and a text of terms each, in place of those of the
+    photographs; gives the script, the packages' files and what they are expected to be."""
+    module, _, _ = small
+    shares = {
+        "hills": {"pictures/hills.jpg": b"hills" * 30, "doc/hills/copyright": b"CC0"},
+        "towns": {"walls/town/1920x1200.jpg": b"town" * 50, "walls/town/about": b"by A", "doc/towns/copyright": b"GPL"},
+    }
+    files = {
+        "hills.jpg": {"package": "hills"},
+        "COPYRIGHT.hills": {"package": "hills", "path": "doc/hills/copyright"},
+        "town.jpg": {"package": "towns"},
+        "town.txt": {"package": "towns", "path": "walls/town/about"},
+        "COPYRIGHT.towns": {"package": "towns", "path": "doc/towns/copyright"},
+    }
+    packages = {
+        "hills": {"debian": "hills", "path": "pictures/{file}"},
+        "towns": {"debian": "towns", "path": "walls/{stem}/1920x1200.jpg"},
+    }
+    pictures = {"hills.jpg": shares["hills"]["pictures/hills.jpg"],
+                "town.jpg": shares["towns"]["walls/town/1920x1200.jpg"]}
+    hashes = {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in pictures.items()}
+
+    def apt(command, folder):
+        if command[0] == "apt-get":
+            (folder / f"{command[-1]}_1.0_all.deb").write_bytes(b"deb")
+            return
+        package = Path(command[2]).name.split("_")[0]
+        for path, data in shares[package].items():
+            place = folder / command[3] / "usr/share" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+
+    monkeypatch.setattr(module, "run", apt)
+    manifest = {"files": files, "packages": packages, "without_files": "--data gaussian"}
+    monkeypatch.setitem(module.MANIFESTS, "photos", manifest)
+    monkeypatch.setitem(module.MIRRORS, "photos", [])
+    monkeypatch.setitem(module.FILES, "photos", {name: hashes.get(name, (None, None)) for name in files})
+    return module, shares
+
+
+def test_a_data_set_of_several_debian_packages(debian, tmp_path, monkeypatch, capsys):
+    module, shares = debian
+    assert module.provide("photos", tmp_path)
+    wanted = {"hills.jpg": b"hills" * 30, "town.jpg": b"town" * 50, "town.txt": b"by A",
+              "COPYRIGHT.hills": b"CC0", "COPYRIGHT.towns": b"GPL"}
+    assert holds(tmp_path / "photos", wanted)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == [], "temporary files stayed"
+    # A licence's text may be of another version of its package, but has to be there.
+    (tmp_path / "photos" / "town.txt").write_bytes(b"by B")
+    monkeypatch.setattr(module, "run", lambda *_: pytest.fail("fetched again"))
+    assert module.provide("photos", tmp_path)
+    (tmp_path / "photos" / "town.txt").write_bytes(b"")
+    with pytest.raises(pytest.fail.Exception):
+        module.provide("photos", tmp_path)
+    assert "town.txt: empty; fetching it again" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("package", "file", "data", "words"),
+    [
+        ("towns", "walls/town/1920x1200.jpg", b"another", "town.jpg: 7 bytes, expected 200"),
+        ("hills", "pictures/hills.jpg", b"HILLS" * 30, "hills.jpg: SHA-256"),
+        ("towns", "walls/town/about", None, "the package towns has no walls/town/about"),
+    ],
+)
+def test_a_package_that_has_changed_is_named(debian, tmp_path, capsys, package, file, data, words):
+    module, shares = debian
+    if data is None:
+        del shares[package][file]
+    else:
+        shares[package][file] = data
+    assert not module.provide("photos", tmp_path)
+    said = capsys.readouterr().err
+    assert f"photos: not from Debian: {words}" in said and "use data that need no download: --data gaussian" in said
+    assert not (tmp_path / "photos").exists()
+
+
 def test_the_real_mnist_from_a_mirror(server, tmp_path):
     source = ROOT / "data" / "mnist"
     if not all((source / name).is_file() for name in NAMES):

@@ -1,71 +1,38 @@
-//! Images from files: a picture, a folder of them, or the photographs that `scripts/data` fetches.
+//! Images from files: the pictures of a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use serde_json::json;
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::{Value, json};
 
 use super::images::Images;
+use super::parallel::in_parallel;
 use super::patch::PatchShape;
 use super::split::{SplitImages, is_held_out};
 use super::window::Planes;
 use super::{kyoto, picture};
-use crate::data::advice;
 use crate::lab::store::durable::sha256_of;
 use crate::lab::store::regular;
 
-/// The photographs of `scripts/data photos`, with the SHA-256 of each.
-const PHOTOS: [(&str, &str); 7] = [
-    ("Dragonfly_by_Bolly.jpg", "af5af17841009732def24b09bb1e669a1b09d2b4bdeee7812c371101c30d2bb3"),
-    (
-        "aitzgorri_by_Aitzol_Berasategi.jpg",
-        "66268e7b48f8854d36a28765fac6e23ec1aee251daa6da1f64715f201020ad36",
-    ),
-    (
-        "friends_by_Aitzol_Berasategi.jpg",
-        "cc40e313c74e421edffe3403def413c16878ce14661cce7ec5915baeab35538d",
-    ),
-    (
-        "life_by_Aitzol_Berasategi.jpg",
-        "4c119350ead80201fe256850c3d316309ddfb4bdf10b235ce982dcde0c667c05",
-    ),
-    (
-        "picosdeeuropa_by_Aitzol_Berasategi.jpg",
-        "414d0072b2f6f2c555deafeaef6e45c4fed6fa9ad26eba6560ca8803959cf97a",
-    ),
-    (
-        "seeding_by_Clements_Engelhardt.jpg",
-        "a5634d1ab5e41a3568e92d4a894a500c92b891f9ff734e50bd224d6e185a605f",
-    ),
-    (
-        "sunset_by_Aitzol_Berasategi.jpg",
-        "474dab6a4b9f94dc76c29dfe30e9f5db4af0fd2e33fe5d695f8152b371efca18",
-    ),
-];
-/// Pixels of a photograph that become one, along each side: what JPEG, demosaicing and sharpening
-/// have made of neighbouring pixels is averaged away.
-const PHOTO_DOWNSAMPLE: usize = 3;
+/// A file with its content.
+pub struct ImageFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The SHA-256 of its content.
+    pub sha256: String,
+    bytes: Vec<u8>,
+}
 
-/// Patches of the photographs under `data_dir`.
-///
-/// # Errors
-/// Where a photograph is missing or not the known one; as [`Images::new`].
-pub fn photos(data_dir: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Images> {
-    let folder = std::path::absolute(data_dir).unwrap_or(data_dir.into()).join("photos");
-    let advice = advice("photos");
-    let mut files = Vec::new();
-    for (name, expected) in PHOTOS {
-        let path = folder.join(name);
-        let bytes = regular::read_any_length(&path).map_err(|error| {
-            anyhow!("the photograph {} can't be read: {error}; {advice}", path.display())
-        })?;
-        let found = sha256_of(&[&bytes]);
-        ensure!(found == expected, "{}: its SHA-256 is {found}; {advice}", path.display());
-        files.push((path, bytes));
+impl ImageFile {
+    /// Reads a file, whatever is in it.
+    ///
+    /// # Errors
+    /// Where it can't be read, or is none.
+    pub fn read(path: &Path) -> std::io::Result<Self> {
+        let bytes = regular::read_any_length(path)?;
+        Ok(Self { path: path.to_path_buf(), sha256: sha256_of(&[&bytes]), bytes })
     }
-    let downsample = downsample.map_or(PHOTO_DOWNSAMPLE, |side| side as usize);
-    build("photos", files, shape, downsample)
 }
 
 /// Patches of all image files in a folder, the last and every fourth before it in the order of their
@@ -96,12 +63,12 @@ pub fn own(path: &Path, shape: PatchShape, downsample: Option<u32>) -> Result<Im
         bail!("--data {}: no .jpg, .png or .mat file in it", path.display());
     }
     paths.sort();
-    let read = |path: PathBuf| match regular::read_any_length(&path) {
-        Ok(bytes) => Ok((path, bytes)),
-        Err(error) => Err(anyhow!("the image {} can't be read: {error}", path.display())),
-    };
-    let files = paths.into_iter().map(read).collect::<Result<_>>()?;
-    build(&path.display().to_string(), files, shape, downsample.map_or(1, |side| side as usize))
+    let files = in_parallel(&paths, |path| {
+        let file = ImageFile::read(path);
+        file.map_err(|error| anyhow!("the image {} can't be read: {error}", path.display()))
+    });
+    let files = files.into_iter().collect::<Result<Vec<_>>>()?;
+    build(&path.display().to_string(), &files, shape, downsample.map_or(1, |side| side as usize))
 }
 
 fn has_extension(path: &Path, known: &[&str]) -> bool {
@@ -113,7 +80,8 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-fn is_picture(path: &Path) -> bool {
+/// Whether a name is that of a picture.
+pub fn is_picture(path: &Path) -> bool {
     has_extension(path, &["jpg", "jpeg", "png"])
 }
 
@@ -121,30 +89,40 @@ fn is_matlab(path: &Path) -> bool {
     has_extension(path, &["mat"])
 }
 
-fn build(
+/// Patches of files of images, the last and every fourth before it held out.
+///
+/// - name: what the record and errors call them all
+///
+/// # Errors
+/// Where a file is damaged, or there is a single one; as [`Images::new`].
+pub fn build(
     name: &str,
-    files: Vec<(PathBuf, Vec<u8>)>,
+    files: &[ImageFile],
     shape: PatchShape,
     downsample: usize,
 ) -> Result<Images> {
-    let mut images: Vec<Planes> = Vec::new();
-    let mut record = Vec::new();
-    let count = files.len();
-    for (index, (path, bytes)) in files.into_iter().enumerate() {
-        let image = if is_matlab(&path) {
-            kyoto::read(&path, &bytes, shape.colours)?
+    let images = in_parallel(files, |ImageFile { path, bytes, .. }| {
+        if is_matlab(path) {
+            kyoto::read(path, bytes, shape.colours)
         } else {
-            picture::decode(&path, &bytes, downsample, shape.colours)?
-        };
-        record.push(json!({
-            "file": path.display().to_string(),
-            "sha256": sha256_of(&[&bytes]),
-            "height": image.height,
-            "width": image.width,
-            "held_out": is_held_out(index, count),
-        }));
-        images.push(image);
-    }
+            picture::decode(path, bytes, downsample, shape.colours)
+        }
+    });
+    let images = images.into_iter().collect::<Result<Vec<Planes>>>()?;
+    let record: Vec<Value> = images
+        .iter()
+        .zip(files)
+        .enumerate()
+        .map(|(index, (image, file))| {
+            json!({
+                "file": file.path.display().to_string(),
+                "sha256": file.sha256,
+                "height": image.height,
+                "width": image.width,
+                "held_out": is_held_out(index, files.len()),
+            })
+        })
+        .collect();
     let source = json!({
         "name": name,
         "files": record,
@@ -224,8 +202,6 @@ mod tests {
         fs::write(folder.path().join("a.jpg"), b"\xff\xd8\xff\xe0 and nothing more").unwrap();
         let found = line(SHAPE);
         assert!(found.contains("a.jpg: not a whole picture") && !found.contains('\n'), "{found}");
-        let found = one_line(&photos(folder.path(), SHAPE, None).err().unwrap());
-        assert!(found.contains("Dragonfly") && found.contains("scripts/data photos"), "{found}");
         let missing = folder.path().join("none.jpg");
         assert!(one_line(&own(&missing, SHAPE, None).err().unwrap()).contains("can't be read"));
     }

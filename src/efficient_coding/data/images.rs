@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use tch::Tensor;
 
+use super::parallel::in_parallel;
 use super::patch::PatchShape;
 use super::source::{PatchSource, Purpose};
 use super::split::SplitImages;
@@ -52,8 +53,7 @@ impl Images {
             }
             standardise(image)?;
         }
-        let each: Vec<Moments> =
-            images.training.iter().map(|image| moments(image, kernel)).collect();
+        let each = in_parallel(&images.training, |image| moments(image, kernel));
         let moments = Moments::mean_of(&each);
         let mask = shape.mask();
         let positions: usize = images

@@ -10,7 +10,9 @@ mod kyoto;
 mod leaves;
 mod matlab;
 mod options;
+mod parallel;
 mod patch;
+mod photos;
 mod picture;
 mod source;
 mod split;
@@ -59,7 +61,7 @@ pub fn open(
             let size = options.image_size.unwrap_or(LEAVES_SIZE);
             Box::new(leaves::open(shape, options.leaf_images, size, seed)?)
         }
-        "photos" => Box::new(files::photos(data_dir, shape, options.downsample)?),
+        "photos" => Box::new(photos::open(data_dir, shape, options.downsample)?),
         path if Path::new(path).exists() => {
             Box::new(files::own(Path::new(path), shape, options.downsample)?)
         }
