@@ -21,7 +21,7 @@ const TINY: &str = "--device cpu --threads 1 --kernel-size 6 --neurons 7 --batch
                     --evaluate-every 50 --lr 0.02";
 
 /// Every constraint, with all that a step changes: optimizers' state, sums, and jitter at every step.
-const CONSTRAINTS: [&str; 12] = [
+const CONSTRAINTS: [&str; 13] = [
     "lagrange --optimizer adam",
     "gamma-v1",
     "gamma-v2 --optimizer adam",
@@ -32,6 +32,7 @@ const CONSTRAINTS: [&str; 12] = [
     "project --optimizer adam",
     "total-derivative",
     "exact --legacy-logging",
+    "exact --gain-smoothing 0.9",
     "pi --optimizer momentum",
     "pi --legacy-logging --centring-stop 200",
 ];

@@ -23,6 +23,8 @@ RETINA = {
     "project": "--constraint project",
     "total-derivative": "--constraint total-derivative --optimizer adam --centring-stop 9 --centring-weight 3",
     "exact": "--constraint exact --shape single-t --optimizer adam",
+    "exact-smoothed": "--constraint exact --gain-smoothing 0.4",
+    "exact-smoothed-linear": "--constraint exact --gain-smoothing 0.9 --nonlinearity linear",
     "pi": "--constraint pi --optimizer adamw --weight-decay 0.1",
     "relu": "--nonlinearity relu --constraint exact",
     "linear": "--nonlinearity linear --constraint pi",

@@ -6,7 +6,7 @@ pub const TINY: &str = "--kernel-size 4 --neurons 3 --batch-size 6 --eval-patche
                     --checkpoint-every 1 --keep 9 --firing-rate 0.7 --output-noise 0.8 --quiet --name a";
 
 /// The flags of each run, of which the first is the constraint.
-pub const LINES: [&str; 20] = [
+pub const LINES: [&str; 21] = [
     "lagrange --rho 0.6",
     "lagrange --nonlinearity relu --clip-norm 0.05",
     "lagrange --shape difference-of-gaussian --colours 3 --centring-stop 9",
@@ -24,6 +24,7 @@ pub const LINES: [&str; 20] = [
     "total-derivative --nonlinearity linear",
     "exact --nonlinearity linear --covariance-batches 1",
     "exact --centring-stop 9 --jitter-stop 9 --jitter-interval 2 --legacy-logging",
+    "exact --gain-smoothing 0.5 --nonlinearity relu",
     "pi --rho 3 --pi-proportional 2 --pi-integral 0.5 --pi-smoothing 0.3 --centring-start 2 \
      --centring-stop 9 --centring-weight 0.3",
     "pi --data contrast --mask none --colours 3 --kernel-size 3 --legacy-logging",

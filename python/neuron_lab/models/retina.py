@@ -83,14 +83,19 @@ class Retina(nn.Module):
         activity = u.square() if kind == "linear" else value
         mean = activity.mean(0)
         target = self.config["firing_rate"]
-        gain = (target / mean) ** (1 / exponent) if eliminate else self.encoder.logA.exp()
+        gain = self._gain_for(mean) if eliminate else self.encoder.logA.exp()
         g = slope * gain
         noise = self.config["input_noise"] ** 2 * (filters.T @ filters)
         variance = self.config["output_noise"] ** 2
         signal = filters.T @ (self.covered @ filters)
-        return {"rates": value * gain, "gain": gain, "mean_activity": mean * gain**exponent,
+        return {"rates": value * gain, "gain": gain, "unit_activity": mean, "mean_activity": mean * gain**exponent,
                 "h": mean * gain**exponent - target, "filters": filters,
                 "kl": log2_det(signal, g, variance) - log2_det(noise, g, variance)}
+
+    def _gain_for(self, unit_activity):
+        """The gain at which the activity, here at gain 1, meets the target."""
+        exponent = 2 if self.config["nonlinearity"] == "linear" else 1
+        return (self.config["firing_rate"] / unit_activity) ** (1 / exponent)
 
     def kl(self, noisy, eliminate=False):
         """KL of each patch in bits, [patch]; what the rates tell of the image is half of it.
@@ -174,7 +179,8 @@ class Retina(nn.Module):
             if self._centres(step):
                 to_filters = to_filters + self.config["centring_weight"] * self.pull(leaf.detach())
             (filters * to_filters).sum().backward()
-        self._followed = {name: found[name].detach() for name in ("gain", "mean_activity", "h")}
+        kept = ("gain", "unit_activity", "mean_activity", "h")
+        self._followed = {name: found[name].detach() for name in kept} | {"step": step}
 
     def _of_filters(self, gradient, objective, h, leaf, variant):
         """What the filters descend along where gains and thresholds have a loss of their own."""
@@ -211,7 +217,12 @@ class Retina(nn.Module):
         a formula sets from the batch of the last backward pass."""
         if self.encoder.shape == "free" and self.encoder.W.grad is not None:
             self.encoder.W /= self.encoder.W.norm(dim=0, keepdim=True)
-        if self.constraint == "exact":
+        smoothing = self.config.get("gain_smoothing", 0.0)
+        if self.constraint == "exact" and smoothing > 0:
+            newest = max(1 - smoothing, 1 / (self._followed["step"] + 1))
+            self.controller_mean.mul_(1 - newest).add_(self._followed["unit_activity"] * newest)
+            self.encoder.logA.copy_(self._gain_for(self.controller_mean).log())
+        elif self.constraint == "exact":
             self.encoder.logA.copy_(self._followed["gain"].log())
         elif self.constraint == "pi":
             _, mean, total = self._controlled(self._followed["h"])

@@ -4,6 +4,7 @@ use tch::{Tensor, no_grad_guard};
 
 use super::assign::assign_where;
 use super::constraint::Constraint;
+use super::gradient::BatchPass;
 
 /// Weight of the past in the Gamma constraints' running mean.
 const GAMMA_MEMORY: f64 = 0.999;
@@ -19,6 +20,9 @@ pub struct ControllerSettings {
     pub integral: f64,
     /// Weight of the past in the running mean that `pi` is proportional to.
     pub smoothing: f64,
+    /// Weight of the past in the running mean of the activities that the gains of `exact` follow;
+    /// 0 for the last batch alone.
+    pub gain_smoothing: f64,
     /// Mean activity that each neuron may have.
     pub target: f64,
 }
@@ -94,6 +98,25 @@ impl Controller {
         Reaction { output: -mean.log(), mean, sum: self.sum.shallow_clone() }
     }
 
+    /// The log of the gain that `exact` leaves with the model where it smooths: at which the running
+    /// mean of the activity, over batches, is the target. The batch is learnt from at the gain of its
+    /// own all the same, so that no filter depends on this. None where the gain is that of the batch.
+    ///
+    /// The first batches weigh alike, until each has the weight that a new one has later: the mean
+    /// needs no beginning.
+    ///
+    /// - step: counted from 0
+    pub fn running_gain(&self, pass: &BatchPass, step: u64) -> Option<Reaction> {
+        let _guard = no_grad_guard();
+        let ControllerSettings { gain_smoothing, .. } = self.settings;
+        (gain_smoothing > 0.0).then(|| {
+            let newest = (1.0 - gain_smoothing).max(1.0 / (step as f64 + 1.0));
+            let mean = &self.mean * (1.0 - newest) + &pass.unit_activity * newest;
+            let output = pass.gain_for(&mean).log();
+            Reaction { output, mean, sum: self.sum.shallow_clone() }
+        })
+    }
+
     /// Remembers what a reaction has taken in. Where `apply` is false nothing changes.
     ///
     /// - apply: `[]` bool
@@ -109,6 +132,7 @@ impl Controller {
         match self.settings.constraint {
             Constraint::GammaV1 | Constraint::GammaV2 => vec![mean],
             Constraint::Pi => vec![mean, sum],
+            Constraint::Exact if self.settings.gain_smoothing > 0.0 => vec![mean],
             Constraint::Lagrange | Constraint::None | Constraint::Exact => Vec::new(),
             Constraint::TwoLosses | Constraint::Project | Constraint::TotalDerivative => Vec::new(),
         }

@@ -51,6 +51,8 @@ pub struct BatchPass<'a> {
     pub response: Response,
     /// g: `[sample, neuron]`.
     pub slopes: Tensor,
+    /// Mean activity of each neuron over the batch, were its gain 1: `[neuron]`.
+    pub unit_activity: Tensor,
     /// Mean activity of each neuron over the batch: `[neuron]`.
     pub mean_activity: Tensor,
     /// What each neuron's mean activity is above its target: `[neuron]`.
@@ -82,13 +84,12 @@ impl<'a> BatchPass<'a> {
         let response = nonlinearity.respond(&above);
         let kind = None::<Kind>;
         let mean = response.activity.mean_dim(0, false, kind);
-        let exponent = nonlinearity.activity_exponent();
         let gain = match eliminate {
-            true => (constants.target / &mean).pow_tensor_scalar(1.0 / exponent),
+            true => constants.gain_for(&mean),
             false => neurons.log_gain.exp(),
         };
         let slopes = &response.slope * &gain;
-        let mean_activity = mean * nonlinearity.activity_gain(&gain);
+        let mean_activity = &mean * nonlinearity.activity_gain(&gain);
         let excess = &mean_activity - constants.target;
         let covered = constants.covariance.matmul(&filters);
         let shared = Shared {
@@ -108,6 +109,7 @@ impl<'a> BatchPass<'a> {
             above,
             response,
             slopes,
+            unit_activity: mean,
             mean_activity,
             excess,
             shared,
@@ -131,6 +133,13 @@ impl<'a> BatchPass<'a> {
         };
         let slopes = nonlinearity.slope(&above) * log_gain.exp();
         Information::new(&self.shared, &slopes)
+    }
+
+    /// The gain at which the activity meets the target.
+    ///
+    /// - unit_activity: the mean activity at gain 1, `[neuron]`
+    pub fn gain_for(&self, unit_activity: &Tensor) -> Tensor {
+        self.constants.gain_for(unit_activity)
     }
 
     /// What each neuron's mean activity is above its target: h, `[neuron]`.

@@ -44,6 +44,14 @@ impl ModelConstants {
         let covariance = covariance + noise * input_noise.powi(2);
         Self { covariance, input_noise, output_noise, nonlinearity, target }
     }
+
+    /// The gain at which the activity meets the target: `[neuron]`.
+    ///
+    /// - unit_activity: the mean activity at gain 1, `[neuron]`
+    pub fn gain_for(&self, unit_activity: &Tensor) -> Tensor {
+        let exponent = self.nonlinearity.activity_exponent();
+        (self.target / unit_activity).pow_tensor_scalar(1.0 / exponent)
+    }
 }
 
 /// Each column divided by its norm: `[input, neuron]`.

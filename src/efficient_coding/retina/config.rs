@@ -74,6 +74,11 @@ pub struct EfficientCodingConfig {
     /// pi: weight of the past in the running mean of the excess that it is proportional to
     #[arg(long, default_value_t = 0.9)]
     pub pi_smoothing: f64,
+    /// exact: weight of the past in the running mean of the activities that the model's own gains
+    /// follow; 0 for those of the last batch alone
+    #[arg(long, default_value_t = 0.0)]
+    #[serde(default)]
+    pub gain_smoothing: f64,
     /// Patches in a batch
     #[arg(long, default_value_t = 128)]
     pub batch_size: i64,
@@ -216,6 +221,7 @@ impl EfficientCodingConfig {
             proportional: self.pi_proportional,
             integral: self.pi_integral,
             smoothing: self.pi_smoothing,
+            gain_smoothing: self.gain_smoothing,
             target: self.firing_rate,
         }
     }

@@ -118,7 +118,7 @@ impl Experiment for EfficientCoding {
             step.time(Phase::Forward, || BatchPass::new(&constants, &neurons, &noisy, eliminates));
         let information =
             step.time(Phase::Factorization, || Information::new(&pass.shared, &pass.slopes));
-        let formula = self.formula_step(&pass)?;
+        let formula = self.formula_step(&pass, index)?;
         let multiplier = formula.multiplier.as_ref();
         let mut direction = step
             .time(Phase::Backward, || self.rule.direction(&pass, &information, multiplier, index));

@@ -63,11 +63,12 @@ impl EfficientCoding {
         direction.filters.context("every rule moves the filters at odd steps")
     }
 
-    /// What formulas make of a batch, under a constraint that has one. The model is left as it is.
+    /// What formulas make of the batch of a step, under a constraint that has one. The model is left
+    /// as it is.
     ///
     /// # Errors
     /// Where the model lacks a number.
-    pub(super) fn formula_step(&self, pass: &BatchPass) -> Result<FormulaStep> {
+    pub(super) fn formula_step(&self, pass: &BatchPass, step: u64) -> Result<FormulaStep> {
         let start = || self.parameters.get(MULTIPLIER);
         let none = FormulaStep { multiplier: None, log_gain: None, reaction: None };
         Ok(match self.rule.constraint {
@@ -82,7 +83,13 @@ impl EfficientCoding {
                 let log_gain = Some(reaction.output.shallow_clone());
                 FormulaStep { log_gain, reaction: Some(reaction), ..none }
             }
-            Constraint::Exact => FormulaStep { log_gain: Some(pass.gain.log()), ..none },
+            Constraint::Exact => match self.controller.running_gain(pass, step) {
+                Some(reaction) => {
+                    let log_gain = Some(reaction.output.shallow_clone());
+                    FormulaStep { log_gain, reaction: Some(reaction), ..none }
+                }
+                None => FormulaStep { log_gain: Some(pass.gain.log()), ..none },
+            },
             Constraint::None | Constraint::TwoLosses => none,
             Constraint::Project | Constraint::TotalDerivative => none,
         })

@@ -94,10 +94,13 @@ impl EfficientCodingConfig {
                 format!("--{flag} {value}: expected {what}")
             });
         }
-        let smoothing = self.pi_smoothing;
-        refusals.unless((0.0..1.0).contains(&smoothing), || {
-            format!("--pi-smoothing {smoothing}: expected 0 to below 1")
-        });
+        for (flag, smoothing) in
+            [("pi-smoothing", self.pi_smoothing), ("gain-smoothing", self.gain_smoothing)]
+        {
+            refusals.unless((0.0..1.0).contains(&smoothing), || {
+                format!("--{flag} {smoothing}: expected 0 to below 1")
+            });
+        }
     }
 
     fn resolve_constraint(&mut self, refusals: &mut Refusals) {
@@ -112,6 +115,10 @@ impl EfficientCodingConfig {
                 "--rate-lr-multiplier {factor}: this constraint has no optimizer for the rates; it \
                  goes with --constraint two-losses, project, total-derivative"
             )
+        });
+        let smoothing = self.gain_smoothing;
+        refusals.unless(smoothing == 0.0 || self.constraint.eliminates_gain(), || {
+            format!("--gain-smoothing {smoothing}: it goes with --constraint exact only")
         });
         let (lr, most) = (self.learner.lr, f64::from(f32::MAX));
         refusals.unless(lr > most || lr * factor <= most, || {
