@@ -14,7 +14,7 @@ use neuron_lab::efficient_coding::coding::information::Information;
 use neuron_lab::efficient_coding::coding::model::{ModelConstants, Neurons, unit_columns};
 use neuron_lab::efficient_coding::coding::response::Nonlinearity;
 use neuron_lab::efficient_coding::coding::rule::{ConstraintRule, Direction};
-use neuron_lab::efficient_coding::coding::shapes;
+use neuron_lab::efficient_coding::coding::shapes::{self, ShapeOptions};
 use neuron_lab::efficient_coding::data::PatchShape;
 use neuron_lab::efficient_coding::retina::config::EfficientCodingConfig;
 use neuron_lab::lab::configure;
@@ -280,7 +280,7 @@ fn shapes_pass_the_gradient_on_to_their_parameters() {
     ] {
         let patch = PatchShape { kernel: 5, colours, masked: true };
         let case = case(Nonlinearity::Softplus, patch.inputs());
-        let shape = shapes::of(name, patch).unwrap().unwrap();
+        let shape = shapes::of(name, patch, ShapeOptions::default()).unwrap().unwrap();
         let parameters: Vec<Tensor> = shape
             .initial(NEURONS, 3)
             .into_iter()

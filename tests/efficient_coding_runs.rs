@@ -170,6 +170,19 @@ fn bad_values_are_one_line() {
         ("--eval-patches 100000000000000", "--eval-patches 100000000000000: expected 1 to 1000000"),
         ("--covariance-batches 4611686018427387904", "expected 1 to 1000000"),
         ("--neurons 0", "--neurons 0: expected 1 or more"),
+        ("--centres hexagonal", "--centres hexagonal: free filters have no centres"),
+        ("--shared-shape", "--shared-shape: free filters have no shape"),
+        ("--mosaics 2", "--mosaics 2: expected 1, or more with --centres hexagonal"),
+        (
+            "--shape gaussian --centres hexagonal --mosaics 2 --neurons 5",
+            "--mosaics 2: --neurons 5 is no multiple of it",
+        ),
+        (
+            "--shape gaussian --centres hexagonal --jitter-stop 9",
+            "jitter would move what stands still",
+        ),
+        ("--gain-smoothing 0.9", "--gain-smoothing 0.9: it goes with --constraint exact only"),
+        ("--constraint exact --gain-smoothing 1", "--gain-smoothing 1: expected 0 to below 1"),
     ] {
         refused(home.path(), flags, 2, part);
     }

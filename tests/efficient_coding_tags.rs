@@ -431,7 +431,7 @@ fn case(bench: &Bench, line: &str) -> (Case, BTreeMap<usize, BTreeMap<String, f6
     let checkpoints: Vec<Checkpoint> = (1..=run.steps.unwrap()).map(read).collect();
     let patch = config.patch();
     let source = data::open(&run.data, &run.data_dir, patch, &config.ensemble(), run.seed).unwrap();
-    let shape = shapes::of(&config.shape, patch).unwrap();
+    let shape = shapes::of(&config.shape, patch, config.shape_options()).unwrap();
     let covariance = rows(&checkpoints[0].tensors["state.covariance"]);
     let text =
         std::fs::read_to_string(bench.path("runs/efficient_coding/a/metrics.jsonl")).unwrap();

@@ -29,10 +29,11 @@ PROFILES = {
 TRIES = 10
 
 
-def parameters(seed, inputs, neurons, shape="free", kernel=None, colours=1):
+def parameters(seed, inputs, neurons, shape="free", kernel=None, colours=1, mosaics=None, shared=False):
     """The initial filters, gains, thresholds and multipliers, by name; a model has some of them.
 
-    Stream `init`: free filters t = 0, shapes t = 2, the others t = 1.
+    Stream `init`: free filters t = 0, shapes t = 2, the others t = 1. `mosaics` are those of
+    --centres hexagonal; `shared` is --shared-shape.
     """
     if shape == "free":
         filters = Generator.of(seed, "init", 0).normal((inputs, neurons))
@@ -40,9 +41,12 @@ def parameters(seed, inputs, neurons, shape="free", kernel=None, colours=1):
     else:
         generator, middle = Generator.of(seed, "init", 2), (kernel - 1) / 2
         centres, rows = generator.uniform((neurons, 2)) * middle + middle / 2, []
+        columns = 1 if shared else neurons
+        if mosaics is not None:
+            centres = np.tile(hexagonal(neurons // mosaics, kernel), (mosaics, 1))
         for _ in range(colours):
-            rows += [np.full((1, neurons), value) for value in PROFILES[shape]]
-            rows.append(generator.normal((1, neurons)))
+            rows += [np.full((1, columns), value) for value in PROFILES[shape]]
+            rows.append(generator.normal((1, columns)))
         found = {"encoder.kernel_centers": centres,
                  "encoder.shape_function.shape_params": np.concatenate(rows)}
     generator = Generator.of(seed, "init", 1)
@@ -50,6 +54,18 @@ def parameters(seed, inputs, neurons, shape="free", kernel=None, colours=1):
     found["encoder.logB"] = generator.normal((neurons,)) * 0.02 - 1.0
     found["Lambda"] = generator.uniform((neurons,))
     return found
+
+
+def hexagonal(count, kernel):
+    """The centres [count, 2] of one mosaic of --centres hexagonal."""
+    reach = math.ceil(math.sqrt(count)) + 2
+    points = sorted((3 * row**2 + twice**2, row, twice) for row in range(-reach, reach + 1)
+                    for twice in range(-2 * reach + row % 2, 2 * reach + row % 2 + 1, 2))[:count]
+    square, row, twice = np.array(points).T
+    spacing, middle = kernel / 2 * math.sqrt(2 * math.pi / (math.sqrt(3) * count)), (kernel - 1) / 2
+    if count > 1:
+        spacing = min(spacing, middle / (math.sqrt(square[-1]) / 2))
+    return middle + spacing * np.stack([math.sqrt(3) / 2 * row, twice / 2], 1)
 
 
 def jittered(centres, power, kernel, seed, step):

@@ -97,6 +97,12 @@ def test_shapes_jitter_and_mosaics(tmp_path):
     numbers = retina.parameters(6, 144, 40, "difference-of-gaussian", 12)
     name = "encoder.shape_function.shape_params"
     np.testing.assert_allclose(found.tensors[name], numbers[name], atol=3e-6)
+    fixed = run(tmp_path / "fixed", "efficient_coding", "--shape difference-of-gaussian --kernel-size 12 "
+                "--neurons 28 --centres hexagonal --mosaics 2 --shared-shape --batch-size 8 --eval-patches 8 "
+                "--covariance-batches 1 --image-every 0 --steps 1 --seed 6 --lr 0.5")
+    still = retina.parameters(6, 144, 28, "difference-of-gaussian", 12, mosaics=2, shared=True)
+    np.testing.assert_allclose(fixed.tensors["encoder.kernel_centers"], still["encoder.kernel_centers"], atol=1e-5)
+    assert fixed.tensors[name].shape == still[name].shape == (4, 1)
     centres = retina.jittered(numbers["encoder.kernel_centers"], 1.5, 12, 6, 0)
     centres = retina.jittered(centres, 1.5, 12, 6, 3)
     np.testing.assert_allclose(found.tensors["encoder.kernel_centers"], centres, atol=1e-5)

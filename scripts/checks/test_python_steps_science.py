@@ -23,6 +23,8 @@ RETINA = {
     "project": "--constraint project",
     "total-derivative": "--constraint total-derivative --optimizer adam --centring-stop 9 --centring-weight 3",
     "exact": "--constraint exact --shape single-t --optimizer adam",
+    "hexagonal": "--shape difference-of-gaussian --centres hexagonal --mosaics 2 --shared-shape --colours 3",
+    "shared": "--shape gaussian --shared-shape --constraint pi --optimizer adam",
     "exact-smoothed": "--constraint exact --gain-smoothing 0.4",
     "exact-smoothed-linear": "--constraint exact --gain-smoothing 0.9 --nonlinearity linear",
     "pi": "--constraint pi --optimizer adamw --weight-decay 0.1",
@@ -49,7 +51,11 @@ def test_efficient_coding(flags):
         if "two-losses" in flags and "variant" not in flags:
             fixed = ["log"] if step % 2 else ["W"]
         if "pi" in flags.split():
-            fixed = ["Lambda", "logB"] if "linear" in flags else ["Lambda"]
+            fixed = ["Lambda"]
+        if "linear" in flags.split():
+            fixed = [*fixed, "logB"]
+        if "hexagonal" in flags:
+            fixed = [*fixed, "kernel_centers"]
         assert_next(trained, model, step, tolerance=1e-5, fixed=fixed)
 
 

@@ -20,18 +20,22 @@ SEPARATE = ("two-losses", "project", "total-derivative")
 class Encoder(nn.Module):
     """Filters, free ones `W` or those of a shape, and the logarithms of gains and thresholds."""
 
-    def __init__(self, inputs, neurons, kernel, colours, shape):
+    def __init__(self, inputs, neurons, kernel, colours, shape, hexagonal=False, mosaics=1, shared=False):
         super().__init__()
         self.kernel, self.colours, self.shape = kernel, colours, shape
+        self.signs = None
         if shape == "free":
             w = torch.randn(inputs, neurons)
             self.W = nn.Parameter(w / w.norm(dim=0))
         else:
             middle = (kernel - 1) / 2
-            self.kernel_centers = nn.Parameter(torch.rand(neurons, 2) * middle + middle / 2)
+            self.kernel_centers = nn.Parameter(torch.rand(neurons, 2) * middle + middle / 2, not hexagonal)
+            if shared:
+                turn = torch.arange(neurons) // (neurons // mosaics if mosaics > 1 else 1)
+                self.signs = turn % 2 * 2 - 1
             self.shape_function = nn.Module()
             rows = colours * (PROFILES[shape][1] + 1)
-            self.shape_function.shape_params = nn.Parameter(torch.randn(rows, neurons))
+            self.shape_function.shape_params = nn.Parameter(torch.randn(rows, 1 if shared else neurons))
         self.logA = nn.Parameter(torch.randn(neurons) * 0.02)
         self.logB = nn.Parameter(torch.randn(neurons) * 0.02 - 1)
 
@@ -40,7 +44,7 @@ class Encoder(nn.Module):
         if self.shape == "free":
             return self.W
         return radial(self.shape, self.kernel_centers, self.shape_function.shape_params,
-                      self.kernel, self.colours)
+                      self.kernel, self.colours, self.signs)
 
 
 class Retina(nn.Module):
@@ -55,7 +59,8 @@ class Retina(nn.Module):
         self.config, self.constraint = config, config["constraint"]
         neurons = config["neurons"]
         self.encoder = Encoder(len(covariance), neurons, config["kernel_size"], config["colours"],
-                               config["shape"])
+                               config["shape"], config.get("centres", "learnt") == "hexagonal",
+                               config.get("mosaics", 1), config.get("shared_shape", False))
         if self.constraint in ("lagrange", "pi"):
             self.Lambda = nn.Parameter(torch.rand(neurons), requires_grad=self.constraint == "lagrange")
         if self.constraint in ("gamma-v1", "gamma-v2", "exact"):

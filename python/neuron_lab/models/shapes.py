@@ -31,12 +31,13 @@ PROFILES = {
 }
 
 
-def radial(shape, centres, parameters, kernel, colours):
+def radial(shape, centres, parameters, kernel, colours, signs=None):
     """Filters [input, neuron], each of norm 1: a profile around a centre in every colour.
 
     centres: row and column in pixels, [neuron, 2].
     parameters: of each colour those of the profile and then the weight of the colour,
-    [colour * (profile's + 1), neuron].
+    [colour * (profile's + 1), neuron], or one column that all neurons share.
+    signs: of filters that share a shape, [neuron].
     """
     profile, count = PROFILES[shape]
     own = parameters.reshape(colours, count + 1, 1, -1)
@@ -46,4 +47,5 @@ def radial(shape, centres, parameters, kernel, colours):
     s = (rows.unsqueeze(1) + columns.unsqueeze(0)).reshape(1, kernel * kernel, -1)
     values = profile(s, kernel, *(own[:, i] for i in range(count)))
     flat = (values * (weights / weights.square().sum(0, keepdim=True).sqrt())).flatten(0, 1)
+    flat = flat if signs is None else flat * signs
     return flat / flat.square().sum(0, keepdim=True).sqrt()

@@ -122,12 +122,12 @@ fn default_folder(checkpoint: &Checkpoint) -> PathBuf {
 }
 
 /// The filters of a checkpoint: `[input, neuron]`.
-fn filters(checkpoint: &Checkpoint, config: &EfficientCodingConfig) -> Result<Tensor> {
+pub(super) fn filters(checkpoint: &Checkpoint, config: &EfficientCodingConfig) -> Result<Tensor> {
     let get = |name: &str| {
         let found = checkpoint.tensors.get(name).map(Tensor::shallow_clone);
         found.with_context(|| format!("{} has no {name}", checkpoint.path.display()))
     };
-    let Some(shape) = shapes::of(&config.shape, config.patch())? else {
+    let Some(shape) = shapes::of(&config.shape, config.patch(), config.shape_options())? else {
         let inputs = config.patch().inputs();
         return Ok(get(FREE)?.reshape([inputs, -1]));
     };

@@ -9,6 +9,7 @@ use crate::efficient_coding::coding::controller::ControllerSettings;
 use crate::efficient_coding::coding::model::ModelConstants;
 use crate::efficient_coding::coding::response::Nonlinearity;
 use crate::efficient_coding::coding::rule::ConstraintRule;
+use crate::efficient_coding::coding::shapes::{Centres, ShapeOptions};
 use crate::efficient_coding::data::{EnsembleOptions, PatchShape};
 use crate::lab::LearnerConfig;
 
@@ -41,6 +42,18 @@ pub struct EfficientCodingConfig {
     /// Filters: free, or a shape of a few parameters
     #[arg(long, default_value = "free")]
     pub shape: String,
+    /// Filters with a shape: where their centres are
+    #[arg(long, value_enum, default_value = "learnt")]
+    #[serde(default)]
+    pub centres: Centres,
+    /// --centres hexagonal: mosaics of the same centres, one upon another
+    #[arg(long, default_value_t = 1)]
+    #[serde(default = "one_mosaic")]
+    pub mosaics: i64,
+    /// Filters with a shape: all neurons have the parameters of one, and a sign each
+    #[arg(long)]
+    #[serde(default)]
+    pub shared_shape: bool,
     /// How the rate follows from the filter's output
     #[arg(long, value_enum, default_value = "softplus")]
     pub nonlinearity: Nonlinearity,
@@ -98,6 +111,11 @@ pub struct EfficientCodingConfig {
     #[command(flatten)]
     #[serde(flatten)]
     pub learner: LearnerConfig,
+}
+
+/// What runs have that were saved before there were mosaics.
+fn one_mosaic() -> i64 {
+    1
 }
 
 /// What moves filters besides the gradient.
@@ -202,6 +220,11 @@ impl EfficientCodingConfig {
             Mask::None => false,
         };
         PatchShape { kernel, colours, masked }
+    }
+
+    /// What the filters of a shape share.
+    pub fn shape_options(&self) -> ShapeOptions {
+        ShapeOptions { centres: self.centres, mosaics: self.mosaics, shared: self.shared_shape }
     }
 
     /// What the patches are made with.

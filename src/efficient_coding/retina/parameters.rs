@@ -29,7 +29,8 @@ pub struct Parameters {
     pub main: Learner,
     /// Gains and thresholds, where they have a loss of their own.
     pub rate: Option<Learner>,
-    /// Numbers that no optimizer moves: gains or multipliers that follow by a formula.
+    /// Numbers that no optimizer moves: gains or multipliers that follow by a formula, and centres
+    /// that stand still.
     pub fixed: NamedTensors,
     shape: Option<Box<dyn FilterShape>>,
     /// Names of the filters' parameters.
@@ -48,7 +49,7 @@ impl Parameters {
         steps: u64,
         device: Device,
     ) -> Result<Self> {
-        let shape = shapes::of(&config.shape, config.patch())?;
+        let shape = shapes::of(&config.shape, config.patch(), config.shape_options())?;
         let neurons = config.neurons;
         let options = (Kind::Float, Device::Cpu);
         rng::seed_torch(seed, "init", 0);
@@ -64,7 +65,10 @@ impl Parameters {
         let gain = (GAIN.to_string(), Tensor::randn([neurons], options) * 0.02);
         let threshold = (THRESHOLD.to_string(), Tensor::randn([neurons], options) * 0.02 - 1.0);
         let multiplier = (MULTIPLIER.to_string(), Tensor::rand([neurons], options));
-        let (mut main, mut rate, mut fixed) = (drawn, Vec::new(), Vec::new());
+        let stays = |name: &str| shape.as_ref().is_some_and(|shape| shape.fixed().contains(&name));
+        let (mut fixed, mut main): (Vec<_>, Vec<_>) =
+            drawn.into_iter().partition(|(name, _)| stays(name));
+        let mut rate = Vec::new();
         match config.constraint {
             Constraint::Lagrange => main.extend([gain, threshold, multiplier]),
             Constraint::None => main.extend([gain, threshold]),

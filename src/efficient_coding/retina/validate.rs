@@ -2,6 +2,7 @@
 
 use super::config::EfficientCodingConfig;
 use crate::efficient_coding::coding::constraint::{Constraint, Variant};
+use crate::efficient_coding::coding::shapes::{Centres, FREE};
 use crate::efficient_coding::data::EnsembleOptions;
 use crate::lab::{Config, Refusals, RunConfig};
 
@@ -18,6 +19,7 @@ impl Config for EfficientCodingConfig {
         self.check_images(refusals);
         self.check_numbers(refusals);
         self.resolve_constraint(refusals);
+        self.check_shape(refusals);
         self.learner.validate(refusals);
         let schedule = &self.learner.schedule;
         schedule.refuse_plateau("an evaluation measures information, and no loss", refusals);
@@ -101,6 +103,27 @@ impl EfficientCodingConfig {
                 format!("--{flag} {smoothing}: expected 0 to below 1")
             });
         }
+    }
+
+    /// What goes with filters that have a shape only, and with centres that stand still.
+    fn check_shape(&self, refusals: &mut Refusals) {
+        let (mosaics, neurons) = (self.mosaics, self.neurons);
+        let (free, learnt) = (self.shape == FREE, self.centres == Centres::Learnt);
+        refusals.unless(!free || learnt, || {
+            "--centres hexagonal: free filters have no centres; it goes with another --shape".into()
+        });
+        refusals.unless(!free || !self.shared_shape, || {
+            "--shared-shape: free filters have no shape; it goes with another --shape".into()
+        });
+        refusals.unless(mosaics == 1 || (mosaics > 1 && !learnt), || {
+            format!("--mosaics {mosaics}: expected 1, or more with --centres hexagonal")
+        });
+        refusals.unless(mosaics < 1 || neurons % mosaics == 0, || {
+            format!("--mosaics {mosaics}: --neurons {neurons} is no multiple of it")
+        });
+        refusals.unless(learnt || self.placing.jitter_stop == 0, || {
+            "--centres hexagonal: jitter would move what stands still; give --jitter-stop 0".into()
+        });
     }
 
     fn resolve_constraint(&mut self, refusals: &mut Refusals) {

@@ -1,8 +1,10 @@
 //! Filters that are functions of a few parameters, with their gradients.
 
+mod centres;
 mod profile;
 mod radial;
 
+pub use centres::{Centres, ShapeOptions};
 pub use profile::Profile;
 pub use radial::Radial;
 
@@ -18,6 +20,9 @@ use crate::lab::error::{closest, refuse};
 pub trait FilterShape {
     /// Names and initial values of the parameters, drawn from (seed, "init"), f32, on the CPU.
     fn initial(&self, neurons: i64, seed: u64) -> Vec<(String, Tensor)>;
+
+    /// Names of the parameters that stay as they are.
+    fn fixed(&self) -> &'static [&'static str];
 
     /// The filters: `[input, neuron]`, each column of norm 1.
     ///
@@ -41,12 +46,16 @@ pub const FREE: &str = "free";
 ///
 /// # Errors
 /// Exit code 2 for an unknown one.
-pub fn of(name: &str, patch: PatchShape) -> Result<Option<Box<dyn FilterShape>>> {
+pub fn of(
+    name: &str,
+    patch: PatchShape,
+    options: ShapeOptions,
+) -> Result<Option<Box<dyn FilterShape>>> {
     if name == FREE {
         return Ok(None);
     }
     match Profile::NAMES.iter().find(|(known, _)| *known == name) {
-        Some((_, profile)) => Ok(Some(Box::new(Radial::new(*profile, patch)))),
+        Some((_, profile)) => Ok(Some(Box::new(Radial::new(*profile, patch, options)))),
         None => {
             let names = || Profile::NAMES.iter().map(|(name, _)| *name).chain([FREE]);
             let hint = closest(name, names());

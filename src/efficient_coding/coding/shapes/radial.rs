@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::FilterShape;
+use super::centres::{Centres, ShapeOptions};
 use super::profile::{Profile, squared_distances, unit};
 use crate::efficient_coding::data::PatchShape;
 use crate::lab::tensor::rng;
@@ -13,20 +14,25 @@ const TRIES: i64 = 10;
 
 /// Filters `w[colour]` ∝ `d̂[colour]` `φ[colour](|x − centre|²)`: every colour has a profile of its
 /// own, all of a neuron share its centre, and the colour weights d̂ = d / |d| carry the sign. With
-/// one colour d̂ is ±1 and stays what it was drawn as.
+/// one colour d̂ is ±1 and stays what it was drawn as. Where neurons share a shape, each filter has a
+/// sign besides.
 ///
 /// Parameters: `encoder.kernel_centers` `[neuron, 2]`, row and column in pixels; and
 /// `encoder.shape_function.shape_params` `[colour * (profile's + 1), neuron]`, for each colour the
-/// profile's parameters and d.
+/// profile's parameters and d; one column where neurons share a shape.
 pub struct Radial {
     profile: Profile,
     patch: PatchShape,
+    options: ShapeOptions,
 }
+
+/// The name of the centres.
+const CENTRES: &str = "encoder.kernel_centers";
 
 impl Radial {
     /// Filters of a profile in patches of this size.
-    pub fn new(profile: Profile, patch: PatchShape) -> Self {
-        Self { profile, patch }
+    pub fn new(profile: Profile, patch: PatchShape, options: ShapeOptions) -> Self {
+        Self { profile, patch, options }
     }
 
     /// The profile's parameters and d of every colour: `[colour, 1, neuron]` each.
@@ -47,17 +53,32 @@ impl FilterShape for Radial {
         rng::seed_torch(seed, "init", 2);
         // In the middle half of the patch.
         let middle = self.middle();
-        let centres = Tensor::rand([neurons, 2], options) * middle + middle / 2.0;
+        let drawn = Tensor::rand([neurons, 2], options) * middle + middle / 2.0;
+        let centres = match self.options.centres {
+            Centres::Learnt => drawn,
+            Centres::Hexagonal => {
+                let lattice = self.options.hexagonal(neurons, self.patch.kernel);
+                lattice.to_kind(Kind::Float)
+            }
+        };
+        let columns = if self.options.shared { 1 } else { neurons };
         let mut rows = Vec::new();
         for _ in 0..self.patch.colours {
             let fixed = self.profile.initial().iter();
-            rows.extend(fixed.map(|value| Tensor::full([1, neurons], *value, options)));
-            rows.push(Tensor::randn([1, neurons], options));
+            rows.extend(fixed.map(|value| Tensor::full([1, columns], *value, options)));
+            rows.push(Tensor::randn([1, columns], options));
         }
         vec![
-            ("encoder.kernel_centers".into(), centres),
+            (CENTRES.into(), centres),
             ("encoder.shape_function.shape_params".into(), Tensor::cat(&rows, 0)),
         ]
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        match self.options.centres {
+            Centres::Learnt => &[],
+            Centres::Hexagonal => &[CENTRES],
+        }
     }
 
     fn filters(&self, parameters: &[Tensor]) -> Tensor {
@@ -67,7 +88,14 @@ impl FilterShape for Radial {
         let length = weights.square().sum_dim_intlist(0, true, None::<Kind>).sqrt();
         let squares = squared_distances(&centres, self.patch.kernel);
         let values = self.profile.values(&squares, &own, self.patch.kernel);
-        unit(&(values * (weights / length)))
+        let filters = values * (weights / length);
+        match self.options.shared {
+            true => {
+                let signs = self.options.signs(centres.size()[0], &filters);
+                unit(&(filters * signs))
+            }
+            false => unit(&filters),
+        }
     }
 
     fn backward(&self, parameters: &[Tensor], gradient: &Tensor) -> Vec<Tensor> {

@@ -5,7 +5,17 @@ const OPTIONS: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 fn shape(name: &str, kernel: i64, colours: i64) -> Box<dyn FilterShape> {
     tch::set_num_threads(1);
-    of(name, PatchShape { kernel, colours, masked: true }).unwrap().unwrap()
+    shape_with(name, kernel, colours, ShapeOptions::default())
+}
+
+fn shape_with(
+    name: &str,
+    kernel: i64,
+    colours: i64,
+    options: ShapeOptions,
+) -> Box<dyn FilterShape> {
+    tch::set_num_threads(1);
+    of(name, PatchShape { kernel, colours, masked: true }, options).unwrap().unwrap()
 }
 
 fn drawn(shape: &dyn FilterShape, neurons: i64) -> Vec<Tensor> {
@@ -49,8 +59,9 @@ fn every_shape_has_filters_of_norm_one_and_both_signs() {
 #[test]
 fn the_gradient_of_every_shape_is_the_difference_quotient() {
     for (name, _) in Profile::NAMES {
-        for colours in [1, 3] {
-            let shape = shape(name, 7, colours);
+        for (colours, shared) in [(1, false), (3, false), (3, true)] {
+            let options = ShapeOptions { shared, ..ShapeOptions::default() };
+            let shape = shape_with(name, 7, colours, options);
             let parameters = drawn(&*shape, 3);
             tch::manual_seed(5);
             let gradient = Tensor::randn([49 * colours, 3], OPTIONS);
@@ -76,6 +87,25 @@ fn the_gradient_of_every_shape_is_the_difference_quotient() {
 }
 
 #[test]
+fn filters_that_share_a_shape_differ_by_their_place_and_sign() {
+    let options = ShapeOptions { centres: Centres::Hexagonal, mosaics: 2, shared: true };
+    let shape = shape_with("difference-of-gaussian", 17, 3, options);
+    let parameters = drawn(&*shape, 14);
+    assert_eq!(parameters[0].size(), [14, 2]);
+    assert_eq!(parameters[1].size(), [12, 1]);
+    assert_eq!(shape.fixed(), ["encoder.kernel_centers"]);
+    let filters = shape.filters(&parameters);
+    // The second mosaic is the first with the other sign.
+    assert_eq!(filters.narrow(1, 0, 7), -filters.narrow(1, 7, 7));
+    // One filter of the same parameters in the middle, where the first centre is.
+    let single = shape_with("difference-of-gaussian", 17, 3, ShapeOptions::default());
+    assert!(single.fixed().is_empty());
+    let middle = Tensor::full([1, 2], 8.0, OPTIONS);
+    let alone = single.filters(&[middle, parameters[1].shallow_clone()]);
+    assert!((alone + filters.narrow(1, 0, 1)).abs().max().double_value(&[]) < 1e-12);
+}
+
+#[test]
 fn jitter_moves_centres_and_keeps_them_in_the_disc() {
     let shape = shape("difference-of-gaussian", 12, 1);
     for power in [0.5, 4.0] {
@@ -93,7 +123,8 @@ fn jitter_moves_centres_and_keeps_them_in_the_disc() {
 #[test]
 fn an_unknown_shape_is_refused_and_free_is_none() {
     let patch = PatchShape { kernel: 8, colours: 1, masked: true };
-    assert!(of("free", patch).unwrap().is_none());
-    let line = of("difference-of-gausian", patch).err().unwrap().to_string();
+    let options = ShapeOptions::default();
+    assert!(of("free", patch, options).unwrap().is_none());
+    let line = of("difference-of-gausian", patch, options).err().unwrap().to_string();
     assert!(line.contains("did you mean \"difference-of-gaussian\"?"), "{line}");
 }
