@@ -211,6 +211,42 @@ fn every_shape_on_every_ensemble_can_be_trained_and_analysed() {
 }
 
 #[test]
+fn the_information_is_between_two_bounds_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["--name", "a", "--constraint", "exact"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let estimate = |flags: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_efficient_coding"))
+            .args(["--information", "checkpoints/efficient_coding/a"])
+            .args(flags)
+            .current_dir(folder.path())
+            .env_remove("RUST_BACKTRACE")
+            .output()
+            .unwrap()
+    };
+    let output = estimate(&["--samples", "1000", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let numbers: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bits = |name: &str| numbers[name]["bits"].as_f64().unwrap();
+    let error = 4.0 * numbers["lower"]["standard_error"].as_f64().unwrap();
+    assert!(bits("lower") <= bits("upper") && bits("upper") - bits("lower") < 0.1, "{numbers}");
+    // Four softplus neurons at one spike each: KL/2 is near what they tell, and neither is nothing.
+    assert!(bits("lower") > error, "{numbers}");
+    assert!((bits("linearised") - bits("lower")).abs() < 0.5 * bits("lower") + error, "{numbers}");
+
+    let (code, line) = refusal(&estimate(&["--samples", "2", "--tolerance", "0.001"]));
+    assert!(code == 1 && line.contains("has not converged: between"), "{line}");
+    assert!(line.contains("raise --samples"), "{line}");
+    for (flags, part) in [
+        (["--samples", "0"], "--samples 0: expected 1 to 1048576"),
+        (["--tolerance", "-1"], "--tolerance"),
+    ] {
+        let (code, line) = refusal(&estimate(&flags));
+        assert!(code == 2 && line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn an_analysis_of_what_is_no_checkpoint_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let analyse = |flags: &[&str]| {

@@ -13,6 +13,7 @@ pub mod gradient;
 pub mod information;
 pub mod kernel;
 pub mod model;
+pub mod monte_carlo;
 pub mod pixel_grid;
 pub mod response;
 pub mod rule;

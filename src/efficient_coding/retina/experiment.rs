@@ -11,6 +11,7 @@ use super::config::EfficientCodingConfig;
 use super::legacy::Legacy;
 use super::parameters::{GAIN, Parameters};
 use super::presets::PRESETS;
+use super::sampled::INFORMATION;
 use super::state::{EfficientCoding, NAME};
 use super::terms::{self, BatchTerms};
 use super::{figures, report};
@@ -52,7 +53,7 @@ impl Experiment for EfficientCoding {
             },
             Absent { key: "epochs", reason: "patches are drawn anew at every step; use --steps" },
         ],
-        actions: &[ANALYSE],
+        actions: &[ANALYSE, INFORMATION],
         ..Spec::EMPTY
     };
 

@@ -11,6 +11,7 @@ mod patch_figures;
 mod pictures;
 pub mod presets;
 pub mod report;
+pub mod sampled;
 pub mod state;
 mod terms;
 mod update;
