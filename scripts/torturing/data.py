@@ -4,7 +4,6 @@ import csv
 import gzip
 import math
 import random
-import shutil
 import struct
 import zlib
 
@@ -36,17 +35,24 @@ def make_data(folder):
         (folder / f"idx/{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
         (folder / f"idx/{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
     for name in PICTURES:
-        shutil.copy(ROOT / "tests/reference" / name, folder / name)
+        pair(folder, name, (ROOT / "tests/reference" / name).read_bytes())
     image = matrix("OM", noise(32), 6, 9, "d")
     # Beside the image a variable of integers, as others' files have them.
     mixed = matrix("count", list(range(6)), 12, 5, "i") + image
     head = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
-    (folder / "plain.mat").write_bytes(head + mixed)
+    pair(folder, "plain.mat", head + mixed)
     packed = zlib.compress(image)
-    (folder / "packed.mat").write_bytes(head + struct.pack("<II", 15, len(packed)) + packed)
-    (folder / "picture.png").write_bytes(png(48))
+    pair(folder, "packed.mat", head + struct.pack("<II", 15, len(packed)) + packed)
+    pair(folder, "picture.png", png(48))
     text = (ROOT / "assets/built_in_text.txt").read_bytes()[:20000]
     (folder / "words.txt").write_bytes(text)
+
+
+def pair(folder, name, data):
+    """A folder of two pictures: one to learn from, and one that is held out."""
+    (folder / name).mkdir()
+    for picture in (name, f"z-{name}"):
+        (folder / name / picture).write_bytes(data)
 
 
 def noise(size):

@@ -229,10 +229,10 @@ def of_data(bench, call, random, templates, home, outcome):
     for number in range(BATCH):
         name = random.choice(names)
         path = home / f"{number}" / name
-        if name == "idx":
+        if (templates.data() / name).is_dir():
             shutil.copytree(templates.data() / name, path)
             victim = random.choice(sorted(path.iterdir()))
-            if random.random() < 0.5:
+            if name == "idx" and random.random() < 0.5:
                 # What is damaged before it is packed passes the checksum of gzip.
                 data, said = damage(random, gzip.decompress(victim.read_bytes()))
                 victim.write_bytes(gzip.compress(data))
