@@ -33,9 +33,9 @@ class Encoder(torch.nn.Module):
         L = torch.linalg.cholesky(C)
         return 2 * L.diagonal(dim1=-2, dim2=-1).log2().sum(-1)
 
-    def forward(self, x, C_x, C_nx, C_nr):
+    def forward(self, noisy, C_x, C_nx, C_nr):
         gain = self.logA.exp()
-        y = (x + INPUT_NOISE * torch.randn_like(x)) @ self.W - self.logB.exp()
+        y = noisy @ self.W - self.logB.exp()
         r = gain * torch.nn.functional.softplus(y, beta=2.5)
         G = gain * torch.sigmoid(2.5 * y)
         KL = self.logdet(G, C_x + C_nx, C_nr) - self.logdet(G, C_nx, C_nr)
@@ -59,7 +59,7 @@ def main():
         for _ in range(int(line)):
             x = torch.randn(BATCH, inputs) @ root.T
             optimizer.zero_grad()
-            model(x, C_x, C_nx, C_nr).backward()
+            model(x + INPUT_NOISE * torch.randn_like(x), C_x, C_nx, C_nr).backward()
             model.Lambda.grad.neg_()
             torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
             optimizer.step()
