@@ -13,22 +13,23 @@ import sys
 import numpy as np
 
 from . import forms
+from .rows import PLAIN, UNFUSED
 
 # Experiment, its sizes, steps, forms, and the largest share that rounding explains.
 CASES = [
-    ("selector", dict(hidden=16, samples=256), 6, ("eager", "fused", "best", "jax"), 1e-3),
-    ("selector", dict(hidden=16, k=5, samples=256), 6, ("eager", "fused", "best", "jax"), 1e-3),
-    ("selector", dict(hidden=16, replicates=3, samples=256), 6, ("eager", "fused", "best", "jax"), 1e-3),
-    ("transformer", dict(k=0, d=16, vocab=50), 3, ("eager", "fused", "best", "jax"), 2e-2),
-    ("transformer", dict(k=5, d=16, vocab=50), 3, ("eager", "fused", "best", "jax"), 2e-2),
-    ("depth_width", dict(width=32), 3, ("eager", "fused", "best", "jax"), 2e-2),
-    ("one_neuron", dict(seeds=1), 16, ("eager", "fused", "best", "jax"), 1e-9),
+    ("selector", dict(hidden=16, samples=256), 6, PLAIN, 1e-3),
+    ("selector", dict(hidden=16, k=5, samples=256), 6, PLAIN, 1e-3),
+    ("selector", dict(hidden=16, replicates=3, samples=256), 6, PLAIN, 1e-3),
+    ("transformer", dict(k=0, d=16, vocab=50), 3, PLAIN, 2e-2),
+    ("transformer", dict(k=5, d=16, vocab=50), 3, PLAIN, 2e-2),
+    ("depth_width", dict(width=32), 3, PLAIN, 2e-2),
+    ("one_neuron", dict(seeds=1), 16, PLAIN, 1e-9),
     ("one_neuron", dict(seeds=3, grid=1), 16, ("best", "jax"), 1e-9),
-    ("steady_state", dict(seeds=2), 10, ("eager", "best", "jax"), 1e-9),
-    ("apical", dict(hidden=16, first=750, second=60, samples=750, lr_a=1.0, lr_w=1e-2), 2, ("eager", "best", "jax"), 1e-3),
-    ("apical", dict(hidden=16, batch=1, runs=3, first=0, second=20, samples=60, lr_w=1e-2), 2, ("eager", "best", "jax"), 1e-3),
-    ("efficient_coding", dict(neurons=8, kernel=4, batch=16), 5, ("eager", "best", "jax"), 1e-3),
-    ("two_loss_toy", {}, 100, ("eager", "fused", "best", "jax"), 1e-9),
+    ("steady_state", dict(seeds=2), 10, UNFUSED, 1e-9),
+    ("apical", dict(hidden=16, first=750, second=60, samples=750, lr_a=1.0, lr_w=1e-2), 2, UNFUSED, 1e-3),
+    ("apical", dict(hidden=16, batch=1, runs=3, first=0, second=20, samples=60, lr_w=1e-2), 2, UNFUSED, 1e-3),
+    ("efficient_coding", dict(neurons=8, kernel=4, batch=16), 5, UNFUSED, 1e-3),
+    ("two_loss_toy", {}, 100, PLAIN, 1e-9),
 ]
 
 

@@ -35,7 +35,8 @@ def problem(hidden=256, batch=30, runs=1, first=30_000, second=30_000, samples=3
     order = rng.permutation(samples)
     draws = lambda t, _: (order[t % (samples // second) * second:][:second],)
     rates = (lr_w * np.resize([1, 3, 10], runs)).astype(np.float32)
-    sizes = {"batch": batch, "runs": runs, "first": first, "second": second, "lr_a": lr_a, "rates": rates, "order": order}
+    sizes = {"batch": batch, "runs": runs, "first": first, "second": second, "lr_a": lr_a, "rates": rates}
+    sizes["order"] = order
     return Problem(data, params, draws, sizes)
 
 
@@ -59,6 +60,7 @@ def eager(problem, fused=False):
 
     @torch.no_grad()
     def phase2(weights, apical, order, rate):
+        """The rule, batch by batch of an order."""
         for i in range(0, len(order), batch):
             index = order[i:i + batch]
             x = x_w[index]
@@ -69,6 +71,7 @@ def eager(problem, fused=False):
                 weights[k] = weights[k] + rate * (post.T @ pre) / len(x)
 
     def step(order):
+        """One unit of work."""
         for net, rate in zip(nets, sizes["rates"]):
             weights, apical = net[:layers], net[layers:]
             if first:
@@ -92,6 +95,7 @@ def best(problem):
     rates = torch.from_numpy(sizes["rates"])[:, None, None]
 
     def phase1():
+        """The multipliers after one pass over the first half."""
         sums = [torch.zeros_like(a) for a in apical]
         for x, t in zip(x_a[:first].split(CHUNK), t_a[:first].split(CHUNK)):
             rates = [x @ weights[0].mT]
@@ -107,6 +111,7 @@ def best(problem):
             torch.sub(1, total, alpha=sizes["lr_a"], out=a)
 
     def phase2(order):
+        """The rule, batch by batch of an order."""
         factors, scales = [(a - 1).unsqueeze(-2) for a in apical], [a.unsqueeze(-2) for a in apical]
         factors = [f * rates / batch for f in factors] if runs > 1 else [f * rates[0] / batch for f in factors]
         for index in order.split(batch):
@@ -125,6 +130,7 @@ def best(problem):
 
     @torch.no_grad()
     def step(order):
+        """One unit of work."""
         if first:
             phase1()
         phase2(order)
@@ -144,7 +150,10 @@ def jax(problem):
     rates = rates if runs > 1 else rates[0]
 
     def phase1(data, weights):
+        """The multipliers after one pass over the first half."""
+
         def chunk(sums, at):
+            """Adds the gradient of some samples."""
             x, t = (lax.dynamic_slice_in_dim(data[name], at * CHUNK, CHUNK) for name in ("x_a", "t_a"))
             found = [x @ weights[0].mT]
             for weight in weights[1:]:
@@ -161,11 +170,13 @@ def jax(problem):
         return [1 - sizes["lr_a"] * total for total in sums]
 
     def step(data, params, drawn):
+        """One unit of work."""
         weights, apical = params[:4], params[4:]
         apical = phase1(data, weights) if first else apical
         factors = [(a - 1)[..., None, :] * rates / batch for a in apical]
 
         def update(weights, index):
+            """One batch of the rule."""
             x, next_weights = data["x_w"][index], []
             x = jnp.broadcast_to(x, (runs, *x.shape)) if runs > 1 else x
             for k, weight in enumerate(weights):

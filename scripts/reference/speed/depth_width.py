@@ -43,6 +43,7 @@ def eager(problem, fused=False):
         nets.append((net, torch.optim.Adam(net.parameters(), lr=1e-3, fused=fused)))
 
     def step():
+        """One unit of work."""
         for net, optimizer in nets:
             loss = F.cross_entropy(net(images), labels)
             optimizer.zero_grad()
@@ -64,6 +65,7 @@ def best(problem):
 
     @compiled
     def loss_of(*params):
+        """The loss, summed over networks."""
         total, rest = 0.0, iter(params)
         for network in networks:
             x = images
@@ -73,6 +75,7 @@ def best(problem):
         return total
 
     def step():
+        """One unit of work."""
         optimizer.zero_grad()
         loss_of(*params).backward()
         optimizer.step()
@@ -88,6 +91,7 @@ def jax(problem):
     images, networks = jnp.asarray(problem.data["images"]), list(shapes(problem.sizes["width"]))
 
     def loss_of(params):
+        """The loss, summed over networks."""
         total, rest = 0.0, iter(params)
         for network in networks:
             x = images
@@ -98,6 +102,7 @@ def jax(problem):
         return total
 
     def step(data, carry, _):
+        """One unit of work."""
         params, moments, t = carry
         loss, gradients = jax.value_and_grad(loss_of)(params)
         params, moments = adam(jnp, params, gradients, moments, t)

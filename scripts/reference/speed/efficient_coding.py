@@ -46,6 +46,7 @@ def eager(problem, fused=False):
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)
 
     def step(white, noise):
+        """One unit of work."""
         optimizer.zero_grad()
         model(white @ root.T + INPUT_NOISE * noise, C_x, C_nx, C_nr).backward()
         model.Lambda.grad.neg_()
@@ -102,6 +103,7 @@ def best(problem):
     eye = OUTPUT_NOISE**2 * torch.eye(problem.sizes["neurons"])
 
     def inverse(slope, matrix):
+        """Log-determinants, diagonals of the inverses, and their sum between slopes."""
         pairs = slope[:, :, None] * slope[:, None]
         lower = torch.linalg.cholesky_ex(pairs * matrix + eye)[0]
         inverted = torch.cholesky_inverse(lower)
@@ -112,10 +114,12 @@ def best(problem):
 
     @compiled
     def advance(params, white, noise):
+        """What is compiled."""
         noisy = white @ root.T + INPUT_NOISE * noise
         return moved(torch, library, params, noisy, covariance)
 
     def step(white, noise):
+        """One unit of work."""
         params[:] = advance(tuple(params), white, noise)[0]
 
     draw = lambda t: (torch.randn(batch, inputs), torch.randn(batch, inputs))
@@ -134,6 +138,7 @@ def jax(problem):
     eye = jnp.eye(problem.sizes["neurons"])
 
     def inverse(slope, matrix):
+        """Log-determinants, diagonals of the inverses, and their sum between slopes."""
         whole = slope[:, :, None] * matrix * slope[:, None] + OUTPUT_NOISE**2 * eye
         lower = lax.linalg.cholesky(whole, symmetrize_input=False)
         bits = 2 * jnp.log2(jnp.diagonal(lower, axis1=1, axis2=2)).sum(-1)
@@ -144,6 +149,7 @@ def jax(problem):
     library = types.SimpleNamespace(softplus=jax.nn.softplus, inverse=inverse)
 
     def step(data, params, drawn):
+        """One unit of work."""
         noisy = drawn[0] @ root.T + INPUT_NOISE * drawn[1]
         return moved(jnp, library, params, noisy, covariance)
 

@@ -89,7 +89,10 @@ class JaxForm:
         import jax
 
         def many(state, data, key, first):
+            """All steps from a first number on."""
+
             def one(carry, t):
+                """One step with what it draws."""
                 state, key = carry
                 key, here = jax.random.split(key)
                 state, loss = self.step(data, state, self.draw(data, here, t))

@@ -41,6 +41,7 @@ def eager(problem, fused=False):
     optimizer = torch.optim.SGD(layer.parameters(), lr=1e-3, fused=fused)
 
     def step(index):
+        """One unit of work."""
         index = index[0]
         x = data[index]
         loss = F.mse_loss(torch.sigmoid(layer(x / x.max()))[:, 0], labels[index])
@@ -96,6 +97,7 @@ def best(problem, block=8):
 
     @compiled
     def steps(params, moments, t, samples, labels, index):
+        """A block of steps, which is what is compiled."""
         for one in index:
             x = samples[row, one]
             x = x / x.amax((1, 2), keepdim=True)
@@ -106,6 +108,7 @@ def best(problem, block=8):
         return params, moments, t
 
     def step(index):
+        """One unit of work."""
         nonlocal params, moments, t
         params, moments, t = steps(params, moments, t, samples, labels, index)
 
@@ -125,6 +128,7 @@ def jax(problem):
     rates, row = rates[:, None, None], jnp.arange(seeds)[:, None]
 
     def step(data, carry, drawn):
+        """One unit of work."""
         samples, labels = data
         params, moments, t = carry
         x = samples[row, drawn[0]]

@@ -40,6 +40,7 @@ def lines(head, rows):
 def times(results, clock):
     """The table of one clock: our time, and of each form its ratio to ours and its time."""
     def cell(result, form):
+        """A form's ratio and time."""
         if form not in result["ratios"]:
             return "–"
         middle, low, high = (ratio(number) for number in result["ratios"][form][clock])
@@ -88,8 +89,8 @@ def text(results, seeds, load, notes):
            "(in brackets the lowest and highest of a turn; above 1 we are faster), and the time."]
     for clock, name in enumerate(CLOCKS):
         out += ["", f"{name}:", "", *times(results, clock)]
-    out += ["", "Peak memory of the whole process, libraries and compilation included, and the shares of our phases:", "",
-            *memory(results), ""]
+    peak = "Peak memory of the whole process, libraries and compilation included, and the shares of our phases:"
+    out += ["", peak, "", *memory(results), ""]
     if seeds:
         together, apart, (middle, low, high) = seeds
         out += [f"Eight seeds of `{' '.join(SEEDS)}`, from start to end: {duration(together)} as `--replicates 8",

@@ -47,10 +47,12 @@ def neuron_layers(k):
         """Neurons that select between two computation neurons, side by side."""
 
         def __init__(self, inputs, neurons):
+            """Makes the maps."""
             super().__init__()
             self.a, self.b, self.selection = (nn.Linear(inputs, neurons) for _ in range(3))
 
         def forward(self, x):
+            """What the part gives for an input."""
             p = torch.sigmoid(self.selection(x))
             hard = (p < 0.5).float()
             mask = hard + p.detach() - p
@@ -60,10 +62,12 @@ def neuron_layers(k):
         """Neurons that select among K computation neurons."""
 
         def __init__(self, inputs, neurons):
+            """Makes the maps."""
             super().__init__()
             self.computation, self.selection = (nn.Linear(inputs, k * neurons) for _ in range(2))
 
         def forward(self, x):
+            """What the part gives for an input."""
             soft = self.selection(x).unflatten(-1, (k, -1)).softmax(-2)
             hard = F.one_hot(soft.argmax(-2), k).transpose(-1, -2).to(soft.dtype)
             mask = hard + soft - soft.detach()
@@ -90,6 +94,7 @@ def eager(problem, fused=False):
     place = batches(len(images), BATCH)
 
     def step(index):
+        """One unit of work."""
         for net, optimizer, own in zip(nets, optimizers, index.view(replicates, BATCH)):
             loss = F.cross_entropy(net(images[own]), labels[own])
             optimizer.zero_grad()
@@ -97,6 +102,7 @@ def eager(problem, fused=False):
             optimizer.step()
 
     def state():
+        """What is learnt, of all networks."""
         each = [joined(net) for net in nets]
         return each[0] if replicates == 1 else [torch.stack(same) for same in zip(*each)]
 
@@ -141,6 +147,7 @@ def best(problem):
     place = batches(len(images), BATCH)
 
     def select(rows):
+        """What the neurons pass on of their maps."""
         if k == 2:
             a, b, s = rows.chunk(3, -1)
             p = torch.sigmoid(s)
@@ -152,6 +159,7 @@ def best(problem):
         return ((hard + soft - soft.detach()) * torch.relu(h)).sum(-2)
 
     def loss_of(params, x, y):
+        """The loss, summed over networks."""
         for weight, bias in (params[:2], params[2:4]):
             x = select(x @ weight.mT + bias.unsqueeze(-2))
         logits = x @ params[4].mT + params[5].unsqueeze(-2)
@@ -159,6 +167,7 @@ def best(problem):
 
     @compiled
     def step(index):
+        """One unit of work."""
         gradients = torch.func.grad(loss_of)(tuple(params), images[index], labels[index])
         for param, gradient in zip(params, gradients):
             param.sub_(gradient, alpha=LR)
@@ -176,6 +185,7 @@ def jax(problem):
     place = batches(len(data[0]), BATCH)
 
     def select(rows):
+        """What the neurons pass on of their maps."""
         if k == 2:
             a, b, s = jnp.split(rows, 3, -1)
             p = jax.nn.sigmoid(s)
@@ -187,6 +197,7 @@ def jax(problem):
         return ((hard + soft - lax.stop_gradient(soft)) * jax.nn.relu(h)).sum(-2)
 
     def loss_of(params, x, y):
+        """The loss, summed over networks."""
         for weight, bias in (params[:2], params[2:4]):
             x = select(x @ weight.mT + bias[..., None, :])
         logits = x @ params[4].mT + params[5][..., None, :]
@@ -194,6 +205,7 @@ def jax(problem):
         return -right.sum() / BATCH
 
     def step(data, params, drawn):
+        """One unit of work."""
         images, labels, _ = data
         loss, gradients = jax.value_and_grad(loss_of)(params, images[drawn[0]], labels[drawn[0]])
         return [p - LR * g for p, g in zip(params, gradients)], loss

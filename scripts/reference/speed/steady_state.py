@@ -65,6 +65,7 @@ def eager(problem, fused=False):
 
     @torch.no_grad()
     def step(t, noise):
+        """One unit of work."""
         nonlocal weights, plant, loss
         before, errors = None, []
         for i in range(SAMPLES):
@@ -129,9 +130,11 @@ def best(problem):
 
     @compiled
     def advance(weights, plant, t, noise):
+        """What is compiled."""
         return by_blocks(torch, data, of_state, of_commands, weights, plant, t, noise)
 
     def step(t, noise):
+        """One unit of work."""
         state[:] = advance(*state[:2], t, noise)
 
     draw = lambda t: (torch.tensor(t % SECONDS), torch.randn(seeds, CELLS, dtype=torch.float64))
@@ -149,6 +152,7 @@ def jax(problem):
     of_state, of_commands = map(jnp.asarray, block_maps(problem.data))
 
     def step(data, carry, drawn):
+        """One unit of work."""
         carry = by_blocks(jnp, data, of_state, of_commands, *carry[:2], *drawn)
         return carry, carry[2].mean()
 

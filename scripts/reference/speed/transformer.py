@@ -53,10 +53,12 @@ def model(problem):
         """Neurons that select among K computation neurons, without a non-linearity inside."""
 
         def __init__(self, inputs, neurons):
+            """Makes the maps."""
             super().__init__()
             self.selection, self.computation = (nn.Linear(inputs, k * neurons) for _ in range(2))
 
         def forward(self, x):
+            """What the part gives for an input."""
             soft = self.selection(x).unflatten(-1, (k, -1)).softmax(-2)
             hard = F.one_hot(soft.argmax(-2), k).transpose(-1, -2).to(soft.dtype)
             mask = hard + soft - soft.detach()
@@ -68,12 +70,14 @@ def model(problem):
         """Attention and two linear layers, each with a norm after its sum."""
 
         def __init__(self):
+            """Makes the maps."""
             super().__init__()
             self.q, self.k, self.v, self.out = (layer(d, d) for _ in range(4))
             self.up, self.down = layer(d, 4 * d), layer(4 * d, d)
             self.norms = nn.ModuleList([nn.LayerNorm(d), nn.LayerNorm(d)])
 
         def forward(self, x):
+            """What the part gives for an input."""
             split = lambda y: y.unflatten(-1, (HEADS, -1)).transpose(1, 2)
             parts = [split(part(x)) for part in (self.q, self.k, self.v)]
             mixed = F.scaled_dot_product_attention(*parts, is_causal=True).transpose(1, 2).flatten(2)
@@ -84,6 +88,7 @@ def model(problem):
         """The whole network, up to the loss of the next words."""
 
         def __init__(self):
+            """Makes the maps."""
             super().__init__()
             self.embedding = nn.Embedding(vocab, d)
             self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
@@ -91,6 +96,7 @@ def model(problem):
             self.register_buffer("positions", torch.from_numpy(problem.data["positions"]))
 
         def forward(self, tokens):
+            """What the part gives for an input."""
             x = self.embedding(tokens[:, :-1]) * d**0.5 + self.positions
             return F.cross_entropy(self.read(self.blocks(x)).flatten(0, 1), tokens[:, 1:].flatten())
 
@@ -123,6 +129,7 @@ def trained(problem, fused, loss_of):
     evaluate = loss_of(net)
 
     def step(begin):
+        """One unit of work."""
         loss = evaluate(text[begin + window])
         optimizer.zero_grad()
         loss.backward()
@@ -153,6 +160,7 @@ def jax(problem):
     count = len(linears(d, 1))
 
     def linear(x, weight, bias):
+        """A linear layer, or neurons that select."""
         rows = x @ weight.T + bias
         if not k:
             return rows
@@ -162,17 +170,20 @@ def jax(problem):
         return (mask * h).sum(-2)
 
     def norm(x, weight, bias):
+        """Layer normalisation."""
         mean = x.mean(-1, keepdims=True)
         variance = jnp.square(x - mean).mean(-1, keepdims=True)
         return (x - mean) * lax.rsqrt(variance + 1e-5) * weight + bias
 
     def attention(q, key, v):
+        """Causal attention of all heads."""
         split = lambda y: y.reshape(*y.shape[:-1], HEADS, -1).swapaxes(1, 2)
         q, key, v = split(q), split(key), split(v)
         scores = jnp.where(seen, q @ key.mT * (d // HEADS) ** -0.5, -jnp.inf)
         return (jax.nn.softmax(scores) @ v).swapaxes(1, 2).reshape(BATCH, LENGTH, d)
 
     def loss_of(params, tokens):
+        """The mean loss of the next words."""
         maps = [params[1 + 2 * i:3 + 2 * i] for i in range(count)]
         norms = params[1 + 2 * count:]
         x = params[0][tokens[:, :-1]] * d**0.5 + code
@@ -187,6 +198,7 @@ def jax(problem):
         return (jax.nn.logsumexp(logits, -1) - right).mean()
 
     def step(text, carry, drawn):
+        """One unit of work."""
         params, moments, t = carry
         loss, gradients = jax.value_and_grad(loss_of)(params, text[drawn[0] + window])
         params, moments = adam(jnp, params, gradients, moments, t)

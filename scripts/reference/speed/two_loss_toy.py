@@ -23,6 +23,7 @@ def eager(problem, fused=False):
     holder = torch.optim.SGD([x2], lr=RATE_LR, fused=fused)
 
     def step():
+        """One unit of work."""
         away = torch.stack((x1, x2)) - top
         climber.zero_grad()
         (-torch.exp(-away @ precision @ away)).backward()
@@ -51,11 +52,13 @@ def best(problem, block=50):
 
     @compiled
     def steps(x1, x2):
+        """A block of steps, which is what is compiled."""
         for _ in range(block):
             x1, x2, _ = moved(torch, x1, x2)
         return [x1, x2]
 
     def step():
+        """One unit of work."""
         x[:] = steps(*x)
 
     return TorchForm(torch.no_grad()(step), lambda t: (), lambda: [torch.stack(x)], block)
@@ -69,6 +72,7 @@ def jax(problem):
     from jax import numpy as jnp
 
     def step(data, carry, _):
+        """One unit of work."""
         x1, x2, height = moved(jnp, *carry)
         return (x1, x2), height
 
