@@ -21,8 +21,8 @@ from speed.rows import ROWS, SEEDS
 FALLEN = 0.9
 # Turns and the seconds of a row in --quick.
 QUICK_TURNS, QUICK_SECONDS = 3, 12
-# Turns on two threads, of which fewer forms and rows are measured.
-TWO_TURNS = 3
+# On two threads there are fewer turns, and the forms alone that were written to win.
+TWO_TURNS, TWO_FORMS = 3, ("best", "jax", "limit")
 
 
 def arguments():
@@ -55,8 +55,9 @@ def full(options):
     for number, (row, count) in enumerate(work):
         share = max(end - time.monotonic(), 0) / (len(work) - number)
         turns = options.turns if count == 1 else min(options.turns, TWO_TURNS)
+        forms = (*row.forms, "limit") if count == 1 else TWO_FORMS
         try:
-            result = measure(row, options.programs / row.experiment, count, turns, share)
+            result = measure(row, options.programs / row.experiment, count, turns, share, forms)
         except (OSError, RuntimeError, ValueError) as error:
             missing.append(f"`{row.name}` on {count} threads ({error})")
             print(f"not measured: {missing[-1]}", flush=True)

@@ -17,18 +17,16 @@ def spread(values):
 
 def started(row, names, threads):
     """The forms of a row, built and compiled at the same time on all processors, then put in their place."""
-    all_cores = sorted(cores(64))
-    forms = []
-    for number, name in enumerate(names):
-        on = {all_cores[-1 - number % len(all_cores)]} if threads == 1 else cores(threads)
-        forms.append(Theirs(row, name, threads, on))
+    # XLA makes as many threads as there are processors when it starts; PyTorch does what it is told.
+    forms = [Theirs(row, name, threads, cores(threads) if name == "jax" else cores(None)) for name in names]
     try:
         for form in forms:
             form.ready()
             form.pin()
-    except RuntimeError:
+    except BaseException:
         for form in forms:
             form.process.kill()
+            form.process.wait()
         raise
     return forms
 
@@ -43,10 +41,10 @@ def phases_of(short, long):
     return {phase: 100 * seconds / whole for phase, seconds in phases.items()}
 
 
-def measure(row, program, threads, turns, seconds, names=None):
-    """Turns of a row, `turns` at most and three at least where `seconds` are over before; what the table shows."""
+def measure(row, program, threads, turns, seconds, names):
+    """Turns of a row beside these forms, three where `seconds` are over before; what the table shows."""
     begun = time.monotonic()
-    forms = started(row, (*(names or row.forms), *(() if names else ("limit",))), threads)
+    forms = started(row, names, threads)
     ours, memory, shares, theirs = [], [], [], {form.form: [] for form in forms}
     try:
         for turn in range(turns):

@@ -20,8 +20,9 @@ LONG = 0.3
 
 
 def cores(threads):
-    """The processors that so many threads may use: the last ones, since the first serve interrupts."""
-    return set(sorted(os.sched_getaffinity(0))[-threads:])
+    """The processors that so many threads may use: the last ones, since the first serve interrupts; or all."""
+    every = sorted(os.sched_getaffinity(0))
+    return set(every if threads is None else every[-threads:])
 
 
 def environment(threads):
@@ -73,12 +74,14 @@ class Theirs:
     """A form in a process of its own, which waits for work."""
 
     def __init__(self, row, form, threads, on):
-        """Starts it on one processor or several; `ready` waits until it is built and compiled."""
+        """Starts it on these processors; `ready` waits until it is built and compiled."""
         self.row, self.form, self.threads = row, form, threads
         values = [str(value) for value in row.values]
         command = [sys.executable, "-B", "-m", "speed.serve", str(threads), row.module, form, *values]
+        # A pipe that nobody reads would stop a process that warns a lot.
+        self.wrong = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, env=environment(threads),
+                                        stderr=self.wrong, text=True, env=environment(threads),
                                         preexec_fn=lambda: os.sched_setaffinity(0, on))
         self.short = self.long = row.short
         self.unit = row.units.get(form, 1)
@@ -92,7 +95,8 @@ class Theirs:
         """The seconds that the units took, by the clock and of CPU time."""
         line = self.process.stdout.readline()
         if not line:
-            wrong = self.process.stderr.read().strip().splitlines()[-1:]
+            self.wrong.seek(0)
+            wrong = self.wrong.read().strip().splitlines()[-1:]
             raise RuntimeError(f"{self.form} of {self.row.name}: {wrong}")
         return line
 
