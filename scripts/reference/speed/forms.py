@@ -125,7 +125,7 @@ class JaxForm:
 
 @dataclasses.dataclass
 class Limit:
-    """What a unit of work can't do without.
+    """What a unit of work can't do without: products or bytes.
 
     - products: of matrices, (batch, rows, inner, columns) each
     - moved: bytes read and written
@@ -141,7 +141,8 @@ class Limit:
 class LimitForm:
     """The products of a limit by libtorch's mm and bmm into place, or its bytes as copies."""
 
-    LARGEST = 64 << 20
+    # Of buffers: a smaller one would measure the call, a larger one nothing else.
+    SMALLEST, LARGEST = 1 << 20, 64 << 20
 
     def __init__(self, limit):
         """Makes the matrices, one set for each shape, and the buffers."""
@@ -157,18 +158,22 @@ class LimitForm:
                 tensors = [torch.randn(*lead, *side, dtype=kind) for side in sides]
                 made[key] = (torch.bmm if batch > 1 else torch.mm, *tensors)
         self.products = [made[shape] for shape in limit.products]
-        half = int(limit.moved / 2)
-        size = min(half, self.LARGEST)
-        self.copies = round(half / size) if size else 0
-        self.buffers = [torch.zeros(size, dtype=torch.uint8) for _ in range(2)] if size else None
+        # A copy reads and writes.
+        self.half = limit.moved / 2
+        self.size = int(min(max(self.half, self.SMALLEST), self.LARGEST))
+        self.buffers = [torch.zeros(self.size if self.half else 0, dtype=torch.uint8) for _ in range(2)]
 
     def run(self, count):
-        """Does what so many units can't do without."""
-        for _ in range(-(-count // self.units)):
+        """Does what so many units can't do without; gives what its time is to be multiplied by."""
+        for _ in range(-(-count // self.units) if self.products else 0):
             for product, a, b, out in self.products:
                 product(a, b, out=out)
-            for _ in range(self.copies):
-                self.buffers[0].copy_(self.buffers[1])
+        if not self.half:
+            return 1.0
+        copies = max(round(count * self.half / self.size), 1)
+        for _ in range(copies):
+            self.buffers[0].copy_(self.buffers[1])
+        return count * self.half / (copies * self.size)
 
 
 def compiler():
