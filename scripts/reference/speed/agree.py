@@ -20,9 +20,10 @@ CASES = [
     ("selector", dict(hidden=16, samples=256), 6, PLAIN, 1e-3),
     ("selector", dict(hidden=16, k=5, samples=256), 6, PLAIN, 1e-3),
     ("selector", dict(hidden=16, replicates=3, samples=256), 6, PLAIN, 1e-3),
-    ("transformer", dict(k=0, d=16, vocab=50), 3, PLAIN, 2e-2),
-    ("transformer", dict(k=5, d=16, vocab=50), 3, PLAIN, 2e-2),
-    ("depth_width", dict(width=32), 3, PLAIN, 2e-2),
+    ("transformer", dict(k=0, d=16, vocab=50), 3, PLAIN, 1e-3),
+    # A third step selects otherwise somewhere, where two logits are alike but for rounding.
+    ("transformer", dict(k=5, d=16, vocab=50), 2, PLAIN, 1e-3),
+    ("depth_width", dict(width=32), 3, PLAIN, 1e-3),
     ("one_neuron", dict(seeds=1), 16, PLAIN, 1e-9),
     ("one_neuron", dict(seeds=3, grid=1), 16, ("best", "jax"), 1e-9),
     ("steady_state", dict(seeds=2), 10, UNFUSED, 1e-9),

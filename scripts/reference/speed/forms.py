@@ -68,6 +68,8 @@ class JaxForm:
     - step: from the data, what is carried and what was drawn to what is carried and a loss
     - draw: from the data, a key and the step's number to what the step is given
     - state: of what is carried, what is learnt, as the problem's `params` have it
+    - block: steps that are drawn at a time, of which every count is a multiple
+    - unroll: steps in a round of the loop
     """
 
     data: typing.Any
@@ -75,6 +77,8 @@ class JaxForm:
     step: typing.Callable
     draw: typing.Callable
     state: typing.Callable
+    block: int = 1
+    unroll: int = 1
     done: int = 0
     compiled: dict = dataclasses.field(default_factory=dict)
 
@@ -90,15 +94,18 @@ class JaxForm:
 
         def many(state, data, key, first):
             """All steps from a first number on."""
+            draw, step = jax.vmap(lambda key, t: self.draw(data, key, t)), lambda *given: self.step(data, *given)
 
-            def one(carry, t):
-                """One step with what it draws."""
+            def some(carry, t):
+                """One block of steps, drawn together."""
                 state, key = carry
                 key, here = jax.random.split(key)
-                state, loss = self.step(data, state, self.draw(data, here, t))
-                return (state, key), loss
+                drawn = draw(jax.random.split(here, self.block), t + jax.numpy.arange(self.block))
+                state, losses = jax.lax.scan(step, state, drawn, self.block, unroll=self.unroll)
+                return (state, key), losses.mean()
 
-            (state, key), losses = jax.lax.scan(one, (state, key), first + jax.numpy.arange(count))
+            starts = first + self.block * jax.numpy.arange(count // self.block)
+            (state, key), losses = jax.lax.scan(some, (state, key), starts)
             return state, key, losses.mean()
 
         return jax.jit(many, donate_argnums=0)

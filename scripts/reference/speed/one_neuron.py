@@ -141,7 +141,7 @@ def jax(problem):
     (params,) = (jnp.asarray(array) for array in problem.params)
     draw = lambda data, key, _: (jax.random.randint(key, (seeds, BATCH), 0, SAMPLES),)
     moments = tuple(jnp.zeros_like(params[:1]) for _ in range(3))
-    return JaxForm(data, (params, moments, jnp.float64(0)), step, draw, lambda carry: [carry[0]])
+    return JaxForm(data, (params, moments, jnp.float64(0)), step, draw, lambda carry: [carry[0]], block=200, unroll=4)
 
 
 def limit(seeds=1, grid=0):

@@ -77,7 +77,8 @@ def jax(problem):
         return (x1, x2), height
 
     start = tuple(jnp.float64(value) for value in problem.params[0])
-    return JaxForm((), start, step, lambda data, key, t: (), lambda carry: [jnp.stack(carry)])
+    return JaxForm((), start, step, lambda data, key, t: (), lambda carry: [jnp.stack(carry)], block=400,
+                   unroll=8)
 
 
 def limit():
