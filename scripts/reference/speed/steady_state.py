@@ -107,9 +107,8 @@ def block_maps(data):
     return of_state, np.stack(of_commands)
 
 
-def by_blocks(xp, data, of_state, of_commands, weights, plant, t, noise):
+def by_blocks(xp, data, of_state, of_commands, weights, plant, seen, noise):
     """A second as one map of the weights: what the samples add up to is known before the weights are."""
-    seen = data["seen"][t]
     answers = xp.tanh(seen.swapaxes(0, 1) @ data["layer"].swapaxes(1, 2))
     of_weights = answers.swapaxes(1, 2) @ of_commands[0]
     reference = seen[..., 0].T
@@ -129,13 +128,13 @@ def best(problem):
     state = tensors(problem.params)
 
     @compiled
-    def advance(weights, plant, t, noise):
+    def advance(weights, plant, seen, noise):
         """What is compiled."""
-        return by_blocks(torch, data, of_state, of_commands, weights, plant, t, noise)
+        return by_blocks(torch, data, of_state, of_commands, weights, plant, seen, noise)
 
     def step(t, noise):
         """One unit of work."""
-        state[:] = advance(*state[:2], t, noise)
+        state[:] = advance(*state[:2], data["seen"][int(t)], noise)
 
     draw = lambda t: (torch.tensor(t % SECONDS), torch.randn(seeds, CELLS, dtype=torch.float64))
     return TorchForm(torch.no_grad()(step), draw, lambda: state)
@@ -153,7 +152,7 @@ def jax(problem):
 
     def step(data, carry, drawn):
         """One unit of work."""
-        carry = by_blocks(jnp, data, of_state, of_commands, *carry[:2], *drawn)
+        carry = by_blocks(jnp, data, of_state, of_commands, *carry[:2], data["seen"][drawn[0]], drawn[1])
         return carry, carry[2].mean()
 
     draw = lambda data, key, t: (t % SECONDS, jax.random.normal(key, (seeds, CELLS), jnp.float64))
