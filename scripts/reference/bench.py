@@ -9,13 +9,14 @@ of work as they are told (speed/), a long amount less a short one too, after the
 import argparse
 import os
 import pathlib
+import shutil
 import sys
 import time
 
 from speed import page as pages
 from speed.forms import compiler
 from speed.measure import eight_seeds, measure
-from speed.rows import ROWS, SEEDS
+from speed.rows import ROOT, ROWS, SEEDS
 
 # A row has fallen where its ratio is less than this share of the table's.
 FALLEN = 0.9
@@ -51,6 +52,8 @@ def full(options):
     threads = [int(count) for count in options.threads.split(",")]
     load, results, missing = os.getloadavg()[0], [], []
     work = chosen(options.rows, threads)
+    # A run that was stopped while it compiled leaves half a library there.
+    shutil.rmtree(ROOT / ".reference/inductor", ignore_errors=True)
     end = time.monotonic() + 60 * options.minutes
     for number, (row, count) in enumerate(work):
         share = max(end - time.monotonic(), 0) / (len(work) - number)
