@@ -244,7 +244,7 @@ fn print_learners(runs: &[Run]) {
                 "| {title} | {} | {:e} | {dead} | {} | {} | {} |",
                 lr_a[pair / lr_w.len()],
                 lr_w[pair % lr_w.len()],
-                over(&|n| accuracies(n).last().unwrap_or(f64::NAN)),
+                over(&|n| accuracies(n).next_back().unwrap_or(f64::NAN)),
                 over(&|n| accuracies(n).fold(f64::NAN, f64::max)),
                 cosines.join(", ")
             );

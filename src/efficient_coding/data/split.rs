@@ -15,7 +15,8 @@ pub struct SplitImages {
 }
 
 impl SplitImages {
-    /// Splits images by their order, as [`is_held_out`] says; none where there are fewer than two.
+    /// Splits images by their order: the last one is held out, and every fourth before it. None where
+    /// there are fewer than two.
     pub fn by_order(images: Vec<Planes>) -> Option<Self> {
         let count = images.len();
         let mut split = Self { training: Vec::new(), held_out: Vec::new() };
