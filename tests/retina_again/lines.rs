@@ -24,7 +24,7 @@ pub const LINES: [&str; 21] = [
     "total-derivative --nonlinearity linear",
     "exact --nonlinearity linear --covariance-batches 1",
     "exact --centring-stop 9 --jitter-stop 9 --jitter-interval 2 --legacy-logging",
-    "exact --gain-smoothing 0.5 --nonlinearity relu",
+    "exact --gain-smoothing 0.5 --nonlinearity absolute",
     "pi --rho 3 --pi-proportional 2 --pi-integral 0.5 --pi-smoothing 0.3 --centring-start 2 \
      --centring-stop 9 --centring-weight 0.3",
     "pi --data contrast --mask none --colours 3 --kernel-size 3 --legacy-logging",
