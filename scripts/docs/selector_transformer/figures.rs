@@ -69,6 +69,7 @@ fn over_layers(label: &str, runs: &[Run], value: &dyn Fn(&Run, &str) -> f64) -> 
 
 /// What noise and balance do to the selections of every linear layer.
 pub fn guided() -> Result<Panels> {
+    let seeds = Run::seeds(GUIDED[0].0)?.len();
     let mut panels = Vec::new();
     for (tag, title, unit) in [
         ("entropy", "Entropy of the selectors", "nats"),
@@ -93,7 +94,7 @@ pub fn guided() -> Result<Panels> {
     }
     Ok(Panels {
         title: "Noise and balance".into(),
-        subtitle: format!("L = 2, d = 64, K = 5, 2000 steps, three seeds; {ROWS}"),
+        subtitle: format!("L = 2, d = 64, K = 5, 2000 steps, {seeds} seeds; {ROWS}"),
         columns: 2,
         panels,
     })
