@@ -18,7 +18,7 @@ const STEPS: u64 = 2000;
 const NEURONS: f64 = 32.0;
 const TARGET_RATE: f64 = 1.0;
 /// Runs by the name in their folders, with what the table calls them.
-const METHODS: [(&str, &str); 13] = [
+const METHODS: [(&str, &str); 14] = [
     ("exact", "exact"),
     ("lagrange", "lagrange"),
     ("pi", "pi"),
@@ -32,6 +32,7 @@ const METHODS: [(&str, &str); 13] = [
     ("gamma-v1", "gamma-v1"),
     ("gamma-v2", "gamma-v2"),
     ("none", "none"),
+    ("exact-smoothed", "exact, gains smoothed"),
 ];
 /// Those that the figure shows.
 const SHOWN: usize = 6;

@@ -24,6 +24,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::model::{ModelConstants, Neurons};
 use super::response::Nonlinearity;
+use crate::lab::statistics::mean_and_sd;
 use crate::lab::tensor::{rng, to_host};
 
 /// Numbers of f64 that are held at once, about.
@@ -90,10 +91,8 @@ pub fn information_bounds(
 
 impl BlockMean {
     fn of(values: &[f64]) -> Self {
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { mean, standard_error: (squares / (count - 1.0) / count).sqrt() }
+        let (mean, sd) = mean_and_sd(values);
+        Self { mean, standard_error: sd / (values.len() as f64).sqrt() }
     }
 }
 
