@@ -21,7 +21,7 @@ use super::tags::edges;
 use super::tensorboard::EventWriter;
 use super::whole_lines::WholeLines;
 use crate::lab::counts::counted;
-use crate::lab::figure::Format;
+use crate::lab::figure::{Format, Series};
 use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::regular;
 use crate::lab::train::signals::StopSignal;
@@ -214,6 +214,19 @@ impl Log {
     pub fn history(&self, tag: &str) -> &[(u64, f64)] {
         let known = self.history.iter().find(|(known, _)| known == tag);
         known.map(|(_, points)| points.as_slice()).unwrap_or_default()
+    }
+
+    /// The curve of a tag over steps, with a band of one standard deviation where the tag has one, as
+    /// that of several replicates does.
+    pub fn curve(&self, tag: &str, label: &str) -> Series {
+        let numbers = |tag: &str| self.history(tag).iter().map(|(_, value)| *value).collect();
+        let x = self.history(tag).iter().map(|(step, _)| *step as f64).collect();
+        let (y, sd): (Vec<f64>, Vec<f64>) = (numbers(tag), numbers(&format!("{tag}/sd")));
+        let edge = |sign: f64| y.iter().zip(&sd).map(|(y, sd)| y + sign * sd).collect();
+        let (low, high) = (edge(-1.0), edge(1.0));
+        let banded = !y.is_empty() && sd.len() == y.len();
+        let series = Series::new(label, x, y);
+        if banded { series.with_band(low, high) } else { series }
     }
 
     /// Why the log is incomplete, if it is.

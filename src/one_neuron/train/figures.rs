@@ -37,20 +37,6 @@ pub fn draw(run: &OneNeuron, log: &mut Log, step: u64) {
     }
 }
 
-/// A logged curve with a band of one standard deviation over seeds.
-fn curve(log: &Log, tag: &str, label: &str) -> Series {
-    let (x, y): (Vec<f64>, Vec<f64>) =
-        log.history(tag).iter().map(|(step, value)| (*step as f64, *value)).unzip();
-    let sd: Vec<f64> = log.history(&format!("{tag}/sd")).iter().map(|(_, sd)| *sd).collect();
-    let series = Series::new(label, x, y);
-    if sd.len() != series.y.len() {
-        return series;
-    }
-    let edge = |sign: f64| series.y.iter().zip(&sd).map(|(y, sd)| y + sign * sd).collect();
-    let (low, high) = (edge(-1.0), edge(1.0));
-    series.with_band(low, high)
-}
-
 fn over_seeds(run: &OneNeuron) -> String {
     match run.replicates {
         1 => format!("seed {}", run.seed),
@@ -81,7 +67,7 @@ fn learning(run: &OneNeuron, log: &Log) -> Panels {
         }
         // A figure whose only label is empty has no legend.
         let label = if run.config.optimizer.len() > 1 { point.optimizer.name() } else { "" };
-        let series = curve(log, &point.tag("train/loss"), label);
+        let series = log.curve(&point.tag("train/loss"), label);
         match panels.iter_mut().find(|panel| panel.title == title) {
             Some(panel) => panel.series.push(series),
             None => panels.push(loss_figure(&title, String::new(), vec![series])),
@@ -108,7 +94,7 @@ fn notebook(run: &OneNeuron, log: &Log, figure: &NotebookFigure) -> Option<LineF
         let fits = |point: &&Point| {
             (point.optimizer, point.gradient, point.lr) == (shown.optimizer, shown.gradient, lr)
         };
-        Some(curve(log, &run.points.iter().find(fits)?.tag("train/loss"), shown.label))
+        Some(log.curve(&run.points.iter().find(fits)?.tag("train/loss"), shown.label))
     });
     let series = series.collect::<Option<Vec<Series>>>()?;
     let subtitle = format!("learning rate {lr:e}, {}", over_seeds(run));
@@ -162,7 +148,7 @@ fn decomposition(run: &OneNeuron, log: &Log) -> Panels {
     let panels = std::iter::once(first).chain(other);
     let panels = panels.map(|point| {
         let tag = |term: &str| point.tag(&format!("moments/{term}"));
-        let series = TERMS.iter().map(|(term, label)| curve(log, &tag(term), label));
+        let series = TERMS.iter().map(|(term, label)| log.curve(&tag(term), label));
         let series = series.map(|series| Series { marker: true, ..series }).collect();
         let name = (point.optimizer.name(), point.gradient.name());
         let title = format!("{}, {}, lr {:e}", name.0, name.1, point.lr);

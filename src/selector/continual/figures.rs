@@ -8,7 +8,6 @@ use crate::lab::counts::{counted, summary_of};
 use crate::lab::figure::{Cells, ColourMap, ColourScale, LineFigure, MatrixFigure, Series};
 use crate::lab::log::run_log::Log;
 use crate::lab::statistics::mean_and_sd;
-use crate::selector::presentation::curve;
 use crate::selector::task_sequence::tasks::TASKS;
 
 /// Draws `matrix` and `within`.
@@ -51,7 +50,7 @@ fn matrix(run: &SelectorContinual) -> Result<MatrixFigure> {
 fn within(run: &SelectorContinual, log: &Log) -> LineFigure {
     let length = run.schedule.evaluate_every as f64;
     let series = |task: i64| -> Series {
-        let mut series = curve(log, &format!("within/task{task}"), &format!("task {task}"));
+        let mut series = log.curve(&format!("within/task{task}"), &format!("task {task}"));
         series.x.iter_mut().for_each(|x| *x /= length);
         series
     };

@@ -12,7 +12,7 @@ use crate::lab::figure::{
 use crate::lab::log::run_log::Log;
 use crate::lab::tensor::to_host;
 use crate::selector::network::layer_name;
-use crate::selector::presentation::{LETTERS, curve, letter};
+use crate::selector::presentation::{LETTERS, letter};
 
 /// Neurons whose weights are shown.
 const SHOWN: i64 = 8;
@@ -39,7 +39,7 @@ fn learning(run: &SelectorMnist, log: &Log) -> Panels {
     let panel = |title: &str, y_label: &str, series: Vec<Series>| {
         LineFigure::new(title, "step", y_label, series)
     };
-    let marked = |tag: &str, label: &str| Series { marker: true, ..curve(log, tag, label) };
+    let marked = |tag: &str, label: &str| Series { marker: true, ..log.curve(tag, label) };
     let layers = |what: &str| -> Vec<Series> {
         let count = run.network.layers.len();
         let shade = |i: usize| i as f64 / (count - 1).max(1) as f64;
@@ -49,7 +49,7 @@ fn learning(run: &SelectorMnist, log: &Log) -> Panels {
         };
         (0..count).map(one).collect()
     };
-    let loss = vec![curve(log, "train/loss", "train"), marked("eval/loss", "test")];
+    let loss = vec![log.curve("train/loss", "train"), marked("eval/loss", "test")];
     let mut panels = vec![
         panel("Loss", "cross-entropy (nats)", loss),
         panel("Test accuracy", "share correct", vec![marked("eval/accuracy", "")]),

@@ -11,7 +11,7 @@ use crate::lab::log::run_log::Log;
 use crate::selector::language_model::evaluation::HeldOutResult;
 use crate::selector::language_model::layout::PER_LAYER;
 use crate::selector::language_model::monitor::SelectionStatistics;
-use crate::selector::presentation::{LETTERS, curve, letter};
+use crate::selector::presentation::{LETTERS, letter};
 
 /// The six linear layers of a transformer layer, and the last one.
 const PARTS: [&str; PER_LAYER + 1] =
@@ -48,8 +48,8 @@ fn learning(run: &SelectorTransformer, log: &Log) -> LineFigure {
         x_label: "step".into(),
         y_label: "cross-entropy (nats a word)".into(),
         series: vec![
-            curve(log, "train/loss", "train"),
-            Series { marker: true, ..curve(log, "eval/loss", "held out") },
+            log.curve("train/loss", "train"),
+            Series { marker: true, ..log.curve("eval/loss", "held out") },
         ],
         references: vec![
             reference(format!("ln {size}"), run.baselines.uniform),
