@@ -1,22 +1,28 @@
 //! The training step of `efficient_coding` beside the original's formulation in PyTorch eager, and
-//! where its time goes. CPU time at one thread, turn about, so that both meet the same machine.
+//! where its time goes; and the ways to factorise its covariances. CPU time at one thread, turn about,
+//! so that all meet the same machine.
 //!
 //! ```text
 //! scripts/reference/setup && cargo bench --bench efficient_coding
+//! cargo bench --bench efficient_coding -- factorisations       # these alone, without PyTorch
 //! ```
 
 #![allow(clippy::print_stdout)]
 
+use std::f64::consts::LN_2;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result};
 use neuron_lab::efficient_coding::EfficientCoding;
+use neuron_lab::efficient_coding::coding::covariance_term::CovarianceTerm;
+use neuron_lab::efficient_coding::coding::information::{Information, Shared};
 use neuron_lab::lab::open_session;
 use neuron_lab::lab::train::phase::PHASES;
 use neuron_lab::lab::train::session::Session;
 use rustix::time::{ClockId, clock_gettime};
+use tch::{Device, Kind, Tensor};
 
 /// Turns of each; the median counts.
 const TURNS: usize = 5;
@@ -132,8 +138,124 @@ fn row(size: [i64; 3], steps: usize, slower: usize) -> Result<()> {
     Ok(())
 }
 
+/// Log-determinants of both covariances of a batch, summed, with the gradient of the sum by the slopes:
+/// `[]` and `[sample, neuron]`.
+type Factorised = (Tensor, Tensor);
+
+/// A way to factorise both covariances of every sample.
+type Way = fn(&Shared, &Tensor) -> Factorised;
+
+const WAYS: [(&str, Way); 5] = [
+    ("LU, differentiated automatically", |shared, slopes| {
+        differentiated(shared, slopes, |a| a.slogdet().1)
+    }),
+    ("Cholesky, differentiated automatically", |shared, slopes| {
+        let logdet = |a: &Tensor| {
+            let root = a.linalg_cholesky_ex(false, false).0;
+            root.diagonal(0, -2, -1).log().sum_dim_intlist(-1, false, None::<Kind>) * 2.0
+        };
+        differentiated(shared, slopes, logdet)
+    }),
+    ("LU, with the inverse", |shared, slopes| {
+        let a = covariances(shared, slopes);
+        let (factors, pivots) = Tensor::linalg_lu_factor(&a, true);
+        let identity = Tensor::eye(slopes.size()[1], (a.kind(), a.device())).expand_as(&a);
+        let inverse = Tensor::linalg_lu_solve(&factors, &pivots, &identity, true, false);
+        let diagonal = factors.diagonal(0, -2, -1).abs().log();
+        let logdet = diagonal.sum_dim_intlist(-1, false, None::<Kind>);
+        by_inverse(slopes, &logdet, &inverse.diagonal(0, -2, -1))
+    }),
+    ("Cholesky, with the inverse", |shared, slopes| {
+        let [z, zx] = CovarianceTerm::by_libtorch(
+            [&shared.signal, &shared.noise],
+            slopes,
+            shared.output_noise.powi(2),
+        );
+        terms(slopes, &z, &zx)
+    }),
+    ("Cholesky, ours", |shared, slopes| {
+        let Information { numerator, denominator } = Information::new(shared, slopes);
+        terms(slopes, &numerator, &denominator)
+    }),
+];
+
+/// C_z and C_zx of every sample over sigma_out^2: `[2, sample, neuron, neuron]`.
+fn covariances(shared: &Shared, slopes: &Tensor) -> Tensor {
+    let scaled = slopes / shared.output_noise;
+    let pairs = scaled.unsqueeze(2) * scaled.unsqueeze(1);
+    let matrices = Tensor::stack(&[&shared.signal, &shared.noise], 0).unsqueeze(1);
+    pairs * matrices + Tensor::eye(slopes.size()[1], (slopes.kind(), slopes.device()))
+}
+
+fn differentiated(shared: &Shared, slopes: &Tensor, logdet: fn(&Tensor) -> Tensor) -> Factorised {
+    let leaf = slopes.detach().set_requires_grad(true);
+    let sum = logdet(&covariances(shared, &leaf)).sum(None::<Kind>);
+    let gradient = Tensor::run_backward(&[&sum], &[&leaf], false, false).remove(0);
+    (sum.detach(), gradient)
+}
+
+/// From d log det A / d log g_i = 2 (1 - (A^-1)_ii).
+fn by_inverse(slopes: &Tensor, logdet: &Tensor, diagonal: &Tensor) -> Factorised {
+    let of_both = diagonal.sum_dim_intlist(0, false, None::<Kind>);
+    (logdet.sum(None::<Kind>), (of_both * -2.0 + 4.0) / slopes)
+}
+
+fn terms(slopes: &Tensor, z: &CovarianceTerm, zx: &CovarianceTerm) -> Factorised {
+    let logdet = Tensor::stack(&[&z.logdet, &zx.logdet], 0) * LN_2;
+    by_inverse(slopes, &logdet, &Tensor::stack(&[&z.diagonal, &zx.diagonal], 0))
+}
+
+/// Every way on one batch of 128, turn about, and how far its gradient is from that in f64.
+fn factorisations(neurons: i64, repeats: usize) {
+    tch::manual_seed(0);
+    let options = (Kind::Float, Device::Cpu);
+    let w = Tensor::randn([2 * neurons, neurons], options);
+    let w = &w / w.norm_scalaropt_dim(2.0, 0, true);
+    let shared = |kind: Kind| {
+        let noise = w.to_kind(kind).tr().matmul(&w.to_kind(kind)) * 0.16;
+        Shared { signal: &noise * 20.0, noise, output_noise: 3.0 }
+    };
+    let slopes = Tensor::randn([128, neurons], options).exp();
+    let (single, double) = (shared(Kind::Float), shared(Kind::Double));
+    let (_, exact) = WAYS[0].1(&double, &slopes.to_kind(Kind::Double));
+    let mut times = [(); WAYS.len()].map(|()| Vec::new());
+    let mut errors = [0.0; WAYS.len()];
+    for _ in 0..TURNS {
+        for ((way, times), error) in WAYS.iter().zip(&mut times).zip(&mut errors) {
+            let start = cpu_seconds();
+            for _ in 0..repeats {
+                let (_, gradient) = way.1(&single, &slopes);
+                *error = (gradient - &exact).abs().max().double_value(&[]);
+            }
+            times.push(1e3 * (cpu_seconds() - start) / repeats as f64);
+        }
+    }
+    let largest = exact.abs().max().double_value(&[]);
+    let ours = median(times[WAYS.len() - 1].clone());
+    for ((way, times), error) in WAYS.iter().zip(times).zip(errors) {
+        let time = median(times);
+        println!(
+            "| {neurons} | {} | {time:.2} | {:.1} | {:.0e} |",
+            way.0,
+            time / ours,
+            error / largest
+        );
+    }
+}
+
 fn main() -> Result<()> {
     tch::set_num_threads(1);
+    println!("both covariances of a batch of 128, 1 thread; CPU time, median of {TURNS} turns");
+    println!(
+        "| J | way | ms | times ours | largest error of the gradient over its largest entry |"
+    );
+    println!("|---|---|---|---|---|");
+    for (neurons, repeats) in [(32, 20), (100, 5), (300, 1)] {
+        factorisations(neurons, repeats);
+    }
+    if std::env::args().any(|argument| argument == "factorisations") {
+        return Ok(());
+    }
     println!("lagrange, batch 128, 1 thread; CPU time a step, median of {TURNS} turns");
     println!(
         "| J | inputs | PyTorch eager ms | ours ms | eager steps/s | ours steps/s | ratio | our time, % |"
