@@ -1,7 +1,10 @@
-//! The table and the comparison of docs/efficient_coding.md, from the runs that
-//! `scripts/docs_efficient_coding` makes. Prints the table as Markdown.
+//! The tables and the comparisons of docs/efficient_coding.md, from the runs that
+//! `scripts/docs_efficient_coding` makes. Prints the tables as Markdown; runs that
+//! are not there are left out.
 
 #![allow(clippy::print_stdout)]
+
+mod convergence;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -40,11 +43,12 @@ const SHOWN: usize = 6;
 /// Every seed's value of a tag at a step.
 type Values = BTreeMap<(String, u64), Vec<f64>>;
 
-fn read(method: &str) -> Result<Values> {
+/// The runs of a method; none where they are not there.
+fn read(method: &str) -> Result<Option<Values>> {
     let mut values = Values::new();
     for seed in 0..SEEDS {
         let path = Path::new(RUNS).join(format!("docs-small-{method}-s{seed}/metrics.jsonl"));
-        let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
         for line in text.lines() {
             let entry: Value = serde_json::from_str(line)?;
             let step = entry["step"].as_u64().context("step")?;
@@ -54,7 +58,7 @@ fn read(method: &str) -> Result<Values> {
             }
         }
     }
-    Ok(values)
+    Ok(Some(values))
 }
 
 fn cell(values: &Values, tag: &str, step: u64, decimals: usize) -> Result<String> {
@@ -120,18 +124,30 @@ fn print_table(all: &[(&str, Values)]) -> Result<()> {
     Ok(())
 }
 
+fn save(name: &str, figure: &Panels) -> Result<()> {
+    let name = format!("efficient_coding_{name}");
+    files::write(Path::new("docs/figures"), &name, figure, &figure.to_csv(), &[Format::Png])
+}
+
 fn main() -> Result<()> {
-    let of_method = |(method, label): &(&'static str, &'static str)| {
-        let mut values = read(method)?;
-        add_spread(&mut values)?;
-        Ok((*label, values))
-    };
-    let all: Vec<(&str, Values)> = METHODS
-        .iter()
-        .map(of_method)
-        .collect::<Result<_>>()
-        .context("a run is missing: scripts/docs_efficient_coding makes them")?;
-    print_table(&all)?;
+    let mut all: Vec<(&str, Values)> = Vec::new();
+    for (method, label) in METHODS {
+        if let Some(mut values) = read(method)? {
+            add_spread(&mut values)?;
+            all.push((label, values));
+        }
+    }
+    if !all.is_empty() {
+        print_table(&all)?;
+        save("constraints", &constraints(&all))?;
+    }
+    convergence::print_rates()?;
+    convergence::print()?;
+    convergence::figure()?.map_or(Ok(()), |figure| save("convergence", &figure))
+}
+
+/// The curves of the first constraints.
+fn constraints(all: &[(&str, Values)]) -> Panels {
     let panel = |title: &str, y_label: &str, tag: &str| LineFigure {
         title: title.into(),
         x_label: "step".into(),
@@ -139,7 +155,7 @@ fn main() -> Result<()> {
         series: all.iter().take(SHOWN).map(|(label, values)| curve(values, tag, label)).collect(),
         ..LineFigure::default()
     };
-    let figure = Panels {
+    Panels {
         title: "Ways to keep the rates".into(),
         subtitle: format!(
             "8x8 Gaussian 1/f^2 patches, 32 neurons, SGD 0.01: mean and standard deviation of {SEEDS} seeds"
@@ -149,7 +165,5 @@ fn main() -> Result<()> {
             panel("KL of the training batch", "bits", "terms/KL"),
             panel("Excess of the rates in a batch", "rms over neurons", "terms/h_rms"),
         ],
-    };
-    let (folder, name) = (Path::new("docs/figures"), "efficient_coding_constraints");
-    files::write(folder, name, &figure, &figure.to_csv(), &[Format::Png])
+    }
 }

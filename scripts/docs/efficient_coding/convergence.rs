@@ -1,0 +1,174 @@
+//! The comparison of constraints to where they stand still, each at a learning rate of its own.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use neuron_lab::lab::figure::{LineFigure, Panels, Series};
+use serde_json::{Map, Value};
+
+/// Runs by the name in their folders, with what the page calls them.
+const METHODS: [(&str, &str); 8] = [
+    ("exact", "exact, gains smoothed"),
+    ("lagrange", "lagrange"),
+    ("pi", "pi"),
+    ("total-derivative", "total-derivative"),
+    ("project", "project"),
+    ("two-losses", "two-losses, alternate"),
+    ("gamma-v1", "gamma-v1"),
+    ("gamma-v2", "gamma-v2"),
+];
+const RUNS: &str = "runs/efficient_coding";
+const SWEEPS: &str = "runs/sweeps";
+/// Phases of a step that train.
+const TRAINING: [&str; 5] = ["data", "forward", "factorization", "backward", "optimizer"];
+
+/// A run of several seeds, or of one.
+struct Run {
+    label: &'static str,
+    lr: f64,
+    /// Seconds of training in a step of one seed.
+    seconds: f64,
+    /// What was logged after which step.
+    entries: Vec<(u64, Map<String, Value>)>,
+}
+
+impl Run {
+    /// The run in a folder; none where it isn't there.
+    fn read(folder: &Path, label: &'static str) -> Result<Option<Self>> {
+        let Ok(summary) = fs::read_to_string(folder.join("summary.json")) else { return Ok(None) };
+        let summary: Value = serde_json::from_str(&summary)?;
+        let config: Value = serde_json::from_str(&fs::read_to_string(folder.join("config.json"))?)?;
+        let number = |value: &Value, key: &str| value[key].as_f64().with_context(|| key.to_owned());
+        let phases = TRAINING.iter().map(|phase| number(&summary["phase_seconds"], phase));
+        let phases = phases.sum::<Result<f64>>()?;
+        let models = number(&config, "replicates")? * number(&summary, "steps")?;
+        let text = fs::read_to_string(folder.join("metrics.jsonl"))?;
+        let of_line = |line: &str| {
+            let mut entry: Value = serde_json::from_str(line)?;
+            let values = entry["values"].as_object_mut().map(std::mem::take);
+            Ok((entry["step"].as_u64().context("step")?, values.unwrap_or_default()))
+        };
+        let entries = text.lines().map(of_line).collect::<Result<_>>()?;
+        Ok(Some(Self { label, lr: number(&config, "lr")?, seconds: phases / models, entries }))
+    }
+
+    /// Every value of a tag with its step and its spread over seeds.
+    fn points(&self, tag: &str) -> Vec<(u64, f64, f64)> {
+        let value =
+            |values: &Map<String, Value>, tag: &str| values.get(tag).and_then(Value::as_f64);
+        let each = self.entries.iter().filter_map(|(step, values)| {
+            let spread = value(values, &format!("{tag}/sd")).unwrap_or_default();
+            Some((*step, value(values, tag)?, spread))
+        });
+        each.collect()
+    }
+
+    /// The value of a tag after `share` of the steps, with its spread.
+    fn at(&self, tag: &str, share: f64) -> (f64, f64) {
+        let points = self.points(tag);
+        let end = points.last().map_or(0, |(step, ..)| *step) as f64 * share;
+        let found = points.iter().rfind(|(step, ..)| *step as f64 <= end + 0.5);
+        found.map_or((f64::NAN, f64::NAN), |(_, value, spread)| (*value, *spread))
+    }
+
+    /// The curve of a tag over what `x` makes of a step.
+    fn curve(&self, tag: &str, x: impl Fn(u64, usize) -> f64) -> Series {
+        let points = self.points(tag);
+        let over = points.iter().enumerate().map(|(place, (step, ..))| x(*step, place)).collect();
+        let edge = |sign: f64| points.iter().map(|(_, y, sd)| y + sign * sd).collect();
+        let y = points.iter().map(|(_, value, _)| *value).collect();
+        Series::new(self.label, over, y).with_band(edge(-1.0), edge(1.0))
+    }
+}
+
+/// The runs that are there.
+fn runs() -> Result<Vec<Run>> {
+    let read =
+        |(name, label)| Run::read(&Path::new(RUNS).join(format!("docs-still-{name}")), label);
+    METHODS.into_iter().filter_map(|method| read(method).transpose()).collect()
+}
+
+fn spread((mean, sd): (f64, f64), decimals: usize) -> String {
+    format!("{mean:.decimals$} ± {sd:.decimals$}")
+}
+
+/// KL at the end of every learning rate of the sweeps, one seed.
+pub fn print_rates() -> Result<()> {
+    println!("\n| constraint | KL at the end by learning rate (rms h) |\n|---|---|");
+    for (name, label) in METHODS {
+        let folder = Path::new(SWEEPS).join(format!("docs-lr-{name}/efficient_coding"));
+        let Ok(points) = fs::read_dir(&folder) else { continue };
+        let mut found = Vec::new();
+        for point in points {
+            found.extend(Run::read(&point?.path(), label)?);
+        }
+        found.sort_by(|a, b| a.lr.total_cmp(&b.lr));
+        let cells = found.iter().map(|run| {
+            let (kl, rms) = (run.at("eval/KL", 1.0).0, run.at("eval/rate_rms", 1.0).0);
+            format!("{}: {kl:.2} ({rms:.3})", run.lr)
+        });
+        println!("| {label} | {} |", cells.collect::<Vec<_>>().join(", "));
+    }
+    Ok(())
+}
+
+/// Where every constraint gets to.
+pub fn print() -> Result<()> {
+    println!(
+        "\n| constraint | learning rate | KL after a tenth | after three quarters | at the end \
+         | own KL | rms h | KKT residual | ms of training a step |\n|---|---|---|---|---|---|---|---|---|"
+    );
+    for run in runs()? {
+        let kl = |share: f64| spread(run.at("eval/KL", share), 2);
+        println!(
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.2} |",
+            run.label,
+            run.lr,
+            kl(0.1),
+            kl(0.75),
+            kl(1.0),
+            spread(run.at("eval/own_KL", 1.0), 2),
+            spread(run.at("eval/rate_rms", 1.0), 3),
+            spread(run.at("eval/kkt_residual", 1.0), 3),
+            1e3 * run.seconds
+        );
+    }
+    Ok(())
+}
+
+/// KL over steps, over time and over the distance from the budget; none where there are no runs.
+pub fn figure() -> Result<Option<Panels>> {
+    let runs = runs()?;
+    let Some(first) = runs.first() else { return Ok(None) };
+    let steps = first.points("eval/KL").last().map_or(0, |(step, ..)| *step);
+    let panel = |title: &str, x_label: &str, series: Vec<Series>| {
+        LineFigure::new(title, x_label, "KL on fresh patches, bits", series)
+    };
+    let of_each = |curve: &dyn Fn(&Run) -> Series| runs.iter().map(curve).collect::<Vec<_>>();
+    let by_steps = of_each(&|run| run.curve("eval/KL", |step, _| step as f64));
+    let by_time = of_each(&|run| run.curve("eval/KL", |step, _| step as f64 * run.seconds));
+    let by_distance = of_each(&|run| {
+        let rms = run.points("eval/rate_rms");
+        run.curve("eval/KL", |_, place| rms[place].1)
+    });
+    Ok(Some(Panels {
+        title: "Ways to keep the rates, to where they stand still".into(),
+        subtitle: format!(
+            "8x8 Gaussian 1/f^2 patches, 32 neurons, SGD, each at its own learning rate: mean and \
+             standard deviation of 5 seeds, {steps} steps"
+        ),
+        columns: 3,
+        panels: vec![
+            LineFigure { x_log: true, ..panel("Over steps", "step", by_steps) },
+            LineFigure {
+                x_log: true,
+                ..panel("Over time", "seconds of training of a seed", by_time)
+            },
+            LineFigure {
+                x_log: true,
+                ..panel("Over the distance from the budget", "rms h on fresh patches", by_distance)
+            },
+        ],
+    }))
+}
