@@ -21,7 +21,7 @@ const TINY: &str = "--device cpu --threads 1 --kernel-size 6 --neurons 7 --batch
                     --evaluate-every 50 --lr 0.02";
 
 /// Every constraint, with all that a step changes: optimizers' state, sums, and jitter at every step.
-const CONSTRAINTS: [&str; 13] = [
+const CONSTRAINTS: [&str; 14] = [
     "lagrange --optimizer adam",
     "gamma-v1",
     "gamma-v2 --optimizer adam",
@@ -35,6 +35,7 @@ const CONSTRAINTS: [&str; 13] = [
     "exact --gain-smoothing 0.9",
     "pi --optimizer momentum",
     "pi --legacy-logging --centring-stop 200",
+    "exact --gain-smoothing 0.9 --optimizer adam --replicates 2",
 ];
 
 /// Steps before the one that is not finite; under `alternate` that one moves the filters.

@@ -27,7 +27,7 @@ const TINY: &str = "--device cpu --kernel-size 6 --neurons 7 --batch-size 20 --e
                     --lr 0.02";
 
 /// Every constraint, and what else has a state of its own.
-const CONSTRAINTS: [&str; 13] = [
+const CONSTRAINTS: [&str; 15] = [
     "lagrange",
     "gamma-v1",
     "gamma-v2",
@@ -41,6 +41,8 @@ const CONSTRAINTS: [&str; 13] = [
     "pi --optimizer momentum",
     "lagrange --shape difference-of-gaussian --colours 3 --jitter-stop 200 --jitter-interval 13",
     "exact --jitter-stop 200 --jitter-interval 13 --centring-stop 150 --data contrast",
+    "pi --optimizer adam --replicates 2",
+    "two-losses --replicates 3 --jitter-stop 200 --jitter-interval 13",
 ];
 
 fn command(home: &Path, line: &str) -> Command {
@@ -159,7 +161,7 @@ fn bad_values_are_one_line() {
         ("--schedule plateau", "--schedule plateau: an evaluation measures information"),
         ("--rate-lr-multiplier 10", "--constraint two-losses"),
         ("--lr 1e37 --constraint project --rate-lr-multiplier 100", "a product <3.4e38"),
-        ("--replicates 2", "--replicates 2"),
+        ("--replicates 2 --data dead-leaves", "--replicates 2"),
         ("--data nothing", "--data nothing"),
         ("--shape round", "--shape round"),
         ("--constraint lagrang", "lagrange"),

@@ -160,7 +160,7 @@ def _depth_width(config, _):
 
 def _efficient_coding(config, _):
     parameters = PROFILE.get(config["shape"], 0)
-    return {"..": 1, "J": config["neurons"], "D": config["colours"] * config["kernel_size"] ** 2,
+    return {"..": config.get("replicates") or 1, "J": config["neurons"], "D": config["colours"] * config["kernel_size"] ** 2,
             "P": config["colours"] * (parameters + 1)}
 
 

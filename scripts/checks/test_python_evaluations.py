@@ -95,6 +95,18 @@ def test_efficient_coding(flags):
 
 
 @torch.no_grad()
+def test_replicates_of_efficient_coding():
+    trained = run("efficient_coding", "--kernel-size 5 --neurons 6 --batch-size 32 --eval-patches 200 --image-every 0 "
+                  "--covariance-batches 1 --lr 0.02 --steps 20 --evaluate-every 20 --constraint pi --replicates 2")
+    known = logged(trained, 20)
+    for index in range(2):
+        own = {**trained.config, "seed": trained.config["seed"] + index}
+        held_out = torch.tensor(noisy_patches(own, 200, "held-out", 0))
+        kl = trained.model("last", index=index).kl(held_out, eliminate=True).mean().item()
+        assert kl == pytest.approx(known[f"eval/KL/r{index}"], rel=1e-4)
+
+
+@torch.no_grad()
 def test_two_loss_toy():
     trained = run("two_loss_toy", "--map-size 0 --steps 60 --print-every 20")
     model, known = trained.model("last"), logged(trained, 60)

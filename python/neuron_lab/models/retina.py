@@ -7,7 +7,7 @@ descends along are in docs/efficient_coding.md.
 import torch
 from torch import nn
 
-from .common import check_index, load, of_index
+from .common import load, of_index
 from .shapes import PROFILES, radial
 
 # Steepness of the softplus, and the weight of KL in the loss.
@@ -271,10 +271,11 @@ def component_along(a, b):
 
 def build(config, checkpoint, index):
     """The model of a checkpoint, with what its controller remembers."""
-    check_index(index, 1)
+    count = config.get("replicates") or 1
     model = Retina(torch.tensor(checkpoint.tensors["state.covariance"]), config)
-    load(model, of_index(checkpoint.model_tensors, 0, 1))
+    load(model, of_index(checkpoint.model_tensors, index, count))
     for name in ("mean", "sum"):
         if (kept := checkpoint.tensors.get(f"state.controller.{name}")) is not None:
-            getattr(model, f"controller_{name}").copy_(torch.tensor(kept))
+            own = kept if count == 1 else kept[index]
+            getattr(model, f"controller_{name}").copy_(torch.tensor(own))
     return model

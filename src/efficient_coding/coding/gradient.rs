@@ -135,13 +135,6 @@ impl<'a> BatchPass<'a> {
         Information::new(&self.shared, &slopes)
     }
 
-    /// The gain at which the activity meets the target.
-    ///
-    /// - unit_activity: the mean activity at gain 1, `[neuron]`
-    pub fn gain_for(&self, unit_activity: &Tensor) -> Tensor {
-        self.constants.gain_for(unit_activity)
-    }
-
     /// What each neuron's mean activity is above its target: h, `[neuron]`.
     pub fn excess(&self) -> Tensor {
         self.excess.shallow_clone()

@@ -33,8 +33,10 @@ use anyhow::Result;
 
 use crate::lab::error::{closest, refuse};
 
+/// The ensemble whose images are drawn from the seed.
+pub const DEAD_LEAVES: &str = "dead-leaves";
 /// The ensembles that are known by name.
-pub const NAMES: [&str; 4] = ["gaussian", "dead-leaves", "contrast", "photos"];
+pub const NAMES: [&str; 4] = ["gaussian", DEAD_LEAVES, "contrast", "photos"];
 /// Side of a dead-leaves image, in pixels, where none is asked for.
 const LEAVES_SIZE: i64 = 256;
 
@@ -57,7 +59,7 @@ pub fn open(
         "contrast" => {
             Box::new(Contrast::new(Gaussian::new(shape, options)?, options.contrast_spread)?)
         }
-        "dead-leaves" => {
+        DEAD_LEAVES => {
             let size = options.image_size.unwrap_or(LEAVES_SIZE);
             Box::new(leaves::open(shape, options.leaf_images, size, seed)?)
         }

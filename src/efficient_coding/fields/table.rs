@@ -1,9 +1,13 @@
 //! An analysis as numbers by name, as JSON, as a table of all neurons, and in words.
 
+use std::iter;
+
 use serde_json::{Value, json};
 
 use super::analysis::Analysis;
 use super::field::ReceptiveField;
+use crate::lab::measured::with_spread;
+use crate::lab::statistics::mean_and_sd;
 
 impl Analysis {
     /// The numbers of the whole population by name.
@@ -29,7 +33,9 @@ impl Analysis {
         }
         for (sign, on) in [("on", true), ("off", false)] {
             let types = self.types.iter().filter(|found| found.on == on);
-            all.push((format!("coverage_{sign}"), types.map(|found| found.coverage).sum()));
+            // The sum of nothing is -0.
+            let coverage = types.map(|found| found.coverage).sum::<f64>() + 0.0;
+            all.push((format!("coverage_{sign}"), coverage));
         }
         if let Some(found) = self.alignment {
             all.push(("on_off_distance".into(), found.value));
@@ -135,4 +141,32 @@ impl Analysis {
         }
         lines
     }
+}
+
+/// The analysis of one population in a few lines; of several, as of models of several seeds, the mean
+/// and standard deviation over them of every number that all of them have.
+pub fn lines_of_all(populations: &[Analysis]) -> Vec<String> {
+    if let [one] = populations {
+        return one.lines();
+    }
+    let spreads = spreads(populations).into_iter();
+    let spreads = spreads.map(|(name, mean, sd)| format!("{name}: {}", with_spread(mean, sd)));
+    let first = format!("mean and standard deviation over {} models:", populations.len());
+    iter::once(first).chain(spreads).collect()
+}
+
+/// Name, mean and standard deviation over populations of every number that all of them have.
+pub fn spreads(populations: &[Analysis]) -> Vec<(String, f64, f64)> {
+    let mut all = populations.iter().map(Analysis::summary);
+    let first = all.next().unwrap_or_default();
+    let rest: Vec<Vec<(String, f64)>> = all.collect();
+    let of_all = |(name, value): (String, f64)| {
+        let others = rest.iter().map(|numbers| {
+            numbers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+        });
+        let values: Vec<f64> = iter::once(Some(value)).chain(others).collect::<Option<_>>()?;
+        let (mean, sd) = mean_and_sd(&values);
+        Some((name, mean, sd))
+    };
+    first.into_iter().filter_map(of_all).collect()
 }

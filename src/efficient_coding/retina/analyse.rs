@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tch::Tensor;
 
 use super::config::EfficientCodingConfig;
 use super::field_figures;
 use super::parameters::FREE;
 use super::pictures::NamedFigure;
+use super::replicates::part;
 use super::state::NAME;
 use crate::efficient_coding::coding::shapes;
-use crate::efficient_coding::fields::{Analysis, analyse, columns};
+use crate::efficient_coding::fields::{Analysis, analyse, columns, lines_of_all, spreads};
 use crate::lab::figure::{Format, files};
 use crate::lab::log::console::Console;
 use crate::lab::store::checkpoint::{self, Checkpoint};
@@ -51,7 +52,7 @@ fn analyse_as_asked(request: &ActionRequest) -> Result<()> {
         console.print(&written.numbers.to_string());
         return Ok(());
     }
-    written.analysis.lines().iter().for_each(|line| console.report(line));
+    lines_of_all(&written.analyses).iter().for_each(|line| console.report(line));
     console.report(&format!("figures      {}", written.out.display()));
     Ok(())
 }
@@ -71,15 +72,17 @@ pub struct AnalyseOptions {
 
 /// An analysis that is written to its folder.
 pub struct WrittenAnalysis {
-    /// What was found.
-    pub analysis: Analysis,
+    /// What was found, of each replicate.
+    pub analyses: Vec<Analysis>,
     /// The content of `receptive_fields.json`.
     pub numbers: Value,
     /// The folder.
     pub out: PathBuf,
 }
 
-/// Analyses the filters of a checkpoint, and writes figures, tables and `receptive_fields.json`.
+/// Analyses the filters of a checkpoint, and writes figures, tables and `receptive_fields.json`. Of
+/// several replicates each has a folder `r<i>` of its own, and the file the numbers of each, their means
+/// and their standard deviations.
 ///
 /// # Errors
 /// Exit code 1 for a checkpoint that is missing or damaged, or is not of this experiment; where the
@@ -92,26 +95,56 @@ pub fn analyse_checkpoint(options: &AnalyseOptions) -> Result<WrittenAnalysis> {
     let config: EfficientCodingConfig =
         serde_json::from_value(Value::Object(checkpoint.manifest.config.clone()))
             .with_context(|| format!("the configuration of {name}"))?;
-    let filters = columns(&filters(&checkpoint, &config)?)?;
-    let analysis = analyse(&filters, config.patch(), options.seed)?;
     let out = options.out.clone().unwrap_or_else(|| default_folder(&checkpoint));
-    fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
-    for NamedFigure { name, figure, csv } in
-        field_figures::draw(&analysis, &filters, config.patch())
-    {
-        // What it could be drawn from again has no place here: `receptive_fields.json` has the numbers.
-        files::write_pictures(&out, name, &figure, &options.formats)?;
-        durable::write(&files::path(&out, name, "csv"), csv.as_bytes())?;
+    let replicates = replicates(&checkpoint);
+    let mut analyses = Vec::new();
+    for replicate in 0..replicates {
+        let filters = columns(&filters(&checkpoint, &config, replicate)?)?;
+        let analysis = analyse(&filters, config.patch(), options.seed)?;
+        let folder = match replicates {
+            1 => out.clone(),
+            _ => out.join(format!("r{replicate}")),
+        };
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        for NamedFigure { name, figure, csv } in
+            field_figures::draw(&analysis, &filters, config.patch())
+        {
+            // What it could be drawn from again has no place here: `receptive_fields.json` has the
+            // numbers.
+            files::write_pictures(&folder, name, &figure, &options.formats)?;
+            durable::write(&files::path(&folder, name, "csv"), csv.as_bytes())?;
+        }
+        analyses.push(analysis);
     }
     let mut numbers = json!({
         "checkpoint": checkpoint.path.display().to_string(),
         "step": checkpoint.manifest.step,
     });
-    if let (Some(all), Value::Object(found)) = (numbers.as_object_mut(), analysis.to_json()) {
+    if let (Some(all), Value::Object(found)) = (numbers.as_object_mut(), json_of_all(&analyses)) {
         all.extend(found);
     }
     durable::write_json(&out.join("receptive_fields.json"), &numbers)?;
-    Ok(WrittenAnalysis { analysis, numbers, out })
+    Ok(WrittenAnalysis { analyses, numbers, out })
+}
+
+/// The numbers of one population; of several those of each, their means and standard deviations.
+fn json_of_all(analyses: &[Analysis]) -> Value {
+    if let [one] = analyses {
+        return one.to_json();
+    }
+    let (mut mean, mut sd) = (Map::new(), Map::new());
+    for (name, of_all, spread) in spreads(analyses) {
+        mean.insert(name.clone(), json!(of_all));
+        sd.insert(name, json!(spread));
+    }
+    let each: Vec<Value> = analyses.iter().map(Analysis::to_json).collect();
+    json!({"mean": mean, "sd": sd, "replicates": each})
+}
+
+/// How many models a checkpoint has.
+pub(super) fn replicates(checkpoint: &Checkpoint) -> usize {
+    let count = checkpoint.manifest.config.get("replicates").and_then(Value::as_u64);
+    count.map_or(1, |count| count as usize)
 }
 
 /// `receptive_fields` in the folder of the checkpoint's run.
@@ -121,11 +154,18 @@ fn default_folder(checkpoint: &Checkpoint) -> PathBuf {
     runs.join(&checkpoint.manifest.run).join("receptive_fields")
 }
 
-/// The filters of a checkpoint: `[input, neuron]`.
-pub(super) fn filters(checkpoint: &Checkpoint, config: &EfficientCodingConfig) -> Result<Tensor> {
+/// The filters of one of a checkpoint's models: `[input, neuron]`.
+pub(super) fn filters(
+    checkpoint: &Checkpoint,
+    config: &EfficientCodingConfig,
+    replicate: usize,
+) -> Result<Tensor> {
+    let replicates = replicates(checkpoint);
     let get = |name: &str| {
-        let found = checkpoint.tensors.get(name).map(Tensor::shallow_clone);
-        found.with_context(|| format!("{} has no {name}", checkpoint.path.display()))
+        let found = checkpoint.tensors.get(name);
+        let found =
+            found.with_context(|| format!("{} has no {name}", checkpoint.path.display()))?;
+        anyhow::Ok(part(found, replicates, replicate))
     };
     let Some(shape) = shapes::of(&config.shape, config.patch(), config.shape_options())? else {
         let inputs = config.patch().inputs();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
-use tch::{Device, Kind, no_grad_guard};
+use tch::{Device, Kind, Tensor, no_grad_guard};
 
 use super::analyse::ANALYSE;
 use super::config::EfficientCodingConfig;
@@ -19,6 +19,7 @@ use crate::efficient_coding::coding::controller::Controller;
 use crate::efficient_coding::coding::gradient::BatchPass;
 use crate::efficient_coding::coding::information::{Information, entropy};
 use crate::efficient_coding::coding::pixel_grid::PixelGrid;
+use crate::efficient_coding::coding::rule::Direction;
 use crate::efficient_coding::data;
 use crate::lab::log::run_log::Log;
 use crate::lab::log::tensorboard::Chart;
@@ -45,14 +46,11 @@ impl Experiment for EfficientCoding {
         presets: PRESETS,
         metrics: &["eval/MI", "eval/bits_per_spike", "terms/KL"],
         tags: report::TAGS,
-        sizes: &["neurons", "kernel-size", "batch-size", "eval-patches"],
-        absent: &[
-            Absent {
-                key: "replicates",
-                reason: "the factorisations fill the machine with one model; start a run for each --seed",
-            },
-            Absent { key: "epochs", reason: "patches are drawn anew at every step; use --steps" },
-        ],
+        sizes: &["neurons", "kernel-size", "batch-size", "eval-patches", "replicates"],
+        absent: &[Absent {
+            key: "epochs",
+            reason: "patches are drawn anew at every step; use --steps",
+        }],
         actions: &[ANALYSE, INFORMATION],
         ..Spec::EMPTY
     };
@@ -64,7 +62,8 @@ impl Experiment for EfficientCoding {
         // Of a sample: two covariances factorised and inverted, and its outputs with the way back.
         let of_sample = 2.0 * neurons.powi(3) + 4.0 * inputs * neurons;
         let shared = 2.0 * inputs * neurons * (inputs + 4.0 * neurons);
-        StepWork::products(samples * of_sample + shared, LAUNCHES)
+        let replicates = f64::from(settings.run.replicates);
+        StepWork::products(replicates * (samples * of_sample + shared), replicates * LAUNCHES)
     }
 
     fn build(settings: &Settings<EfficientCodingConfig>, device: Device) -> Result<Self> {
@@ -81,7 +80,9 @@ impl Experiment for EfficientCoding {
         })?;
         let covariance = exact.to_kind(Kind::Float).to_device(device);
         let steps = run.steps.unwrap_or(STEPS);
-        let parameters = Parameters::new(&config, run.seed, steps, device)?;
+        let seeds: Vec<u64> =
+            (0..u64::from(run.replicates)).map(|i| run.seed.wrapping_add(i)).collect();
+        let parameters = Parameters::new(&config, &seeds, steps, device)?;
         let evaluate_every = config.measuring.evaluate_every;
         let legacy = config.measuring.legacy_logging.then(|| Legacy::new(&config, bits, device));
         Ok(Self {
@@ -91,9 +92,10 @@ impl Experiment for EfficientCoding {
             controller: Controller::new(config.controller(), &parameters.get(GAIN)?),
             schedule: RunSchedule {
                 evaluate_first: true,
-                ..RunSchedule::new(steps, evaluate_every).with_samples(config.batch_size, 1)
+                ..RunSchedule::new(steps, evaluate_every)
+                    .with_samples(config.batch_size, i64::from(run.replicates))
             },
-            seed: run.seed,
+            seeds,
             log_every: run.log_every,
             legacy,
             config,
@@ -111,35 +113,57 @@ impl Experiment for EfficientCoding {
     fn step(&mut self, step: &mut Step) -> Result<()> {
         let _guard = no_grad_guard();
         let index = step.index;
-        let noisy = step.time(Phase::Data, || self.batch(index))?;
-        let neurons = self.parameters.neurons()?;
+        let noisy = step.time(Phase::Data, || self.of_each(|i| self.batch(i, index)))?;
+        let neurons = self.of_each(|i| self.parameters.neurons(i))?;
         let constants = Rc::clone(&self.constants);
         let eliminates = self.rule.constraint.eliminates_gain();
-        let pass =
-            step.time(Phase::Forward, || BatchPass::new(&constants, &neurons, &noisy, eliminates));
-        let information =
-            step.time(Phase::Factorization, || Information::new(&pass.shared, &pass.slopes));
-        let formula = self.formula_step(&pass, index)?;
-        let multiplier = formula.multiplier.as_ref();
-        let mut direction = step
-            .time(Phase::Backward, || self.rule.direction(&pass, &information, multiplier, index));
-        let mut loss = self.rule.loss(&pass, &information, multiplier);
-        if self.config.placing.centres_at(index) {
-            self.add_centring(&neurons.filters, &mut direction);
-            loss += self.centring_loss(&neurons.filters);
-        }
+        let passes: Vec<BatchPass> = step.time(Phase::Forward, || {
+            let models = neurons.iter().zip(&noisy);
+            let pass = |(neurons, noisy)| BatchPass::new(&constants, neurons, noisy, eliminates);
+            models.map(pass).collect()
+        });
+        let informations: Vec<Information> = step.time(Phase::Factorization, || {
+            passes.iter().map(|pass| Information::new(&pass.shared, &pass.slopes)).collect()
+        });
+        let formula = self.formula_step(&passes, index)?;
+        let batches = passes.iter().zip(&informations).enumerate();
+        let batches: Vec<BatchTerms> = batches
+            .map(|(replicate, (pass, information))| BatchTerms {
+                pass,
+                information,
+                multiplier: self.multiplier_of(&formula, replicate),
+            })
+            .collect();
+        let centres = self.config.placing.centres_at(index);
+        let directions: Vec<Direction> = step.time(Phase::Backward, || {
+            let directions = batches.iter().zip(&neurons).map(|(batch, neurons)| {
+                let BatchTerms { pass, information, multiplier } = batch;
+                let mut direction =
+                    self.rule.direction(pass, information, multiplier.as_ref(), index);
+                if centres {
+                    self.add_centring(&neurons.filters, &mut direction);
+                }
+                direction
+            });
+            directions.collect()
+        });
+        let losses = batches.iter().zip(&neurons).map(|(batch, neurons)| {
+            let BatchTerms { pass, information, multiplier } = batch;
+            let loss = self.rule.loss(pass, information, multiplier.as_ref());
+            if centres { loss + self.centring_loss(&neurons.filters) } else { loss }
+        });
+        let losses: Vec<Tensor> = losses.collect();
         if step.logging {
-            let batch = BatchTerms { pass: &pass, information: &information, multiplier };
-            terms::log(self, step, &batch, &loss);
+            terms::log(self, step, &batches, &losses);
         }
-        let apply = self.descend(step, direction, &loss, &formula)?;
+        let apply = self.descend(step, directions, &losses, &formula)?;
         let apply = apply.as_ref();
         self.set_by_formula(&formula, apply)?;
-        if let Some(legacy) = &mut self.legacy {
-            legacy.add(&pass, apply);
+        if let (Some(legacy), [pass]) = (&mut self.legacy, passes.as_slice()) {
+            legacy.add(pass, apply);
         }
         if self.has_rates_to_compare(step) {
-            terms::log_rate_step(self, step, &pass, &information)?;
+            terms::log_rate_step(self, step, &batches)?;
         }
         self.jitter_filters(index, apply)
     }

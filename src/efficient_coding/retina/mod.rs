@@ -10,6 +10,7 @@ pub mod parameters;
 mod patch_figures;
 mod pictures;
 pub mod presets;
+mod replicates;
 pub mod report;
 pub mod sampled;
 pub mod state;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tch::{Device, Kind, no_grad_guard};
 
-use super::analyse::filters;
+use super::analyse::{filters, replicates};
 use super::config::EfficientCodingConfig;
 use super::parameters::{GAIN, THRESHOLD};
 use super::state::NAME;
@@ -146,7 +146,8 @@ fn numbers(request: &ActionRequest) -> Result<(i64, f64)> {
 /// has not learnt from.
 ///
 /// # Errors
-/// Exit code 1 for a checkpoint or data that are missing or damaged, or of another experiment; where
+/// Exit code 2 for a checkpoint of several replicates, 1 for one or data that are missing or damaged, or
+/// of another experiment; where
 /// an estimate is not finite.
 pub fn sampled_information(options: &SampledOptions) -> Result<SampledInformation> {
     let _guard = no_grad_guard();
@@ -154,6 +155,13 @@ pub fn sampled_information(options: &SampledOptions) -> Result<SampledInformatio
     let checkpoint = Checkpoint::read(&checkpoint::find(&options.checkpoint, true)?)?;
     let (found, name) = (&checkpoint.manifest.experiment, options.checkpoint.display());
     ensure!(found == NAME, "{name} is a checkpoint of {found}, not of {NAME}");
+    let models = replicates(&checkpoint);
+    if models > 1 {
+        return Err(refuse(format!(
+            "--information {name}: it has {models} replicates; take the checkpoint of a run without \
+             --replicates"
+        )));
+    }
     let trained = &checkpoint.manifest.config;
     let config: EfficientCodingConfig = serde_json::from_value(Value::Object(trained.clone()))
         .with_context(|| format!("the configuration of {name}"))?;
@@ -200,7 +208,7 @@ fn model(
         anyhow::Ok(found.to_kind(Kind::Double))
     };
     let neurons = Neurons {
-        filters: filters(checkpoint, config)?.to_kind(Kind::Double),
+        filters: filters(checkpoint, config, 0)?.to_kind(Kind::Double),
         log_gain: get(GAIN)?.reshape([-1]),
         log_threshold: get(THRESHOLD)?.reshape([-1]),
     };

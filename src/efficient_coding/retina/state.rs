@@ -23,7 +23,7 @@ use crate::lab::train::experiment::RunSchedule;
 /// The experiment's name.
 pub(super) const NAME: &str = "efficient_coding";
 
-/// Noisy neurons in training.
+/// Noisy neurons in training: one model for each seed, of the same patches' covariance.
 pub struct EfficientCoding {
     pub(super) config: EfficientCodingConfig,
     pub(super) source: Box<dyn PatchSource>,
@@ -34,7 +34,8 @@ pub struct EfficientCoding {
     pub(super) grid: PixelGrid,
     /// Sums for `--legacy-logging`.
     pub(super) legacy: Option<Legacy>,
-    pub(super) seed: u64,
+    /// The seed of each replicate: of its initial values, its patches and its noise.
+    pub(super) seeds: Vec<u64>,
     pub(super) device: Device,
     /// C_x as it is trained with: `[input, input]`.
     pub(super) covariance: Tensor,
@@ -44,43 +45,61 @@ pub struct EfficientCoding {
 }
 
 impl EfficientCoding {
-    /// The batch of a step, as [`EfficientCoding::noisy`] draws it.
+    /// The batch of a step of one replicate, as [`EfficientCoding::noisy`] draws it.
     ///
     /// # Errors
     /// Where patches can't be had.
-    pub(super) fn batch(&self, step: u64) -> Result<Tensor> {
-        self.noisy(Purpose::Training, self.config.batch_size, "patches", step)
+    pub(super) fn batch(&self, replicate: usize, step: u64) -> Result<Tensor> {
+        self.noisy(Purpose::Training, replicate, self.config.batch_size, "patches", step)
     }
 
-    /// Measures the model as it is on held-out patches, the same at every call.
+    /// Measures a model as it is on held-out patches, the same at every call.
     ///
     /// # Errors
     /// Where patches can't be had.
-    pub(super) fn frozen_measures(&self) -> Result<FrozenMeasures> {
-        let noisy = self.held_out(self.config.measuring.eval_patches, "held-out", 0)?;
-        let neurons = self.parameters.neurons()?;
+    pub(super) fn frozen_measures(&self, replicate: usize) -> Result<FrozenMeasures> {
+        let noisy = self.held_out(replicate, self.config.measuring.eval_patches, "held-out", 0)?;
+        let neurons = self.parameters.neurons(replicate)?;
         Ok(FrozenMeasures::new(&self.constants, &neurons, &noisy, self.config.batch_size))
     }
 
-    /// Averages the covariances of the model as it is over held-out batches, the same at every call.
+    /// Averages the covariances of a model as it is over held-out batches, the same at every call.
     ///
     /// # Errors
     /// Where patches can't be had.
-    pub(super) fn covariances(&self) -> Result<Covariances> {
-        let neurons = self.parameters.neurons()?;
+    pub(super) fn covariances(&self, replicate: usize) -> Result<Covariances> {
+        let neurons = self.parameters.neurons(replicate)?;
         let (size, batches) = (self.config.batch_size, 0..self.config.measuring.covariance_batches);
-        let batches = batches.map(|index| self.held_out(size, "covariance", index as u64));
+        let batches =
+            batches.map(|index| self.held_out(replicate, size, "covariance", index as u64));
         Covariances::new(&self.constants, &neurons, batches)
     }
 
-    fn held_out(&self, count: i64, stream: &str, t: u64) -> Result<Tensor> {
-        self.noisy(Purpose::HeldOut, count, stream, t)
+    /// What `measure` finds of each replicate.
+    ///
+    /// # Errors
+    /// What `measure` returns.
+    pub(super) fn of_each<T>(&self, measure: impl Fn(usize) -> Result<T>) -> Result<Vec<T>> {
+        (0..self.seeds.len()).map(measure).collect()
     }
 
-    /// Patches with the noise of their pixels, drawn from (seed, stream, t): `[patch, input]`.
-    fn noisy(&self, purpose: Purpose, count: i64, stream: &str, t: u64) -> Result<Tensor> {
-        let patches = self.source.patches(purpose, count, self.seed, stream, t)?;
-        rng::seed_torch(self.seed, &format!("{stream}-noise"), t);
+    fn held_out(&self, replicate: usize, count: i64, stream: &str, t: u64) -> Result<Tensor> {
+        self.noisy(Purpose::HeldOut, replicate, count, stream, t)
+    }
+
+    /// Patches with the noise of their pixels, drawn from (the replicate's seed, stream, t):
+    /// `[patch, input]`.
+    fn noisy(
+        &self,
+        purpose: Purpose,
+        replicate: usize,
+        count: i64,
+        stream: &str,
+        t: u64,
+    ) -> Result<Tensor> {
+        let seed = self.seeds[replicate];
+        let patches = self.source.patches(purpose, count, seed, stream, t)?;
+        rng::seed_torch(seed, &format!("{stream}-noise"), t);
         let noise = patches.randn_like() * self.config.input_noise;
         Ok(upload(&(patches + noise), self.device))
     }

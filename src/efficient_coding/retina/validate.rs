@@ -3,7 +3,7 @@
 use super::config::EfficientCodingConfig;
 use crate::efficient_coding::coding::constraint::{Constraint, Variant};
 use crate::efficient_coding::coding::shapes::{Centres, FREE};
-use crate::efficient_coding::data::EnsembleOptions;
+use crate::efficient_coding::data::{DEAD_LEAVES, EnsembleOptions};
 use crate::lab::{Config, Refusals, RunConfig};
 
 /// The largest side of a patch, in pixels: the covariance of its inputs has as many entries as the
@@ -13,13 +13,14 @@ const MAX_KERNEL: i64 = 128;
 const MAX_PATCHES: i64 = 1_000_000;
 
 impl Config for EfficientCodingConfig {
-    fn resolve(&mut self, _run: &RunConfig, refusals: &mut Refusals) {
+    fn resolve(&mut self, run: &RunConfig, refusals: &mut Refusals) {
         self.check_counts(refusals);
         self.check_steps(refusals);
         self.check_images(refusals);
         self.check_numbers(refusals);
         self.resolve_constraint(refusals);
         self.check_shape(refusals);
+        self.check_replicates(run, refusals);
         self.learner.validate(refusals);
         let schedule = &self.learner.schedule;
         schedule.refuse_plateau("an evaluation measures information, and no loss", refusals);
@@ -123,6 +124,20 @@ impl EfficientCodingConfig {
         });
         refusals.unless(learnt || self.placing.jitter_stop == 0, || {
             "--centres hexagonal: jitter would move what stands still; give --jitter-stop 0".into()
+        });
+    }
+
+    /// What replicates can't share, and what is of one model.
+    fn check_replicates(&self, run: &RunConfig, refusals: &mut Refusals) {
+        let count = run.replicates;
+        refusals.unless(count == 1 || run.data != DEAD_LEAVES, || {
+            format!(
+                "--replicates {count}: the images of dead-leaves are drawn from the seed, and \
+                 replicates share their images; start a run for each --seed"
+            )
+        });
+        refusals.unless(count == 1 || !self.measuring.legacy_logging, || {
+            format!("--replicates {count}: --legacy-logging is of one model; leave one of them out")
         });
     }
 

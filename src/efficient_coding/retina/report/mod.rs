@@ -10,15 +10,18 @@ use tch::Tensor;
 use super::legacy::{self, LegacyMeans};
 use super::parameters::{GAIN, MULTIPLIER, THRESHOLD};
 use super::pictures::{self, Caption};
+use super::replicates::together;
 use super::state::EfficientCoding;
 use crate::efficient_coding::coding::covariances::Covariances;
 use crate::efficient_coding::coding::frozen::FrozenMeasures;
+use crate::lab::statistics::mean_and_sd;
 use crate::lab::store::NamedTensors;
 use crate::lab::store::checkpoint::Score;
 use crate::lab::tensor::to_host;
 use crate::lab::train::experiment::Evaluation;
 
-/// Evaluates the model, logs and says the result, and gives the score.
+/// Evaluates every model, logs and says the results, and gives the score. Histograms are over the
+/// neurons of all models; images are of the first model, but for the covariances' tensors.
 ///
 /// - legacy: covariances as the original has them, to be drawn in place of the right ones
 ///
@@ -29,13 +32,13 @@ pub fn report(
     evaluation: &mut Evaluation,
     legacy: Option<&LegacyMeans>,
 ) -> Result<Score> {
-    let frozen = run.frozen_measures()?;
-    let covariances = run.covariances()?;
+    let frozen = run.of_each(|i| run.frozen_measures(i))?;
+    let covariances = run.of_each(|i| run.covariances(i))?;
     let information = numbers(run, evaluation, &frozen)?;
     let pictures = run.has_pictures(evaluation.step);
     if pictures {
         histograms(run, evaluation, &frozen)?;
-        images(run, evaluation, &frozen)?;
+        images(run, evaluation, &frozen[0])?;
     }
     matrices(evaluation, &covariances, legacy, pictures)?;
     Ok(Score { tag: "eval/MI".into(), value: information, higher_is_better: true })
@@ -44,10 +47,38 @@ pub fn report(
 fn numbers(
     run: &EfficientCoding,
     evaluation: &mut Evaluation,
-    frozen: &FrozenMeasures,
+    frozen: &[FrozenMeasures],
 ) -> Result<f64> {
+    let read = run.of_each(|i| numbers_of_one(run, i, &frozen[i]))?;
+    let of = |place: usize| -> Vec<f64> { read.iter().map(|numbers| numbers[place].1).collect() };
+    for (place, (tag, _)) in read[0].iter().enumerate() {
+        evaluation.scalar(tag, of(place));
+    }
+    let mean = |tag: &str| {
+        let place = read[0].iter().position(|(known, _)| *known == tag);
+        place.map_or(f64::NAN, |place| mean_and_sd(&of(place)).0)
+    };
+    let information = mean("eval/MI");
+    evaluation.say(&format!(
+        "step {}: {information:.3} bits a patch at rate {}, rates off by {:.3} (rms), {:.0} % ON, \
+         KKT residual {:.2}",
+        evaluation.step,
+        run.config.firing_rate,
+        mean("eval/rate_rms"),
+        100.0 * mean("eval/on"),
+        mean("eval/kkt_residual")
+    ));
+    Ok(information)
+}
+
+/// What an evaluation says of one replicate, by tag.
+fn numbers_of_one(
+    run: &EfficientCoding,
+    replicate: usize,
+    frozen: &FrozenMeasures,
+) -> Result<[(&'static str, f64); 12]> {
     let kind = None::<tch::Kind>;
-    let filters = run.parameters.neurons()?.filters;
+    let filters = run.parameters.neurons(replicate)?.filters;
     let dc = filters.sum_dim_intlist(0, false, kind).abs()
         / filters.abs().sum_dim_intlist(0, false, kind);
     let extreme = filters.amax([0], false) + filters.amin([0], false);
@@ -70,7 +101,7 @@ fn numbers(
         anyhow::bail!("an evaluation has ten numbers")
     };
     let budget = run.config.neurons as f64 * target;
-    for (tag, value) in [
+    Ok([
         ("eval/KL", kl),
         ("eval/MI", kl / 2.0),
         ("eval/bits_per_spike", kl / 2.0 / budget),
@@ -83,33 +114,28 @@ fn numbers(
         ("eval/kkt_residual", residual),
         ("eval/dc", dc),
         ("eval/on", on),
-    ] {
-        evaluation.scalar(tag, vec![value]);
-    }
-    evaluation.say(&format!(
-        "step {}: {:.3} bits a patch at rate {target}, rates off by {rms:.3} (rms), {:.0} % ON, \
-         KKT residual {residual:.2}",
-        evaluation.step,
-        kl / 2.0,
-        100.0 * on
-    ));
-    Ok(kl / 2.0)
+    ])
 }
 
 fn histograms(
     run: &EfficientCoding,
     evaluation: &mut Evaluation,
-    frozen: &FrozenMeasures,
+    frozen: &[FrozenMeasures],
 ) -> Result<()> {
-    let per_neuron = if run.legacy.is_some() { &frozen.rate_of_patches } else { &frozen.rate };
+    let of_all = |get: fn(&FrozenMeasures) -> &Tensor| {
+        together(frozen.iter().map(|measures| get(measures).shallow_clone()))
+    };
+    let of_patches = of_all(|measures| &measures.rate_of_patches);
+    let legacy = run.legacy.is_some();
+    let r = if legacy { of_patches.shallow_clone() } else { of_all(|measures| &measures.rate) };
     let mut all = vec![
-        ("histogram/r", per_neuron.shallow_clone()),
-        ("histogram/r_standard_error", frozen.rate_error.shallow_clone()),
-        ("histogram/r_stimulus", frozen.rate_of_patches.shallow_clone()),
+        ("histogram/r", r),
+        ("histogram/r_standard_error", of_all(|measures| &measures.rate_error)),
+        ("histogram/r_stimulus", of_patches),
         ("histogram/gain", run.parameters.get(GAIN)?.exp()),
         ("histogram/bias", run.parameters.get(THRESHOLD)?.exp()),
-        ("histogram/leave_one_out", frozen.leave_one_out.shallow_clone()),
-        ("histogram/cosine", frozen.cosine.shallow_clone()),
+        ("histogram/leave_one_out", of_all(|measures| &measures.leave_one_out)),
+        ("histogram/cosine", of_all(|measures| &measures.cosine)),
     ];
     if let Ok(multiplier) = run.parameters.get(MULTIPLIER) {
         all.push(("histograms/λ", multiplier));
@@ -126,7 +152,7 @@ fn images(
     frozen: &FrozenMeasures,
 ) -> Result<()> {
     let patch = run.config.patch();
-    let filters = run.parameters.neurons()?.filters;
+    let filters = run.parameters.neurons(0)?.filters;
     let descent = run.filter_direction(evaluation.step)?;
     let (kl, rate) = (&frozen.kl_gradient, &frozen.rate_gradient);
     let step = format!("step {}", evaluation.step);
@@ -143,59 +169,68 @@ fn images(
     Ok(())
 }
 
+/// A matrix of a frozen model.
+type MatrixOf = fn(&Covariances) -> &Tensor;
+/// Its standard error, where it has one.
+type ErrorOf = fn(&Covariances) -> Option<&Tensor>;
+
 fn matrices(
     evaluation: &mut Evaluation,
-    covariances: &Covariances,
+    covariances: &[Covariances],
     legacy: Option<&LegacyMeans>,
     pictured: bool,
 ) -> Result<()> {
-    let batches = covariances.batches;
+    let first = &covariances[0];
+    let batches = first.batches;
     let mut kept: NamedTensors = vec![
         ("batches".into(), Tensor::from(batches)),
         ("step".into(), Tensor::from(evaluation.step as i64)),
     ];
-    let (numerator, denominator) = (&covariances.numerator, &covariances.denominator);
-    let none = None;
-    for (tag, mean, error, old) in [
+    let all: [(&str, MatrixOf, ErrorOf, Option<&Tensor>); 3] = [
         (
             "MI_numerator",
-            &numerator.mean,
-            &numerator.standard_error,
+            |found| &found.numerator.mean,
+            |found| found.numerator.standard_error.as_ref(),
             legacy.map(|old| &old.numerator),
         ),
         (
             "MI_denominator",
-            &denominator.mean,
-            &denominator.standard_error,
+            |found| &found.denominator.mean,
+            |found| found.denominator.standard_error.as_ref(),
             legacy.map(|old| &old.denominator),
         ),
-        ("WCxW", &covariances.filtered, &none, legacy.map(|_| &covariances.filtered)),
-    ] {
+        ("WCxW", |found| &found.filtered, |_| None, legacy.map(|_| &first.filtered)),
+    ];
+    for (tag, mean_of, error_of, old) in all {
+        let means: Vec<&Tensor> = covariances.iter().map(mean_of).collect();
+        let errors = covariances.iter().map(error_of);
         let mut how = pictures::average(tag, batches);
-        if let Some(error) = error {
-            let error_mean = to_host::scalar(&error.mean(tch::Kind::Double))?;
-            how = format!("{how}, standard error {error_mean:.4}");
-            kept.push((format!("{tag}.standard_error"), error.shallow_clone()));
+        if let Some(errors) = errors.collect::<Option<Vec<&Tensor>>>() {
+            let each = errors.iter().map(|error| to_host::scalar(&error.mean(tch::Kind::Double)));
+            let each = each.collect::<Result<Vec<f64>>>()?;
+            how = format!("{how}, standard error {:.4}", each[0]);
+            let errors = together(errors.into_iter().map(Tensor::shallow_clone));
+            kept.push((format!("{tag}.standard_error"), errors));
             if tag == "MI_numerator" {
-                evaluation.scalar("covariance/standard_error", vec![error_mean]);
+                evaluation.scalar("covariance/standard_error", each);
             }
         }
-        match old {
-            Some(old) => evaluation.image(tag, &legacy::image(old)?),
-            None if pictured => {
-                let figure = pictures::matrix(mean, tag, &how, "covariance")?;
-                evaluation.image(tag, &figure.render()?);
-            }
-            None => {}
+        if let Some(old) = old {
+            evaluation.image(tag, &legacy::image(old)?);
+        } else if pictured {
+            let figure = pictures::matrix(means[0], tag, &how, "covariance")?;
+            evaluation.image(tag, &figure.render()?);
         }
-        kept.push((format!("{tag}.eigenvalues"), pictures::eigenvalues(mean)?));
-        kept.push((tag.into(), mean.shallow_clone()));
+        let eigenvalues = means.iter().map(|mean| pictures::eigenvalues(mean));
+        let eigenvalues = eigenvalues.collect::<Result<Vec<Tensor>>>()?;
+        kept.push((format!("{tag}.eigenvalues"), together(eigenvalues)));
+        kept.push((tag.into(), together(means.into_iter().map(Tensor::shallow_clone))));
     }
-    let rms = to_host::scalar(&numerator.off_diagonal())?;
-    evaluation.scalar("covariance/off_diagonal", vec![rms]);
+    let rms = covariances.iter().map(|of_one| to_host::scalar(&of_one.numerator.off_diagonal()));
+    evaluation.scalar("covariance/off_diagonal", rms.collect::<Result<Vec<f64>>>()?);
     evaluation.scalar("covariance/batches", vec![batches as f64]);
     if pictured {
-        evaluation.image("spectra", &pictures::spectra(covariances)?.render()?);
+        evaluation.image("spectra", &pictures::spectra(first)?.render()?);
     }
     evaluation.tensors("covariances", &kept);
     Ok(())
