@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 mod bounds;
+mod explosions;
 mod learning;
 mod run;
 
@@ -21,7 +22,11 @@ fn save(name: &str, figure: &impl Drawing, numbers: &str) -> Result<()> {
 }
 
 fn main() {
-    for (part, outcome) in [("bounds", bounds::show()), ("learning", learning::show())] {
+    for (part, outcome) in [
+        ("bounds", bounds::show()),
+        ("explosions", explosions::show()),
+        ("learning", learning::show()),
+    ] {
         if let Err(error) = outcome {
             println!("{part}: left out, {error:#}");
         }
