@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use neuron_lab::lab::figure::{LineFigure, Panels, Series};
-use serde_json::{Map, Value};
+
+use super::run::Run;
 
 /// Runs by the name in their folders, with what the page calls them.
 const METHODS: [(&str, &str); 8] = [
@@ -18,74 +19,10 @@ const METHODS: [(&str, &str); 8] = [
     ("gamma-v1", "gamma-v1"),
     ("gamma-v2", "gamma-v2"),
 ];
-const RUNS: &str = "runs/efficient_coding";
 const SWEEPS: &str = "runs/sweeps";
-/// Phases of a step that train.
-const TRAINING: [&str; 5] = ["data", "forward", "factorization", "backward", "optimizer"];
-
-/// A run of several seeds, or of one.
-struct Run {
-    label: &'static str,
-    lr: f64,
-    /// Seconds of training in a step of one seed.
-    seconds: f64,
-    /// What was logged after which step.
-    entries: Vec<(u64, Map<String, Value>)>,
-}
-
-impl Run {
-    /// The run in a folder; none where it isn't there.
-    fn read(folder: &Path, label: &'static str) -> Result<Option<Self>> {
-        let Ok(summary) = fs::read_to_string(folder.join("summary.json")) else { return Ok(None) };
-        let summary: Value = serde_json::from_str(&summary)?;
-        let config: Value = serde_json::from_str(&fs::read_to_string(folder.join("config.json"))?)?;
-        let number = |value: &Value, key: &str| value[key].as_f64().with_context(|| key.to_owned());
-        let phases = TRAINING.iter().map(|phase| number(&summary["phase_seconds"], phase));
-        let phases = phases.sum::<Result<f64>>()?;
-        let models = number(&config, "replicates")? * number(&summary, "steps")?;
-        let text = fs::read_to_string(folder.join("metrics.jsonl"))?;
-        let of_line = |line: &str| {
-            let mut entry: Value = serde_json::from_str(line)?;
-            let values = entry["values"].as_object_mut().map(std::mem::take);
-            Ok((entry["step"].as_u64().context("step")?, values.unwrap_or_default()))
-        };
-        let entries = text.lines().map(of_line).collect::<Result<_>>()?;
-        Ok(Some(Self { label, lr: number(&config, "lr")?, seconds: phases / models, entries }))
-    }
-
-    /// Every value of a tag with its step and its spread over seeds.
-    fn points(&self, tag: &str) -> Vec<(u64, f64, f64)> {
-        let value =
-            |values: &Map<String, Value>, tag: &str| values.get(tag).and_then(Value::as_f64);
-        let each = self.entries.iter().filter_map(|(step, values)| {
-            let spread = value(values, &format!("{tag}/sd")).unwrap_or_default();
-            Some((*step, value(values, tag)?, spread))
-        });
-        each.collect()
-    }
-
-    /// The value of a tag after `share` of the steps, with its spread.
-    fn at(&self, tag: &str, share: f64) -> (f64, f64) {
-        let points = self.points(tag);
-        let end = points.last().map_or(0, |(step, ..)| *step) as f64 * share;
-        let found = points.iter().rfind(|(step, ..)| *step as f64 <= end + 0.5);
-        found.map_or((f64::NAN, f64::NAN), |(_, value, spread)| (*value, *spread))
-    }
-
-    /// The curve of a tag over what `x` makes of a step.
-    fn curve(&self, tag: &str, x: impl Fn(u64, usize) -> f64) -> Series {
-        let points = self.points(tag);
-        let over = points.iter().enumerate().map(|(place, (step, ..))| x(*step, place)).collect();
-        let edge = |sign: f64| points.iter().map(|(_, y, sd)| y + sign * sd).collect();
-        let y = points.iter().map(|(_, value, _)| *value).collect();
-        Series::new(self.label, over, y).with_band(edge(-1.0), edge(1.0))
-    }
-}
-
 /// The runs that are there.
 fn runs() -> Result<Vec<Run>> {
-    let read =
-        |(name, label)| Run::read(&Path::new(RUNS).join(format!("docs-still-{name}")), label);
+    let read = |(name, label)| Run::docs(&format!("still-{name}"), label);
     METHODS.into_iter().filter_map(|method| read(method).transpose()).collect()
 }
 

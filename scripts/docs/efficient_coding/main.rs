@@ -5,17 +5,21 @@
 #![allow(clippy::print_stdout)]
 
 mod convergence;
+mod long;
+mod run;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use neuron_lab::lab::figure::{Format, LineFigure, Panels, Series, files};
+use neuron_lab::lab::figure::{Drawing, Format, LineFigure, Panels, Series, files};
 use neuron_lab::lab::statistics::mean_and_sd;
 use serde_json::Value;
 
-const RUNS: &str = "runs/efficient_coding";
+use long::Made;
+use run::RUNS;
+
 const SEEDS: u64 = 5;
 const STEPS: u64 = 2000;
 const NEURONS: f64 = 32.0;
@@ -124,9 +128,9 @@ fn print_table(all: &[(&str, Values)]) -> Result<()> {
     Ok(())
 }
 
-fn save(name: &str, figure: &Panels) -> Result<()> {
+fn save(name: &str, figure: &dyn Drawing) -> Result<()> {
     let name = format!("efficient_coding_{name}");
-    files::write(Path::new("docs/figures"), &name, figure, &figure.to_csv(), &[Format::Png])
+    files::write(Path::new("docs/figures"), &name, figure, &figure.numbers(), &[Format::Png])
 }
 
 fn main() -> Result<()> {
@@ -143,7 +147,14 @@ fn main() -> Result<()> {
     }
     convergence::print_rates()?;
     convergence::print()?;
-    convergence::figure()?.map_or(Ok(()), |figure| save("convergence", &figure))
+    if let Some(figure) = convergence::figure()? {
+        save("convergence", &figure)?;
+    }
+    long::print()?;
+    long::figures()?.into_iter().try_for_each(|made| match made {
+        Made::Panels(name, figure) => save(name, &figure),
+        Made::Tiles(name, figure) => save(&name, &figure),
+    })
 }
 
 /// The curves of the first constraints.

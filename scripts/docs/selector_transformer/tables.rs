@@ -41,6 +41,9 @@ fn last(runs: &[Run], tag: &str) -> Result<Vec<f64>> {
 fn above(runs: &[Run], base: &[Run], value: impl Fn(&Run) -> Result<f64>) -> Result<String> {
     let pair = |(run, base): (&Run, &Run)| Ok(value(run)? - value(base)?);
     let differences: Vec<f64> = runs.iter().zip(base).map(pair).collect::<Result<_>>()?;
+    if differences.is_empty() {
+        return Ok(String::new());
+    }
     let (mean, sd) = mean_and_sd(&differences);
     Ok(if runs.len() > 1 { format!("{mean:+.3} ± {sd:.3}") } else { format!("{mean:+.3}") })
 }
@@ -49,9 +52,6 @@ fn above(runs: &[Run], base: &[Run], value: impl Fn(&Run) -> Result<f64>) -> Res
 fn whole(rows: &[(&str, &str)]) -> Result<()> {
     let Some((first, _)) = rows.first() else { return Ok(()) };
     let base = Run::seeds(first)?;
-    if base.is_empty() {
-        return Ok(());
-    }
     println!(
         "\n| run | seeds | steps | average loss | last tenth | held out | above K = 1, held out | below ln V, \
          held out |\n|---|---|---|---|---|---|---|---|"

@@ -12,6 +12,8 @@ pub struct BatchMean {
     pub mean: Tensor,
     /// Its standard error over batches, where there are two at least: `[neuron, neuron]`.
     pub standard_error: Option<Tensor>,
+    /// What the first batch alone has: `[neuron, neuron]`.
+    pub first_batch: Tensor,
 }
 
 impl BatchMean {
@@ -50,6 +52,7 @@ impl Covariances {
     ) -> Result<Self> {
         let mut shared = None;
         let mut sums: Option<(Tensor, Tensor)> = None;
+        let mut first = None;
         let mut number = 0;
         for noisy in batches {
             let noisy = noisy?;
@@ -57,6 +60,7 @@ impl Covariances {
             let moments = pass.slopes.tr().matmul(&pass.slopes) / noisy.size()[0] as f64;
             let moments = moments.to_kind(Kind::Double);
             let squares = moments.square();
+            first.get_or_insert_with(|| moments.shallow_clone());
             sums = Some(match sums {
                 None => (moments, squares),
                 Some((a, b)) => (a + moments, b + squares),
@@ -64,7 +68,7 @@ impl Covariances {
             shared = Some(pass.shared);
             number += 1;
         }
-        let (Some(shared), Some((sum, squares))) = (shared, sums) else {
+        let (Some(shared), Some((sum, squares)), Some(first)) = (shared, sums, first) else {
             anyhow::bail!("no batch to average over")
         };
         let count = number as f64;
@@ -76,7 +80,11 @@ impl Covariances {
         let term = |matrix: &Tensor| {
             let matrix = matrix.to_kind(Kind::Double);
             let standard_error = error.as_ref().map(|error| error * matrix.abs());
-            BatchMean { mean: &mean * matrix + &output, standard_error }
+            BatchMean {
+                first_batch: &first * &matrix + &output,
+                mean: &mean * matrix + &output,
+                standard_error,
+            }
         };
         Ok(Self {
             batches: number,

@@ -140,10 +140,17 @@ fn histograms(
     if let Ok(multiplier) = run.parameters.get(MULTIPLIER) {
         all.push(("histograms/λ", multiplier));
     }
-    for (tag, values) in all {
-        evaluation.histogram(tag, &to_host::values_f32(&values)?);
+    for (tag, values) in &all {
+        evaluation.histogram(tag, &to_host::values_f32(values)?);
     }
+    let named = all.into_iter().map(|(tag, values)| (after_slash(tag).to_string(), values));
+    evaluation.tensors("neurons", &named.collect());
     Ok(())
+}
+
+/// The last part of a tag.
+fn after_slash(tag: &str) -> &str {
+    tag.rsplit('/').next().unwrap_or(tag)
 }
 
 fn images(
@@ -155,6 +162,9 @@ fn images(
     let filters = run.parameters.neurons(0)?.filters;
     let descent = run.filter_direction(evaluation.step)?;
     let (kl, rate) = (&frozen.kl_gradient, &frozen.rate_gradient);
+    let gradients = [("W_grad", &descent), ("W_grad_KL", kl), ("W_grad_rate", rate)];
+    let gradients = gradients.map(|(name, columns)| (name.to_string(), columns.shallow_clone()));
+    evaluation.tensors("gradients", &gradients.into());
     let step = format!("step {}", evaluation.step);
     for (tag, columns, title, label) in [
         ("kernels", filters, "Filters", "weight"),
@@ -171,8 +181,8 @@ fn images(
 
 /// A matrix of a frozen model.
 type MatrixOf = fn(&Covariances) -> &Tensor;
-/// Its standard error, where it has one.
-type ErrorOf = fn(&Covariances) -> Option<&Tensor>;
+/// A matrix that belongs to it, where there is one.
+type PartOf = fn(&Covariances) -> Option<&Tensor>;
 
 fn matrices(
     evaluation: &mut Evaluation,
@@ -186,22 +196,24 @@ fn matrices(
         ("batches".into(), Tensor::from(batches)),
         ("step".into(), Tensor::from(evaluation.step as i64)),
     ];
-    let all: [(&str, MatrixOf, ErrorOf, Option<&Tensor>); 3] = [
+    let all: [(&str, MatrixOf, PartOf, PartOf, Option<&Tensor>); 3] = [
         (
             "MI_numerator",
             |found| &found.numerator.mean,
             |found| found.numerator.standard_error.as_ref(),
+            |found| Some(&found.numerator.first_batch),
             legacy.map(|old| &old.numerator),
         ),
         (
             "MI_denominator",
             |found| &found.denominator.mean,
             |found| found.denominator.standard_error.as_ref(),
+            |found| Some(&found.denominator.first_batch),
             legacy.map(|old| &old.denominator),
         ),
-        ("WCxW", |found| &found.filtered, |_| None, legacy.map(|_| &first.filtered)),
+        ("WCxW", |found| &found.filtered, |_| None, |_| None, legacy.map(|_| &first.filtered)),
     ];
-    for (tag, mean_of, error_of, old) in all {
+    for (tag, mean_of, error_of, first_of, old) in all {
         let means: Vec<&Tensor> = covariances.iter().map(mean_of).collect();
         let errors = covariances.iter().map(error_of);
         let mut how = pictures::average(tag, batches);
@@ -214,6 +226,10 @@ fn matrices(
             if tag == "MI_numerator" {
                 evaluation.scalar("covariance/standard_error", each);
             }
+        }
+        if let Some(firsts) = covariances.iter().map(first_of).collect::<Option<Vec<&Tensor>>>() {
+            let firsts = together(firsts.into_iter().map(Tensor::shallow_clone));
+            kept.push((format!("{tag}.first_batch"), firsts));
         }
         if let Some(old) = old {
             evaluation.image(tag, &legacy::image(old)?);
