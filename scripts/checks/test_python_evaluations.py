@@ -116,7 +116,7 @@ def test_two_loss_toy():
         assert h == pytest.approx(known[f"excess/{method}"], abs=1e-12)
 
 
-@pytest.mark.parametrize("flags", ["", "--loss ce --activation tanh", "--target frozen --activation linear"])
+@pytest.mark.parametrize("flags", ["", "--loss ce --activation tanh", "--target frozen --activation linear", "--bias"])
 @torch.no_grad()
 def test_apical_train(flags):
     trained = run("apical_train", "--data digits --hidden 12,8 --steps-per-phase 3 --batch-size 50 --lr-a 0.1,0.3 "

@@ -4,6 +4,8 @@ alone, or not of one network: see test_python_steps.py.
 Usage: pytest scripts/checks/test_python_steps_science.py
 """
 
+import copy
+
 import numpy as np
 import pytest
 from python_lab import EACH_STEP, assert_next, descend, digits, load_torch, noisy_patches, one_neuron_batches, run
@@ -102,6 +104,7 @@ APICAL = {
     "baseline": "--pre baseline --a-reduce sum --a-update accumulate --lr-a 0.003 --loss ce --activation tanh",
     "momentum": "--a-update momentum:0.9 --activation linear",
     "bounds": "--a-update momentum:0.9 --a-min 0.98 --a-max 1",
+    "bias": "--bias --lr-a 0.1,0.3", "frozen bias": "--bias --target frozen --activation tanh",
     "frozen": "--target frozen --activation tanh", "frozen baseline": "--target frozen --pre baseline",
 }
 
@@ -136,11 +139,20 @@ def test_apical_train(flags):
             assert_phase_1(trained, model, index, count)
         # A step of phase 2 after its first: half of the 8 batches of D_W.
         model, order = trained.model(7, index), draws.apical_order(0, len(xw), 1)
-        initial = [trained.checkpoint(7).tensors.get(f"state.initial.layer{k}") for k in range(3)]
-        teacher = None if initial[0] is None else [torch.tensor(weight) for weight in initial]
+        teacher = began(trained, model, 7) if config["target"] == "frozen" else None
         for start in range(4 * 100, len(xw), 100):
             model.learn_weights(xw[order[start : start + 100]], 0.01, config["pre"], teacher)
         assert_next(trained, model, 7, index, count, tolerance=2e-5, fixed=["apical"])
+
+
+def began(trained, model, step):
+    """The network with the weights and biases with which the phase 2 of a step began."""
+    tensors, teacher = trained.checkpoint(step).tensors, copy.deepcopy(model)
+    for k, layer in enumerate(teacher.layers):
+        layer.weight.data = torch.tensor(tensors[f"state.initial.layer{k}"])
+        if layer.bias is not None:
+            layer.bias.data = torch.tensor(tensors[f"state.initial_bias.layer{k}"])
+    return teacher
 
 
 def assert_phase_1(trained, model, index, count):

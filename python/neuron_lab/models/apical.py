@@ -1,5 +1,5 @@
-"""The networks of `apical_train` and `apical_characterize`: r = a phi(W r_before), a multiplier a for each
-neuron, no bias, a linear output.
+"""The networks of `apical_train` and `apical_characterize`: r = a phi(W r_before + b), a multiplier a for each
+neuron, a linear output. Without `--bias` there is no b.
 
 Learning has two phases (docs/apical.md). Phase 1 holds the weights and moves the multipliers by the
 loss's gradient, which is PyTorch's own. Phase 2 holds the multipliers, and a local rule moves the
@@ -17,11 +17,12 @@ ACTIVATIONS = {"relu": torch.relu, "linear": lambda h: h, "tanh": torch.tanh}
 
 
 class ApicalLayer(nn.Module):
-    """A layer: `weight` [neuron, input] and the multipliers `apical` [neuron]."""
+    """A layer: `weight` [neuron, input], `bias` [neuron] or None, and the multipliers `apical` [neuron]."""
 
-    def __init__(self, inputs, neurons):
+    def __init__(self, inputs, neurons, bias=False):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(neurons, inputs) * (2 / inputs) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(neurons)) if bias else None
         self.apical = nn.Parameter(torch.ones(neurons))
 
 
@@ -31,13 +32,14 @@ class ApicalNetwork(nn.Module):
     widths: of the input, the hidden layers and the output.
     activation: of the hidden layers: relu, linear or tanh.
     kind: of the loss: mse or ce.
+    bias: whether the neurons have biases, 0 at first.
     """
 
-    def __init__(self, widths, activation="relu", kind="mse"):
+    def __init__(self, widths, activation="relu", kind="mse", bias=False):
         super().__init__()
         self.activation, self.kind = activation, kind
         for k, (inputs, neurons) in enumerate(zip(widths, widths[1:])):
-            self.add_module(f"layer{k}", ApicalLayer(inputs, neurons))
+            self.add_module(f"layer{k}", ApicalLayer(inputs, neurons, bias))
 
     @property
     def layers(self):
@@ -48,15 +50,14 @@ class ApicalNetwork(nn.Module):
         """The activation of layer k."""
         return ACTIVATIONS["linear" if k == len(self.layers) - 1 else self.activation](h)
 
-    def rates(self, x, modulated=True, weights=None):
+    def rates(self, x, modulated=True):
         """Of each layer phi(h) and a phi(h), [sample, neuron] each.
 
         modulated: whether the multipliers act; else they are as if all were 1.
-        weights: others than the layers' own.
         """
         baseline, scaled = [], []
         for k, layer in enumerate(self.layers):
-            f = self.phi(k, F.linear(x, layer.weight if weights is None else weights[k]))
+            f = self.phi(k, F.linear(x, layer.weight, layer.bias))
             x = f * layer.apical if modulated else f
             baseline.append(f)
             scaled.append(x)
@@ -105,14 +106,14 @@ class ApicalNetwork(nn.Module):
 
     @torch.no_grad()
     def learn_weights(self, x, lr, pre="modulated", teacher=None):
-        """A batch of phase 2, in place: W += lr mean (r~ - r) r_before^T.
+        """A batch of phase 2, in place: W += lr mean (r~ - r) r_before^T, b += lr mean (r~ - r).
 
         pre: whether r_before has its multiplier (modulated) or not (baseline).
-        teacher: of a frozen target the weights with which the phase began; None for a moving one,
+        teacher: of a frozen target the network as it was when the phase began; None for a moving one,
         whose r~ is a times the rate that there is now.
         """
         baseline, scaled = self.rates(x) if teacher is None else self.rates(x, False)
-        aims = scaled if teacher is None else self.rates(x, True, teacher)[1]
+        aims = scaled if teacher is None else teacher.rates(x)[1]
         changes = []
         for k, layer in enumerate(self.layers):
             if k == 0:
@@ -121,11 +122,13 @@ class ApicalNetwork(nn.Module):
                 before = baseline[k - 1]
             else:
                 before = aims[k - 1]
-            now = baseline[k] if teacher is None else self.phi(k, F.linear(before, layer.weight))
-            changes.append((aims[k] - now).T @ before * (lr / len(x)))
-        for layer, change in zip(self.layers, changes):
-            layer.weight += change
-
+            now = baseline[k] if teacher is None else self.phi(k, F.linear(before, layer.weight, layer.bias))
+            step = (aims[k] - now) * (lr / len(x))
+            changes.append((step.T @ before, step.sum(0)))
+        for layer, (weight, bias) in zip(self.layers, changes):
+            layer.weight += weight
+            if layer.bias is not None:
+                layer.bias += bias
 
 
 def build(config, checkpoint, index):
@@ -137,4 +140,5 @@ def build(config, checkpoint, index):
     tensors = of_index(tensors, index, count)
     widths = [tensors["layer0.weight"].shape[1]]
     widths += [len(tensors[f"layer{k}.apical"]) for k in range(len(config["hidden"]) + 1)]
-    return load(ApicalNetwork(widths, config["activation"], config["loss"]), tensors)
+    network = ApicalNetwork(widths, config["activation"], config["loss"], "layer0.bias" in tensors)
+    return load(network, tensors)

@@ -52,11 +52,11 @@ pub fn batch_gradient(
 /// - changes: for each layer `[point, neuron]`
 fn moved(network: &Network, run: i64, changes: &[Tensor]) -> Network {
     let runs = changes[0].size()[0];
-    let layers = network.layers.iter().zip(changes).map(|(layer, change)| Layer {
-        weight: layer.weight.narrow(0, run, 1),
-        apical: change + 1.0,
-        activation: layer.activation,
-    });
+    let layers = network
+        .layers
+        .iter()
+        .zip(changes)
+        .map(|(layer, change)| Layer { apical: change + 1.0, ..layer.slice_runs(run, 1) });
     Network { layers: layers.collect(), runs }
 }
 
@@ -68,9 +68,8 @@ fn moved(network: &Network, run: i64, changes: &[Tensor]) -> Network {
 fn output(network: &Network, x: &Tensor) -> Tensor {
     let mut rates = x.unsqueeze(0);
     for layer in &network.layers {
-        let weight = layer.weight.get(0);
-        let flat = rates.reshape([-1, rates.size()[2]]);
-        let h = flat.mm(&weight.tr()).view([rates.size()[0], rates.size()[1], -1]);
+        let flat = rates.reshape([1, -1, rates.size()[2]]);
+        let h = layer.preactivation(&flat).view([rates.size()[0], rates.size()[1], -1]);
         rates = layer.activation.apply_in_place(h) * layer.apical.unsqueeze(1);
     }
     rates

@@ -56,7 +56,7 @@ impl Trainer {
     /// they are and the direction in which the loss falls fastest, both over the first samples of
     /// `data`: `[layer, run]` f64. The loss is that of the networks that the rule changes: of a frozen
     /// target those without multipliers, and after a phase 1 the change is the first one of the next
-    /// phase 2. 0 where the rule changes nothing, NaN for runs that have exploded.
+    /// phase 2. Biases are left out. 0 where the rule changes nothing, NaN for runs that have exploded.
     ///
     /// # Shapes
     /// - data: the samples that the rule learns from

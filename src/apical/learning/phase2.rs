@@ -5,7 +5,6 @@ use tch::{Kind, Tensor};
 use super::rule;
 use super::split::Subset;
 use super::trainer::{CHUNK, RunGroup, Trainer, chunks, samples};
-use crate::apical::model::layer::Layer;
 use crate::apical::model::network::Network;
 
 /// Smaller batches than this are taken in blocks, all runs at once.
@@ -16,8 +15,8 @@ const BLOCK: i64 = 64;
 impl Trainer {
     /// Begins a phase 2.
     pub fn begin_phase2(&mut self) {
-        for (initial, layer) in self.initial_weight.iter_mut().zip(&self.network.layers) {
-            initial.copy_(&layer.weight);
+        for (initial, layer) in self.initial.iter_mut().zip(&self.network.layers) {
+            initial.set_weights(layer);
         }
     }
 
@@ -85,14 +84,10 @@ impl Trainer {
         loss
     }
 
-    /// Some networks with the weights with which phase 2 began.
+    /// Some networks with the weights and biases with which phase 2 began.
     pub(super) fn teacher(&self, group: &RunGroup) -> Network {
-        let layers = group.network.layers.iter().zip(&self.initial_weight);
-        let layers = layers.map(|(layer, initial)| Layer {
-            weight: group.rows(initial),
-            apical: layer.apical.shallow_clone(),
-            activation: layer.activation,
-        });
-        Network { layers: layers.collect(), runs: group.network.runs }
+        let runs = group.network.runs;
+        let layers = self.initial.iter().map(|layer| layer.slice_runs(group.first, runs));
+        Network { layers: layers.collect(), runs }
     }
 }

@@ -2,7 +2,7 @@
 //! loss is taken.
 //!
 //! ```text
-//! ΔW_nm = η mean_s r_m (r̃_n − r_n),   r_n = φ(h_n)
+//! ΔW_nm = η mean_s r_m (r̃_n − r_n),   Δb_n = η mean_s (r̃_n − r_n),   r_n = φ(h_n)
 //! ```
 //!
 //! - moving target: r̃ = a r, of the weights as they are now: ΔW = η mean_s r_m (a_n − 1) φ(h_n)
@@ -16,7 +16,9 @@
 //! h_t = W x_t + Σ_{s<t} u_s (x_s · x_t),   W ← W + Σ_t u_t x_tᵀ
 //! ```
 //!
-//! so that the weights are read and written once a block, in matrix products.
+//! so that the weights are read and written once a block, in matrix products. Biases, where there are
+//! any, are the weights of one more input, a neuron of rate 1 without a multiplier: with them
+//! x_s · x_t is larger by 1.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -73,10 +75,10 @@ impl Changes {
         self.post[layer].transpose(1, 2).matmul(&self.pre[layer])
     }
 
-    /// Adds the changes to the weights, but for those of some runs, whatever their rates are.
+    /// Adds the changes to the weights and biases, but for those of some runs, whatever their rates are.
     ///
     /// # Shapes
-    /// - excluded: `[run, 1, 1]` bool, the runs whose weights stay
+    /// - excluded: `[run, 1, 1]` bool, the runs whose weights and biases stay
     pub fn apply(mut self, network: &Network, excluded: &Tensor) {
         for (k, layer) in network.layers.iter().enumerate() {
             // Not a product with 0: 0 x NaN is NaN.
@@ -85,7 +87,7 @@ impl Changes {
                 0 => self.pre[0].shallow_clone(),
                 _ => self.pre[k].masked_fill_(excluded, 0.0),
             };
-            layer.add_to_weight(&post, &pre);
+            layer.add_to_weights(&post, &pre);
         }
     }
 }
@@ -102,14 +104,14 @@ pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, eta: &Tensor)
     for (k, layer) in network.layers.iter().enumerate() {
         let gain = (layer.apical.unsqueeze(1) - 1.0).g_mul_(eta);
         let (h, presynaptic) = match k {
-            0 => (layer.product_with_shared(x), x.shallow_clone()),
+            0 => (layer.preactivation_of_shared(x), x.shallow_clone()),
             _ => {
                 let input = &rates.modulated[k - 1];
                 let presynaptic = match pre {
                     Pre::Modulated => input,
                     Pre::Baseline => &rates.baseline[k - 1],
                 };
-                (layer.product(input), presynaptic.shallow_clone())
+                (layer.preactivation(input), presynaptic.shallow_clone())
             }
         };
         let (f, post) = if batch >= x.size()[0] {
@@ -121,6 +123,7 @@ pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, eta: &Tensor)
                 0 => x.mm(&x.tr()).expand([network.runs, -1, -1], false),
                 _ => rates.modulated[k - 1].bmm(&presynaptic.transpose(1, 2)),
             };
+            let overlap = if layer.bias.is_some() { overlap + 1.0 } else { overlap };
             let post = batch_by_batch(layer, &h, &overlap, &gain, batch);
             (h, post)
         };
@@ -132,11 +135,11 @@ pub fn moving(network: &Network, x: &Tensor, batch: i64, pre: Pre, eta: &Tensor)
     Changes { rates, post: posts, pre: pres }
 }
 
-/// Turns W x_t into the rates φ(h_t) in place, batch by batch, and returns u_t.
+/// Turns W x_t + b into the rates φ(h_t) in place, batch by batch, and returns u_t.
 ///
 /// # Shapes
-/// - h: W x_t, `[run, sample, neuron]`; the result has the same
-/// - overlap: x_t · x_s, `[run, sample t, sample s]`
+/// - h: W x_t + b, `[run, sample, neuron]`; the result has the same
+/// - overlap: x_t · x_s, with the 1 of a bias, `[run, sample t, sample s]`
 /// - gain: η (a − 1), `[run, 1, neuron]`
 fn batch_by_batch(
     layer: &Layer,
@@ -179,14 +182,14 @@ pub fn frozen(
     let (mut posts, mut pres) = (Vec::new(), Vec::new());
     for (k, layer) in network.layers.iter().enumerate() {
         let (h, input) = match (k, pre) {
-            (0, _) => (layer.product_with_shared(x), x.shallow_clone()),
+            (0, _) => (layer.preactivation_of_shared(x), x.shallow_clone()),
             (_, Pre::Modulated) => {
                 let input = teacher.modulated[k - 1].shallow_clone();
-                (layer.product(&input), input)
+                (layer.preactivation(&input), input)
             }
             (_, Pre::Baseline) => {
                 let input = student.baseline[k - 1].shallow_clone();
-                (layer.product(&input), input)
+                (layer.preactivation(&input), input)
             }
         };
         posts.push((&teacher.modulated[k] - layer.activation.apply_in_place(h)) * eta);

@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::live_runs::LiveRuns;
 use super::multipliers::{ABounds, AReduce, AUpdate};
 use super::rule::{Pre, Target};
+use crate::apical::model::layer::Layer;
 use crate::apical::model::loss::Loss;
 use crate::apical::model::network::Network;
 
@@ -59,8 +60,9 @@ pub struct Trainer {
     pub gradient: Vec<Tensor>,
     /// v of the update, for each layer: `[run, neuron]`.
     pub velocity: Vec<Tensor>,
-    /// The weights with which phase 2 began, for each layer; of a frozen target only.
-    pub initial_weight: Vec<Tensor>,
+    /// The layers with the weights and biases with which phase 2 began, and the multipliers of the
+    /// networks; of a frozen target only.
+    pub initial: Vec<Layer>,
     /// The runs that have not exploded, and the passes of phase 2 until the others did.
     pub live: LiveRuns,
     /// The live runs as the host last knew them.
@@ -95,14 +97,14 @@ impl Trainer {
         let lr_a = column(rates.iter().map(|rates| rates.a).collect()).unsqueeze(-1);
         let lr_w = column(rates.iter().map(|rates| rates.w).collect()).view([-1, 1, 1]);
         let zeros = || network.layers.iter().map(|layer| layer.apical.zeros_like()).collect();
-        let initial_weight = match rules.target {
+        let initial = match rules.target {
             Target::Moving => Vec::new(),
-            Target::Frozen => network.layers.iter().map(|layer| layer.weight.copy()).collect(),
+            Target::Frozen => network.layers.iter().map(Layer::copy_weights).collect(),
         };
         Self {
             gradient: zeros(),
             velocity: zeros(),
-            initial_weight,
+            initial,
             live: LiveRuns::new(network.runs, device),
             known_alive: vec![true; network.runs as usize],
             rules,

@@ -1,6 +1,7 @@
-//! Networks of neurons r = a φ(W r_prev) with one multiplier a each, no bias, a linear output.
+//! Networks of neurons r = a φ(W r_prev + b) with one multiplier a each and a linear output. The
+//! biases b are those of [`Network::with_biases`]; without them h is W r_prev.
 //!
-//! Axes: weights `[run, output, input]`, multipliers `[run, neuron]`, rates
+//! Axes: weights `[run, output, input]`, biases and multipliers `[run, neuron]`, rates
 //! `[run, sample, neuron]`. All runs see the same samples.
 //! Gradients are written out by hand: with δ = ∂L/∂r,
 //!
@@ -77,6 +78,7 @@ impl Network {
             let last = k + 2 == widths.len();
             Layer {
                 weight: Tensor::stack(&each, 0).to_device(device),
+                bias: None,
                 apical: Tensor::ones([runs, widths[k + 1]], (kind, device)),
                 activation: if last { Activation::Linear } else { activation },
             }
@@ -84,17 +86,24 @@ impl Network {
         Self { layers: (0..widths.len() - 1).map(layer).collect(), runs }
     }
 
+    /// The same networks with a bias for every neuron, each 0.
+    pub fn with_biases(mut self) -> Self {
+        for layer in &mut self.layers {
+            layer.bias = Some(layer.apical.zeros_like());
+        }
+        self
+    }
+
     /// Some successive networks, with the same tensors.
     pub fn slice_runs(&self, first: i64, runs: i64) -> Self {
         Self { layers: self.layers.iter().map(|l| l.slice_runs(first, runs)).collect(), runs }
     }
 
-    /// The same weights, with every multiplier at 1.
+    /// The same weights and biases, with every multiplier at 1.
     pub fn without_multipliers(&self) -> Self {
         let plain = |layer: &Layer| Layer {
-            weight: layer.weight.shallow_clone(),
             apical: layer.apical.ones_like(),
-            activation: layer.activation,
+            ..layer.slice_runs(0, self.runs)
         };
         Self { layers: self.layers.iter().map(plain).collect(), runs: self.runs }
     }
@@ -108,12 +117,16 @@ impl Network {
         if self.runs == 1 { tensor.get(0) } else { tensor.shallow_clone() }
     }
 
-    /// The weights and the multipliers by their names in checkpoints, as
+    /// The weights, biases and multipliers by their names in checkpoints, as
     /// [`Network::without_single_run`] gives them.
     pub fn named_layers(&self) -> impl Iterator<Item = (String, Tensor)> {
         self.layers.iter().enumerate().flat_map(move |(k, layer)| {
-            [("weight", &layer.weight), ("apical", &layer.apical)]
-                .map(|(what, tensor)| (format!("layer{k}.{what}"), self.without_single_run(tensor)))
+            let bias = layer.bias.iter().map(|bias| ("bias", bias));
+            let named =
+                [("weight", &layer.weight), ("apical", &layer.apical)].into_iter().chain(bias);
+            named.map(move |(what, tensor)| {
+                (format!("layer{k}.{what}"), self.without_single_run(tensor))
+            })
         })
     }
 
@@ -125,8 +138,8 @@ impl Network {
         let mut rates = Rates::default();
         for layer in &self.layers {
             let h = match rates.modulated.last() {
-                None => layer.product_with_shared(x),
-                Some(input) => layer.product(input),
+                None => layer.preactivation_of_shared(x),
+                Some(input) => layer.preactivation(input),
             };
             let f = layer.activation.apply_in_place(h);
             let r = if modulated { &f * layer.apical.unsqueeze(1) } else { f.shallow_clone() };

@@ -24,6 +24,9 @@ pub struct ApicalTrainConfig {
     #[command(flatten)]
     #[serde(flatten)]
     pub model: NetworkConfig,
+    /// Biases of all neurons, 0 at first, which the rule changes as weights of an input that is always 1
+    #[arg(long)]
+    pub bias: bool,
     /// Learning rates of the multipliers (phase 1); every pair with --lr-w is a run of its own
     #[arg(long, value_delimiter = ',', default_values_t = [0.1], value_name = "LR,LR,...")]
     pub lr_a: Vec<f64>,

@@ -219,6 +219,9 @@ fn subtitle(run: &ApicalTrain) -> String {
         parts.push(format!("lr_w {first:e}, dashed {second:e}"));
     }
     parts.push(format!("batch size {}", config.batch_size));
+    if config.bias {
+        parts.push("biases".into());
+    }
     parts.push(config.a_update.to_string());
     parts.extend(config.a_min.map(|min| format!("a at least {min}")));
     parts.extend(config.a_max.map(|max| format!("a at most {max}")));

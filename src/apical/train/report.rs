@@ -42,8 +42,8 @@ pub const TAGS: &[(&str, &str)] = &[
     ),
     (
         "rule/layer*/cosine",
-        "cosine of the rule's change of a layer with the steepest descent of the loss, over the \
-         first 1000 images of D_W, mean over live runs; above 0 the rule lowers the loss",
+        "cosine of the rule's change of a layer's weights with the steepest descent of the loss, over \
+         the first 1000 images of D_W, mean over live runs; above 0 the rule lowers the loss",
     ),
     ("run*/*", "the same of one run, until it explodes"),
     ("run*/exploded_at", "passes of phase 2 until this run exploded"),

@@ -78,7 +78,8 @@ impl ApicalTrain {
         let runs = config.runs(seed, replicates);
         let seeds: Vec<u64> = runs.iter().map(|run| run.seed).collect();
         let rates: Vec<LearningRates> = runs.iter().map(|run| run.rates).collect();
-        let network = config.model.network(&data, &seeds, device);
+        let plain = config.model.network(&data, &seeds, device);
+        let network = if config.bias { plain.with_biases() } else { plain };
         let constant = config.model.loss.of_constant(&split.test.labels, data.num_classes);
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Double, device));
         Ok(Self {
@@ -147,13 +148,15 @@ impl ApicalTrain {
     /// What the next steps need besides the network, by name.
     fn named_auxiliary(&self) -> Vec<(String, Tensor)> {
         let trainer = &self.trainer;
-        let of_layers = [
-            ("gradient", &trainer.gradient),
-            ("velocity", &trainer.velocity),
-            ("initial", &trainer.initial_weight),
+        let initial = &trainer.initial;
+        let of_layers: [(&str, Vec<&Tensor>); 4] = [
+            ("gradient", trainer.gradient.iter().collect()),
+            ("velocity", trainer.velocity.iter().collect()),
+            ("initial", initial.iter().map(|layer| &layer.weight).collect()),
+            ("initial_bias", initial.iter().filter_map(|layer| layer.bias.as_ref()).collect()),
         ];
         let named = of_layers.into_iter().flat_map(|(what, tensors)| {
-            tensors.iter().enumerate().map(move |(k, tensor)| {
+            tensors.into_iter().enumerate().map(move |(k, tensor)| {
                 (format!("state.{what}.layer{k}"), trainer.network.without_single_run(tensor))
             })
         });
