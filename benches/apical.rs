@@ -55,7 +55,7 @@ fn epoch(runs: u64, batch: i64, samples: i64) -> anyhow::Result<Times> {
     let rates = vec![LearningRates { a: 0.01, w: 1e-6 }; runs as usize];
     let mut trainer = Trainer::new(network, config.learning_rules(), &rates);
     let start = cpu_seconds();
-    trainer.begin_phase1();
+    trainer.begin_phase1(true);
     let _ = trainer.accumulate_gradient(&part, 0..samples);
     trainer.update_multipliers(1.0, 0.0);
     let middle = cpu_seconds();

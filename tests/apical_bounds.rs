@@ -1,4 +1,4 @@
-//! The bounds of the multipliers, `--a-min` and `--a-max`.
+//! How multipliers move from phase 1 to phase 1, and their bounds, `--a-min` and `--a-max`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,18 +16,23 @@ use neuron_lab::lab::configure;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-/// The multipliers of a layer of three neurons after each of two phases 1 with the gradient
-/// -1, 0.5, -0.1, at a learning rate of 0.1.
+/// The multipliers of a layer of three neurons after each of two phases 1 of an epoch each, with the
+/// gradient -1, 0.5, -0.1, at a learning rate of 0.1.
 fn moved(flags: &str) -> [Vec<f64>; 2] {
+    moved_in(flags, [true, true])
+}
+
+/// The same of phases 1 of which it is said whether they are the first of their epoch.
+fn moved_in<const N: usize>(flags: &str, is_first: [bool; N]) -> [Vec<f64>; N] {
     let arguments = std::iter::once("bounds").chain(flags.split_whitespace());
     let config = configure::<ApicalTrain>(arguments.map(OsString::from)).unwrap().experiment;
     let network = Network::new(&[2, 3], Activation::Relu, &[0], Kind::Double, Device::Cpu);
     let rates = [LearningRates { a: 0.1, w: 0.1 }];
     let mut trainer = Trainer::new(network, config.learning_rules(), &rates);
-    [0.0, 1.0].map(|passes| {
-        trainer.begin_phase1();
+    is_first.map(|is_first| {
+        trainer.begin_phase1(is_first);
         trainer.gradient[0].copy_(&Tensor::from_slice(&[-1.0, 0.5, -0.1]));
-        trainer.update_multipliers(1.0, passes);
+        trainer.update_multipliers(1.0, 0.0);
         Vec::try_from(trainer.network.layers[0].apical.get(0)).unwrap()
     })
 }
@@ -56,6 +61,20 @@ fn multipliers_are_clamped_after_every_phase_1() {
     assert_close(&second, [1.0, 0.95, 1.0]);
     let [_, second] = moved("--a-min 0.5 --a-max 0.5");
     assert_close(&second, [0.5, 0.5, 0.5]);
+}
+
+#[test]
+fn several_phases_1_of_an_epoch_go_on_from_each_other() {
+    for (flags, third, fourth) in [
+        ("", [1.3, 0.85, 1.03], [1.1, 0.95, 1.01]),
+        ("--a-max 1.15", [1.15, 0.85, 1.03], [1.1, 0.95, 1.01]),
+        ("--a-update accumulate", [1.3, 0.85, 1.03], [1.4, 0.8, 1.04]),
+    ] {
+        let moved = moved_in(flags, [true, false, false, true]);
+        assert_close(&moved[0], [1.1, 0.95, 1.01]);
+        assert_close(&moved[2], third);
+        assert_close(&moved[3], fourth);
+    }
 }
 
 /// The largest multiplier of each layer, by evaluation, and the last loss.

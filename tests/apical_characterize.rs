@@ -99,7 +99,7 @@ fn the_map_and_training_make_the_same_gradient_of_batches_that_do_not_divide_the
         let rules = configure::<ApicalTrain>(arguments).unwrap().experiment.learning_rules();
         let (network, _) = fixture();
         let mut trainer = Trainer::new(network, rules, &[LearningRates { a: 0.1, w: 0.1 }; 2]);
-        trainer.begin_phase1();
+        trainer.begin_phase1(true);
         let _ = trainer.accumulate_gradient(&split.a, 0..700);
         let distance = distance(&trainer.gradient, &expected);
         assert!(distance < 1e-5, "training, {name}: {distance}");

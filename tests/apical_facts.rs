@@ -46,7 +46,7 @@ fn losses(trainer: &Trainer, split: &Split) -> Vec<f64> {
 }
 
 fn phase1(trainer: &mut Trainer, split: &Split, factor: f64, passes: f64) {
-    trainer.begin_phase1();
+    trainer.begin_phase1(true);
     let _ = trainer.accumulate_gradient(&split.a, 0..split.a.len());
     trainer.update_multipliers(factor, passes);
 }

@@ -15,7 +15,7 @@ fn a_run_resumes_in_both_phases_and_between_them() {
         "--a-update momentum:0.9 --phase2-per-phase1 2 --schedule cosine --batch-size 7",
         "--target frozen --a-reduce sum --batch-size 100 --lr-a 0.01",
         "--bias --a-update momentum:0.9 --batch-size 7 --lr-w 0.01",
-        "--bias --target frozen --lr-w 0.003,0.01",
+        "--bias --target frozen --lr-w 0.003,0.01 --phase1-per-epoch 2",
     ] {
         let all = format!("{SMALL} --steps-per-phase 6 --steps 24 --epochs 4 {options}");
         Program::train().assert_resumes(&all, 24, &[3, 6, 9, 12, 16]);

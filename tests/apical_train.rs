@@ -100,6 +100,8 @@ fn bad_input_is_one_line() {
         ("--hidden 4611686018427387904", "from 1 to 16777216"),
         ("--lr-w 2e6", "--lr-w 2000000: expected positive numbers up to 1e6"),
         ("--cap 1e13", "--cap 10000000000000: expected a positive number up to 1e12"),
+        ("--phase1-per-epoch 0", "--phase1-per-epoch 0: expected 1 to 1000000000"),
+        ("--single-phase1 --phase1-per-epoch 2", "--phase1-per-epoch 2: with --single-phase1"),
         ("--phase2-per-phase1 0", "--phase2-per-phase1 0"),
         ("--phase2-per-phase1 18446744073709551615", "expected 1 to 1000000000"),
         ("--steps-per-phase 4611686018427387904", "expected 1 to 1000000000"),
@@ -167,6 +169,9 @@ fn of_checkpoint(bytes: &[u8], modulated: bool) -> (f64, f64) {
         };
         let apical = wide("apical", 1);
         let h = rates.matmul(&wide("weight", apical.size()[1]).tr());
+        let saved = SafeTensors::deserialize(bytes).unwrap();
+        let has_bias = saved.tensor(&format!("layer{layer}.bias")).is_ok();
+        let h = if has_bias { h + wide("bias", 1) } else { h };
         // The outputs are linear.
         let h = if layer < 2 { h.relu() } else { h };
         rates = if modulated { h * apical } else { h };
@@ -182,27 +187,32 @@ fn of_checkpoint(bytes: &[u8], modulated: bool) -> (f64, f64) {
 #[test]
 fn losses_are_those_of_the_network_that_a_phase_has_made() {
     let program = Program::train();
-    for target in ["moving", "frozen"] {
-        let line = format!("{SMALL} --steps-per-phase 6 --epochs 2 --lr-a 0.3 --lr-w 0.01");
-        let line =
-            format!("{line} --checkpoint-every 6 --keep 9 --target {target} --name {target}");
-        program.run(&line).expect(0);
+    for (target, phases1, bias) in
+        [("moving", 1, ""), ("frozen", 1, ""), ("moving", 2, "--bias"), ("frozen", 2, "--bias")]
+    {
+        let line = format!("{SMALL} --steps-per-phase 6 --epochs 2 --lr-a 0.3 --lr-w 0.01 {bias}");
+        let line = format!("{line} --phase1-per-epoch {phases1} --checkpoint-every 6 --keep 9");
+        let name = format!("{target}{phases1}");
+        program.run(&format!("{line} --target {target} --name {name}")).expect(0);
+        // Of the network that the phase which ends at a step has made.
+        let made = |step: u64| {
+            let is_phase1 = (step / 6 - 1) % (phases1 + 1) < phases1;
+            of_checkpoint(&program.tensors(&name, step), is_phase1 || target == "moving")
+        };
         let mut drops = 0;
-        for line in program.metrics(target) {
+        for line in program.metrics(&name) {
             let entry: Value = serde_json::from_str(&line).unwrap();
             let (step, values) = (entry["step"].as_u64().unwrap(), &entry["values"]);
             let Some(loss) = values["eval/loss"].as_f64() else { continue };
-            let is_phase1 = step / 6 % 2 == 1;
-            let saved = program.tensors(target, step);
-            let known = of_checkpoint(&saved, is_phase1 || target == "moving");
+            let known = made(step);
             let accuracy = values["eval/accuracy"].as_f64().unwrap();
             assert!((loss - known.0).abs() < 1e-5 * known.0, "{target} {step}: {loss} {known:?}");
             assert!((accuracy - known.1).abs() < 1e-9, "{target} {step}: {accuracy} {known:?}");
             // Before the first phase 1 every multiplier is 1; before the second is what phase 2 made.
             if let Some(drop) = values["phase1/drop"].as_f64() {
                 let before = match step {
-                    6 => of_checkpoint(&saved, false),
-                    _ => of_checkpoint(&program.tensors(target, step - 6), target == "moving"),
+                    6 => of_checkpoint(&program.tensors(&name, step), false),
+                    _ => made(step - 6),
                 };
                 let known = before.0 - known.0;
                 let other = values["phase1/loss_before"].as_f64().unwrap() - loss;
@@ -214,6 +224,6 @@ fn losses_are_those_of_the_network_that_a_phase_has_made() {
                 drops += 1;
             }
         }
-        assert_eq!(drops, 2, "{target}");
+        assert_eq!(drops, 2 * phases1, "{name}");
     }
 }

@@ -91,7 +91,8 @@ class ApicalNetwork(nn.Module):
 
     @torch.no_grad()
     def move_multipliers(self, gradient, velocity, lr, update="reset", a_min=None, a_max=None):
-        """The end of phase 1: v = beta v + g, a = a - lr v, in place; for `reset` a was 1 before.
+        """The end of phase 1: v = beta v + g, a = a - lr v, in place; for `reset` a was 1 before the first of
+        an epoch.
 
         update: reset, accumulate, uncleared or momentum:B.
         a_min, a_max: bounds to which the multipliers are clamped; None for none.

@@ -58,10 +58,16 @@ impl Run {
         self.config["replicates"].as_u64().unwrap_or(1) as usize
     }
 
+    /// Training steps in the phases 1 of an epoch, of which an older run has one.
+    fn steps_of_phases1(&self) -> f64 {
+        let of = |key: &str| self.config[key].as_f64();
+        of("steps_per_phase").unwrap_or(f64::NAN) * of("phase1_per_epoch").unwrap_or(1.0)
+    }
+
     /// Training steps in an epoch.
     pub fn steps_per_epoch(&self) -> f64 {
         let of = |key: &str| self.config[key].as_f64().unwrap_or(f64::NAN);
-        of("steps_per_phase") * (of("phase2_per_phase1") + 1.0)
+        self.steps_of_phases1() + of("steps_per_phase") * of("phase2_per_phase1")
     }
 
     /// A curve of one network, until it explodes: steps and values.
@@ -79,11 +85,10 @@ impl Run {
         each.filter(|(step, _)| step % self.steps_per_epoch() == 0.0).collect()
     }
 
-    /// The part of a curve that is at the ends of phases 1.
+    /// The part of a curve that is at the ends of phases 1, of several in a row at that of the last.
     pub fn phases1(&self, network: usize, what: &str) -> Vec<(f64, f64)> {
-        let phase = self.config["steps_per_phase"].as_f64();
         let each = self.curve(network, what).iter().copied();
-        each.filter(|(step, _)| Some(step % self.steps_per_epoch()) == phase).collect()
+        each.filter(|(step, _)| step % self.steps_per_epoch() == self.steps_of_phases1()).collect()
     }
 
     /// The last value of a curve of one network.

@@ -46,14 +46,14 @@ impl AReduce {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum AUpdate {
-    /// a is 1 during phase 1, and then 1 − lr g: the notebook's text.
+    /// a is 1 where an epoch begins, and a ← a − lr g: with one phase 1 an epoch the notebook's text.
     Reset,
     /// v ← β v + g, a ← a − lr v: β = 0 accumulates, β = 1 never clears the gradient.
     Momentum(f64),
 }
 
 impl AUpdate {
-    /// Whether a is 1 whenever phase 1 begins.
+    /// Whether a is 1 whenever the first phase 1 of an epoch begins.
     pub fn resets(self) -> bool {
         match self {
             Self::Reset => true,

@@ -4,22 +4,19 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor};
 
-use super::multipliers::AUpdate;
 use super::split::Subset;
 use super::trainer::{CHUNK, Trainer, chunks, samples};
 
 impl Trainer {
-    /// Begins a phase 1.
-    pub fn begin_phase1(&mut self) {
+    /// Begins a phase 1, which may be the first of its epoch.
+    pub fn begin_phase1(&mut self, is_first: bool) {
+        let resets = is_first && self.rules.a_update.resets();
         for (layer, gradient) in self.network.layers.iter_mut().zip(&mut self.gradient) {
             let _ = gradient.zero_();
-            match self.rules.a_update {
-                AUpdate::Reset => {
-                    let one = layer.apical.ones_like();
-                    let alive = self.live.alive.unsqueeze(-1);
-                    layer.apical.copy_(&one.where_self(&alive, &layer.apical));
-                }
-                AUpdate::Momentum(_) => {}
+            if resets {
+                let one = layer.apical.ones_like();
+                let alive = self.live.alive.unsqueeze(-1);
+                layer.apical.copy_(&one.where_self(&alive, &layer.apical));
             }
         }
     }

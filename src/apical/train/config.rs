@@ -10,7 +10,7 @@ use crate::apical::learning::trainer::{LearningRates, LearningRules};
 use crate::apical::network_config::{NetworkConfig, validate_cap, validate_rates};
 use crate::lab::{Config, Refusals, RunConfig, StepWork};
 
-/// The most steps of a phase, and the most phases 2 for a phase 1: a step's number has 64 bits.
+/// The most steps of a phase, and the most phases of a kind in an epoch: a step's number has 64 bits.
 const MAX_LENGTH: u64 = 1_000_000_000;
 
 /// The largest bound of a multiplier, and the negative of the smallest.
@@ -54,7 +54,10 @@ pub struct ApicalTrainConfig {
     /// Rates that the rule aims at
     #[arg(long, value_enum, default_value = "moving")]
     pub target: Target,
-    /// Passes of phase 2 for each phase 1: an epoch
+    /// Phases 1 in a row at the beginning of each epoch; reset sets multipliers to 1 before the first
+    #[arg(long, default_value_t = 1)]
+    pub phase1_per_epoch: u64,
+    /// Passes of phase 2 after the phase 1 of each epoch, or after the last of several
     #[arg(long, default_value_t = 1)]
     pub phase2_per_phase1: u64,
     /// Phase 1 only once, and then phase 2 to the end: an epoch is one pass of phase 2
@@ -124,7 +127,8 @@ impl ApicalTrainConfig {
     pub fn cycle(&self, epochs: u64) -> Cycle {
         Cycle {
             steps_per_phase: self.steps_per_phase,
-            phase2_per_phase1: self.phase2_per_phase1,
+            phase1_per_epoch: self.phase1_per_epoch,
+            phase2_per_epoch: self.phase2_per_phase1,
             single_phase1: self.single_phase1,
             epochs,
             schedule: self.schedule,
@@ -162,6 +166,7 @@ impl Config for ApicalTrainConfig {
             refusals.unless(count > 0, || format!("--{flag} {count}: expected 1 or more"));
         }
         for (flag, length) in [
+            ("phase1-per-epoch", self.phase1_per_epoch),
             ("phase2-per-phase1", self.phase2_per_phase1),
             ("steps-per-phase", self.steps_per_phase),
         ] {
@@ -169,6 +174,13 @@ impl Config for ApicalTrainConfig {
                 format!("--{flag} {length}: expected 1 to {MAX_LENGTH}")
             });
         }
+        refusals.unless(!self.single_phase1 || self.phase1_per_epoch == 1, || {
+            format!(
+                "--phase1-per-epoch {}: with --single-phase1 there is one phase 1 in all; leave out \
+                 one of the two",
+                self.phase1_per_epoch
+            )
+        });
         validate_cap(self.cap, refusals);
         for (flag, bound) in [("a-min", self.a_min), ("a-max", self.a_max)] {
             let bound = bound.unwrap_or(0.0);

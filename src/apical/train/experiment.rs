@@ -113,7 +113,7 @@ impl ApicalTrain {
     /// Takes the gradient of a part of D_A; the last step of the phase moves the multipliers.
     fn phase1_step(&mut self, step: &mut Step, position: PhasePosition) {
         if position.step_in_phase == 0 {
-            self.trainer.begin_phase1();
+            self.trainer.begin_phase1(position.is_first_phase1);
             let _ = self.loss_a.zero_();
         }
         let range = self.cycle.range_of_step(position.step_in_phase, self.split.a.len());

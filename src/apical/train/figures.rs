@@ -14,9 +14,7 @@ pub fn draw(run: &ApicalTrain, log: &mut Log, step: u64) {
 
 /// Epochs in a training step.
 fn epochs(run: &ApicalTrain) -> f64 {
-    let config = &run.config;
-    let phases = if config.single_phase1 { 1 } else { config.phase2_per_phase1 + 1 };
-    1.0 / (run.cycle.steps_per_phase * phases) as f64
+    1.0 / (run.cycle.steps_per_phase * run.cycle.phases_per_epoch()) as f64
 }
 
 /// The tag of one run's quantity; a run that is alone has no number.
@@ -225,6 +223,9 @@ fn subtitle(run: &ApicalTrain) -> String {
     parts.push(config.a_update.to_string());
     parts.extend(config.a_min.map(|min| format!("a at least {min}")));
     parts.extend(config.a_max.map(|max| format!("a at most {max}")));
+    if config.phase1_per_epoch > 1 {
+        parts.push(format!("{} phases 1 an epoch", config.phase1_per_epoch));
+    }
     if config.single_phase1 {
         parts.push("one phase 1".into());
     } else if config.phase2_per_phase1 > 1 {
