@@ -138,8 +138,8 @@ fn row(size: [i64; 3], steps: usize, slower: usize) -> Result<()> {
     Ok(())
 }
 
-/// Log-determinants of both covariances of a batch, summed, with the gradient of the sum by the slopes:
-/// `[]` and `[sample, neuron]`.
+/// Log-determinants of both covariances of a batch, summed, with the gradient of the sum by the logarithms
+/// of the slopes, which is what the model needs: `[]` and `[sample, neuron]`.
 type Factorised = (Tensor, Tensor);
 
 /// A way to factorise both covariances of every sample.
@@ -163,7 +163,7 @@ const WAYS: [(&str, Way); 5] = [
         let inverse = Tensor::linalg_lu_solve(&factors, &pivots, &identity, true, false);
         let diagonal = factors.diagonal(0, -2, -1).abs().log();
         let logdet = diagonal.sum_dim_intlist(-1, false, None::<Kind>);
-        by_inverse(slopes, &logdet, &inverse.diagonal(0, -2, -1))
+        by_inverse(&logdet, &inverse.diagonal(0, -2, -1))
     }),
     ("Cholesky, with the inverse", |shared, slopes| {
         let [z, zx] = CovarianceTerm::by_libtorch(
@@ -171,11 +171,11 @@ const WAYS: [(&str, Way); 5] = [
             slopes,
             shared.output_noise.powi(2),
         );
-        terms(slopes, &z, &zx)
+        terms(&z, &zx)
     }),
     ("Cholesky, ours", |shared, slopes| {
         let Information { numerator, denominator } = Information::new(shared, slopes);
-        terms(slopes, &numerator, &denominator)
+        terms(&numerator, &denominator)
     }),
 ];
 
@@ -191,18 +191,18 @@ fn differentiated(shared: &Shared, slopes: &Tensor, logdet: fn(&Tensor) -> Tenso
     let leaf = slopes.detach().set_requires_grad(true);
     let sum = logdet(&covariances(shared, &leaf)).sum(None::<Kind>);
     let gradient = Tensor::run_backward(&[&sum], &[&leaf], false, false).remove(0);
-    (sum.detach(), gradient)
+    (sum.detach(), gradient * slopes)
 }
 
 /// From d log det A / d log g_i = 2 (1 - (A^-1)_ii).
-fn by_inverse(slopes: &Tensor, logdet: &Tensor, diagonal: &Tensor) -> Factorised {
+fn by_inverse(logdet: &Tensor, diagonal: &Tensor) -> Factorised {
     let of_both = diagonal.sum_dim_intlist(0, false, None::<Kind>);
-    (logdet.sum(None::<Kind>), (of_both * -2.0 + 4.0) / slopes)
+    (logdet.sum(None::<Kind>), of_both * -2.0 + 4.0)
 }
 
-fn terms(slopes: &Tensor, z: &CovarianceTerm, zx: &CovarianceTerm) -> Factorised {
+fn terms(z: &CovarianceTerm, zx: &CovarianceTerm) -> Factorised {
     let logdet = Tensor::stack(&[&z.logdet, &zx.logdet], 0) * LN_2;
-    by_inverse(slopes, &logdet, &Tensor::stack(&[&z.diagonal, &zx.diagonal], 0))
+    by_inverse(&logdet, &Tensor::stack(&[&z.diagonal, &zx.diagonal], 0))
 }
 
 /// Every way on one batch of 128, turn about, and how far its gradient is from that in f64.
