@@ -122,11 +122,11 @@ impl Experiment for EfficientCoding {
             let pass = |(neurons, noisy)| BatchPass::new(&constants, neurons, noisy, eliminates);
             models.map(pass).collect()
         });
-        let informations: Vec<Information> = step.time(Phase::Factorization, || {
+        let of_passes: Vec<Information> = step.time(Phase::Factorization, || {
             passes.iter().map(|pass| Information::new(&pass.shared, &pass.slopes)).collect()
         });
         let formula = self.formula_step(&passes, index)?;
-        let batches = passes.iter().zip(&informations).enumerate();
+        let batches = passes.iter().zip(&of_passes).enumerate();
         let batches: Vec<BatchTerms> = batches
             .map(|(replicate, (pass, information))| BatchTerms {
                 pass,
