@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -21,6 +22,7 @@ use neuron_lab::lab::store::checkpoint::{Checkpoint, Manifest, find};
 use neuron_lab::lab::tensor::to_host;
 use neuron_lab::lab::train::finite::FinitePolicy;
 use serde_json::Value;
+use tch::{Kind, Tensor};
 
 const TINY: &str = "--device cpu --kernel-size 6 --neurons 7 --batch-size 20 --eval-patches 64 \
                     --covariance-batches 2 --image-every 0 --log-every 7 --evaluate-every 50 \
@@ -124,6 +126,40 @@ fn resume_is_bit_for_bit_under_every_constraint() {
     }
 }
 
+/// The tensors of a checkpoint, or of a file in the folder of a run's figures.
+fn tensors(path: &Path) -> HashMap<String, Tensor> {
+    Tensor::read_safetensors(path).unwrap().into_iter().collect()
+}
+
+/// The numbers behind an evaluation's pictures: the rates are those whose rms it logs, and a step along
+/// the gradient is the step that the run takes next.
+#[test]
+fn what_is_behind_the_pictures_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let line = TINY.replace("--image-every 0", "--image-every 1");
+    let line = line.replace("--evaluate-every 50", "--evaluate-every 1");
+    for (name, steps) in [("a", 2), ("b", 3)] {
+        succeeds(home.path(), &format!("{line} --steps {steps} --name {name}"));
+    }
+    let weights = |name: &str| {
+        let folder = home.path().join("checkpoints/efficient_coding").join(name);
+        Checkpoint::read(&find(&folder, false).unwrap()).unwrap().tensors
+    };
+    let (before, after) = (weights("a"), weights("b"));
+    let figures = home.path().join("runs/efficient_coding/a/figures");
+    let gradients = tensors(&figures.join("gradients.safetensors"));
+    let moved = &before["encoder.W"] - &gradients["W_grad"] * 0.02;
+    let moved = &moved / moved.norm_scalaropt_dim(2.0, 0, true);
+    assert!(moved.allclose(&after["encoder.W"], 1e-5, 1e-6, false));
+    assert!(!before["encoder.W"].allclose(&after["encoder.W"], 1e-5, 1e-6, false));
+    let neurons = tensors(&figures.join("neurons.safetensors"));
+    let rms = (&neurons["r"] - 1.0).square().mean(Kind::Double).sqrt().double_value(&[]);
+    let logged =
+        metrics(home.path(), "a").last().unwrap()["values"]["eval/rate_rms"].as_f64().unwrap();
+    assert!((rms - logged).abs() < 1e-5, "{rms} {logged}");
+    assert!(neurons["gain"].allclose(&before["encoder.logA"].exp(), 1e-5, 1e-6, false));
+}
+
 #[test]
 fn a_checkpoint_holds_its_covariance() {
     let home = tempfile::tempdir().unwrap();
@@ -142,7 +178,13 @@ fn a_checkpoint_holds_its_covariance() {
     let covariances = home.path().join("runs/efficient_coding/a/figures/covariances.safetensors");
     let bytes = fs::read(covariances).unwrap();
     let parsed = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    for name in ["MI_numerator", "MI_numerator.standard_error", "MI_denominator", "WCxW"] {
+    for name in [
+        "MI_numerator",
+        "MI_numerator.standard_error",
+        "MI_numerator.first_batch",
+        "MI_denominator",
+        "WCxW",
+    ] {
         assert_eq!(parsed.tensor(name).unwrap().shape(), [7, 7], "{name}");
     }
 }

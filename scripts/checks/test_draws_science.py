@@ -45,6 +45,8 @@ class Retina:
         numerator = moments * (self.filters.T @ (covariance + noise) @ self.filters) + 9 * np.eye(8)
         saved = load_file(found.home / "figures" / "covariances.safetensors")
         np.testing.assert_allclose(saved["MI_numerator"], numerator, rtol=2e-5, atol=1e-6)
+        first = slopes[0].T @ slopes[0] / 32 * (self.filters.T @ (covariance + noise) @ self.filters) + 9 * np.eye(8)
+        np.testing.assert_allclose(saved["MI_numerator.first_batch"], first, rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("data, colours", [("gaussian", 1), ("contrast", 3)])
