@@ -60,6 +60,9 @@ const GRADIENTS: [f64; 13] =
 /// Writes a figure into the docs. Curves whose runs are not there stay as the figure has them there,
 /// so that a part of the runs can be made anew.
 fn save(name: &str, mut figure: Panels) -> Result<()> {
+    if figure.panels.iter().all(|panel| panel.series.is_empty()) {
+        return Ok(());
+    }
     let name = format!("selector_transformer_{name}");
     let path = Path::new(FIGURES).join(format!("{name}.json"));
     if path.is_file()
