@@ -6,8 +6,17 @@ use neuron_lab::lab::statistics::quantile;
 use super::run::Run;
 
 /// The runs, by what follows `docs-` in their names.
-const RUNS: [&str; 6] =
-    ["sweep", "sweep-cosine", "sweep-bs1", "sweep-bs1-lr", "sweep-amax1", "common"];
+const RUNS: [&str; 9] = [
+    "sweep",
+    "sweep-cosine",
+    "sweep-bs1",
+    "sweep-bs1-lr",
+    "sweep-amax1",
+    "common",
+    "common-s9",
+    "common-s14",
+    "common-s19",
+];
 
 /// Prints, of each run that is there, a row for each pair of learning rates with the networks of all
 /// seeds: the passes until it explodes with its lowest loss before, or its last loss.

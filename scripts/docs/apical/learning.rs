@@ -13,6 +13,12 @@ use super::save;
 
 /// The sweeps of the map: what follows `docs-map-` in their names.
 const SWEEPS: [&str; 3] = ["moving", "frozen", "bounded"];
+/// What was tried beside the map, with cross-entropy and one phase 2 an epoch: what precedes the names of
+/// [`SWEEPS`] in those of its sweeps, and what it is.
+const WAYS: [(&str, &str); 3] =
+    [("", "the map's"), ("bias-", "with biases"), ("phases-", "five phases 1")];
+/// Runs on MNIST, by what follows `docs-mnist-` in their names.
+const MNIST: [&str; 3] = ["multipliers", "rule", "frozen"];
 /// What phase 1 does with its gradient and what the rule aims at: labels of the map's curves.
 const KINDS: [&str; 4] = ["reset", "momentum", "momentum, a at most 1", "reset, frozen target"];
 /// Loss and activation of each panel of the map.
@@ -79,11 +85,12 @@ impl Setting {
     }
 }
 
-/// Every setting of the map, in the order of its table.
-fn settings() -> Result<Vec<Setting>> {
+/// Every setting of the map, or of what was tried beside it, in the order of the table.
+fn settings(prefix: &str) -> Result<Vec<Setting>> {
     let mut all = Vec::new();
     for sweep in SWEEPS {
-        let folder = Path::new("runs/sweeps").join(format!("docs-map-{sweep}/apical_train"));
+        let folder =
+            Path::new("runs/sweeps").join(format!("docs-map-{prefix}{sweep}/apical_train"));
         let points = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
         for point in points {
             all.push(Setting::read(&point?.path())?);
@@ -103,13 +110,59 @@ fn print_map(settings: &[Setting]) {
     for (number, kind) in KINDS.iter().enumerate() {
         for phases2 in [1, 5] {
             let row = settings.iter().filter(|one| (one.kind, one.phases2) == (number, phases2));
-            let cell = |one: &Setting| {
-                let best =
-                    one.best(None).map_or("-".to_owned(), |best| format!("{:.2}", best.last));
-                format!("{best} ({})", one.exploded())
-            };
             let cells: Vec<String> = row.map(cell).collect();
             println!("| {kind} | {phases2} | {} |", cells.join(" | "));
+        }
+    }
+}
+
+/// The best accuracy at the end of each setting, one way beside the other.
+fn print_ways() {
+    println!("\n| | phase 1 | ce, relu | ce, tanh |\n|---|---|---|---|");
+    for (prefix, label) in WAYS {
+        let Ok(settings) = settings(prefix) else { continue };
+        for (number, kind) in KINDS.iter().enumerate() {
+            let of_kind = |one: &&Setting| {
+                (one.kind, one.phases2) == (number, 1) && PANELS[one.panel].0 == "ce"
+            };
+            let cells: Vec<String> = settings.iter().filter(of_kind).map(cell).collect();
+            println!("| {label} | {kind} | {} |", cells.join(" | "));
+        }
+    }
+}
+
+/// The best accuracy at the end, with how many networks exploded.
+fn cell(one: &Setting) -> String {
+    let best = one.best(None).map_or("-".to_owned(), |best| format!("{:.2}", best.last));
+    format!("{best} ({})", one.exploded())
+}
+
+/// Losses and accuracies of the runs on MNIST that are there.
+fn print_mnist() {
+    println!(
+        "\n| run | lr_a | lr_w | explodes after | accuracy at the end | the most | cosine, layers 0, 1, 2, 3 |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for name in MNIST {
+        let Ok(run) = Run::docs(&format!("mnist-{name}")) else { continue };
+        let (lr_a, lr_w) = (run.rates("lr_a"), run.rates("lr_w"));
+        for network in 0..run.pairs() {
+            let accuracies = run.epochs(network, "eval/accuracy");
+            let most = accuracies.iter().fold(f64::NAN, |most, (_, share)| most.max(*share));
+            let end = accuracies.last().map_or(f64::NAN, |(_, share)| *share);
+            let exploded = run.last(network, "exploded_at");
+            let cosines = (0..4).map(|layer| {
+                let tag = format!("rule/layer{layer}/cosine");
+                let values: Vec<f64> = run.phases1(network, &tag).iter().map(|(_, v)| *v).collect();
+                format!("{:.2}", mean(&values))
+            });
+            println!(
+                "| {name} | {} | {:e} | {} | {end:.3} | {most:.3} | {} |",
+                lr_a[network / lr_w.len()],
+                lr_w[network % lr_w.len()],
+                exploded.map_or("-".to_owned(), |passes| format!("{passes:.1}")),
+                cosines.collect::<Vec<_>>().join(", ")
+            );
         }
     }
 }
@@ -254,7 +307,9 @@ fn print_learners(runs: &[Run]) {
 
 /// Prints the tables, and draws `apical-map` and `apical-learning`.
 pub fn show() -> Result<()> {
-    let settings = settings()?;
+    print_ways();
+    print_mnist();
+    let settings = settings("")?;
     print_map(&settings);
     let map = map_figure(&settings);
     save("apical-map", &map, &map.to_csv())?;
