@@ -36,8 +36,13 @@ fn values(trial: &Trial, experiment: &str) -> BTreeMap<String, Option<f64>> {
 
 /// Whether two values are equal to rounding.
 pub fn close(a: Option<f64>, b: Option<f64>) -> bool {
+    close_at(1.0, a, b)
+}
+
+/// The same of values that are differences of numbers of the size of `scale`.
+fn close_at(scale: f64, a: Option<f64>, b: Option<f64>) -> bool {
     match (a, b) {
-        (Some(a), Some(b)) => (a - b).abs() <= RELATIVE * a.abs().max(b.abs()) + ABSOLUTE,
+        (Some(a), Some(b)) => (a - b).abs() <= RELATIVE * a.abs().max(b.abs()) + ABSOLUTE * scale,
         // A number that is not finite is logged as none.
         (a, b) => a == b,
     }
@@ -49,7 +54,12 @@ pub fn differences(cpu: &Trial, cuda: &Trial, experiment: &str) -> Option<String
     if a.is_empty() || a.len() != b.len() || !a.keys().eq(b.keys()) {
         return Some(format!("{} values on the CPU, {} on CUDA", a.len(), b.len()));
     }
-    let differ = a.iter().filter(|(key, value)| !close(**value, b[*key]));
+    // A standard deviation is of differences from the mean, whose rounding it has.
+    let scale = |key: &str| {
+        let mean = key.strip_suffix("/sd").and_then(|mean| *a.get(mean)?);
+        mean.map_or(1.0, |mean| mean.abs().max(1.0))
+    };
+    let differ = a.iter().filter(|(key, value)| !close_at(scale(key), **value, b[*key]));
     let lines: Vec<String> =
         differ.map(|(key, value)| format!("{key}: {value:?} on the CPU, {:?}", b[key])).collect();
     (!lines.is_empty())
@@ -101,6 +111,9 @@ fn a_difference_is_found() {
     assert!(close(Some(1.0), Some(1.00009)) && !close(Some(1.0), Some(1.0002)));
     assert!(close(Some(3e-7), Some(-3e-7)) && !close(Some(3e-6), Some(-3e-6)));
     assert!(close(None, None) && !close(None, Some(0.0)));
+    assert!(
+        close_at(30.0, Some(5.2e-4), Some(5.4e-4)) && !close_at(1.0, Some(5.2e-4), Some(5.4e-4))
+    );
     let value = |number: f64| Value::from(number).as_f64();
     assert!(!close(value(f64::NAN), value(0.0)));
 }
