@@ -29,9 +29,8 @@ const RATES: [usize; 4] = [0, 2, 3, 4];
 /// Those whose gradients and covariances are shown.
 const SHOWN: [usize; 2] = [0, 2];
 /// Runs that go on from the end of `exact` with another constraint.
-const LEAVING: [(&str, &str); 5] = [
+const LEAVING: [(&str, &str); 4] = [
     ("exact", "exact, gains smoothed"),
-    ("lagrange", "lagrange"),
     ("two-losses", "two-losses, rates x 1"),
     ("gamma-v1", "gamma-v1"),
     ("gamma-v2", "gamma-v2"),
