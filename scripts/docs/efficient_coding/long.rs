@@ -320,7 +320,9 @@ fn covariances(runs: &[&Run], tag: &str, bytes: bool) -> Result<TilesFigure> {
             };
             let others = values.iter().enumerate().filter(|(i, _)| i % (NEURONS + 1) != 0);
             off.extend(others.map(|(_, value)| *value));
-            tiles.push(Tile { label: format!("{}, {what}", run.label), values });
+            // Two pictures in a row leave room for the constraint's own name.
+            let name = run.label.split(',').next().unwrap_or(run.label);
+            tiles.push(Tile { label: format!("{name}, {what}"), values });
         }
     }
     let (title, subtitle) = title(&match bytes {
