@@ -151,17 +151,12 @@ fn print_mnist() {
             let most = accuracies.iter().fold(f64::NAN, |most, (_, share)| most.max(*share));
             let end = accuracies.last().map_or(f64::NAN, |(_, share)| *share);
             let exploded = run.last(network, "exploded_at");
-            let cosines = (0..4).map(|layer| {
-                let tag = format!("rule/layer{layer}/cosine");
-                let values: Vec<f64> = run.phases1(network, &tag).iter().map(|(_, v)| *v).collect();
-                format!("{:.2}", mean(&values))
-            });
             println!(
                 "| {name} | {} | {:e} | {} | {end:.3} | {most:.3} | {} |",
                 lr_a[network / lr_w.len()],
                 lr_w[network % lr_w.len()],
                 exploded.map_or("-".to_owned(), |passes| format!("{passes:.1}")),
-                cosines.collect::<Vec<_>>().join(", ")
+                cosines(&run, &[network])
             );
         }
     }
@@ -269,6 +264,17 @@ fn learning_figure(runs: &[Run]) -> Panels {
     }
 }
 
+/// The cosine of the rule's change with the steepest descent in each of four layers, mean over the
+/// networks and over the ends of phases 1.
+fn cosines(run: &Run, networks: &[usize]) -> String {
+    let of_layer = |layer: usize| {
+        let tag = format!("rule/layer{layer}/cosine");
+        let values = |network: &usize| run.phases1(*network, &tag).into_iter().map(|point| point.1);
+        format!("{:.2}", mean(&networks.iter().flat_map(values).collect::<Vec<_>>()))
+    };
+    (0..4).map(of_layer).collect::<Vec<_>>().join(", ")
+}
+
 fn print_learners(runs: &[Run]) {
     println!(
         "\n| run | lr_a | lr_w | exploded of 5 | accuracy at the end | the most | cosine, layers 0, 1, 2, 3 |\n\
@@ -286,20 +292,13 @@ fn print_learners(runs: &[Run]) {
             };
             let accuracies =
                 |n: usize| run.epochs(n, "eval/accuracy").into_iter().map(|point| point.1);
-            let cosines: Vec<String> = (0..4)
-                .map(|layer| {
-                    let tag = format!("rule/layer{layer}/cosine");
-                    let values = |n: &usize| run.phases1(*n, &tag).into_iter().map(|point| point.1);
-                    format!("{:.2}", mean(&networks.iter().flat_map(values).collect::<Vec<_>>()))
-                })
-                .collect();
             println!(
                 "| {title} | {} | {:e} | {dead} | {} | {} | {} |",
                 lr_a[pair / lr_w.len()],
                 lr_w[pair % lr_w.len()],
                 over(&|n| accuracies(n).next_back().unwrap_or(f64::NAN)),
                 over(&|n| accuracies(n).fold(f64::NAN, f64::max)),
-                cosines.join(", ")
+                cosines(run, &networks)
             );
         }
     }

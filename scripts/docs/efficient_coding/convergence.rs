@@ -20,6 +20,7 @@ const METHODS: [(&str, &str); 8] = [
     ("gamma-v2", "gamma-v2"),
 ];
 const SWEEPS: &str = "runs/sweeps";
+
 /// The runs that are there.
 fn runs() -> Result<Vec<Run>> {
     let read = |(name, label)| Run::docs(&format!("still-{name}"), label);
@@ -52,11 +53,15 @@ pub fn print_rates() -> Result<()> {
 
 /// Where every constraint gets to.
 pub fn print() -> Result<()> {
+    let runs = runs()?;
+    if runs.is_empty() {
+        return Ok(());
+    }
     println!(
         "\n| constraint | learning rate | KL after a tenth | after three quarters | at the end \
          | own KL | rms h | KKT residual | ms of training a step |\n|---|---|---|---|---|---|---|---|---|"
     );
-    for run in runs()? {
+    for run in runs {
         let kl = |share: f64| spread(run.at("eval/KL", share), 2);
         println!(
             "| {} | {} | {} | {} | {} | {} | {} | {} | {:.2} |",

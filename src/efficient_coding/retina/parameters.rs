@@ -38,8 +38,6 @@ pub struct Parameters {
     shape: Option<Box<dyn FilterShape>>,
     /// Names of the filters' parameters.
     filters: Vec<String>,
-    /// The seed of each replicate.
-    seeds: Vec<u64>,
 }
 
 impl Parameters {
@@ -106,19 +104,12 @@ impl Parameters {
         let fixed = fixed
             .into_iter()
             .map(|(name, values)| (name, together(values.unbind(0)).to_device(device)));
-        Ok(Self {
-            main: learner(main, 1.0)?,
-            rate,
-            fixed: fixed.collect(),
-            shape,
-            filters,
-            seeds: seeds.to_vec(),
-        })
+        Ok(Self { main: learner(main, 1.0)?, rate, fixed: fixed.collect(), shape, filters })
     }
 
     /// How many models there are.
     pub fn replicates(&self) -> usize {
-        self.seeds.len()
+        self.main.params.replicates() as usize
     }
 
     /// A number of every model by its name, as an alias of the live ones: `[replicate, ...]`, or
@@ -197,10 +188,18 @@ impl Parameters {
     /// Jitters the filters: free ones become w |w|^power at norm 1, the centres of others drift as
     /// drawn from each replicate's seed. Where `apply` is false nothing changes.
     ///
+    /// - seeds: of each replicate
+    ///
     /// # Errors
     /// As [`Parameters::get`].
-    pub fn jitter(&self, power: f64, step: u64, apply: Option<&Tensor>) -> Result<()> {
-        for (replicate, seed) in self.seeds.iter().enumerate() {
+    pub fn jitter(
+        &self,
+        power: f64,
+        seeds: &[u64],
+        step: u64,
+        apply: Option<&Tensor>,
+    ) -> Result<()> {
+        for (replicate, seed) in seeds.iter().enumerate() {
             let mut parameters = self.shape_parameters(replicate)?;
             let jittered = match &self.shape {
                 Some(shape) => shape.jittered(&parameters, power, *seed, step),

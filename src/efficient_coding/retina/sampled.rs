@@ -146,9 +146,8 @@ fn numbers(request: &ActionRequest) -> Result<(i64, f64)> {
 /// has not learnt from.
 ///
 /// # Errors
-/// Exit code 2 for a checkpoint of several replicates, 1 for one or data that are missing or damaged, or
-/// of another experiment; where
-/// an estimate is not finite.
+/// Exit code 2 for a checkpoint of several replicates; 1 for a checkpoint or data that are missing or
+/// damaged, or of another experiment; where an estimate is not finite.
 pub fn sampled_information(options: &SampledOptions) -> Result<SampledInformation> {
     let _guard = no_grad_guard();
     let SampledOptions { seed, samples, .. } = *options;

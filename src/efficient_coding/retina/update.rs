@@ -218,7 +218,7 @@ impl EfficientCoding {
         let placing = &self.config.placing;
         let on = (placing.jitter_start..placing.jitter_stop).contains(&index);
         if on && index.is_multiple_of(placing.jitter_interval) {
-            self.parameters.jitter(placing.jitter_power, index, apply)?;
+            self.parameters.jitter(placing.jitter_power, &self.seeds, index, apply)?;
         }
         Ok(())
     }
