@@ -40,13 +40,18 @@ fn shape(selector: SelectorKind, choices: i64, sign: SteSign) -> LayerShape {
 }
 
 fn parameters(shapes: &[LayerShape], replicates: i64) -> Params {
+    parameters_as(Kind::Double, shapes, replicates)
+}
+
+/// The same numbers in each kind, to single precision.
+fn parameters_as(kind: Kind, shapes: &[LayerShape], replicates: i64) -> Params {
     let mut builder = ParamsBuilder::default();
     seeded(3, || {
         for (i, shape) in shapes.iter().enumerate() {
             for (name, draw) in shape.parameters(&format!("layer{i}")) {
                 // Larger than by default, so that the selectors are not all undecided.
                 let each: Vec<Tensor> = (0..replicates).map(|_| draw() * 3.0).collect();
-                builder.add(name, Tensor::stack(&each, 0).to_kind(Kind::Double));
+                builder.add(name, Tensor::stack(&each, 0).to_kind(kind));
             }
         }
     });
@@ -141,6 +146,57 @@ fn written_out_gradients_are_those_of_automatic_differentiation() {
             assert_close(&output, &y, &format!("{what}: output"));
             for (i, (a, b)) in written.iter().zip(&by_graph).enumerate() {
                 assert_close(a, b, &format!("{what}: gradient {i}"));
+            }
+        }
+    }
+}
+
+/// The output, the choice and all gradients of a layer in the precision of its parameters, with a balance
+/// bias that differs from neuron to neuron.
+fn balanced_pass(
+    (shape, options): (LayerShape, LayerOptions),
+    params: &Params,
+    x: &Tensor,
+    delta: &Tensor,
+) -> [Tensor; 4] {
+    let kind = params.values.kind();
+    let mut layer =
+        SelectorLayer::with_options(shape, options, "layer0", params, Device::Cpu).unwrap();
+    layer.add_balance_bias();
+    let counts = layer.zero_counts();
+    let ranks = Tensor::arange(counts.numel() as i64, OPTIONS).view(&counts.size()[..]);
+    layer.update_balance_bias(&ranks.remainder(3.0), shape.choices, 0.25, None);
+    let mut gradients = params.zero_gradients();
+    let pass = layer.forward(params, &x.detach().to_kind(kind), None);
+    let delta = delta.to_kind(kind);
+    let dx = layer.backward(params, &mut gradients, &pass, &delta, true).unwrap();
+    [pass.output, pass.choice, dx, gradients.values].map(|of| of.to_kind(Kind::Double))
+}
+
+#[test]
+fn single_precision_has_the_numbers_of_double_precision() {
+    // In single precision a softmax of all K at once is a kernel's, in double precision libtorch's.
+    tch::set_num_threads(1);
+    let dense = |case: &(LayerShape, LayerOptions)| case.1.compute == Compute::Dense;
+    let cases: Vec<_> = cases().into_iter().filter(dense).collect();
+    assert!(cases.len() > 100, "{}", cases.len());
+    for (shape, options) in cases {
+        for replicates in [1, 2] {
+            // An odd number of neurons, more than a register has lanes.
+            let shape = LayerShape { neurons: 37, ..shape };
+            let [single, double] =
+                [Kind::Float, Kind::Double].map(|kind| parameters_as(kind, &[shape], replicates));
+            let lead = if replicates == 1 { vec![] } else { vec![replicates] };
+            let size = |last: i64| [lead.clone(), vec![40, last]].concat();
+            let (x, delta) = input_and_upstream(&size(INPUTS), &size(37));
+            let (x, delta) = (x.to_kind(Kind::Float), delta.to_kind(Kind::Float));
+            let found = balanced_pass((shape, options), &single, &x, &delta);
+            let exact = balanced_pass((shape, options), &double, &x, &delta);
+            for (i, (found, exact)) in found.iter().zip(&exact).enumerate() {
+                let scale = exact.abs().max().double_value(&[]).max(1e-3);
+                let error = (found - exact).abs().max().double_value(&[]) / scale;
+                let what = format!("{shape:?} {options:?}, {replicates} replicates: {i}");
+                assert!(error < 1e-5, "{what}: {error:e}");
             }
         }
     }

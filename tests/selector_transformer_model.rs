@@ -203,10 +203,17 @@ fn memory_is_known_before_anything_is_made() {
     assert_eq!((adam.parameters, adam.state), (parameters, 16 * parameters));
     let sgd = of_small("--optimizer sgd");
     assert_eq!(sgd.state, 8 * parameters);
-    // The activations of streaming do not grow with K, those of dense do.
+    // The activations of streaming do not grow with K, those of dense do, and a small layer is dense.
     let of = |flags: &str| of_small(flags).activations;
-    assert_eq!(of("--num-computation 100"), of("--num-computation 2"));
-    assert!(of("--compute dense --num-computation 100") > 10 * of("--num-computation 100"));
+    let streaming = of("--compute streaming --num-computation 100");
+    assert_eq!(streaming, of("--compute streaming --num-computation 2"));
+    assert!(of("--compute dense --num-computation 100") > 10 * streaming);
+    assert_eq!(of("--compute dense --num-computation 100"), of("--num-computation 100"));
+    // A read-out of 2^24 numbers holds as many probabilities and outputs; of more nothing is held.
+    let wide =
+        |flags: &str| memory(&format!("{SMALL} --batch-size 1 {flags}"), 1 << 17).activations;
+    let (held, beyond) = (wide("--num-computation 25"), wide("--num-computation 26"));
+    assert!(held > (1 << 17) * 25 * 5 * 4 * 4 && beyond < held / 3, "{held} {beyond}");
     let large = memory("--preset large", 5000);
     assert!(large.bytes() < 6_500_000_000, "{large:?}");
 }

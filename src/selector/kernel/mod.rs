@@ -1,7 +1,8 @@
-//! The selected computation neurons alone, on the CPU.
+//! What a layer computes on the CPU without libtorch: the selected computation neurons alone, and the
+//! selection among all of them by a softmax ([`select`] and the gradients beside it).
 //!
 //! A matrix product computes all K computation neurons of a neuron for a sample, of which one is
-//! asked for. These kernels compute that one: 2 M N D operations forward and 4 M N D backward for M
+//! asked for. [`forward`] and [`backward`] compute that one: 2 M N D operations forward and 4 M N D backward for M
 //! samples, whatever K. For every neuron the samples are put in the order of their computation
 //! neuron, so that each row of weights comes from memory once and stays in the nearest cache for
 //! all of its samples; rows that no sample selected are not read. A sum of products is slower here
@@ -19,8 +20,12 @@ mod operands;
 mod parallel;
 mod real;
 mod sample_buckets;
+mod softmax;
 
 pub use backward::{KernelGradients, backward};
 pub use forward::forward;
 pub use operands::{Operands, Sizes};
 pub use real::Real;
+pub use softmax::{
+    Axes, LogitGradient, SelectedGradient, Selection, logit_gradient, select, selected_gradient,
+};

@@ -5,7 +5,7 @@ use tch::Kind;
 use super::shape::TransformerShape;
 use crate::lab::tensor::init;
 use crate::lab::tensor::nn::{Sampler, linear_samplers};
-use crate::selector::layer::LayerShape;
+use crate::selector::layer::{HELD, HELD_BY_READ_OUT, LayerShape};
 
 /// A linear layer of the transformer, a row of the monitoring table.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct LinearShape {
     pub shape: LayerShape,
     /// Whether it is a selector layer; else it is plain.
     pub selects: bool,
+    /// Numbers `[batch, computation, neuron]` up to which a selector layer holds everything.
+    pub held: i64,
 }
 
 /// Linear layers of each transformer layer.
@@ -29,6 +31,7 @@ pub fn linears(shape: &TransformerShape) -> Vec<LinearShape> {
         name,
         shape: shape.linear(inputs, neurons),
         selects,
+        held: HELD,
     };
     let mut linears = Vec::new();
     for i in 0..shape.layers {
@@ -38,7 +41,8 @@ pub fn linears(shape: &TransformerShape) -> Vec<LinearShape> {
         linears.push(layer(format!("layers.{i}.linear1"), width, inner, linear));
         linears.push(layer(format!("layers.{i}.linear2"), inner, width, linear));
     }
-    linears.push(layer("linear_out".into(), width, shape.vocabulary, linear));
+    let read_out = layer("linear_out".into(), width, shape.vocabulary, linear);
+    linears.push(LinearShape { held: HELD_BY_READ_OUT, ..read_out });
     linears
 }
 

@@ -35,8 +35,9 @@ impl LinearLayer {
         device: Device,
     ) -> Result<Self> {
         if linear.selects {
-            let layer =
+            let mut layer =
                 SelectorLayer::with_options(linear.shape, options, &linear.name, params, device)?;
+            layer.hold_up_to(linear.held);
             return Ok(Self::Selector(Box::new(layer)));
         }
         let id = |part: &str| params.id(&format!("{}.{part}", linear.name));

@@ -4,7 +4,7 @@ use super::layout::{LinearShape, linears, parameter_count};
 use super::shape::TransformerShape;
 use crate::lab::tensor::memory::gigabytes;
 use crate::lab::tensor::optim::OptimizerKind;
-use crate::selector::layer::{Compute, LayerShape};
+use crate::selector::layer::LayerShape;
 
 /// The bytes that libtorch itself takes, about, with its code and its buffers.
 const LIBTORCH: i64 = 250_000_000;
@@ -30,25 +30,22 @@ impl Memory {
         // Parameters and gradient besides what the optimizer keeps.
         let buffers = 2 + optimizer.state_buffers();
         let rows = batch_size.saturating_mul(shape.sequence);
-        let saved = match shape.options.compute {
-            // Probabilities and outputs for every computation neuron, and one more in the making.
-            Compute::Dense => 3 * shape.selection.choices,
-            Compute::Auto | Compute::Streaming | Compute::Gather => 0,
-        };
         // Input with its gradient; output with its gradient, choice, and what the selectors save.
         let each = |layer: &LinearShape| {
             let LayerShape { inputs, neurons, .. } = layer.shape;
-            inputs.saturating_mul(2).saturating_add(neurons.saturating_mul(5 + saved))
+            inputs.saturating_mul(2).saturating_add(neurons.saturating_mul(5))
         };
         let layers = linears(shape);
         let linear = layers.iter().map(each).fold(0, i64::saturating_add);
-        let saved_logits = |layer: &LinearShape| shape.options.saved_logits(&layer.shape, rows);
-        let logits = layers.iter().map(saved_logits).fold(0, i64::saturating_add);
+        let held = |layer: &LinearShape| shape.options.held_numbers(&layer.shape, rows, layer.held);
+        // The backward pass is in one layer at a time.
+        let making = layers.iter().map(held).max().unwrap_or_default();
+        let held = layers.iter().map(held).fold(making, i64::saturating_add);
         // What lies between the linear layers, and after the last one.
         let between = shape.width.saturating_mul(8).saturating_mul(shape.layers);
         let after = shape.vocabulary.saturating_mul(4);
         let of_row = linear.saturating_add(between).saturating_add(after);
-        let numbers = of_row.saturating_mul(rows).saturating_add(logits);
+        let numbers = of_row.saturating_mul(rows).saturating_add(held);
         Self {
             parameters,
             state: parameters.saturating_mul(buffers * FLOAT),

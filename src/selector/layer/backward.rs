@@ -194,8 +194,11 @@ impl SelectorLayer {
                 (h - mean.unsqueeze(-2)) * p * upstream.signed_delta.unsqueeze(-2)
             }
             (None, None, Some(h)) => {
-                let to_p = h * upstream.signed_delta.unsqueeze(-2);
-                Tensor::internal_softmax_backward_data(&to_p, p, -2, p.kind())
+                let delta = &upstream.signed_delta;
+                self.logit_gradient_by_kernel(p, h, delta).unwrap_or_else(|| {
+                    let to_p = h * delta.unsqueeze(-2);
+                    Tensor::internal_softmax_backward_data(&to_p, p, -2, p.kind())
+                })
             }
             (None, _, None) => {
                 unreachable!("a softmax that learns has outputs or the selected output's gradient")
@@ -248,11 +251,15 @@ impl SelectorLayer {
                 }
             }
             (false, ..) | (true, None, _) | (true, _, None) => {
-                let selected = upstream.to_selected.unsqueeze(-2);
-                match self.shape.choices {
-                    1 => selected,
-                    _ => selected * self.one_hot(upstream.choice, values.block),
+                let delta = &upstream.to_selected;
+                if self.shape.choices == 1 {
+                    return delta.unsqueeze(-2);
                 }
+                let whole = values.block.count == self.shape.choices;
+                let by_kernel = || self.selected_gradient_by_kernel(upstream.choice, delta);
+                whole.then(by_kernel).flatten().unwrap_or_else(|| {
+                    delta.unsqueeze(-2) * self.one_hot(upstream.choice, values.block)
+                })
             }
         }
     }

@@ -14,7 +14,7 @@
 //! batch is gone through. `selector_kind` lists the kinds of selectors and `selector` has the parameters
 //! of one; `select` and `backward` match on it. `selector_layer` knows the layer's parameters; the
 //! forward pass is `forward`, which selects by `softmax`, `running_softmax`, `half_spaces` or `of_two`, and
-//! computes the selected ones by `gather`.
+//! computes the selected ones by `gather`; `softmax_kernel` is the softmax without libtorch.
 
 mod backward;
 mod balance;
@@ -36,10 +36,12 @@ mod selector_kind;
 mod selector_layer;
 pub mod shape;
 mod softmax;
+mod softmax_kernel;
 
 pub use differentiable::LayerOutput;
 pub use noise::{Noise, NoiseKind};
 pub use options::{Compute, Inner, LayerOptions, Rule, SteSign};
+pub use plan::{HELD, HELD_BY_READ_OUT};
 pub use saved::LayerPass;
 pub use selector_kind::SelectorKind;
 pub use selector_layer::SelectorLayer;

@@ -33,10 +33,16 @@ pub(super) struct ComputePlan {
 }
 
 impl ComputePlan {
-    pub(super) fn new(shape: &LayerShape, options: &LayerOptions, batch: Batch) -> Self {
+    /// The way through a batch where up to `limit` numbers `[batch, computation, neuron]` are held.
+    pub(super) fn new(
+        shape: &LayerShape,
+        options: &LayerOptions,
+        batch: Batch,
+        limit: i64,
+    ) -> Self {
         let (compute, save_logits) = match options.compute {
             Compute::Auto => {
-                let compute = automatic(shape, options.rule, batch);
+                let compute = automatic(shape, options.rule, batch, limit);
                 let few = numbers(shape, batch.rows) <= LOGITS_LIMIT;
                 (compute, compute.is_gather() && few)
             }
@@ -67,16 +73,13 @@ impl ComputePlan {
 
 /// The way that two fixed limits give. They are not the break-even of every size, but they depend on
 /// nothing that changes from run to run, so that a run's numbers don't either.
-fn automatic(shape: &LayerShape, rule: Rule, batch: Batch) -> Compute {
+fn automatic(shape: &LayerShape, rule: Rule, batch: Batch, limit: i64) -> Compute {
     let real = matches!(batch.kind, Kind::Float | Kind::Double);
     let on_cpu = batch.device == Device::Cpu;
     if on_cpu && real && !rule.needs_all_outputs() && shape.choices >= GATHER_FROM {
         return Compute::Gather;
     }
-    match numbers(shape, batch.rows) {
-        0..=DENSE_LIMIT => Compute::Dense,
-        _ => Compute::Streaming,
-    }
+    if numbers(shape, batch.rows) <= limit { Compute::Dense } else { Compute::Streaming }
 }
 
 /// Numbers `[batch, computation, neuron]`, or the largest number there is.
@@ -85,12 +88,17 @@ fn numbers(shape: &LayerShape, rows: i64) -> i64 {
 }
 
 impl LayerOptions {
-    /// Logits that a layer in f32 on the CPU saves between its passes over a batch of this many rows,
-    /// where it saves nothing else for all K.
-    pub fn saved_logits(&self, shape: &LayerShape, rows: i64) -> i64 {
+    /// Numbers for all K that a layer in f32 on the CPU holds between its passes over a batch of this
+    /// many rows, and may hold `limit` of: probabilities and outputs, or the logits alone. The backward pass
+    /// makes as many again.
+    pub fn held_numbers(&self, shape: &LayerShape, rows: i64, limit: i64) -> i64 {
         let batch = Batch { rows, kind: Kind::Float, device: Device::Cpu };
-        let plan = ComputePlan::new(shape, self, batch);
-        if plan.save_logits { numbers(shape, rows) } else { 0 }
+        let ComputePlan { save_all, save_logits, .. } = ComputePlan::new(shape, self, batch, limit);
+        match (save_all, save_logits) {
+            (true, _) => numbers(shape, rows).saturating_mul(2),
+            (false, true) => numbers(shape, rows),
+            (false, false) => 0,
+        }
     }
 }
 
@@ -100,10 +108,14 @@ impl LayerOptions {
 /// `cargo bench --bench selector_compute -- ways`, see the table in `docs/selector_mnist.md`.
 const GATHER_FROM: i64 = 4;
 
-/// Numbers `[batch, computation, neuron]` up to which everything is held: 8 MB in f32 for the
-/// probabilities and as much for the outputs of a layer. Holding them is the faster at most sizes of
-/// that table, above the limit too, which is there for the memory.
-const DENSE_LIMIT: i64 = 1 << 21;
+/// Numbers `[batch, computation, neuron]` up to which a layer holds everything: 8 MB in f32 for the
+/// probabilities and as much for the outputs. Holding them is the faster at most sizes of that table,
+/// above the limit too, which is there for the memory of deep networks.
+pub const HELD: i64 = 1 << 21;
+
+/// The same of a read-out as wide as a vocabulary, of which a network has one: 64 MB in f32 for each. It
+/// halves the step of a transformer with five computation neurons and 4000 words.
+pub const HELD_BY_READ_OUT: i64 = 1 << 24;
 
 /// Numbers `[batch, computation, neuron]` up to which `auto` saves the logits of a softmax for the
 /// backward pass beside the kernels: 64 MB in f32 for a layer. It saves computing them again, a

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor, no_grad_guard};
 use super::check::InvalidLayer;
 use super::noise::Noise;
 use super::options::{Compute, Inner, LayerOptions};
-use super::plan::{Batch, ComputePlan};
+use super::plan::{Batch, ComputePlan, HELD};
 use super::selector::Selector;
 use super::shape::LayerShape;
 use crate::lab::tensor::params::Params;
@@ -38,6 +38,8 @@ pub struct SelectorLayer {
     pub(super) balance_bias: Option<Tensor>,
     /// Weight of the auxiliary loss for even use; 0 for none.
     pub(super) aux_loss_weight: f64,
+    /// Numbers `[batch, computation, neuron]` up to which everything is held between the passes.
+    pub(super) held: i64,
 }
 
 impl SelectorLayer {
@@ -92,6 +94,7 @@ impl SelectorLayer {
             indices: Tensor::arange(shape.choices, (index_kind, device)).unsqueeze(-1),
             balance_bias: None,
             aux_loss_weight: 0.0,
+            held: HELD,
         })
     }
 
@@ -113,6 +116,12 @@ impl SelectorLayer {
     pub fn zero_counts(&self) -> Tensor {
         let size = [self.leading.as_slice(), &[self.shape.choices, self.shape.neurons]].concat();
         Tensor::zeros(size, (Kind::Double, self.indices.device()))
+    }
+
+    /// Sets up to how many numbers `[batch, computation, neuron]` are held between the passes, where
+    /// the way to compute is automatic: [`HELD`] unless said otherwise.
+    pub fn hold_up_to(&mut self, numbers: i64) {
+        self.held = numbers;
     }
 
     /// The size of the layer.
@@ -177,6 +186,6 @@ impl SelectorLayer {
             options.compute = Compute::Dense;
         }
         let batch = Batch { rows, kind: self.kind, device: self.indices.device() };
-        ComputePlan::new(&self.shape, &options, batch)
+        ComputePlan::new(&self.shape, &options, batch, self.held)
     }
 }

@@ -1,12 +1,13 @@
 //! Selection by the largest of K logits, all at once.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::noise::Noise;
 use super::options::RuleOutput;
 use super::plan::ComputePlan;
 use super::saved::{LayerPass, SavedForBackward, SelectionResult, SelectorCache};
 use super::selector_layer::SelectorLayer;
+use super::softmax_kernel::KernelSelection;
 use crate::lab::tensor::params::Params;
 use crate::selector::linear::{Linear, Span};
 
@@ -31,19 +32,30 @@ impl SelectorLayer {
         let rule = self.options.rule;
         let z = self.softmax_logits(params, softmax, self.all());
         let h = self.outputs(params, softmax.x, self.all());
-        let (_, index) = self.with_balance_bias(&z, self.all()).max_dim(-2, true);
-        let selected = |of: &Tensor| of.gather(-2, &index, false).squeeze_dim(-2);
-        let p = rule.trains_selector().then(|| z.softmax(-2, z.kind()));
+        let trains = rule.trains_selector();
+        let (choice, output, p) = match self.select_by_kernel(z, &h, trains) {
+            Ok(KernelSelection { choice, selected, probabilities }) => {
+                (choice, selected, probabilities)
+            }
+            Err(z) => {
+                let (_, index) = self.with_balance_bias(&z, self.all()).max_dim(-2, true);
+                let output = h.gather(-2, &index, false).squeeze_dim(-2);
+                (index.squeeze_dim(-2), output, trains.then(|| z.softmax(-2, z.kind())))
+            }
+        };
         let (mixture, selected_probability) = match (rule.output(), &p) {
-            (RuleOutput::Scaled, Some(p)) => (None, Some(selected(p))),
+            (RuleOutput::Scaled, Some(p)) => {
+                let index = choice.to_kind(Kind::Int64).unsqueeze(-2);
+                (None, Some(p.gather(-2, &index, false).squeeze_dim(-2)))
+            }
             (RuleOutput::Mixture, Some(p)) => {
                 (Some((p * &h).sum_dim_intlist(-2, false, h.kind())), None)
             }
             (RuleOutput::Selected, _) | (_, None) => (None, None),
         };
         SelectionResult {
-            choice: index.squeeze_dim(-2),
-            selected: Some(selected(&h)),
+            choice,
+            selected: Some(output),
             mixture,
             selected_probability,
             selector: match p {
