@@ -41,6 +41,18 @@ unsafe impl GlobalAlloc for SystemOrEnd {
     }
 }
 
+/// Keeps memory that is given back for whoever asks next. By itself the C library returns every large piece
+/// to the system, which then clears each of its pages anew, and a step asks again and again for pieces of
+/// the same sizes: of a transformer's step that was a fifth.
+pub(super) fn keep_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call sets two numbers of the C library, and takes any value for them.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, libc::c_int::MAX);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+    }
+}
+
 /// The memory that was asked for, where it was given.
 fn given(memory: *mut u8, size: usize) -> *mut u8 {
     if memory.is_null() { end(size) } else { memory }

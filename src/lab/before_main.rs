@@ -7,6 +7,8 @@
 
 use std::mem::MaybeUninit;
 
+use super::allocation::keep_freed_memory;
+
 /// Room for the longest path.
 const LONGEST: usize = 4096;
 
@@ -41,9 +43,11 @@ extern "C" fn before() {
     set_new_handler(Some(no_memory));
 }
 
-/// From here on an operation of libtorch throws, and says what it was.
+/// From here on an operation of libtorch throws, and says what it was; and memory that it gives back is
+/// kept for the next one.
 extern "C" fn after() {
     set_new_handler(None);
+    keep_freed_memory();
 }
 
 extern "C" fn no_memory() {
