@@ -107,3 +107,15 @@ fn with_a_bound_of_one_no_multiplier_is_ever_above_one() {
     let (far, far_loss) = largest(&program, "--a-min=-9 --a-max 9", "far");
     assert_eq!((far, far_loss), largest(&program, "", "none"));
 }
+
+#[test]
+fn with_a_bound_of_one_runs_that_explode_without_it_do_not() {
+    let program = Program::train();
+    let common = "--data digits --hidden 100,100,100 --quiet --a-update momentum:0.9 --lr-a 0.1 \
+                  --lr-w 0.003,0.01 --common-init --seed 4 --epochs 12 --steps-per-phase 3 \
+                  --eval-samples 360";
+    program.run(&format!("{common} --name free")).expect(0);
+    program.run(&format!("{common} --a-max 1 --name bounded")).expect(0);
+    let live = |name: &str| program.summary(name)["metrics"]["eval/live_runs"].as_f64();
+    assert_eq!((live("free"), live("bounded")), (Some(0.0), Some(2.0)));
+}

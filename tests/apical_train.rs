@@ -57,6 +57,26 @@ fn an_exploded_run_is_frozen_and_marked_and_the_others_do_not_notice() {
 }
 
 #[test]
+fn the_median_counts_runs_that_have_exploded_as_the_largest() {
+    let program = Program::train();
+    let rates = "--hidden 16,16 --lr-a 0.1 --lr-w 1e-4,1 --replicates 3 --epochs 2";
+    program.run(&format!("--data digits {rates} --steps-per-phase 4 --name six")).expect(0);
+    let metrics = &program.summary("six")["metrics"];
+    let number = |tag: &str| metrics[tag].as_f64();
+    assert_eq!(number("eval/live_runs"), Some(4.0));
+    for what in ["loss", "loss_w"] {
+        let of_run = |run: usize| match number(&format!("run{run}/exploded_at")) {
+            Some(_) => f64::INFINITY,
+            None => number(&format!("run{run}/{what}")).unwrap(),
+        };
+        let mut all: Vec<f64> = (0..6).map(of_run).collect();
+        all.sort_by(f64::total_cmp);
+        let found = number(&format!("eval/median_{what}")).unwrap();
+        assert!((found - (all[2] + all[3]) / 2.0).abs() < 1e-9, "{found}: {all:?}");
+    }
+}
+
+#[test]
 fn a_run_that_has_exploded_ends_well_and_says_so() {
     let program = Program::train();
     let options = "--data digits --hidden 20,20 --steps-per-phase 6 --epochs 4 --lr-w 1e6";

@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::state::ApicalTrain;
 use crate::apical::learning::cycle::PhasePosition;
+use crate::lab::statistics::quantile;
 use crate::lab::tensor::to_host;
 
 /// Names of the results of a run, in the order of the rows of its tensor of results.
@@ -40,6 +41,15 @@ pub struct Readings {
 }
 
 impl Readings {
+    /// The median over all runs, of which those that have exploded count as the largest.
+    ///
+    /// - values: `[run]`
+    pub fn median(&self, values: &[f64]) -> f64 {
+        let of = |(value, alive): (&f64, &bool)| if *alive { *value } else { f64::INFINITY };
+        let all: Vec<f64> = values.iter().zip(&self.alive).map(of).collect();
+        quantile(&all, 0.5)
+    }
+
     /// Measures the networks, and reads everything.
     ///
     /// # Shapes

@@ -16,6 +16,12 @@ pub const TAGS: &[(&str, &str)] = &[
     ("eval/accuracy", "share of D_test that is classified correctly, mean over live runs"),
     ("eval/loss_w", "loss on D_W, mean over live runs"),
     ("eval/accuracy_w", "share of D_W that is classified correctly, mean over live runs"),
+    (
+        "eval/median_loss",
+        "loss on D_test, median over all runs, of which those that have exploded have the largest; \
+         none once half have exploded, nor of a single run",
+    ),
+    ("eval/median_loss_w", "the same of the loss on D_W"),
     ("eval/best_loss", "lowest loss on D_test among the live runs"),
     ("eval/constant", "loss on D_test of the best predictor that ignores its input"),
     ("eval/live_runs", "runs that have not exploded"),
@@ -57,8 +63,12 @@ pub const TAGS: &[(&str, &str)] = &[
 /// - runs: networks that are trained together
 pub fn charts(layers: usize, runs: usize) -> Vec<Chart> {
     let of = |count: usize, tag: &dyn Fn(usize) -> String| (0..count).map(tag).collect::<Vec<_>>();
-    let losses = ["eval/loss", "eval/loss_w", "eval/constant"];
-    let mut charts = vec![Chart::lines("loss", "mean over live runs", &losses)];
+    // A mean falls when the run with the largest loss dies; a median does not.
+    let (title, losses) = match runs {
+        0 | 1 => ("of the run", ["eval/loss", "eval/loss_w", "eval/constant"]),
+        _ => ("median over runs", ["eval/median_loss", "eval/median_loss_w", "eval/constant"]),
+    };
+    let mut charts = vec![Chart::lines("loss", title, &losses)];
     for (category, title, what) in [
         ("multipliers", "variance", "apical/layer*/variance"),
         ("multipliers", "share above 1", "apical/layer*/above_one"),
@@ -119,6 +129,12 @@ pub fn report(
     let results = RESULTS.iter().zip(&readings.results);
     let means: Vec<f64> =
         results.map(|(what, values)| logger.log(&format!("eval/{what}"), values)).collect();
+    for (what, values) in RESULTS.iter().zip(&readings.results) {
+        let median = readings.median(values);
+        if what.starts_with("loss") && values.len() > 1 && median.is_finite() {
+            logger.evaluation.scalar(&format!("eval/median_{what}"), vec![median]);
+        }
+    }
     if readings.at_end_of_phase && readings.position.is_phase1 {
         log_phase1(&mut logger, readings);
     }
