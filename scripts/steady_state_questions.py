@@ -17,6 +17,8 @@ PLANT = np.array([[0.0, 1, 0, 0], [-2, -2, 1, 0], [0, 0, 0, 1], [0, 0, -2, -2]])
 COMMAND = np.array([0.0, 1, 0, 1])
 GAIN, DT, CUT, INPUTS, KNOTS = 0.1, 0.05, 1e-7, 10, 0.05
 RATE = round(1 / DT)
+# The default's steps γ(1).
+GAMMAS = [0.001 + 0.02 * i for i in range(10)]
 
 
 def spread(values, digits=2):
@@ -171,16 +173,20 @@ def first_attempt(run="attempt-1"):
         line(str(q), spread(stars), spread(stars / [m.least for m in found[q]]), spread(done, 1),
              *(spread(100 * share[:, k], 1) + " %" for k in range(3)),
              spread(100 * share[:, 3:].sum(1), 1) + " %")
-    head("q", "loss from w*, smallest γ", "largest γ", "largest / smallest", "seeds where it falls",
-         "in mode 1: smallest γ, largest", "mode 2", "mode 3")
+    head("q", "loss from w*, smallest γ", "second γ", "largest γ", "second / smallest", "seeds where it falls",
+         "largest / smallest", "seeds where it falls", "in mode 1: smallest γ, second, largest", "mode 2", "mode 3")
     for q in sizes:
-        small, large = wanted(q, 0), wanted(q, 9)
-        ends = own["state.steady.weight"][:, q - 1, 0][:, [0, 9], : 10 * q]
-        left = np.array([[m.excess(w) for w in pair] for m, pair in zip(found[q], ends)])
+        small, second, large = (wanted(q, i) for i in (0, 1, 9))
+        ends = own["state.steady.weight"][:, q - 1, 0][:, [0, 1, 9], : 10 * q]
+        left = np.array([[m.excess(w) for w in three] for m, three in zip(found[q], ends)])
         modes = [", ".join(short(x) for x in np.median(left[:, :, k], 0)) for k in range(3)]
-        line(str(q), spread(small), spread(large), spread(large / small), str(int((large < small).sum())),
-             *modes)
-    print("\nIn the last columns: what the mode adds to L_min after 400 s from w*, medians.")
+        changes = [cell for other in (second, large)
+                   for cell in (spread(other / small), str(int((other < small).sum())))]
+        line(str(q), *(spread(each) for each in (small, second, large)), *changes, *modes)
+    head("median loss from w*, γ(1)", *(f"{gamma:g}" for gamma in GAMMAS))
+    for q in sizes:
+        line(f"q = {q}", *(short(np.median(wanted(q, i))) for i in range(len(GAMMAS))))
+    print("\n*In mode k*: what the mode adds to L_min after 400 s from w*, medians.")
     head("from the minimum (`--preset optimal-speed`), loss over that at the smallest γ",
          *(f"q = {q}" for q in sizes))
     rows = table("optimal-speed")
@@ -210,7 +216,17 @@ def lengths():
             rows = table(run)
             at = lambda q: [r[column] for r in rows if (r["snr"], r["q"], r["index"]) == (noise, q, index)]
             line(str(seconds), *(spread(at(q)) for q in shown))
-    orders("Order of the nine sizes", {seconds: table(run) for seconds, run in runs.items()})
+    rows = {seconds: table(run) for seconds, run in runs.items()}
+    orders("Order of the nine sizes", rows)
+    head("largest change of the nine medians from w*, of 1000, 5000 and 10 000 s against 400 s: γ(1)",
+         *(f"{gamma:g}" for gamma in GAMMAS))
+    for noise, label in (("snr3", "SNR 3"), ("no_noise", "no noise")):
+        cells = []
+        for index in range(len(GAMMAS)):
+            middle = [medians_of_sizes(each, noise, index) for each in rows.values()]
+            changes = 100 * (np.array(middle[1:]) / middle[0] - 1)
+            cells.append(f"{max(changes.ravel(), key=abs):+.0f} %")
+        line(label, *cells)
     head("seconds", "L_min, q = 1", "q = 9", "L(w*) / L_min, q = 1", "q = 9",
          "minimum over 400 s: its loss over L_min, q = 1", "q = 9")
     first = {q: [Modes("default", s, q) for s in range(10)] for q in (1, 9)}
@@ -227,13 +243,18 @@ def lengths():
         line(str(seconds), *cells)
 
 
+def medians_of_sizes(rows, noise, index):
+    """The median loss from w* of each of the nine sizes, at one of the steps."""
+    return [np.median([r["window"] for r in rows if (r["snr"], r["q"], r["index"]) == (noise, q, index)])
+            for q in range(1, 10)]
+
+
 def orders(title, by_name, noise="snr3"):
     """Whether the sizes keep the order of the first: rank correlation of the medians of the sizes."""
     head(f"{title}, SNR 3: rank correlation with the first", *(f"γ(1) = {g}" for g in (.021, .101, .181)))
     first = None
     for name, rows in by_name.items():
-        medians = [[np.median([r["window"] for r in rows if (r["snr"], r["q"], r["index"]) == (noise, q, i)])
-                    for q in range(1, 10)] for i in (1, 5, 9)]
+        medians = [medians_of_sizes(rows, noise, i) for i in (1, 5, 9)]
         first = first or medians
         line(str(name), *(f"{rank_correlation(a, b):.2f}" for a, b in zip(first, medians)))
 

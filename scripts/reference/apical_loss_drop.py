@@ -1,5 +1,6 @@
-"""The drop of the loss in one phase 1 of docs/apical.md, where the multipliers move after every batch and not
-once at the end: by the batch's gradient, with a momentum of 0.9, or by a gradient that is never cleared.
+"""What else one phase 1 of docs/apical.md could be than a sum over batches. First, where the multipliers move once,
+at its end: whether one threshold of the step can be in the notebook's map. Then the drop of the loss where they
+move after every batch: by its gradient, with a momentum of 0.9, or by a gradient that is never cleared.
 
     OMP_NUM_THREADS=1 python3 scripts/reference/apical_loss_drop.py
 
@@ -16,6 +17,29 @@ WIDTHS = [784, 256, 256, 256, 10]
 READINGS = {"gradient": 0.0, "momentum 0.9": 0.9, "never cleared": 1.0}
 # Where the notebook's map turns, by batch size: learning rates around the first diverged one.
 CELLS = {1: [1e-5, 1e-4, 1e-3], 60: [1e-3, 1e-2, 1e-1], 1000: [1e-2, 1e-1, 1e0]}
+
+
+# The notebook's map, by batch size: the largest learning rate at which the loss falls, and the first that diverges.
+TURNS = {1: (1e-5, 1e-4), 2: (1e-4, 1e-3), 60: (1e-3, 1e-2), 300: (1e-2, 1e-1), 1000: (1e-1, 1), 3000: (1e-1, 1)}
+# The step over lr and the mean gradient, after n batches of the same gradient.
+FACTORS = {
+    "sum over batches": lambda n: n,
+    "never cleared, the mean of all that is read": lambda n: (n + 1) / 2,
+    "never cleared, the sum of all that is read": lambda n: n * (n + 1) / 2,
+    "v = 0.9 v + g, summed": lambda n: 10 * (n - 9 * (1 - 0.9**n)),
+    "v = 0.9 v + 0.1 g, summed": lambda n: n - 9 * (1 - 0.9**n),
+}
+
+
+def factors():
+    """Of each reading f(N / b): the ratio that two cells ask for, and the steps lr f between which its threshold is."""
+    print("| step over lr and the mean gradient | f(30000) / f(30) | largest lr f that falls | least that diverges |")
+    print("|---|---|---|---|")
+    for name, f in FACTORS.items():
+        falls, diverges = ({b: pair[i] * f(30000 // b) for b, pair in TURNS.items()} for i in (0, 1))
+        low, high = max(falls, key=falls.get), min(diverges, key=diverges.get)
+        print(f"| {name} | {f(30000) / f(30):.0f} | {falls[low]:.3g}, b = {low} | {diverges[high]:.3g}, b = {high} |")
+    print()
 
 
 def mnist():
@@ -77,6 +101,7 @@ def drops(seed, batch, images, targets):
 
 
 def main():
+    factors()
     images, targets = mnist()
     print("| batch size | lr |", " | ".join(READINGS), "|")
     print("|---|---|" + "---|" * len(READINGS))

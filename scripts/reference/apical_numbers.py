@@ -15,7 +15,11 @@ RUNS = Path(sys.argv[1] if len(sys.argv) > 1 else "runs")
 
 def history(binary, name):
     """What a run that has ended logged, as (step, values), and its configuration."""
-    folder = RUNS / binary / name
+    return read(RUNS / binary / name)
+
+
+def read(folder):
+    """The same of a run in a folder."""
     summary = folder / "summary.json"
     if not summary.exists() or json.loads(summary.read_text())["status"] == "running":
         return [], {}
@@ -165,8 +169,8 @@ def variance():
             for k in range(4):
                 each = [values[f"run{i}/apical/layer{k}/variance"] for i in networks]
                 row.append(", ".join(f"{value:.2e}" for value in each))
-            of = [[values[f"run{i}/apical/layer{k}/variance"] for i in networks] for k in (0, 3)]
-            rows.append(row + [f"{sum(of[1]) / sum(of[0]):.0f}"])
+            first, last = ([values[f"run{i}/apical/layer{k}/variance"] for i in networks] for k in (0, 3))
+            rows.append(row + [", ".join(f"{b / a:.0f}" for a, b in zip(first, last))])
         print(name)
         table(*rows)
 
@@ -193,23 +197,72 @@ def spreads():
     table(*rows)
 
 
-def common():
+def common(name):
     """Passes until the explosion of each pair of learning rates, over networks that all pairs share."""
-    entries, config = history("apical_train", "docs-common")
+    entries, config = history("apical_train", name)
     if not entries:
         return
     each = {}
     for i, pair in enumerate(pairs(config)):
         at = column(entries, f"run{i}/exploded_at")
         each.setdefault(pair, []).append(at[-1][1] if at else math.inf)
-    rows = [["lr_a", "lr_w", "exploded after", "mean", "sd"]]
+    rows = [["lr_a", "lr_w", "exploded after", "mean", "sd", "last over first"]]
     for (lr_a, lr_w), at in each.items():
         ended = [value for value in at if value < math.inf]
         rows.append([lr_a, lr_w, ", ".join(f"{v:.2f}" if v < math.inf else "-" for v in at),
                      f"{statistics.mean(ended):.2f}" if ended else "",
-                     f"{statistics.stdev(ended):.2f}" if len(ended) > 1 else ""])
-    print("the same initial weights for every pair, five seeds")
+                     f"{statistics.stdev(ended):.2f}" if len(ended) > 1 else "",
+                     f"{max(ended) / min(ended):.2f}" if len(ended) > 1 else ""])
+    total = sum(value < math.inf for at in each.values() for value in at)
+    print(f"{name}: the same initial weights for every pair, {config['replicates']} seeds, {total} explosions")
     table(*rows)
+
+
+def bounds():
+    """Losses at the end with multipliers of at most 1 and without a bound, over the pairs of learning rates
+    that live under both."""
+    free, config = history("apical_train", "docs-bound-free")
+    bounded, _ = history("apical_train", "docs-bound-1")
+    if not free or not bounded:
+        return
+    count = len(config["lr_a"]) * len(config["lr_w"])
+    rows = [["seed", "pairs", "median without a bound", "with it", "lower with it"]]
+    medians = []
+    for seed in range(config["replicates"]):
+        live = [i for i in range(seed * count, (seed + 1) * count)
+                if not any(column(entries, f"run{i}/exploded_at") for entries in (free, bounded))]
+        losses = [[column(entries, f"run{i}/loss")[-1][1] for i in live] for entries in (free, bounded)]
+        medians.append([statistics.median(of) for of in losses])
+        rows.append([config["seed"] + seed, len(live), *(f"{m:.4f}" for m in medians[-1]),
+                     f"{sum(b < a for a, b in zip(*losses))} of {len(live)}"])
+    means = [statistics.mean(of) for of in zip(*medians)]
+    rows.append(["mean", "", *(f"{m:.4f}" for m in means), ""])
+    print("losses at the end, of the pairs that live without a bound and with one of 1")
+    table(*rows)
+
+
+def map_of_settings():
+    """The best cells of the map, with the pair of learning rates they are at, over all rates and at each lr_w.
+    Folders are those of `lab sweep`."""
+    rows = [["sweep", "loss", "activation", "phases 1, 2", "a", "best", "lr_a", "lr_w", "best at each lr_w"]]
+    for folder in sorted((RUNS / "sweeps").glob("docs-map-*/apical_train/*")):
+        entries, config = read(folder)
+        if not entries:
+            continue
+        length = config["steps_per_phase"] * (config.get("phase1_per_epoch", 1) + config["phase2_per_phase1"])
+        cells = {}
+        for i, pair in enumerate(pairs(config)):
+            ends = [v for step, v in column(entries, f"run{i}/accuracy") if step % length == 0]
+            if ends and not column(entries, f"run{i}/exploded_at"):
+                cells[pair] = ends[-1]
+        best = max(cells, key=cells.get)
+        each = [max((v for (_, w), v in cells.items() if w == rate), default=None) for rate in config["lr_w"]]
+        kind = " ".join(str(config[key]) for key in ("target", "a_update", "a_max"))
+        rows.append([folder.parent.parent.name, config["loss"], config["activation"],
+                     f"{config.get('phase1_per_epoch', 1)}, {config['phase2_per_phase1']}", kind,
+                     f"{cells[best]:.3f}", *best, ", ".join("-" if v is None else f"{v:.3f}" for v in each)])
+    if len(rows) > 1:
+        table(*rows)
 
 
 def text():
@@ -230,11 +283,14 @@ def text():
         rows.append(row)
     print("the printed algorithm")
     table(*rows)
+    each = [v for i in networks for tag in ("accuracy", "phase1/accuracy_before")
+            for _, v in column(entries, f"run{i}/{tag}")]
+    print(f"accuracy over all curves: {min(each):.3f} to {max(each):.3f}\n")
 
 
 def learning():
-    """Accuracy at the end of each network, for rates at which something is learned."""
-    for name in ["docs-learn-moving", "docs-learn-frozen"]:
+    """Accuracy at the end of each network, or where it exploded, in the runs of five seeds."""
+    for name in ["docs-learn-multipliers", "docs-learn-rule", "docs-learn-frozen"]:
         entries, config = history("apical_train", name)
         if not entries:
             continue
@@ -338,7 +394,10 @@ batch_sizes()
 for each in ["docs-sweep", "docs-sweep-cosine", "docs-sweep-bs1", "docs-sweep-amax1",
              "docs-sweep-bs1-lr"]:
     sweep(each)
-common()
+for each in ["docs-bound-free", "docs-common"]:
+    common(each)
+bounds()
+map_of_settings()
 text()
 learning()
 variance()
