@@ -43,13 +43,14 @@ unsafe impl GlobalAlloc for SystemOrEnd {
 
 /// Keeps memory that is given back for whoever asks next. By itself the C library returns every large piece
 /// to the system, which then clears each of its pages anew, and a step asks again and again for pieces of
-/// the same sizes: of a transformer's step that was a fifth.
+/// the same sizes: of a transformer's step that was a fifth. Pieces of more than 128 MB still go back, and
+/// what is free at the end beyond 512 MB, so that a large model's peak is what it was.
 pub(super) fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the call sets two numbers of the C library, and takes any value for them.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, libc::c_int::MAX);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 27);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 29);
     }
 }
 
