@@ -7,7 +7,7 @@ use neuron_lab::efficient_coding::retina::legacy;
 use neuron_lab::lab::figure::{
     ColourScale, LineFigure, Panels, Reference, Series, Stroke, Tile, TilesFigure,
 };
-use neuron_lab::lab::statistics::mean_and_sd;
+use neuron_lab::lab::statistics::{mean_and_sd, quantile};
 use neuron_lab::lab::tensor::to_host;
 use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
@@ -35,6 +35,8 @@ const LEAVING: [(&str, &str); 4] = [
     ("gamma-v1", "gamma-v1"),
     ("gamma-v2", "gamma-v2"),
 ];
+/// The run that goes on from the end of `lagrange`, with jitter and centring.
+const ON: (&str, &str) = ("long-on-lagrange", "lagrange, going on");
 const SIDE: usize = 18;
 const NEURONS: usize = 100;
 /// Neurons whose gradients are shown.
@@ -59,6 +61,13 @@ fn runs() -> Result<Vec<(usize, Run)>> {
     Ok(found)
 }
 
+/// The run of `lagrange` and the one that goes on from its end, where both are there.
+fn on() -> Result<Option<(Run, Run)>> {
+    let (name, label) = METHODS[0];
+    let first = Run::docs(&format!("long-{name}"), label)?;
+    Ok(first.zip(Run::docs(ON.0, ON.1)?))
+}
+
 /// Tensors that a run's last evaluation with pictures left.
 fn kept(run: &Run, name: &str) -> Result<HashMap<String, Tensor>> {
     let path = run.folder.join("figures").join(format!("{name}.safetensors"));
@@ -81,16 +90,17 @@ pub fn print() -> Result<()> {
          over neurons | of mean rates over patches | DC | KKT residual | ON, % |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for (_, run) in &runs {
+    let on = on()?.map(|(_, second)| second);
+    for run in runs.iter().map(|(_, run)| run).chain(&on) {
         let last = |tag: &str| run.at(tag, 1.0).0;
-        let steps = run.points("eval/KL").last().map_or(0, |(step, ..)| *step);
         let rates = kept(run, "neurons")?;
         let sd = |name: &str| -> Result<f64> {
             Ok(mean_and_sd(&to_host::values(rates.get(name).context("rates")?)?).1)
         };
         println!(
-            "| {} | {steps} | {:.2} | {:.2} | {:.2} | {:.2} | {:.3} | {:.3} | {:.3} | {:.2} | {:.2} | {:.0} |",
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.3} | {:.3} | {:.3} | {:.2} | {:.2} | {:.0} |",
             run.label,
+            run.steps(),
             run.at("eval/KL", 1.0 / 9.0).0,
             run.at("eval/KL", 1.0 / 3.0).0,
             last("eval/KL"),
@@ -104,10 +114,21 @@ pub fn print() -> Result<()> {
         );
     }
     println!(
+        "\n| constraint | norm of what a filter descends, median (quartiles) over neurons |\n|---|---|"
+    );
+    for (_, run) in runs.iter().filter(|(place, _)| SHOWN.contains(place)) {
+        let gradients = kept(run, "gradients")?;
+        let columns = gradients.get("W_grad").context("W_grad")?;
+        let norms = to_host::values(&columns.norm_scalaropt_dim(2.0, 0, false))?;
+        let at = |share: f64| quantile(&norms, share);
+        println!("| {} | {:.4} ({:.4} to {:.4}) |", run.label, at(0.5), at(0.25), at(0.75));
+    }
+    println!(
         "\n| constraint | matrix | diagonal | rms off it, 1 batch | all batches | standard error |"
     );
     println!("|---|---|---|---|---|---|");
-    for (_, run) in runs.iter().filter(|(place, _)| SHOWN.contains(place)) {
+    let shown = runs.iter().filter(|(place, _)| SHOWN.contains(place)).map(|(_, run)| run);
+    for run in shown.chain(&on) {
         let matrices = kept(run, "covariances")?;
         for tag in ["MI_numerator", "MI_denominator", "WCxW"] {
             let whole = matrices.get(tag).context("a covariance")?;
@@ -155,6 +176,9 @@ pub fn figures() -> Result<Vec<Made>> {
         let bytes = covariances(&shown, "MI_numerator", true)?;
         made.push(Made::Tiles("MI_numerator_bytes".into(), bytes));
     }
+    if let Some((first, second)) = on()? {
+        made.push(Made::Panels("million", million(&first, &second)));
+    }
     if let Some(figure) = leaving()? {
         made.push(Made::Panels("leaving", figure));
     }
@@ -189,6 +213,37 @@ fn learning(runs: &[(usize, Run)]) -> Panels {
                 ..panel("Distance of the rates from the target", "rms h", "eval/rate_rms")
             },
             panel("Share of KL's gradient without a price", "KKT residual", "eval/kkt_residual"),
+            panel("How much filters are blobs", "DC", "eval/dc"),
+        ],
+    }
+}
+
+/// What a run logged, and then what the one that goes on from its end did.
+fn joined(first: &Run, second: &Run, tag: &str) -> Series {
+    let past = first.steps();
+    let rest = second.curve(tag, |step, _| (past + step) as f64);
+    let whole = first.curve(tag, |step, _| step as f64);
+    Series {
+        x: whole.x.into_iter().chain(rest.x).collect(),
+        y: whole.y.into_iter().chain(rest.y).collect(),
+        ..Series::new(first.label, Vec::new(), Vec::new())
+    }
+}
+
+fn million(first: &Run, second: &Run) -> Panels {
+    let panel = |title: &str, y_label: &str, tag: &str| {
+        LineFigure::new(title, "step", y_label, vec![joined(first, second, tag)])
+    };
+    let (title, subtitle) =
+        title("lagrange, jittered and centred between steps 300 000 and 500 000");
+    Panels {
+        title,
+        subtitle,
+        columns: 2,
+        panels: vec![
+            panel("KL at the target rates", "bits, held-out patches", "eval/KL"),
+            panel("Size of the filters", "spatial variance, pixels^2", "train/kernel_variance"),
+            panel("Distance of the rates from the target", "rms h", "eval/rate_rms"),
             panel("How much filters are blobs", "DC", "eval/dc"),
         ],
     }
@@ -275,6 +330,11 @@ fn rate_lr(runs: &[&Run]) -> Result<Panels> {
     })
 }
 
+/// The constraint's own name, where there is no room for more.
+fn short(run: &Run) -> &str {
+    run.label.split(',').next().unwrap_or(run.label)
+}
+
 /// The gradients that the first filters of each run descend.
 fn gradients(runs: &[&Run], normalised: bool) -> Result<TilesFigure> {
     let (mut tiles, mut all) = (Vec::new(), Vec::new());
@@ -287,7 +347,8 @@ fn gradients(runs: &[&Run], normalised: bool) -> Result<TilesFigure> {
         };
         let values = to_host::values(&columns.tr())?;
         for (neuron, values) in values.chunks(SIDE * SIDE).take(TILES).enumerate() {
-            let label = if neuron == 0 { run.label.to_string() } else { String::new() };
+            // Over the third picture there is room for a name on both sides.
+            let label = if neuron == 2 { short(run).to_string() } else { String::new() };
             all.extend_from_slice(values);
             tiles.push(Tile { label, values: values.to_vec() });
         }
@@ -320,9 +381,7 @@ fn covariances(runs: &[&Run], tag: &str, bytes: bool) -> Result<TilesFigure> {
             };
             let others = values.iter().enumerate().filter(|(i, _)| i % (NEURONS + 1) != 0);
             off.extend(others.map(|(_, value)| *value));
-            // Two pictures in a row leave room for the constraint's own name.
-            let name = run.label.split(',').next().unwrap_or(run.label);
-            tiles.push(Tile { label: format!("{name}, {what}"), values });
+            tiles.push(Tile { label: format!("{}, {what}", short(run)), values });
         }
     }
     let (title, subtitle) = title(&match bytes {

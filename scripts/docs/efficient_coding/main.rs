@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout)]
 
+mod colour;
 mod convergence;
 mod long;
 mod run;
@@ -149,6 +150,10 @@ fn main() -> Result<()> {
     convergence::print()?;
     if let Some(figure) = convergence::figure()? {
         save("convergence", &figure)?;
+    }
+    colour::print()?;
+    if let Some(figure) = colour::figure()? {
+        save("colour", &figure)?;
     }
     long::print()?;
     long::figures()?.into_iter().try_for_each(|made| match made {

@@ -9,8 +9,6 @@ use serde_json::{Map, Value};
 
 /// The folder of the runs.
 pub const RUNS: &str = "runs/efficient_coding";
-/// Phases of a step that train.
-const TRAINING: [&str; 5] = ["data", "forward", "factorization", "backward", "optimizer"];
 
 /// A run of several seeds, or of one.
 pub struct Run {
@@ -20,27 +18,25 @@ pub struct Run {
     pub label: &'static str,
     /// The learning rate of the filters.
     pub lr: f64,
-    /// Seconds of training in a step of one seed.
-    pub seconds: f64,
     /// What was logged after which step.
     entries: Vec<(u64, Map<String, Value>)>,
 }
 
 impl Run {
-    /// The run `docs-NAME`; none where it isn't there.
+    /// The run `docs-NAME`; none where it isn't there or not at its end.
     pub fn docs(name: &str, label: &'static str) -> Result<Option<Self>> {
         Self::read(&Path::new(RUNS).join(format!("docs-{name}")), label)
     }
 
-    /// The run in a folder; none where it isn't there.
+    /// The run in a folder; none where it isn't there or not at its end.
     pub fn read(folder: &Path, label: &'static str) -> Result<Option<Self>> {
         let Ok(summary) = fs::read_to_string(folder.join("summary.json")) else { return Ok(None) };
         let summary: Value = serde_json::from_str(&summary)?;
+        if summary["status"] != "done" {
+            return Ok(None);
+        }
         let config: Value = serde_json::from_str(&fs::read_to_string(folder.join("config.json"))?)?;
-        let number = |value: &Value, key: &str| value[key].as_f64().with_context(|| key.to_owned());
-        let phases = TRAINING.iter().map(|phase| number(&summary["phase_seconds"], phase));
-        let phases = phases.sum::<Result<f64>>()?;
-        let models = number(&config, "replicates")? * number(&summary, "steps")?;
+        let lr = config["lr"].as_f64().context("lr")?;
         let text = fs::read_to_string(folder.join("metrics.jsonl"))?;
         let of_line = |line: &str| {
             let mut entry: Value = serde_json::from_str(line)?;
@@ -48,8 +44,7 @@ impl Run {
             Ok((entry["step"].as_u64().context("step")?, values.unwrap_or_default()))
         };
         let entries = text.lines().map(of_line).collect::<Result<_>>()?;
-        let (folder, lr) = (folder.to_owned(), number(&config, "lr")?);
-        Ok(Some(Self { folder, label, lr, seconds: phases / models, entries }))
+        Ok(Some(Self { folder: folder.to_owned(), label, lr, entries }))
     }
 
     /// Every value of a tag with its step and its spread over seeds.
@@ -63,11 +58,17 @@ impl Run {
         each.collect()
     }
 
-    /// The value of a tag after `share` of the steps, with its spread.
+    /// Steps that it has taken, up to its last evaluation.
+    pub fn steps(&self) -> u64 {
+        self.points("eval/KL").last().map_or(0, |(step, ..)| *step)
+    }
+
+    /// The value of a tag after `share` of the steps, or the first, with its spread.
     pub fn at(&self, tag: &str, share: f64) -> (f64, f64) {
         let points = self.points(tag);
         let end = points.last().map_or(0, |(step, ..)| *step) as f64 * share;
         let found = points.iter().rfind(|(step, ..)| *step as f64 <= end + 0.5);
+        let found = found.or_else(|| points.first());
         found.map_or((f64::NAN, f64::NAN), |(_, value, spread)| (*value, *spread))
     }
 
