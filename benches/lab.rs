@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use neuron_lab::lab::statistics::quantile;
 use neuron_lab::lab::{
     Absent, Chart, Config, Evaluation, Experiment, Figures, Log, Persist, Phase, Refusals,
     RunConfig, RunSchedule, Score, Settings, Spec, StateReader, StateWriter, Step, StepWork,
@@ -129,11 +130,6 @@ fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 /// CPU seconds of a run with these flags.
 fn run(flags: &str, steps: u64) -> Result<f64> {
     let home = tempfile::tempdir()?;
@@ -151,7 +147,8 @@ fn run(flags: &str, steps: u64) -> Result<f64> {
 /// CPU seconds of a step: of a long run less a short one.
 fn step(flags: &str, steps: u64) -> Result<f64> {
     let turn = || Ok((run(flags, steps)? - run(flags, steps / 10)?) / (steps - steps / 10) as f64);
-    Ok(median((0..TURNS).map(|_| turn()).collect::<Result<_>>()?))
+    let turns: Vec<f64> = (0..TURNS).map(|_| turn()).collect::<Result<_>>()?;
+    Ok(quantile(&turns, 0.5))
 }
 
 /// Seconds on the clock that a program takes.
@@ -171,7 +168,8 @@ fn program(path: &str, words: &str) -> Result<f64> {
         ensure!(status.success(), "{path} {words}: {status}");
         Ok(start.elapsed().as_secs_f64())
     };
-    Ok(median((0..TURNS).map(turn).collect::<Result<_>>()?))
+    let turns: Vec<f64> = (0..TURNS).map(turn).collect::<Result<_>>()?;
+    Ok(quantile(&turns, 0.5))
 }
 
 fn main() -> Result<()> {

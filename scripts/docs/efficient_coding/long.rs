@@ -79,6 +79,11 @@ fn number(values: &Map<String, Value>, tag: &str) -> Option<f64> {
     values.get(tag).and_then(Value::as_f64)
 }
 
+/// By how much the adjustment of the rates in a step changed the KL of its batch.
+fn adjustment(values: &Map<String, Value>) -> Option<f64> {
+    Some(number(values, "terms/KL_after_rate_step")? - number(values, "terms/KL_before_rate_step")?)
+}
+
 /// Prints where every run gets to.
 pub fn print() -> Result<()> {
     let runs = runs()?;
@@ -112,6 +117,18 @@ pub fn print() -> Result<()> {
             last("eval/kkt_residual"),
             100.0 * last("eval/on")
         );
+    }
+    println!(
+        "\n| constraint | change of KL by an adjustment of the rates, bits: mean ± standard error |"
+    );
+    println!("|---|---|");
+    for (_, run) in &runs {
+        let changes = run.values(adjustment);
+        if !changes.is_empty() {
+            let (mean, sd) = mean_and_sd(&changes);
+            let error = sd / (changes.len() as f64).sqrt();
+            println!("| {} | {mean:.6} ± {error:.6} |", run.label);
+        }
     }
     println!(
         "\n| constraint | norm of what a filter descends, median (quartiles) over neurons |\n|---|---|"
@@ -251,33 +268,29 @@ fn million(first: &Run, second: &Run) -> Panels {
 
 /// KL of a batch before the rates are adjusted and what the adjustment changes.
 fn rate_steps(runs: &[(usize, Run)]) -> Panels {
-    let both = |values: &Map<String, Value>| {
-        let before = number(values, "terms/KL_before_rate_step")?;
-        Some((before, number(values, "terms/KL_after_rate_step")?))
-    };
-    let having =
-        || runs.iter().filter(|(_, run)| !run.points("terms/KL_after_rate_step").is_empty());
-    let curves = |value: &dyn Fn((f64, f64)) -> f64| -> Vec<Series> {
+    let having = || runs.iter().filter(|(_, run)| !run.values(adjustment).is_empty());
+    let curves = |value: &dyn Fn(&Map<String, Value>) -> Option<f64>| -> Vec<Series> {
         let of_run = |(place, run): &(usize, Run)| Series {
             colour: Some(*place),
-            ..run.means(PARTS, |values| both(values).map(value))
+            ..run.means(PARTS, value)
         };
         having().map(of_run).collect()
     };
+    let before = |values: &Map<String, Value>| number(values, "terms/KL_before_rate_step");
     let (title, subtitle) = title("What adjusting the rates costs");
     Panels {
         title,
         subtitle,
         columns: 2,
         panels: vec![
-            LineFigure::new("KL before the adjustment", "step", "bits, batch", curves(&|(b, _)| b)),
+            LineFigure::new("KL before the adjustment", "step", "bits, batch", curves(&before)),
             LineFigure {
                 references: vec![Reference { label: String::new(), value: 0.0 }],
                 ..LineFigure::new(
                     "Change of KL by the adjustment",
                     "step",
                     "bits, batch",
-                    curves(&|(before, after)| after - before),
+                    curves(&adjustment),
                 )
             },
         ],

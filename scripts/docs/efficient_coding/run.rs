@@ -63,6 +63,11 @@ impl Run {
         self.points("eval/KL").last().map_or(0, |(step, ..)| *step)
     }
 
+    /// What `value` makes of every entry that has it.
+    pub fn values(&self, value: impl Fn(&Map<String, Value>) -> Option<f64>) -> Vec<f64> {
+        self.entries.iter().filter_map(|(_, values)| value(values)).collect()
+    }
+
     /// The value of a tag after `share` of the steps, or the first, with its spread.
     pub fn at(&self, tag: &str, share: f64) -> (f64, f64) {
         let points = self.points(tag);
